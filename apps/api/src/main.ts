@@ -1,0 +1,42 @@
+/** The API: queues, debounce windows and Bull Board over HTTP. */
+import { isLoopback } from '@kora-wake/shared/config';
+import { errorCode, errorReason, StartupError } from '@kora-wake/shared/errors';
+import { redisKeys } from '@kora-wake/shared/keys';
+import { runApp } from '@kora-wake/shared/lifecycle';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
+import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
+import { buildApp } from './app.ts';
+
+await runApp('api', async ({ config, log, onClose }) => {
+  const { host, port, token } = config.api;
+  if (!token && !isLoopback(host)) {
+    throw new StartupError(
+      `KORA_API_HOST is ${host}, which others can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
+    );
+  }
+  const redis = await connectRedis(config.redisUrl, 'producer', log);
+  onClose(() => closeRedis(redis));
+  const queue = wakesQueue(redis, config.queuePrefix);
+  const deliveries = deliveriesQueue(redis, config.queuePrefix);
+  for (const each of [queue, deliveries]) {
+    each.on('error', () => undefined); // connection trouble is reported by the connection itself
+    onClose(() => each.close());
+  }
+  const app = await buildApp({ store: { redis, queue, keys: redisKeys(config.queuePrefix) }, deliveries, token, log });
+  onClose(() => app.close());
+  const access = token ? 'the token is asked for' : 'no token, this machine only';
+  await app
+    .listen({ host, port, listenTextResolver: (url) => `listening on ${url} (${access})` })
+    .catch((error: unknown) => {
+      throw new StartupError(listenFailure(error, host, port), { cause: error });
+    });
+});
+
+function listenFailure(error: unknown, host: string, port: number): string {
+  const code = errorCode(error);
+  if (code === 'EADDRINUSE')
+    return `port ${port} on ${host} is in use. Stop what uses it, or set KORA_API_PORT to another.`;
+  if (code === 'EACCES')
+    return `port ${port} on ${host} may not be used by this user. Set KORA_API_PORT to one above 1023.`;
+  return `cannot listen on ${host}:${port} (${errorReason(error)}). Set KORA_API_HOST to an address of this machine.`;
+}

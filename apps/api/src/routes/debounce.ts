@@ -1,0 +1,97 @@
+import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/windows';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { errorSchema } from './schemas.ts';
+
+const windowSchema = z.object({
+  probe: z.string(),
+  category: z.string(),
+  wakeId: z.string().describe('the wake that opened the window'),
+  severity: z.string(),
+  openedAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  remainingMs: z.number(),
+  suppressed: z.number().describe('wakes coalesced into it so far'),
+  lastSuppressedAt: z.iso.datetime().nullable(),
+});
+
+const pair = z.object({ probe: z.string(), category: z.string() });
+const cursor = z.string().regex(/^[A-Za-z0-9_-]+$/, 'must be the nextCursor of the page before');
+const encodeCursor = (id: string) => Buffer.from(id).toString('base64url');
+const decodeCursor = (text: string) => Buffer.from(text, 'base64url').toString();
+
+/** Debounce windows: see them, and clear them so that the next wake is investigated. */
+export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = async (app, { store }) => {
+  app.get(
+    '/v1/debounce',
+    {
+      schema: {
+        summary: 'Open windows',
+        querystring: z.object({
+          probe: z.string().optional(),
+          limit: z.coerce.number().int().min(1).max(500).default(50),
+          cursor: cursor.optional(),
+        }),
+        response: {
+          200: z.object({ entries: z.array(windowSchema), nextCursor: z.string().nullable() }),
+          400: errorSchema,
+        },
+      },
+    },
+    async ({ query }) => {
+      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+      const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
+      return { entries, nextCursor: next === null ? null : encodeCursor(next) };
+    },
+  );
+
+  app.get(
+    '/v1/debounce/:probe/:category',
+    { schema: { summary: 'One open window', params: pair, response: { 200: windowSchema, 404: errorSchema } } },
+    async ({ params }, reply) =>
+      (await getWindow(store, params.probe, params.category)) ?? reply.code(404).send(notOpen),
+  );
+
+  app.delete(
+    '/v1/debounce/:probe/:category',
+    {
+      schema: {
+        summary: 'Clear one window: the next wake of the pair is investigated',
+        params: pair,
+        response: { 200: z.object({ cleared: z.literal(true), entry: windowSchema }), 404: errorSchema },
+      },
+    },
+    async ({ params }, reply) => {
+      const entry = await clearWindow(store, params.probe, params.category);
+      if (!entry) return reply.code(404).send(notOpen);
+      app.log.info(
+        { probe: entry.probe, category: entry.category, suppressed: entry.suppressed },
+        'debounce window cleared',
+      );
+      return { cleared: true as const, entry };
+    },
+  );
+
+  app.delete(
+    '/v1/debounce',
+    {
+      schema: {
+        summary: 'Clear the windows of one probe, or all',
+        querystring: z
+          .object({ probe: z.string().optional(), all: z.literal('true').optional() })
+          .refine(
+            ({ probe, all }) => (probe === undefined) !== (all === undefined),
+            'give either probe=NAME or all=true',
+          ),
+        response: { 200: z.object({ cleared: z.number() }), 400: errorSchema },
+      },
+    },
+    async ({ query }) => {
+      const cleared = await clearWindows(store, query.probe);
+      app.log.info({ probe: query.probe ?? '(all)', cleared }, 'debounce windows cleared');
+      return { cleared };
+    },
+  );
+};
+
+const notOpen = { statusCode: 404, error: 'Not Found', message: 'No window is open for this probe and category.' };

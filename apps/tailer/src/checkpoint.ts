@@ -1,0 +1,139 @@
+/**
+ * Where a log was read up to, and what was decided before that place: one hash, counters and counts that move in
+ * one Redis script, so that there is no moment at which a row is counted and not passed, or the other way round.
+ *
+ * The script is fenced twice. It asks for the lease, so that a tailer that was overtaken changes nothing. And it
+ * asks for the position the batch began at, so that a commit that is sent again, after its answer was lost, is
+ * not counted again.
+ */
+import { debounceId } from '@kora-wake/shared/core/debounce';
+import type { Keys } from '@kora-wake/shared/keys';
+import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
+import type { Redis } from 'ioredis';
+import type { Decision } from './decide.ts';
+import type { Position } from './follow.ts';
+
+export interface Checkpoint {
+  /** The committed position, or undefined where the log was never followed. */
+  load(): Promise<Position | undefined>;
+  /** Records the first position of a source. */
+  begin(token: string, at: Position): Promise<boolean>;
+  /** Commits a batch. False: the lease or the position is no longer ours, and nothing was changed. */
+  commit(token: string, from: Position, to: Position, tally: Tally): Promise<boolean>;
+}
+
+/** What one batch adds to the counters, the winners and the index of windows. */
+export interface Tally {
+  counters: Map<string, number>;
+  /** By winner: how many wakes it took in. */
+  suppressed: Map<string, number>;
+  /** Deduplication ids of the windows this batch opened. */
+  opened: Set<string>;
+  /** When it was decided, ms since the epoch. */
+  at: number;
+}
+
+/** Adds up the decisions of one batch. */
+export function tallyOf(decisions: Decision[], overlong: number, at: number): Tally {
+  const tally: Tally = { counters: new Map(), suppressed: new Map(), opened: new Set(), at };
+  const count = (name: string, n = 1) => tally.counters.set(name, (tally.counters.get(name) ?? 0) + n);
+  if (overlong > 0) count('lines:overlong', overlong);
+  for (const decision of decisions) {
+    if (decision.kind === 'none') {
+      if (decision.bad) count('lines:bad');
+      continue;
+    }
+    count('rows');
+    count(decision.kind === 'rejected' ? `rejected:${decision.reason}` : decision.kind);
+    if (decision.kind === 'coalesced') {
+      tally.suppressed.set(decision.winner, (tally.suppressed.get(decision.winner) ?? 0) + 1);
+    }
+    if (decision.kind === 'enqueued') tally.opened.add(debounceId(decision.wake.probe, decision.wake.category));
+  }
+  return tally;
+}
+
+/**
+ * KEYS: lease, checkpoint, counters, window names, window ends, then a wake record for each winner, then a
+ * deduplication key for each opened window. ARGV: token, from, to, path, now, ttl of a record, numbers of
+ * counters, winners and windows, then their names and amounts.
+ */
+const COMMIT = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local stored = redis.call('HGET', KEYS[2], 'position') or ''
+if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
+if stored ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5])
+local arg = 10
+for i = 1, ARGV[7] do
+  redis.call('HINCRBY', KEYS[3], ARGV[arg], ARGV[arg + 1])
+  arg = arg + 2
+end
+local key = 6
+for i = 1, ARGV[8] do
+  redis.call('HINCRBY', KEYS[key], 'suppressed', ARGV[arg])
+  redis.call('HSET', KEYS[key], 'lastSuppressedAt', ARGV[5])
+  redis.call('EXPIRE', KEYS[key], ARGV[6])
+  key = key + 1
+  arg = arg + 1
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 1, ARGV[9] do
+  local left = redis.call('PTTL', KEYS[key])
+  if left > 0 then
+    redis.call('ZADD', KEYS[4], 0, ARGV[arg])
+    redis.call('ZADD', KEYS[5], now + left, ARGV[arg])
+  end
+  key = key + 1
+  arg = arg + 1
+end
+return 1`;
+
+const NOTHING: Tally = { counters: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
+
+export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: string): Checkpoint {
+  async function commit(token: string, from: string, to: Position, tally: Tally): Promise<boolean> {
+    const scriptKeys = [
+      keys.lease(sourceId),
+      keys.source(sourceId),
+      keys.counters,
+      keys.windowNames,
+      keys.windowEnds,
+      ...[...tally.suppressed.keys()].map(keys.wake),
+      ...[...tally.opened].map(keys.dedup),
+    ];
+    const answer = await redis.eval(
+      COMMIT,
+      scriptKeys.length,
+      ...scriptKeys,
+      token,
+      from,
+      encode(to),
+      path,
+      tally.at,
+      WAKE_RECORD_TTL_S,
+      tally.counters.size,
+      tally.suppressed.size,
+      tally.opened.size,
+      ...[...tally.counters].flat(),
+      ...tally.suppressed.values(),
+      ...tally.opened,
+    );
+    return answer === 1;
+  }
+  return {
+    load: async () => decode(await redis.hget(keys.source(sourceId), 'position')),
+    begin: (token, at) => commit(token, '', at, { ...NOTHING, at: Date.now() }),
+    commit: (token, from, to, tally) => commit(token, encode(from), to, tally),
+  };
+}
+
+function encode({ device, inode, offset }: Position): string {
+  return `${device} ${inode} ${offset}`;
+}
+
+function decode(stored: string | null): Position | undefined {
+  const match = /^(\d*) (\d*) (\d+)$/.exec(stored ?? '');
+  return match ? { device: match[1] ?? '', inode: match[2] ?? '', offset: Number(match[3]) } : undefined;
+}

@@ -1,0 +1,63 @@
+/**
+ * File events, which make the tailer quick. They are only hints: they get lost, and some file systems have none. The
+ * poll makes it sure.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+
+export interface Hints {
+  /** Forgets the hints so far; call before reading, so that one which comes while reading is kept. */
+  reset(): void;
+  /** Resolves at a hint since the last `reset`, after `ms`, or when `signal` aborts. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** Watches the folder of `path`, since the file itself may come, go and be replaced. */
+export function fileHints(path: string): Hints {
+  const name = basename(path);
+  let hinted = false;
+  let wake: (() => void) | undefined;
+  let watcher: FSWatcher | undefined;
+
+  function arm(): void {
+    try {
+      watcher = watch(dirname(path), (_event, changed) => {
+        if (changed !== null && changed !== name) return;
+        hinted = true;
+        wake?.();
+      });
+      watcher.on('error', disarm);
+    } catch {
+      watcher = undefined;
+    }
+  }
+
+  function disarm(): void {
+    watcher?.close();
+    watcher = undefined;
+  }
+
+  return {
+    reset: () => {
+      hinted = false;
+    },
+    wait: async (ms, signal) => {
+      // The folder may have been away, or there were no watches left; each poll tries again.
+      if (!watcher) arm();
+      if (hinted || signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, ms);
+        function done() {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', done);
+          wake = undefined;
+          resolve();
+        }
+        signal.addEventListener('abort', done);
+        wake = done;
+      });
+    },
+    close: disarm,
+  };
+}

@@ -1,0 +1,59 @@
+/** The tailer: follows the audit log and enqueues wakes. */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorReason, StartupError } from '@kora-wake/shared/errors';
+import { redisKeys, sourceId } from '@kora-wake/shared/keys';
+import { runApp } from '@kora-wake/shared/lifecycle';
+import { wakesQueue } from '@kora-wake/shared/queues';
+import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
+import { checkpoint } from './checkpoint.ts';
+import { endOf } from './follow.ts';
+import { fileHints } from './hints.ts';
+import { runTailer } from './tailer.ts';
+
+await runApp('tailer', async ({ config, log, onClose }) => {
+  const path = config.auditLogPath;
+  await usable(path);
+  const redis = await connectRedis(config.redisUrl, 'producer', log);
+  onClose(() => closeRedis(redis));
+  const keys = redisKeys(config.queuePrefix);
+  const queue = wakesQueue(redis, config.queuePrefix);
+  queue.on('error', () => undefined); // connection trouble is reported by the connection itself
+  onClose(() => queue.close());
+  const hints = fileHints(path);
+  onClose(async () => hints.close());
+
+  const stop = new AbortController();
+  const source = sourceId(path);
+  const running = runTailer(
+    {
+      path,
+      leaseKey: keys.lease(source),
+      checkpoint: checkpoint(redis, keys, source, path),
+      hints,
+      pollMs: config.pollMs,
+      decider: { redis, queue, keys, policy: config.debounce, maxAgeMs: config.maxAgeMs, now: Date.now, log },
+    },
+    stop.signal,
+  );
+  onClose(async () => {
+    stop.abort();
+    await running;
+  });
+});
+
+/** Says at start, in one sentence, what would otherwise be a puzzle later. */
+async function usable(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw new StartupError(
+      `the folder ${dirname(path)} does not exist and cannot be made (${errorReason(error)}). Make it, or set KORA_AUDIT_LOG_PATH or KORA_HOME.`,
+      { cause: error },
+    );
+  });
+  await endOf(path).catch((error: unknown) => {
+    throw new StartupError(
+      `the audit log ${path} cannot be read (${errorReason(error)}). Let this user read it, or set KORA_AUDIT_LOG_PATH.`,
+      { cause: error },
+    );
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * Follows one log for as long as it holds the lease: read a batch, decide its rows, commit, in that order. Where
+ * anything fails on the way the batch is read and decided again, which changes nothing that was already done.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
+import { errorFields } from '@kora-wake/shared/log';
+import { type Checkpoint, tallyOf } from './checkpoint.ts';
+import { type Decider, type Decision, decide } from './decide.ts';
+import { endOf, type Follower, followFile } from './follow.ts';
+import type { Hints } from './hints.ts';
+import { type Lease, RENEW_MS, takeLease } from './lease.ts';
+
+export interface Tailer {
+  path: string;
+  decider: Decider;
+  checkpoint: Checkpoint;
+  leaseKey: string;
+  hints: Hints;
+  /** The longest a new row may wait, ms. */
+  pollMs: number;
+}
+
+/** How often a tailer that stands by asks for the lease, ms. */
+const STANDBY_MS = 1_000;
+/** Between two tries while Redis or the file cannot be used, ms. */
+const RETRY_MS = 1_000;
+
+/** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
+export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
+  const { log, redis } = tailer.decider;
+  let heldBy: string | undefined;
+  let failing = false;
+  while (!signal.aborted) {
+    try {
+      const lease = await takeLease(redis, tailer.leaseKey);
+      failing = false;
+      if ('heldBy' in lease) {
+        if (lease.heldBy !== heldBy) log.info({ heldBy: lease.heldBy }, 'another tailer follows this log; standing by');
+        heldBy = lease.heldBy;
+        await pause(STANDBY_MS, signal);
+        continue;
+      }
+      heldBy = undefined;
+      await holding(lease, signal, (held) => follow(tailer, lease, held));
+    } catch (error) {
+      if (!failing) log.warn(errorFields(error), 'cannot follow the log for now; trying again until it works');
+      failing = true;
+      await pause(RETRY_MS, signal);
+    }
+  }
+}
+
+/** Keeps the lease while `work` runs; `held` aborts when it is lost or the tailer is to stop. */
+async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSignal) => Promise<void>): Promise<void> {
+  const lost = new AbortController();
+  const timer = setInterval(() => {
+    // A renewal that fails is made up for by the next; `valid` says when it was one too many.
+    lease.renew().then(
+      (ours) => ours || lost.abort(),
+      () => undefined,
+    );
+  }, RENEW_MS);
+  try {
+    await work(AbortSignal.any([signal, lost.signal]));
+  } finally {
+    clearInterval(timer);
+    await lease.release().catch(() => undefined);
+  }
+}
+
+async function follow(tailer: Tailer, lease: Lease, held: AbortSignal): Promise<void> {
+  const { path, checkpoint, decider, hints, pollMs } = tailer;
+  const stored = await checkpoint.load();
+  const start = stored ?? (await endOf(path));
+  if (!stored && !(await checkpoint.begin(lease.token, start))) return;
+  const follower = followFile(path, start, WAKE_SEAM);
+  decider.log.info(
+    { path, offset: start.offset },
+    stored ? 'following the log where it was left' : 'following the log from its end',
+  );
+  try {
+    while (!held.aborted) {
+      hints.reset();
+      if (!(await step(follower, checkpoint, decider, lease, held))) return;
+      await hints.wait(pollMs, held);
+    }
+  } finally {
+    await follower.close();
+  }
+}
+
+/** Decides all there is to read. False where the log is no longer ours. */
+async function step(
+  follower: Follower,
+  checkpoint: Checkpoint,
+  decider: Decider,
+  lease: Lease,
+  held: AbortSignal,
+): Promise<boolean> {
+  const { log } = decider;
+  while (!held.aborted) {
+    const batch = await follower.read();
+    if (!batch) return true;
+    for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
+    const decisions: Decision[] = [];
+    for (const line of batch.lines) {
+      if (!lease.valid() && !(await lease.renew())) return false;
+      decisions.push(await decide(decider, line));
+    }
+    const tally = tallyOf(decisions, batch.overlong.length, decider.now());
+    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally))) {
+      log.warn('the lease or the checkpoint has changed hands; nothing was committed');
+      return false;
+    }
+    follower.accept(batch);
+    report(decider, decisions);
+  }
+  return true;
+}
+
+function report({ log }: Decider, decisions: Decision[]): void {
+  for (const decision of decisions) {
+    if (decision.kind === 'none' || decision.kind === 'rejected') continue;
+    const { id, probe, category, severity } = decision.wake;
+    const winner = decision.kind === 'coalesced' ? { winner: decision.winner } : {};
+    log.info({ wakeId: id, probe, category, severity, ...winner }, decision.kind);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

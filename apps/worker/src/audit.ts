@@ -1,0 +1,55 @@
+/** Rows the worker appends to the audit log. A row that cannot be written is logged, and stops nothing. */
+import { appendFile, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { JsonObject } from '@kora-wake/shared/core/json';
+import { messageBody } from '@kora-wake/shared/core/messages';
+import type { DmStatus, Report } from '@kora-wake/shared/core/report';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { errorFields, type Logger } from '@kora-wake/shared/log';
+
+export interface AuditWriter {
+  investigationCompleted(wake: Wake, report: Report, status: DmStatus): Promise<void>;
+}
+
+export function auditWriter(path: string, now: () => number, log: Logger): AuditWriter {
+  async function append(seam: string, wake: Wake, details: JsonObject): Promise<void> {
+    const row = {
+      emitted_at: new Date(now()).toISOString().replace('Z', '+00:00'),
+      seam,
+      details,
+      caller_session_id: `probe:${wake.probe}:${wake.category}`,
+      source: 'reasoning',
+    };
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      // One write of a whole line: rows of several processes do not mix.
+      await appendFile(path, `${JSON.stringify(row)}\n`);
+    } catch (error) {
+      log.warn(
+        { path, seam, wakeId: wake.id, ...errorFields(error) },
+        'the audit log cannot be written; going on without this row',
+      );
+    }
+  }
+
+  return {
+    investigationCompleted: (wake, report, status) =>
+      append('probe.investigation_completed', wake, {
+        probe: wake.probe,
+        issue_category: wake.category,
+        severity: wake.severity,
+        model_used: report.model,
+        input_tokens: report.usage.inputTokens,
+        output_tokens: report.usage.outputTokens,
+        cache_creation_input_tokens: report.usage.cacheCreationInputTokens,
+        cache_read_input_tokens: report.usage.cacheReadInputTokens,
+        total_cost_usd: report.costUsd,
+        investigation_duration_ms: report.durationMs,
+        investigation_summary_text: messageBody(wake, report),
+        dm_status: status,
+        autofix_attempted: false,
+        ...(report.kind === 'fallback' && { reasoning_error: report.code }),
+        wake_id: wake.id,
+      }),
+  };
+}

@@ -1,0 +1,70 @@
+/** What an investigation comes back with: an answer or a code, and in either case what it took. */
+
+/** Why there is no answer; the code a fallback DM names. */
+export type EngineErrorCode =
+  | 'engine_unavailable'
+  | 'cost_ladder_halted'
+  | 'operational_state_paused'
+  | 'sdk_timeout'
+  | 'sdk_auth'
+  | 'sdk_rate_limited'
+  | 'sdk_5xx'
+  | `sdk_4xx_${number}`
+  | 'sdk_transport'
+  | 'empty_response_text'
+  | 'refused'
+  | 'tool_use_max_iterations_exceeded'
+  | `engine_exception:${string}`;
+
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cacheCreationInputTokens: number;
+  cacheReadInputTokens: number;
+}
+
+export const NO_USAGE: Usage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheCreationInputTokens: 0,
+  cacheReadInputTokens: 0,
+};
+
+/** One request to the engine, answered or not. */
+export interface EngineCall {
+  route: 'probe_investigation';
+  model: string;
+  usage: Usage;
+  durationMs: number;
+  /** Absent where the call was answered. */
+  error?: EngineErrorCode;
+}
+
+interface Telemetry {
+  /** The model that answered, or was asked last; null where none was asked. */
+  model: string | null;
+  usage: Usage;
+  /** USD; null where no price is known. */
+  costUsd: number | null;
+  durationMs: number;
+  calls: EngineCall[];
+}
+
+export type Report = Telemetry & ({ kind: 'diagnosis'; text: string } | { kind: 'fallback'; code: EngineErrorCode });
+
+/** A report of an investigation that never reached the engine. */
+export function fallbackReport(code: EngineErrorCode, durationMs = 0): Report {
+  return { kind: 'fallback', code, model: null, usage: NO_USAGE, costUsd: null, durationMs, calls: [] };
+}
+
+/** How a wake ends; each wake ends exactly once. `dead` can be retried by a person, and then ends as the others. */
+export type Outcome = 'diagnosis' | 'fallback' | 'dry_run' | 'dead';
+
+/** `dm_status` of a `probe.investigation_completed` row. */
+export type DmStatus = 'sent' | 'failed_send' | 'engine_unavailable_fallback' | 'engine_unavailable_failed_send';
+
+/** The `dm_status` for a report whose message was, or was not, accepted by Slack. */
+export function dmStatus(report: Report, accepted: boolean): DmStatus {
+  if (report.kind === 'diagnosis') return accepted ? 'sent' : 'failed_send';
+  return accepted ? 'engine_unavailable_fallback' : 'engine_unavailable_failed_send';
+}

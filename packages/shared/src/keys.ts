@@ -1,0 +1,44 @@
+/**
+ * Every Redis key we own, and the one private key of BullMQ that we read. All lie under the prefix, whose hash
+ * tag keeps them in one slot of a cluster, so that a script may touch them together.
+ */
+import { createHash } from 'node:crypto';
+
+export interface Keys {
+  prefix: string;
+  /** Hash: rows, decisions, bad lines and outcomes, counted. Owner: tailer (decisions), worker (outcomes). */
+  counters: string;
+  /** Sorted set, all scores 0: deduplication ids of open windows in lexical order. Owner: tailer; readers drop the ended. */
+  windowNames: string;
+  /** Sorted set: the same ids by the time their window ends, ms. */
+  windowEnds: string;
+  /** Hash: what is known of one wake beside its jobs: suppressed, lastSuppressedAt, outcome, outcomeAt. */
+  wake(wakeId: string): string;
+  /** Hash: the checkpoint of one log. Owner: the tailer that holds its lease. */
+  source(sourceId: string): string;
+  /** String with a TTL: the token of the tailer that may commit for this log. */
+  lease(sourceId: string): string;
+  /**
+   * BullMQ's own: the winner's job id, its TTL the window left. BullMQ has no public way to read that TTL; a
+   * test pins this layout.
+   */
+  dedup(debounceId: string): string;
+}
+
+export function redisKeys(prefix: string): Keys {
+  return {
+    prefix,
+    counters: `${prefix}:counters`,
+    windowNames: `${prefix}:windows:names`,
+    windowEnds: `${prefix}:windows:ends`,
+    wake: (wakeId) => `${prefix}:wake:${wakeId}`,
+    source: (sourceId) => `${prefix}:source:${sourceId}`,
+    lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
+    dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,
+  };
+}
+
+/** A log is known by its absolute path: a checkpoint outlives any one file that stands there. */
+export function sourceId(path: string): string {
+  return createHash('sha256').update(path).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,68 @@
+/**
+ * How an app starts and stops. The only place, beside each `main.ts`, that sees the process: environment,
+ * signals, exit codes.
+ *
+ * Stopping has two phases: closers run in reverse order of their making, each of which stops its intake, lets
+ * work in hand end until its own deadline and gives the rest back; past {@link STOP_DEADLINE_MS}, or at a second
+ * signal, the process ends at once. Exit codes: 0 stopped as asked, 1 could not start, crashed or was forced.
+ */
+import closeWithGrace from 'close-with-grace';
+import { type Config, loadConfig } from './config.ts';
+import { StartupError } from './errors.ts';
+import { createLogger, errorFields, type Logger } from './log.ts';
+
+/** A worker lets investigations end for this long before it gives them back, ms. */
+export const DRAIN_MS = 20_000;
+/** After this the process ends, whatever is left, ms. */
+const STOP_DEADLINE_MS = DRAIN_MS + 5_000;
+
+export interface App {
+  config: Config;
+  log: Logger;
+  /** Registers what has to be closed, where it is made. */
+  onClose(close: () => Promise<unknown>): void;
+}
+
+/** Runs one app: reads its configuration, starts it, and stops it on a signal. */
+export async function runApp(name: string, start: (app: App) => Promise<void>): Promise<void> {
+  const closers: Array<() => Promise<unknown>> = [];
+  let log: Logger | undefined;
+  const closeAll = async () => {
+    for (const close of closers.reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        log?.warn(errorFields(error), 'something did not close cleanly');
+      }
+    }
+  };
+  try {
+    const { config, warnings } = loadConfig(process.env);
+    log = createLogger(name, config.logLevel, process.stdout.isTTY);
+    for (const warning of warnings) log.warn(warning);
+    const running = { config, log, onClose: (close: () => Promise<unknown>) => closers.push(close) };
+    const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {
+      if (err) log?.fatal(errorFields(err), 'unexpected error, stopping');
+      else log?.info({ signal }, 'stopping');
+      await closeAll();
+      log?.info('stopped');
+    });
+    // Started by `npm start`: it is told when we are ready, and we stop when it is gone, however it went.
+    process.on('disconnect', () => close());
+    await start(running);
+    process.send?.('ready');
+  } catch (error) {
+    if (error instanceof StartupError) {
+      log?.debug(errorFields(error.cause), 'start failed');
+      process.stderr.write(`kora-wake ${name}: ${error.message}\n`);
+    } else {
+      process.stderr.write(`kora-wake ${name}: unexpected error: ${errorFields(error).error}\n`);
+    }
+    await closeAll();
+    process.exit(1);
+  }
+}
+
+function graceLogger(log: Logger) {
+  return { error: (what: unknown) => log.error(typeof what === 'string' ? what : errorFields(what).error) };
+}

@@ -1,0 +1,105 @@
+/** The two queues: their names, payloads and every BullMQ option that producer and worker must agree on. */
+import { Queue, type QueueOptions, type WorkerOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { type DebouncePolicy, debounceId } from './core/debounce.ts';
+import type { Report } from './core/report.ts';
+import type { Wake } from './core/wake.ts';
+
+export const WAKES = 'wakes';
+export const DELIVERIES = 'deliveries';
+
+/** Payload of a `wake` job. What is optional was not there when the job was made, or not yet. */
+export interface WakeJob {
+  wake: Wake;
+  /** Saved as soon as the engine came back, so that a paid answer survives the worker. */
+  report?: Report;
+}
+
+/** Payload of a `deliver` job. */
+export interface DeliverJob {
+  wake: Wake;
+  report: Report;
+  /** Where Slack put the message; saved as soon as Slack accepted it. */
+  posted?: { channel: string; ts: string };
+}
+
+/** Ended jobs stay at least this long, so that a replayed row finds its job; seconds. */
+const KEEP_ENDED_S = 25 * 3600;
+/** And at most so many of them a queue. */
+const KEEP_ENDED_COUNT = 100_000;
+
+const keepEnded = (windowMs: number) => ({
+  age: Math.max(KEEP_ENDED_S, Math.ceil(windowMs / 1000) + 3600),
+  count: KEEP_ENDED_COUNT,
+});
+
+/** Past so many starts of one job, the work itself is taken to be what kills the workers. */
+export const MAX_STARTS = 20;
+
+/**
+ * One stalled job in the default configuration is failed for good at its second crash; ours is started again, up
+ * to {@link MAX_STARTS}.
+ */
+export const WORKER_OPTIONS = {
+  maxStalledCount: 1_000,
+  maxStartedAttempts: MAX_STARTS,
+  stalledInterval: 15_000,
+  lockDuration: 30_000,
+} satisfies Partial<WorkerOptions>;
+
+/** A day of tries at {@link DELIVERY_BACKOFF_CAP_MS} apart: Slack may be down for hours, the alert still counts. */
+const DELIVERY_ATTEMPTS = 1_500;
+export const DELIVERY_BACKOFF_CAP_MS = 60_000;
+
+/** How long to wait before the next try to deliver, ms: 1 s, doubled up to a minute. */
+export function deliveryBackoffMs(attemptsMade: number): number {
+  return Math.min(1_000 * 2 ** Math.max(0, attemptsMade - 1), DELIVERY_BACKOFF_CAP_MS);
+}
+
+export type WakesQueue = Queue<WakeJob, void, 'wake'>;
+export type DeliveriesQueue = Queue<DeliverJob, void, 'deliver'>;
+
+function queueOptions(connection: Redis, prefix: string): QueueOptions {
+  // A producer must hear at once that Redis is away, or it would wait for ever with the row in its hand.
+  return { connection, prefix, skipWaitingForReady: true };
+}
+
+export function wakesQueue(connection: Redis, prefix: string): WakesQueue {
+  return new Queue(WAKES, queueOptions(connection, prefix));
+}
+
+export function deliveriesQueue(connection: Redis, prefix: string): DeliveriesQueue {
+  return new Queue(DELIVERIES, queueOptions(connection, prefix));
+}
+
+/**
+ * Options that make a wake's job: its own id makes a second add of the same row the same job, the deduplication
+ * id in throttle mode is the debounce.
+ */
+export function wakeJobOptions(wake: Wake, policy: DebouncePolicy) {
+  return {
+    jobId: wake.id,
+    attempts: 10,
+    backoff: { type: 'exponential', delay: 1_000 },
+    removeOnComplete: keepEnded(policy.windowMs),
+    removeOnFail: keepEnded(policy.windowMs),
+    ...(policy.windowMs > 0 && {
+      deduplication: { id: debounceId(wake.probe, wake.category), ttl: policy.windowMs },
+    }),
+  };
+}
+
+/** Options of the delivery of one wake; its id is derived from the wake's, so that it exists once. */
+export function deliverJobOptions(wakeId: string) {
+  return {
+    jobId: deliverJobId(wakeId),
+    attempts: DELIVERY_ATTEMPTS,
+    backoff: { type: 'custom' },
+    removeOnComplete: keepEnded(0),
+    removeOnFail: keepEnded(0),
+  };
+}
+
+export function deliverJobId(wakeId: string): string {
+  return `deliver-${wakeId}`;
+}

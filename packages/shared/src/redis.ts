@@ -1,0 +1,83 @@
+/** Connections to Redis, and what a person is told when there is none. */
+import { Redis } from 'ioredis';
+import { errorCode, errorReason, StartupError } from './errors.ts';
+import type { Logger } from './log.ts';
+
+/** Time for the first connection, ms. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** No command of ours takes this long on a Redis that is well, ms. */
+const COMMAND_TIMEOUT_MS = 10_000;
+
+/**
+ * Connects, and waits until Redis answers.
+ *
+ * `producer` connections reject at once while Redis is away; `worker` connections wait for it, which BullMQ's
+ * workers need.
+ *
+ * @throws StartupError with one sentence where Redis cannot be reached or refuses
+ */
+export async function connectRedis(url: string, kind: 'producer' | 'worker', log: Logger): Promise<Redis> {
+  const options =
+    kind === 'producer'
+      ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS }
+      : { maxRetriesPerRequest: null };
+  const redis = new Redis(url, {
+    ...options,
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: () => null,
+  });
+  let lastError: Error | undefined;
+  redis.on('error', (error: Error) => {
+    lastError = error;
+  });
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    redis.disconnect();
+    throw new StartupError(
+      `Redis at ${redactedUrl(url)} ${reason(lastError ?? error)}. Start it, or set REDIS_URL to one that runs.`,
+      { cause: lastError ?? error },
+    );
+  }
+  redis.options.retryStrategy = (times) => Math.min(100 * 2 ** Math.min(times, 6), 3_000);
+  redis.removeAllListeners('error');
+  reportOutages(redis, log);
+  return redis;
+}
+
+/** Closes a connection, whether or not Redis is there to say goodbye to. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  await redis.quit().catch(() => redis.disconnect());
+}
+
+/** One line when Redis goes away and one when it is back, however often the connection is tried in between. */
+function reportOutages(redis: Redis, log: Logger): void {
+  let down = false;
+  redis.on('error', (error: Error) => {
+    if (!down) log.error({ reason: error.message }, 'Redis is away; work waits until it is back');
+    down = true;
+  });
+  redis.on('ready', () => {
+    if (down) log.info('Redis is back');
+    down = false;
+  });
+}
+
+/** The URL without its password, for people. */
+export function redactedUrl(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.password) parsed.password = '***';
+  return parsed.href.replace(/\/$/, '');
+}
+
+function reason(error: unknown): string {
+  const code = errorCode(error);
+  const message = errorReason(error);
+  if (code === 'ECONNREFUSED') return 'refuses the connection';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'cannot be found (no such host)';
+  if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return 'refuses the credentials in REDIS_URL';
+  if (/ETIMEDOUT|timed out/i.test(message)) return 'does not answer';
+  return `cannot be used (${message})`;
+}

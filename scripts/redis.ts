@@ -1,0 +1,164 @@
+/**
+ * A Redis for those who have none running: found on PATH, or installed where that needs no password, and started as
+ * a private child on loopback with its own data folder.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StartupError } from '@kora-wake/shared/errors';
+
+export interface PrivateRedis {
+  url: string;
+  /** True where an earlier start left it running, and it was taken over. */
+  adopted: boolean;
+  stop(): Promise<void>;
+}
+
+const SERVERS = ['redis-server', 'valkey-server'];
+const START_TIMEOUT_MS = 10_000;
+
+/**
+ * Starts a Redis whose data lives in `folder`: AOF, nothing evicted, loopback only. Takes over one that an earlier
+ * start left there, since two servers must never share a folder.
+ *
+ * @param preferredPort taken where it is free, else any
+ * @throws StartupError where there is no server and none can be installed, or it does not start
+ */
+export async function startRedis(folder: string, preferredPort: number): Promise<PrivateRedis> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const noteFile = join(folder, 'server.json');
+  const left = await leftRunning(noteFile, folder);
+  if (left) return { url: urlOf(left.port), adopted: true, stop: () => stopByPid(left.pid, noteFile) };
+
+  const server = findServer() ?? installServer();
+  const port = await freePort(preferredPort);
+  const options = {
+    port,
+    bind: '127.0.0.1',
+    dir: folder,
+    appendonly: 'yes',
+    'maxmemory-policy': 'noeviction',
+    save: '',
+  };
+  const child = spawn(
+    server,
+    Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    // Its own group: Ctrl-C goes to the apps first, Redis is stopped after them.
+    { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
+  );
+  let said = '';
+  child.stdout.on('data', (text: Buffer) => {
+    said = (said + String(text)).slice(-2_000);
+  });
+  if (!(await answers(port, child))) {
+    child.kill();
+    throw new StartupError(`${server} did not start; it said:\n${said.trim()}`);
+  }
+  writeFileSync(noteFile, JSON.stringify({ pid: child.pid, port }));
+  child.unref();
+  return { url: urlOf(port), adopted: false, stop: () => stopByPid(child.pid ?? 0, noteFile) };
+}
+
+function urlOf(port: number): string {
+  return `redis://127.0.0.1:${port}`;
+}
+
+async function leftRunning(noteFile: string, folder: string): Promise<{ pid: number; port: number } | undefined> {
+  if (!existsSync(noteFile)) return undefined;
+  try {
+    const { pid, port } = JSON.parse(readFileSync(noteFile, 'utf8'));
+    const answer = await ask(Number(port), 'CONFIG GET dir');
+    if (isAlive(Number(pid)) && answer.includes(folder)) return { pid: Number(pid), port: Number(port) };
+  } catch {
+    // a note that cannot be read names no server
+  }
+  return undefined;
+}
+
+async function stopByPid(pid: number, noteFile: string): Promise<void> {
+  if (isAlive(pid)) process.kill(pid, 'SIGTERM');
+  while (isAlive(pid)) await sleep(20);
+  rmSync(noteFile, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function onPath(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+function findServer(): string | undefined {
+  return SERVERS.find(onPath);
+}
+
+function installServer(): string {
+  if (onPath('apt-get') && process.getuid?.() === 0) {
+    console.log('No Redis found; installing redis-server with apt (once) …');
+    // The run level keeps the package from starting a server of its own.
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env });
+    try {
+      execFileSync('apt-get', ['install', '-y', '-qq', 'redis-server'], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env,
+      });
+    } catch {
+      throw new StartupError(`apt could not install redis-server; its message stands above.\n${HOW_TO}`);
+    }
+    const installed = findServer();
+    if (installed) return installed;
+  }
+  throw new StartupError(`there is no redis-server or valkey-server on PATH.\n${HOW_TO}`);
+}
+
+const HOW_TO = `Install one, or set REDIS_URL to one that runs:
+  Debian, Ubuntu   sudo apt-get install redis-server
+  macOS            brew install redis
+  Docker           docker run -d -p 6379:6379 valkey/valkey:8   and   REDIS_URL=redis://127.0.0.1:6379`;
+
+async function freePort(preferred: number): Promise<number> {
+  return (await bindable(preferred)) ?? (await bindable(0)) ?? 0;
+}
+
+/** The port that could be bound (0 asks for any), or undefined where it is taken. */
+export async function bindable(port: number, host = '127.0.0.1'): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, host, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : undefined));
+    });
+  });
+}
+
+async function answers(port: number, child: ChildProcess): Promise<boolean> {
+  const until = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < until && child.exitCode === null) {
+    if ((await ask(port, 'PING').catch(() => '')).startsWith('+PONG')) return true;
+    await sleep(20);
+  }
+  return false;
+}
+
+/** Sends one command in Redis's inline form and returns the raw answer. */
+function ask(port: number, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`));
+    socket.setTimeout(2_000, () => socket.destroy(new Error('no answer')));
+    socket.once('data', (data: Buffer) => {
+      resolve(String(data));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
