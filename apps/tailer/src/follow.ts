@@ -62,6 +62,7 @@ export function followFile(path: string, start: Position, needle: string): Follo
       const at = skipFrom ?? position.offset;
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
       const bytes = buffer.subarray(0, bytesRead);
+      const atEnd = bytesRead < buffer.length;
       if (skipFrom !== undefined) {
         const newline = bytes.indexOf(NEWLINE);
         if (newline >= 0) {
@@ -84,7 +85,7 @@ export function followFile(path: string, start: Position, needle: string): Follo
         else if (bytesRead === buffer.length)
           buffer = Buffer.allocUnsafeSlow(Math.min(buffer.length * 2, MAX_LINE_BYTES + 1));
       }
-      if (bytesRead < buffer.length && !(await turnedOver(file, at + bytesRead))) return null;
+      if (atEnd && !(await turnedOver(file, at + bytesRead))) return null;
     }
   }
 

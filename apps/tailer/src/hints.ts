@@ -6,9 +6,9 @@ import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 export interface Hints {
-  /** Forgets the hints so far; call before reading, so that one which comes while reading is kept. */
-  reset(): void;
-  /** Resolves at a hint since the last `reset`, after `ms`, or when `signal` aborts. */
+  /** Listens, and forgets the hints so far; call before reading, so that one which comes while reading is kept. */
+  listen(): void;
+  /** Resolves at a hint since the last `listen`, after `ms`, or when `signal` aborts. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
   close(): void;
 }
@@ -39,12 +39,12 @@ export function fileHints(path: string): Hints {
   }
 
   return {
-    reset: () => {
+    listen: () => {
       hinted = false;
+      // The folder may have been away, or there were no watches left: each round tries again.
+      if (!watcher) arm();
     },
     wait: async (ms, signal) => {
-      // The folder may have been away, or there were no watches left; each poll tries again.
-      if (!watcher) arm();
       if (hinted || signal.aborted) return;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, ms);

@@ -81,7 +81,7 @@ async function follow(tailer: Tailer, lease: Lease, held: AbortSignal): Promise<
   );
   try {
     while (!held.aborted) {
-      hints.reset();
+      hints.listen();
       if (!(await step(follower, checkpoint, decider, lease, held))) return;
       await hints.wait(pollMs, held);
     }

@@ -67,7 +67,7 @@ function url(protocols: string[]) {
 }
 
 const model = z.string().transform((text, context): ModelChoice => {
-  const match = /^(?<model>\S+?)(?::(?<effort>[a-z]+))?$/.exec(text);
+  const match = /^(?<model>\S*?[^\s:])(?::(?<effort>[a-z]+))?$/.exec(text);
   const effort = EFFORTS.find((known) => known === match?.groups?.effort);
   if (match?.groups?.model && effort) return { model: match.groups.model, effort };
   // Local models have colons in their names (`qwen3:8b`), Anthropic's have none.

@@ -1,0 +1,290 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { sourceId } from '@kora-wake/shared/keys';
+import { getWindow } from '@kora-wake/shared/windows';
+import { describe, expect, onTestFinished } from 'vitest';
+import { append, eventually, type Namespace, test, type TestLog, testLog, wakeRow } from '../../../test/support/fixtures.ts';
+import { checkpoint, tallyOf } from '../src/checkpoint.ts';
+import { decide, type Decider } from '../src/decide.ts';
+import { fileHints } from '../src/hints.ts';
+import { takeLease } from '../src/lease.ts';
+import { runTailer } from '../src/tailer.ts';
+
+const FIXTURES = new URL('../../../test/fixtures/', import.meta.url);
+const fixture = (name: string) => readFileSync(new URL(name, FIXTURES));
+
+interface Options {
+  windowMs?: number;
+  bypassCritical?: boolean;
+  maxAgeMs?: number;
+  pollMs?: number;
+  log?: TestLog;
+}
+
+function deciderFor(ns: Namespace, options: Options): Decider {
+  return {
+    redis: ns.redis,
+    queue: ns.queue,
+    keys: ns.keys,
+    policy: { windowMs: options.windowMs ?? 600_000, bypassCritical: options.bypassCritical ?? false },
+    maxAgeMs: options.maxAgeMs ?? 0,
+    now: Date.now,
+    log: (options.log ?? testLog()).logger,
+  };
+}
+
+/** Runs a tailer in this process, until the test ends or `stop` is called. */
+async function tail(ns: Namespace, path: string, options: Options = {}) {
+  const log = options.log ?? testLog();
+  const hints = fileHints(path);
+  const source = sourceId(path);
+  const stopping = new AbortController();
+  const running = runTailer(
+    {
+      path,
+      leaseKey: ns.keys.lease(source),
+      checkpoint: checkpoint(ns.redis, ns.keys, source, path),
+      hints,
+      pollMs: options.pollMs ?? 50,
+      decider: deciderFor(ns, { ...options, log }),
+    },
+    stopping.signal,
+  );
+  const stop = async () => {
+    stopping.abort();
+    await running;
+    hints.close();
+  };
+  onTestFinished(stop);
+  return { log, stop };
+}
+
+/** A tailer that has begun to follow. */
+async function tailing(ns: Namespace, path: string, options: Options = {}) {
+  const tailer = await tail(ns, path, options);
+  await tailer.log.until('following the log');
+  return tailer;
+}
+
+async function counters(ns: Namespace): Promise<Record<string, number>> {
+  const all = await ns.redis.hgetall(ns.keys.counters);
+  return Object.fromEntries(Object.entries(all).map(([name, n]) => [name, Number(n)]));
+}
+
+const rowsAre = (ns: Namespace, rows: number) => eventually(async () => (await counters(ns)).rows === rows && (await counters(ns)));
+
+describe('the tailer', () => {
+  test('starts a source at its end, and enqueues what comes after', async ({ ns, logPath }) => {
+    writeFileSync(logPath, `${wakeRow({ title: 'history' })}\n`);
+    await tailing(ns, logPath);
+    append(logPath, wakeRow({ title: 'news' }));
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+    const [job] = await ns.queue.getWaiting();
+    expect(job?.data.wake.title).toBe('news');
+    expect(job?.id).toMatch(/^w-[0-9a-f]{32}$/);
+  });
+
+  test('resumes where it stopped, and sees what was written meanwhile', async ({ ns, logPath }) => {
+    const first = await tailing(ns, logPath);
+    append(logPath, wakeRow({ category: 'a' }));
+    await rowsAre(ns, 1);
+    await first.stop();
+    append(logPath, wakeRow({ category: 'b' }));
+    await tailing(ns, logPath);
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+
+  test('hears of a row by a file event, long before it would poll', async ({ ns, logPath }) => {
+    const { log } = await tailing(ns, logPath, { pollMs: 3_600_000 });
+    append(logPath, wakeRow());
+    await log.until('enqueued');
+    append(logPath, wakeRow({ category: 'b' }));
+    await log.until('enqueued', (line) => line.category === 'b');
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+
+  test('coalesces what falls into a window, and counts it on the winner', async ({ ns, logPath }) => {
+    await tailing(ns, logPath);
+    append(logPath, wakeRow({ title: '1' }), wakeRow({ title: '2' }), wakeRow({ title: '3' }), wakeRow({ probe: 'vercel' }));
+    expect(await rowsAre(ns, 4)).toEqual({ rows: 4, enqueued: 2, coalesced: 2 });
+    const window = await getWindow(ns, 'fly', 'service_unhealthy');
+    expect(window).toMatchObject({ suppressed: 2 });
+    expect(Date.now() - Date.parse(window?.lastSuppressedAt ?? '')).toBeLessThan(10_000);
+    expect(await ns.redis.zrange(ns.keys.windowNames, 0, -1)).toEqual(['fly:service_unhealthy', 'vercel:service_unhealthy']);
+  });
+
+  test('takes two equal lines for two wakes', async ({ ns, logPath }) => {
+    await tailing(ns, logPath, { windowMs: 0 });
+    const line = wakeRow();
+    append(logPath, line, line);
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+    expect(await ns.queue.getWaitingCount()).toBe(2);
+  });
+
+  test('with a window of 0 coalesces nothing and opens nothing', async ({ ns, logPath }) => {
+    await tailing(ns, logPath, { windowMs: 0, bypassCritical: true });
+    append(logPath, wakeRow({ severity: 'critical' }), wakeRow(), wakeRow());
+    expect(await rowsAre(ns, 3)).toEqual({ rows: 3, enqueued: 3 });
+    expect(await ns.redis.exists(ns.keys.windowNames)).toBe(0);
+  });
+
+  test('lets a critical wake through an open window only with the bypass, and restarts the window for the others', async ({ ns, logPath }) => {
+    await tailing(ns, logPath, { bypassCritical: true });
+    append(logPath, wakeRow({ title: 'first' }), wakeRow({ title: 'critical', severity: 'critical' }), wakeRow({ title: 'third' }));
+    expect(await rowsAre(ns, 3)).toEqual({ rows: 3, enqueued: 2, coalesced: 1 });
+    const window = await getWindow(ns, 'fly', 'service_unhealthy');
+    expect(window).toMatchObject({ severity: 'critical', suppressed: 1 });
+  });
+
+  test('holds a critical wake in an open window without the bypass', async ({ ns, logPath }) => {
+    await tailing(ns, logPath);
+    append(logPath, wakeRow(), wakeRow({ severity: 'critical' }));
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 1, coalesced: 1 });
+  });
+
+  test('rejects a row that is too old, and says so', async ({ ns, logPath }) => {
+    const { log } = await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
+    append(logPath, wakeRow({ emittedAt: new Date(Date.now() - 3_700_000).toISOString() }), wakeRow({ emittedAt: 'yesterday' }));
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, 'rejected:stale': 1, enqueued: 1 });
+    expect(log.lines.find(({ msg }) => msg.includes('stale'))).toMatchObject({ offset: 0, probe: 'fly' });
+    expect(log.lines.filter(({ msg }) => msg.includes('time of reading'))).toHaveLength(1);
+  });
+
+  test('survives every hostile line: counted, logged once, never quoted, no secret in any job', async ({ ns, logPath }) => {
+    const { log } = await tailing(ns, logPath, { windowMs: 0 });
+    const hostile = fixture('hostile.jsonl');
+    writeFileSync(logPath, Buffer.concat([hostile, Buffer.from(`{"seam":"probe.wake_requested","details":{"x":\n${wakeRow({ title: 'after' })}\n`)]), { flag: 'a' });
+    expect(await rowsAre(ns, 21)).toEqual({ rows: 21, enqueued: 18, 'rejected:malformed': 3, 'lines:bad': 1 });
+    expect(log.lines.filter(({ msg }) => msg.includes('not valid JSON'))).toEqual([
+      expect.objectContaining({ offset: hostile.length, bytes: 46 }),
+    ]);
+    const jobs = await ns.queue.getWaiting(0, -1);
+    const kept = JSON.stringify([jobs.map(({ data }) => data), log.lines]);
+    for (const secret of ['xoxb-1234567890', 'sk-ant-api03', 'AKIAIOSFODNN7EXAMPLE']) expect(kept).not.toContain(secret);
+    const pairs = jobs.map(({ data }) => [data.wake.probe, data.wake.category]);
+    for (const pair of [['a:b', 'c'], ['a', 'b:c'], ['unknown', 'unknown'], ['42', 'true'], ['crlf', 'c'], ['p'.repeat(3_000), 'c']]) {
+      expect(pairs).toContainEqual(pair);
+    }
+  });
+
+  test('makes 7 jobs of the sample day, each row read at its own time', async ({ ns, logPath }) => {
+    await tailing(ns, logPath);
+    const lines = fixture('sample.jsonl').toString().split('\n').filter(Boolean);
+    let clock: number | undefined;
+    let wakes = 0;
+    for (const line of lines) {
+      const { emitted_at: at, seam } = JSON.parse(line);
+      if (seam === 'probe.wake_requested') {
+        await pass(ns, Date.parse(at) - (clock ?? Date.parse(at)));
+        clock = Date.parse(at);
+        wakes++;
+      }
+      append(logPath, line);
+      if (seam === 'probe.wake_requested') await rowsAre(ns, wakes);
+    }
+    expect(await counters(ns)).toEqual({ rows: 13, enqueued: 7, coalesced: 6 });
+    const told = (await ns.queue.getWaiting(0, -1)).map(({ data }) => data.wake.probe);
+    expect(told.toSorted()).toEqual(['doppler', 'fly', 'fly', 'fly', 'sentry', 'supabase', 'vercel']);
+  });
+});
+
+/** Lets time pass for the open windows. */
+async function pass({ redis, keys }: Namespace, ms: number): Promise<void> {
+  for (const id of await redis.zrange(keys.windowNames, 0, -1)) {
+    const left = await redis.pttl(keys.dedup(id));
+    if (left > ms) await redis.pexpire(keys.dedup(id), left - ms);
+    else await redis.del(keys.dedup(id));
+  }
+}
+
+describe('deciding again, after a crash before the commit', () => {
+  const line = (text: string, offset = 0) => ({ bytes: Buffer.from(text), offset });
+
+  test('finds the same job', async ({ ns }) => {
+    const decider = deciderFor(ns, {});
+    const row = line(wakeRow());
+    const first = await decide(decider, row);
+    expect(await decide(decider, row)).toEqual(first);
+    expect(await ns.queue.getWaitingCount()).toBe(1);
+  });
+
+  test('leaves a bypassed window as it was', async ({ ns }) => {
+    const decider = deciderFor(ns, { bypassCritical: true });
+    const rows = [line(wakeRow({ severity: 'critical' }), 0), line(wakeRow({ severity: 'critical' }), 500)];
+    for (const row of [...rows, ...rows]) expect(await decide(decider, row)).toMatchObject({ kind: 'enqueued' });
+    const [, second] = await Promise.all(rows.map((row) => decide(decider, row)));
+    expect((await getWindow(ns, 'fly', 'service_unhealthy'))?.wakeId).toBe(second?.kind === 'enqueued' && second.wake.id);
+    expect(await ns.queue.getWaitingCount()).toBe(2);
+  });
+
+  test('does not call stale what was enqueued before it grew old', async ({ ns }) => {
+    const emittedAt = new Date(Date.now() - 50_000).toISOString();
+    const row = line(wakeRow({ emittedAt }));
+    expect(await decide(deciderFor(ns, { maxAgeMs: 60_000 }), row)).toMatchObject({ kind: 'enqueued' });
+    expect(await decide(deciderFor(ns, { maxAgeMs: 40_000 }), row)).toMatchObject({ kind: 'enqueued' });
+  });
+});
+
+describe('the commit', () => {
+  const at = (offset: number) => ({ device: '1', inode: '2', offset });
+  const oneRow = () => tallyOf([{ kind: 'rejected', reason: 'stale' }], 0, 1);
+
+  test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const lease = await takeLease(ns.redis, ns.keys.lease('s'));
+    if ('heldBy' in lease) throw new Error('held');
+    await source.begin(lease.token, at(0));
+    expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
+    expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
+    expect(await counters(ns)).toEqual({ rows: 1, 'rejected:stale': 1 });
+    expect(await source.load()).toEqual(at(10));
+  });
+
+  test('refuses a tailer whose lease another has taken', async ({ ns }) => {
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const key = ns.keys.lease('s');
+    const old = await takeLease(ns.redis, key);
+    if ('heldBy' in old) throw new Error('held');
+    await source.begin(old.token, at(0));
+    await ns.redis.del(key); // it lapsed
+    const next = await takeLease(ns.redis, key);
+    expect(next).toHaveProperty('token');
+    expect(await source.commit(old.token, at(0), at(10), oneRow())).toBe(false);
+    expect(await old.renew()).toBe(false);
+    await old.release();
+    expect(await ns.redis.exists(key)).toBe(1);
+    expect([await source.load(), await counters(ns)]).toEqual([at(0), {}]);
+  });
+
+  test('refuses a batch that does not begin where the checkpoint stands', async ({ ns }) => {
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const lease = await takeLease(ns.redis, ns.keys.lease('s'));
+    if ('heldBy' in lease) throw new Error('held');
+    await source.begin(lease.token, at(0));
+    expect(await source.commit(lease.token, at(5), at(10), oneRow())).toBe(false);
+    expect(await counters(ns)).toEqual({});
+  });
+});
+
+describe('two tailers on one log', () => {
+  test('take turns: one follows, the other stands by and takes over', async ({ ns, logPath }) => {
+    const first = await tailing(ns, logPath);
+    const second = await tail(ns, logPath);
+    await second.log.until('standing by');
+    append(logPath, wakeRow({ category: 'a' }));
+    await first.log.until('enqueued');
+    await first.stop();
+    append(logPath, wakeRow({ category: 'b' }));
+    await second.log.until('enqueued', ({ category }) => category === 'b');
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+    expect(first.log.lines.some(({ category }) => category === 'b')).toBe(false);
+  });
+
+  test('never both decide: one that lost its lease stops before it adds anything', async ({ ns, logPath }) => {
+    const first = await tailing(ns, logPath);
+    await ns.redis.set(ns.keys.lease(sourceId(logPath)), 'elsewhere:1:token', 'PX', 60_000);
+    append(logPath, wakeRow());
+    await first.log.until('changed hands');
+    await first.log.until('standing by');
+    expect(await counters(ns)).toEqual({});
+  });
+});

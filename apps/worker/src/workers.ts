@@ -1,0 +1,78 @@
+/** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DRAIN_MS } from '@kora-wake/shared/lifecycle';
+import { errorFields } from '@kora-wake/shared/log';
+import { settle } from '@kora-wake/shared/outcomes';
+import {
+  DELIVERIES,
+  type DeliverJob,
+  deliveryBackoffMs,
+  WAKES,
+  type WakeJob,
+  WORKER_OPTIONS,
+} from '@kora-wake/shared/queues';
+import { releaseWindow } from '@kora-wake/shared/windows';
+import { type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { type Delivery, deliverer } from './deliver.ts';
+import type { Engine } from './engine.ts';
+import { investigator } from './investigate.ts';
+
+/** Deliveries at once in one process: a post that hangs must not hold up the others. */
+const DELIVERY_CONCURRENCY = 4;
+/** Slack takes about one message a second to a channel; counted in Redis, over all workers. */
+const SLACK_PACE = { max: 1, duration: 1_000 };
+
+export interface WorkersOptions extends Delivery {
+  /** For BullMQ's workers, which wait for Redis as long as it takes. */
+  connection: Redis;
+  engine: Engine;
+  /** Investigations at once. */
+  concurrency: number;
+}
+
+/** Starts both workers. The returned function stops them within the drain deadline; what is not done by then is given back. */
+export function startWorkers(options: WorkersOptions): () => Promise<void> {
+  const { connection, engine, deliveries, messenger, redis, keys, now, log } = options;
+  const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
+  const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliverer(options), {
+    ...common,
+    concurrency: DELIVERY_CONCURRENCY,
+    settings: { backoffStrategy: deliveryBackoffMs },
+    ...(messenger && { limiter: SLACK_PACE }),
+  });
+  const investigating = new Worker<WakeJob, void>(WAKES, investigator({ engine, deliveries, log }), {
+    ...common,
+    concurrency: options.concurrency,
+  });
+  for (const worker of [delivering, investigating]) {
+    worker.on('error', (error) => log.debug(errorFields(error), 'worker error'));
+  }
+  delivering.on('failed', ended);
+  investigating.on('failed', ended);
+  return async () => {
+    await Promise.all([drain(investigating), drain(delivering)]);
+  };
+
+  /** For jobs that failed for good, also those that BullMQ fails by itself without asking the processor. */
+  function ended(job: Job<WakeJob> | undefined): void {
+    if (job?.finishedOn === undefined) return;
+    const { wake } = job.data;
+    log.error({ wakeId: wake.id, queue: job.queueName, reason: job.failedReason }, 'job failed for good');
+    // A wake that never got as far as a message holds no window.
+    const released = job.queueName === WAKES ? releaseWindow(redis, keys, wake) : undefined;
+    Promise.all([settle(redis, keys, wake.id, 'dead', now()), released]).catch((error: unknown) =>
+      log.error({ wakeId: wake.id, ...errorFields(error) }, 'the end of a job could not be recorded'),
+    );
+  }
+}
+
+/** Takes no new jobs, lets those in hand end until the deadline, then aborts the rest, which gives them back. */
+async function drain(worker: Worker): Promise<void> {
+  const closed = worker.close();
+  const timer = new AbortController();
+  const late = sleep(DRAIN_MS, 'late', { signal: timer.signal }).catch(() => undefined);
+  if ((await Promise.race([closed, late])) === 'late') worker.cancelAllJobs('shutting down');
+  await closed;
+  timer.abort();
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { test } from '../../../test/support/fixtures.ts';
+import { connectRedis, redactedUrl } from '../src/redis.ts';
+
+test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
+  await expect(connectRedis('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(
+    'Redis at redis://127.0.0.1:1 refuses the connection. Start it, or set REDIS_URL to one that runs.',
+  );
+});
+
+test('a Redis that refuses the password is one sentence, without the password', async ({ ns, log }) => {
+  const user = `u${randomUUID().slice(0, 8)}`;
+  await ns.redis.acl('SETUSER', user, 'on', '>right', '+@all', '~*');
+  const { host } = new URL(ns.redisUrl);
+  await expect(connectRedis(`redis://${user}:hunter2@${host}`, 'worker', log.logger)).rejects.toThrow(
+    `Redis at redis://${user}:***@${host} refuses the credentials in REDIS_URL. Start it, or set REDIS_URL to one that runs.`,
+  );
+  await ns.redis.acl('DELUSER', user);
+});
+
+test('a producer hears at once that Redis is away, and the log says so once', async ({ ns, log }) => {
+  const redis = await connectRedis(ns.redisUrl, 'producer', log.logger);
+  redis.options.port = 1;
+  redis.disconnect(true);
+  await log.until('Redis is away');
+  await expect(redis.ping()).rejects.toThrow();
+  redis.options.port = ns.redis.options.port;
+  await log.until('Redis is back');
+  expect(log.lines.filter(({ msg }) => msg.includes('away'))).toHaveLength(1);
+  await redis.quit();
+});
+
+test('a URL is shown without its password', () => {
+  expect(redactedUrl('rediss://:hunter2@redis.example:6380/2')).toBe('rediss://:***@redis.example:6380/2');
+});

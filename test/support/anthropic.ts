@@ -1,0 +1,30 @@
+/** The Messages API as it looks from outside. */
+import { type Answer, type HttpDouble, httpDouble, json } from './http-double.ts';
+
+export const DIAGNOSIS = 'The Fly API answers 401, so the token of the probe has most likely expired.\nNext step: renew the token.';
+
+/** A message as the API gives it. */
+export function message(text: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-sonnet-5-5',
+    content: text === '' ? [] : [{ type: 'text', text }],
+    stop_reason: 'end_turn',
+    stop_sequence: null,
+    usage: { input_tokens: 500, output_tokens: 60, cache_creation_input_tokens: 10, cache_read_input_tokens: 20 },
+    ...more,
+  };
+}
+
+export const diagnose: Answer = json(200, message(DIAGNOSIS));
+
+/** An error as the API gives it. */
+export function apiError(status: number, headers: Record<string, string> = {}): Answer {
+  return json(status, { type: 'error', error: { type: 'some_error', message: 'no' } }, headers);
+}
+
+export async function anthropicDouble(): Promise<HttpDouble> {
+  return httpDouble(diagnose);
+}

@@ -1,0 +1,145 @@
+/** What most tests stand on: a Redis namespace, a folder and an audit log of their own, and a log that can be awaited. */
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { redisKeys } from '@kora-wake/shared/keys';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { inject, test as base } from 'vitest';
+
+/** A connection, queues and keys under a prefix of the test's own. Cleared where the test passes, left to look at where it fails. */
+export async function namespace() {
+  const prefix = `{test-${randomUUID()}}`;
+  const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
+  const queue = wakesQueue(redis, prefix);
+  const deliveries = deliveriesQueue(redis, prefix);
+  await Promise.all([queue.waitUntilReady(), deliveries.waitUntilReady()]);
+  return { prefix, redis, redisUrl: inject('redisUrl'), queue, deliveries, keys: redisKeys(prefix) };
+}
+
+export type Namespace = Awaited<ReturnType<typeof namespace>>;
+
+interface Fixtures {
+  ns: Namespace;
+  folder: string;
+  logPath: string;
+  log: TestLog;
+}
+
+/** `test` with its own namespace, folder, audit log path and log. */
+export const test = base.extend<Fixtures>({
+  ns: async ({ task }, use) => {
+    const ns = await namespace();
+    await use(ns);
+    await Promise.all([ns.queue.close(), ns.deliveries.close()]);
+    if (task.result?.state !== 'fail') await removeKeys(ns);
+    await ns.redis.quit();
+  },
+  folder: async ({ task }, use) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-'));
+    await use(folder);
+    if (task.result?.state !== 'fail') rmSync(folder, { recursive: true, force: true });
+  },
+  logPath: async ({ folder }, use) => use(join(folder, 'kora_audit_log.jsonl')),
+  // oxlint-disable-next-line no-empty-pattern -- vitest finds out from the pattern what a fixture needs
+  log: async ({}, use) => use(testLog()),
+});
+
+async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
+  for await (const keys of redis.scanStream({ match: `${prefix}:*`, count: 1_000 })) {
+    if (keys.length > 0) await redis.unlink(...keys);
+  }
+}
+
+type LogLine = Record<string, unknown> & { msg: string };
+
+/** A pino logger that keeps its lines, and lets a test wait for one. */
+export function testLog() {
+  const lines: LogLine[] = [];
+  const waiting = new Set<() => void>();
+  const logger = pino(
+    { level: 'debug', base: null },
+    {
+      write: (text: string) => {
+        lines.push(JSON.parse(text));
+        for (const check of waiting) check();
+      },
+    },
+  );
+  return { logger, lines, until: lineWaiter(lines, waiting) };
+}
+
+export type TestLog = ReturnType<typeof testLog>;
+
+/** Resolves with the first line, from the start, whose message contains `message` and which `also` accepts. */
+export function lineWaiter(lines: LogLine[], waiting: Set<() => void>) {
+  return (message: string, also: (line: LogLine) => boolean = () => true, ms = 15_000) =>
+    new Promise<LogLine>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        waiting.delete(check);
+        reject(new Error(`no log line "${message}" within ${ms} ms; there were:\n${lines.map((l) => JSON.stringify(l)).join('\n')}`));
+      }, ms);
+      function check() {
+        const found = lines.find((line) => line.msg.includes(message) && also(line));
+        if (!found) return;
+        clearTimeout(timer);
+        waiting.delete(check);
+        resolve(found);
+      }
+      waiting.add(check);
+      check();
+    });
+}
+
+interface RowOptions {
+  probe?: string;
+  category?: string;
+  severity?: string;
+  title?: string;
+  detail?: string;
+  emittedAt?: string;
+  details?: Record<string, unknown>;
+}
+
+/** One wake row as a probe writes it, without its newline. */
+export function wakeRow(options: RowOptions = {}): string {
+  return JSON.stringify({
+    emitted_at: options.emittedAt ?? new Date().toISOString().replace('Z', '+00:00'),
+    seam: 'probe.wake_requested',
+    details: {
+      probe: options.probe ?? 'fly',
+      severity: options.severity ?? 'warning',
+      category: options.category ?? 'service_unhealthy',
+      title: options.title ?? 'Fly app(s) unreachable: HTTP 401',
+      detail: options.detail ?? 'Fly probe reported status=unhealthy.',
+      snapshot_details: { apps_running: 0 },
+      envelope_enabled: false,
+      envelope_fix_name: '(none)',
+      ...options.details,
+    },
+    caller_session_id: null,
+    source: null,
+  });
+}
+
+export function append(path: string, ...rows: string[]): void {
+  appendFileSync(path, rows.map((row) => `${row}\n`).join(''));
+}
+
+/** The rows of a JSONL file. */
+export function rowsOf(path: string): Array<Record<string, any>> {
+  return readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** Polls `probe` until it gives something; for states that have no event of their own. */
+export async function eventually<T>(probe: () => Promise<T | undefined | false> | T | undefined | false, ms = 15_000): Promise<T> {
+  const until = performance.now() + ms;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > until) throw new Error(`it did not come about within ${ms} ms: ${probe.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

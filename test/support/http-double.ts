@@ -1,0 +1,75 @@
+/** A real HTTP server on loopback whose answers a test writes; the real SDKs talk to it. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+export interface DoubleRequest {
+  path: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+/** Answers one request; the socket is there to be broken. */
+export type Answer = (request: DoubleRequest, response: ServerResponse, socket: Socket) => void | Promise<void>;
+
+export interface HttpDouble {
+  url: string;
+  requests: DoubleRequest[];
+  /** Answers to come, one a request; when they are used up, `otherwise` answers. */
+  next: Answer[];
+  close(): Promise<void>;
+}
+
+export async function httpDouble(otherwise: Answer): Promise<HttpDouble> {
+  const requests: DoubleRequest[] = [];
+  const next: Answer[] = [];
+  const server: Server = createServer((incoming, response) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => {
+      const request = { path: incoming.url ?? '', headers: incoming.headers, body: Buffer.concat(chunks).toString() };
+      requests.push(request);
+      void (next.shift() ?? otherwise)(request, response, incoming.socket);
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    next,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+}
+
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+  return (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  };
+}
+
+export function html(status: number, text = '<html><body>Bad gateway</body></html>'): Answer {
+  return (_request, response) => {
+    response.writeHead(status, { 'content-type': 'text/html' }).end(text);
+  };
+}
+
+/** Reads the request and never answers. */
+export const hang: Answer = () => undefined;
+
+/** Breaks the connection instead of answering. */
+export const reset: Answer = (_request, _response, socket) => {
+  socket.resetAndDestroy();
+};
+
+/** Begins an answer and breaks off in the middle. */
+export const cutShort: Answer = (_request, response, socket) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': '10000' });
+  response.write('{"id":"msg_1","content":[{"type":"te', () => socket.destroy());
+};

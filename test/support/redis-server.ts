@@ -1,0 +1,22 @@
+/** One private Redis for the whole run: real, empty, on a free port, gone afterwards. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startRedis } from '../../scripts/redis.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    redisUrl: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-redis-'));
+  const redis = await startRedis(folder, 0);
+  project.provide('redisUrl', redis.url);
+  return async () => {
+    await redis.stop();
+    rmSync(folder, { recursive: true });
+  };
+}
