@@ -1,7 +1,8 @@
 /** The Messages API as it looks from outside. */
 import { type Answer, type HttpDouble, httpDouble, json } from './http-double.ts';
 
-export const DIAGNOSIS = 'The Fly API answers 401, so the token of the probe has most likely expired.\nNext step: renew the token.';
+export const DIAGNOSIS =
+  'The Fly API answers 401, so the token of the probe has most likely expired.\nNext step: renew the token.';
 
 /** A message as the API gives it. */
 export function message(text: string, more: Record<string, unknown> = {}): Record<string, unknown> {

@@ -1,13 +1,14 @@
 /** What most tests stand on: a Redis namespace, a folder and an audit log of their own, and a log that can be awaited. */
+
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { inject, test as base } from 'vitest';
+import { test as base, inject } from 'vitest';
 
 /** A connection, queues and keys under a prefix of the test's own. Cleared where the test passes, left to look at where it fails. */
 export async function namespace() {
@@ -79,7 +80,11 @@ export function lineWaiter(lines: LogLine[], waiting: Set<() => void>) {
     new Promise<LogLine>((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.delete(check);
-        reject(new Error(`no log line "${message}" within ${ms} ms; there were:\n${lines.map((l) => JSON.stringify(l)).join('\n')}`));
+        reject(
+          new Error(
+            `no log line "${message}" within ${ms} ms; there were:\n${lines.map((l) => JSON.stringify(l)).join('\n')}`,
+          ),
+        );
       }, ms);
       function check() {
         const found = lines.find((line) => line.msg.includes(message) && also(line));
@@ -130,11 +135,17 @@ export function append(path: string, ...rows: string[]): void {
 
 /** The rows of a JSONL file. */
 export function rowsOf(path: string): Array<Record<string, any>> {
-  return readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 /** Polls `probe` until it gives something; for states that have no event of their own. */
-export async function eventually<T>(probe: () => Promise<T | undefined | false> | T | undefined | false, ms = 15_000): Promise<T> {
+export async function eventually<T>(
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+  ms = 15_000,
+): Promise<T> {
   const until = performance.now() + ms;
   for (;;) {
     const value = await probe();

@@ -22,7 +22,13 @@ export async function slackDouble(): Promise<SlackDouble> {
     const ts = `${1_700_000_000 + accepted.length}.000100`;
     const channel = `D${form.get('channel')}`;
     const metadata = JSON.parse(form.get('metadata') ?? '{}');
-    accepted.push({ channel: form.get('channel') ?? '', text: form.get('text') ?? '', wakeId: metadata.event_payload?.wake_id, ts, at: Date.now() });
+    accepted.push({
+      channel: form.get('channel') ?? '',
+      text: form.get('text') ?? '',
+      wakeId: metadata.event_payload?.wake_id,
+      ts,
+      at: Date.now(),
+    });
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ok: true, channel, ts }));
   };
   const double = await httpDouble(accept);

@@ -135,22 +135,38 @@ describe('following a file', () => {
   });
 
   test('agrees with reading every line, however the bytes arrive', async ({ logPath }) => {
-    const piece = fc.oneof(fc.constant('\n'), fc.constant('{"seam":"probe.wake_requested"}'), fc.constant('wake_reque'), fc.constant('probe.'), fc.string());
+    const piece = fc.oneof(
+      fc.constant('\n'),
+      fc.constant('{"seam":"probe.wake_requested"}'),
+      fc.constant('wake_reque'),
+      fc.constant('probe.'),
+      fc.string(),
+    );
     await fc.assert(
-      fc.asyncProperty(fc.array(piece, { maxLength: 40 }), fc.array(fc.nat(400), { maxLength: 10 }), async (pieces, cuts) => {
-        const bytes = Buffer.from(pieces.join(''));
-        writeFileSync(logPath, '');
-        const { all } = following(logPath);
-        const seen: string[] = [];
-        let from = 0;
-        for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
-          appendFileSync(logPath, bytes.subarray(from, cut));
-          from = cut;
-          seen.push(...(await all()));
-        }
-        const whole = bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1).toString('latin1').split('\n').slice(0, -1);
-        expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(whole.filter((line) => line.includes(NEEDLE)));
-      }),
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 40 }),
+        fc.array(fc.nat(400), { maxLength: 10 }),
+        async (pieces, cuts) => {
+          const bytes = Buffer.from(pieces.join(''));
+          writeFileSync(logPath, '');
+          const { all } = following(logPath);
+          const seen: string[] = [];
+          let from = 0;
+          for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
+            appendFileSync(logPath, bytes.subarray(from, cut));
+            from = cut;
+            seen.push(...(await all()));
+          }
+          const whole = bytes
+            .subarray(0, bytes.lastIndexOf(0x0a) + 1)
+            .toString('latin1')
+            .split('\n')
+            .slice(0, -1);
+          expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
+            whole.filter((line) => line.includes(NEEDLE)),
+          );
+        },
+      ),
       { numRuns: 60 },
     );
   });

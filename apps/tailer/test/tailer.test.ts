@@ -2,9 +2,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { sourceId } from '@kora-wake/shared/keys';
 import { getWindow } from '@kora-wake/shared/windows';
 import { describe, expect, onTestFinished } from 'vitest';
-import { append, eventually, type Namespace, test, type TestLog, testLog, wakeRow } from '../../../test/support/fixtures.ts';
+import {
+  append,
+  eventually,
+  type Namespace,
+  type TestLog,
+  test,
+  testLog,
+  wakeRow,
+} from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
-import { decide, type Decider } from '../src/decide.ts';
+import { type Decider, decide } from '../src/decide.ts';
 import { fileHints } from '../src/hints.ts';
 import { takeLease } from '../src/lease.ts';
 import { runTailer } from '../src/tailer.ts';
@@ -70,7 +78,8 @@ async function counters(ns: Namespace): Promise<Record<string, number>> {
   return Object.fromEntries(Object.entries(all).map(([name, n]) => [name, Number(n)]));
 }
 
-const rowsAre = (ns: Namespace, rows: number) => eventually(async () => (await counters(ns)).rows === rows && (await counters(ns)));
+const rowsAre = (ns: Namespace, rows: number) =>
+  eventually(async () => (await counters(ns)).rows === rows && (await counters(ns)));
 
 describe('the tailer', () => {
   test('starts a source at its end, and enqueues what comes after', async ({ ns, logPath }) => {
@@ -104,12 +113,21 @@ describe('the tailer', () => {
 
   test('coalesces what falls into a window, and counts it on the winner', async ({ ns, logPath }) => {
     await tailing(ns, logPath);
-    append(logPath, wakeRow({ title: '1' }), wakeRow({ title: '2' }), wakeRow({ title: '3' }), wakeRow({ probe: 'vercel' }));
+    append(
+      logPath,
+      wakeRow({ title: '1' }),
+      wakeRow({ title: '2' }),
+      wakeRow({ title: '3' }),
+      wakeRow({ probe: 'vercel' }),
+    );
     expect(await rowsAre(ns, 4)).toEqual({ rows: 4, enqueued: 2, coalesced: 2 });
     const window = await getWindow(ns, 'fly', 'service_unhealthy');
     expect(window).toMatchObject({ suppressed: 2 });
     expect(Date.now() - Date.parse(window?.lastSuppressedAt ?? '')).toBeLessThan(10_000);
-    expect(await ns.redis.zrange(ns.keys.windowNames, 0, -1)).toEqual(['fly:service_unhealthy', 'vercel:service_unhealthy']);
+    expect(await ns.redis.zrange(ns.keys.windowNames, 0, -1)).toEqual([
+      'fly:service_unhealthy',
+      'vercel:service_unhealthy',
+    ]);
   });
 
   test('takes two equal lines for two wakes', async ({ ns, logPath }) => {
@@ -127,9 +145,17 @@ describe('the tailer', () => {
     expect(await ns.redis.exists(ns.keys.windowNames)).toBe(0);
   });
 
-  test('lets a critical wake through an open window only with the bypass, and restarts the window for the others', async ({ ns, logPath }) => {
+  test('lets a critical wake through an open window only with the bypass, and restarts the window for the others', async ({
+    ns,
+    logPath,
+  }) => {
     await tailing(ns, logPath, { bypassCritical: true });
-    append(logPath, wakeRow({ title: 'first' }), wakeRow({ title: 'critical', severity: 'critical' }), wakeRow({ title: 'third' }));
+    append(
+      logPath,
+      wakeRow({ title: 'first' }),
+      wakeRow({ title: 'critical', severity: 'critical' }),
+      wakeRow({ title: 'third' }),
+    );
     expect(await rowsAre(ns, 3)).toEqual({ rows: 3, enqueued: 2, coalesced: 1 });
     const window = await getWindow(ns, 'fly', 'service_unhealthy');
     expect(window).toMatchObject({ severity: 'critical', suppressed: 1 });
@@ -143,25 +169,47 @@ describe('the tailer', () => {
 
   test('rejects a row that is too old, and says so', async ({ ns, logPath }) => {
     const { log } = await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
-    append(logPath, wakeRow({ emittedAt: new Date(Date.now() - 3_700_000).toISOString() }), wakeRow({ emittedAt: 'yesterday' }));
+    append(
+      logPath,
+      wakeRow({ emittedAt: new Date(Date.now() - 3_700_000).toISOString() }),
+      wakeRow({ emittedAt: 'yesterday' }),
+    );
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, 'rejected:stale': 1, enqueued: 1 });
     expect(log.lines.find(({ msg }) => msg.includes('stale'))).toMatchObject({ offset: 0, probe: 'fly' });
     expect(log.lines.filter(({ msg }) => msg.includes('time of reading'))).toHaveLength(1);
   });
 
-  test('survives every hostile line: counted, logged once, never quoted, no secret in any job', async ({ ns, logPath }) => {
+  test('survives every hostile line: counted, logged once, never quoted, no secret in any job', async ({
+    ns,
+    logPath,
+  }) => {
     const { log } = await tailing(ns, logPath, { windowMs: 0 });
     const hostile = fixture('hostile.jsonl');
-    writeFileSync(logPath, Buffer.concat([hostile, Buffer.from(`{"seam":"probe.wake_requested","details":{"x":\n${wakeRow({ title: 'after' })}\n`)]), { flag: 'a' });
+    writeFileSync(
+      logPath,
+      Buffer.concat([
+        hostile,
+        Buffer.from(`{"seam":"probe.wake_requested","details":{"x":\n${wakeRow({ title: 'after' })}\n`),
+      ]),
+      { flag: 'a' },
+    );
     expect(await rowsAre(ns, 21)).toEqual({ rows: 21, enqueued: 18, 'rejected:malformed': 3, 'lines:bad': 1 });
     expect(log.lines.filter(({ msg }) => msg.includes('not valid JSON'))).toEqual([
       expect.objectContaining({ offset: hostile.length, bytes: 46 }),
     ]);
     const jobs = await ns.queue.getWaiting(0, -1);
     const kept = JSON.stringify([jobs.map(({ data }) => data), log.lines]);
-    for (const secret of ['xoxb-1234567890', 'sk-ant-api03', 'AKIAIOSFODNN7EXAMPLE']) expect(kept).not.toContain(secret);
+    for (const secret of ['xoxb-1234567890', 'sk-ant-api03', 'AKIAIOSFODNN7EXAMPLE'])
+      expect(kept).not.toContain(secret);
     const pairs = jobs.map(({ data }) => [data.wake.probe, data.wake.category]);
-    for (const pair of [['a:b', 'c'], ['a', 'b:c'], ['unknown', 'unknown'], ['42', 'true'], ['crlf', 'c'], ['p'.repeat(3_000), 'c']]) {
+    for (const pair of [
+      ['a:b', 'c'],
+      ['a', 'b:c'],
+      ['unknown', 'unknown'],
+      ['42', 'true'],
+      ['crlf', 'c'],
+      ['p'.repeat(3_000), 'c'],
+    ]) {
       expect(pairs).toContainEqual(pair);
     }
   });
@@ -212,7 +260,9 @@ describe('deciding again, after a crash before the commit', () => {
     const rows = [line(wakeRow({ severity: 'critical' }), 0), line(wakeRow({ severity: 'critical' }), 500)];
     for (const row of [...rows, ...rows]) expect(await decide(decider, row)).toMatchObject({ kind: 'enqueued' });
     const [, second] = await Promise.all(rows.map((row) => decide(decider, row)));
-    expect((await getWindow(ns, 'fly', 'service_unhealthy'))?.wakeId).toBe(second?.kind === 'enqueued' && second.wake.id);
+    expect((await getWindow(ns, 'fly', 'service_unhealthy'))?.wakeId).toBe(
+      second?.kind === 'enqueued' && second.wake.id,
+    );
     expect(await ns.queue.getWaitingCount()).toBe(2);
   });
 

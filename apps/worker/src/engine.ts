@@ -96,7 +96,7 @@ export function anthropicEngine(options: EngineOptions): Engine {
     calls: EngineCall[],
   ): Promise<Answer | Failure> {
     const began = performance.now();
-    const timeout = AbortSignal.timeout(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, deadline - began)));
+    const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, deadline - began))));
     const result = await ask(client, options, wake, AbortSignal.any([signal, timeout])).catch((error: unknown) => {
       signal.throwIfAborted();
       return classify(error);

@@ -112,7 +112,7 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
 /** The one place where an error of the SDK becomes a kind. */
 function classify(error: unknown): DeliveryFailure {
   if (error instanceof WebAPIRateLimitedError)
-    return new DeliveryFailure('not_posted', 'ratelimited', error.retryAfter * 1000);
+    return new DeliveryFailure('not_posted', 'ratelimited', Math.ceil(error.retryAfter * 1000));
   if (error instanceof WebAPIPlatformError) return classifyCode(error.data.error);
   if (error instanceof WebAPIHTTPError) {
     return new DeliveryFailure(error.statusCode >= 500 ? 'unknown' : 'permanent', `http_${error.statusCode}`);

@@ -30,14 +30,24 @@ describe('the configuration', () => {
   });
 
   test('counts an empty variable as unset, and drops space around a value', () => {
-    const { config } = loadConfig({ ...NOTHING, KORA_API_TOKEN: '  ', REDIS_URL: '', KORA_SLACK_BOT_TOKEN: ' xoxb-1 \n' });
+    const { config } = loadConfig({
+      ...NOTHING,
+      KORA_API_TOKEN: '  ',
+      REDIS_URL: '',
+      KORA_SLACK_BOT_TOKEN: ' xoxb-1 \n',
+    });
     expect(config.api.token).toBeUndefined();
     expect(config.redisUrl).toBe('redis://127.0.0.1:6379');
     expect(config.slack.botToken).toBe('xoxb-1');
   });
 
   test.each([
-    ['KORA_PROBE_DEBOUNCE_SECONDS', ['-1', '1.5', 'ten', '0x10', '1e3', '99999999999', 'NaN'], (c: Loaded) => c.debounce.windowMs, 600_000],
+    [
+      'KORA_PROBE_DEBOUNCE_SECONDS',
+      ['-1', '1.5', 'ten', '0x10', '1e3', '99999999999', 'NaN'],
+      (c: Loaded) => c.debounce.windowMs,
+      600_000,
+    ],
     ['KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL', ['maybe', '2', 'truee'], (c: Loaded) => c.debounce.bypassCritical, false],
     ['KORA_PROBE_WAKE_POLL_SEC', ['0', '-3', 'soon', '1e9'], (c: Loaded) => c.pollMs, 30_000],
     ['KORA_SLACK_JOSHUA_USER_ID', ['joshua', '@joshua', 'U1 U2'], (c: Loaded) => c.slack.operatorUserId, undefined],
@@ -88,13 +98,17 @@ describe('the configuration', () => {
       } catch (error) {
         message = String(error);
       }
-      expect(message).toMatch(new RegExp(`StartupError: the configuration is not usable:\\n  ${name} must be [^\\n]+$`));
+      expect(message).toMatch(
+        new RegExp(`StartupError: the configuration is not usable:\\n  ${name} must be [^\\n]+$`),
+      );
       if (value.length > 5) expect(message.replace(/such as U\w+/, '')).not.toContain(value);
     }
   });
 
   test('lists every fault at once', () => {
-    expect(() => loadConfig({ REDIS_URL: 'x', KORA_API_PORT: 'y', LOG_LEVEL: 'z' })).toThrow(/REDIS_URL[^]*KORA_API_PORT[^]*LOG_LEVEL/);
+    expect(() => loadConfig({ REDIS_URL: 'x', KORA_API_PORT: 'y', LOG_LEVEL: 'z' })).toThrow(
+      /REDIS_URL[^]*KORA_API_PORT[^]*LOG_LEVEL/,
+    );
   });
 
   test('prefers the operator under the plain name', () => {
@@ -106,7 +120,10 @@ describe('the configuration', () => {
   test('takes the first credential that is set', () => {
     const all = { CLAUDE_CODE_OAUTH_TOKEN: 'o', KORA_ANTHROPIC_API_KEY: 'k', ANTHROPIC_API_KEY: 'a' };
     expect(loadConfig(all).config.anthropic.credential).toEqual({ kind: 'oauth', token: 'o' });
-    expect(loadConfig({ ...all, CLAUDE_CODE_OAUTH_TOKEN: '' }).config.anthropic.credential).toEqual({ kind: 'apiKey', key: 'k' });
+    expect(loadConfig({ ...all, CLAUDE_CODE_OAUTH_TOKEN: '' }).config.anthropic.credential).toEqual({
+      kind: 'apiKey',
+      key: 'k',
+    });
     expect(loadConfig({ ANTHROPIC_API_KEY: 'a' }).config.anthropic.credential).toEqual({ kind: 'apiKey', key: 'a' });
   });
 

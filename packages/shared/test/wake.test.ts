@@ -76,16 +76,27 @@ describe('a wake row', () => {
     expect(readRow({ seam: 'probe.wake_requested' }, 'w-1', NOW)).toEqual({ kind: 'malformed' });
   });
 
-  test.each([[null], [[1]], ['text'], [{ seam: 'mcp.tool_called', details: {} }], [{ details: { seam: 'probe.wake_requested' } }]])(
-    'is not what %j is',
-    (line) => {
-      expect(readRow(line, 'w-1', NOW)).toEqual({ kind: 'other' });
-    },
-  );
+  test.each([
+    [null],
+    [[1]],
+    ['text'],
+    [{ seam: 'mcp.tool_called', details: {} }],
+    [{ details: { seam: 'probe.wake_requested' } }],
+  ])('is not what %j is', (line) => {
+    expect(readRow(line, 'w-1', NOW)).toEqual({ kind: 'other' });
+  });
 
   test('carries no secret, in no field and no key of its snapshot', () => {
     const secret = 'xoxb-1234567890-abcdefghij';
-    const wake = wakeOf({ probe: secret, category: secret, severity: secret, title: secret, detail: `a ${secret} b`, snapshot_details: { [secret]: [secret] }, envelope_fix_name: secret });
+    const wake = wakeOf({
+      probe: secret,
+      category: secret,
+      severity: secret,
+      title: secret,
+      detail: `a ${secret} b`,
+      snapshot_details: { [secret]: [secret] },
+      envelope_fix_name: secret,
+    });
     expect(JSON.stringify(wake)).not.toContain(secret);
     expect(wake.detail).toBe('a [redacted Slack token] b');
   });

@@ -9,7 +9,18 @@ import { clearWindow, clearWindows, getWindow, listWindows, releaseWindow } from
 const WINDOW_MS = 60_000;
 
 function wake(id: string, probe: string, category = 'down'): Wake {
-  return { id, probe, category, severity: 'critical', title: 't', detail: 'd', snapshotDetails: {}, envelopeEnabled: false, envelopeFixName: '(none)', emittedAt: 0 };
+  return {
+    id,
+    probe,
+    category,
+    severity: 'critical',
+    title: 't',
+    detail: 'd',
+    snapshotDetails: {},
+    envelopeEnabled: false,
+    envelopeFixName: '(none)',
+    emittedAt: 0,
+  };
 }
 
 /** Opens a window as the tailer does: the job, and the index entry its commit writes. */
@@ -26,7 +37,14 @@ describe('a window', () => {
     expect(await ns.redis.get(`${ns.prefix}:wakes:de:fly:down`)).toBe('w-1');
     expect(ns.keys.dedup(debounceId('fly', 'down'))).toBe(`${ns.prefix}:wakes:de:fly:down`);
     const window = await getWindow(ns, 'fly', 'down');
-    expect(window).toMatchObject({ probe: 'fly', category: 'down', wakeId: 'w-1', severity: 'critical', suppressed: 0, lastSuppressedAt: null });
+    expect(window).toMatchObject({
+      probe: 'fly',
+      category: 'down',
+      wakeId: 'w-1',
+      severity: 'critical',
+      suppressed: 0,
+      lastSuppressedAt: null,
+    });
     expect(window?.remainingMs).toBeGreaterThan(WINDOW_MS - 5_000);
     expect(window?.remainingMs).toBeLessThanOrEqual(WINDOW_MS);
     expect(Date.parse(window?.expiresAt ?? '') - Date.parse(window?.openedAt ?? '')).toBeCloseTo(WINDOW_MS, -3);

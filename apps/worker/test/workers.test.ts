@@ -1,0 +1,307 @@
+import { readFileSync } from 'node:fs';
+import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/core/report';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { deliverJobId, wakeJobOptions } from '@kora-wake/shared/queues';
+import { getWindow } from '@kora-wake/shared/windows';
+import { Redis } from 'ioredis';
+import { describe, expect, onTestFinished } from 'vitest';
+import { DIAGNOSIS } from '../../../test/support/anthropic.ts';
+import { eventually, type Namespace, rowsOf, test, testLog } from '../../../test/support/fixtures.ts';
+import { html, json } from '../../../test/support/http-double.ts';
+import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
+import { auditWriter } from '../src/audit.ts';
+import type { Engine } from '../src/engine.ts';
+import { DeliveryFailure, type Messenger, slackMessenger } from '../src/slack.ts';
+import { startWorkers } from '../src/workers.ts';
+
+const diagnosis: Report = {
+  kind: 'diagnosis',
+  text: DIAGNOSIS,
+  model: 'claude-sonnet-5-5',
+  usage: { ...NO_USAGE, inputTokens: 500, outputTokens: 60 },
+  costUsd: 0.0016,
+  durationMs: 1_200,
+  calls: [],
+};
+
+/** An engine that gives each report in turn, the last one for ever, and counts how often it was asked. */
+function engineOf(...reports: Array<Report | (() => Report)>): Engine & { asked: number } {
+  const engine = {
+    asked: 0,
+    investigate: async () => {
+      const report = reports[Math.min(engine.asked, reports.length - 1)] ?? diagnosis;
+      engine.asked++;
+      return typeof report === 'function' ? report() : report;
+    },
+  };
+  return engine;
+}
+
+async function slack() {
+  const double = await slackDouble();
+  onTestFinished(() => double.close());
+  return double;
+}
+
+function messengerTo(double: SlackDouble): Messenger {
+  return slackMessenger({ token: 'xoxb-secret', channel: 'U0OPERATOR', apiUrl: double.apiUrl });
+}
+
+/** A worker process's insides, stopped when the test ends. */
+function working(ns: Namespace, options: { engine: Engine; messenger?: Messenger | undefined; auditPath: string }) {
+  const log = testLog();
+  const connection = new Redis(ns.redisUrl, { maxRetriesPerRequest: null });
+  const stopWorkers = startWorkers({
+    connection,
+    engine: options.engine,
+    concurrency: 4,
+    messenger: options.messenger,
+    deliveries: ns.deliveries,
+    audit: auditWriter(options.auditPath, Date.now, log.logger),
+    redis: ns.redis,
+    keys: ns.keys,
+    now: Date.now,
+    log: log.logger,
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopWorkers().then(() => connection.disconnect());
+    return stopped;
+  };
+  onTestFinished(stop);
+  return { log, stop };
+}
+
+let serial = 0;
+
+async function enqueue(ns: Namespace, more: Partial<Wake> = {}): Promise<Wake> {
+  const wake: Wake = {
+    id: `w-${String(++serial).padStart(4, '0')}x`,
+    probe: 'fly',
+    category: `c-${serial}`,
+    severity: 'critical',
+    title: 'Fly app(s) unreachable: HTTP 401',
+    detail: 'down',
+    snapshotDetails: {},
+    envelopeEnabled: false,
+    envelopeFixName: '(none)',
+    emittedAt: Date.now(),
+    ...more,
+  };
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 600_000, bypassCritical: false }));
+  return wake;
+}
+
+const outcomeIs = (ns: Namespace, wake: Wake, outcome: string) =>
+  eventually(async () => (await ns.redis.hget(ns.keys.wake(wake.id), 'outcome')) === outcome);
+
+describe('a wake', () => {
+  test('ends in one DM with the diagnosis, and one row that says so', async ({ ns, logPath }) => {
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toMatchObject([
+      { channel: 'U0OPERATOR', text: `🚨 Probe alert · fly\n${DIAGNOSIS}`, wakeId: wake.id },
+    ]);
+    expect(rowsOf(logPath)).toEqual([
+      {
+        emitted_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/),
+        seam: 'probe.investigation_completed',
+        details: {
+          probe: 'fly',
+          issue_category: wake.category,
+          severity: 'critical',
+          model_used: 'claude-sonnet-5-5',
+          input_tokens: 500,
+          output_tokens: 60,
+          cache_creation_input_tokens: 0,
+          cache_read_input_tokens: 0,
+          total_cost_usd: 0.0016,
+          investigation_duration_ms: 1_200,
+          investigation_summary_text: DIAGNOSIS,
+          dm_status: 'sent',
+          autofix_attempted: false,
+          wake_id: wake.id,
+        },
+        caller_session_id: `probe:fly:${wake.category}`,
+        source: 'reasoning',
+      },
+    ]);
+    const job = await ns.deliveries.getJob(deliverJobId(wake.id));
+    expect(job?.data.posted).toEqual({ channel: 'DU0OPERATOR', ts: '1700000000.000100' });
+  });
+
+  test('that could not be investigated is told verbatim, with the code', async ({ ns, logPath }) => {
+    const double = await slack();
+    working(ns, { engine: engineOf(fallbackReport('sdk_5xx')), messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns, { title: '<!channel> is down & out' });
+    await outcomeIs(ns, wake, 'fallback');
+    expect(double.accepted.map(({ text }) => text)).toEqual([
+      '🚨 Probe alert · fly\nfly (critical): &lt;!channel&gt; is down &amp; out\n\ndown\n\nI was unable to investigate — engine returned: sdk_5xx',
+    ]);
+    expect(rowsOf(logPath)[0]?.details).toMatchObject({
+      dm_status: 'engine_unavailable_fallback',
+      reasoning_error: 'sdk_5xx',
+      model_used: null,
+      total_cost_usd: null,
+    });
+  });
+
+  test('whose engine throws is told as well', async ({ ns, logPath }) => {
+    const double = await slack();
+    const engine = engineOf(() => {
+      throw new RangeError('a bug of ours');
+    });
+    working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'fallback');
+    expect(double.accepted[0]?.text).toContain('engine returned: engine_exception:RangeError');
+  });
+
+  test('without a Slack token is a dry run: printed, recorded, not sent', async ({ ns, logPath }) => {
+    const { log } = working(ns, { engine: engineOf(diagnosis), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'dry_run');
+    expect(log.lines.find(({ msg }) => msg.includes('dry run'))?.dm).toEqual({
+      wakeId: wake.id,
+      text: `🚨 Probe alert · fly\n${DIAGNOSIS}`,
+    });
+    expect(rowsOf(logPath)[0]?.details.dm_status).toBe('failed_send');
+  });
+
+  test('whose row cannot be written is told all the same', async ({ ns, folder }) => {
+    const double = await slack();
+    const { log } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: `${folder}/.`,
+    });
+    await outcomeIs(ns, await enqueue(ns), 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
+    expect(log.lines.some(({ msg }) => msg.includes('audit log cannot be written'))).toBe(true);
+  });
+
+  test('keeps its paid report when the worker dies before the delivery is queued', async ({ ns, logPath }) => {
+    const engine = engineOf(fallbackReport('refused'));
+    const wake = await enqueue(ns);
+    const job = await ns.queue.getJob(wake.id);
+    await job?.updateData({ wake, report: diagnosis });
+    working(ns, { engine, auditPath: logPath });
+    await outcomeIs(ns, wake, 'dry_run');
+    expect(engine.asked).toBe(0);
+    expect(rowsOf(logPath)[0]?.details.investigation_summary_text).toBe(DIAGNOSIS);
+  });
+
+  test('that was begun too often is told without an investigation', async ({ ns, logPath }) => {
+    const engine = engineOf(diagnosis);
+    const wake = await enqueue(ns);
+    await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 5);
+    const double = await slack();
+    working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, wake, 'fallback');
+    expect(engine.asked).toBe(0);
+    expect(double.accepted[0]?.text).toContain('engine_exception:WorkerCrashed');
+  });
+
+  test('that BullMQ gives up on is a dead letter and holds no window', async ({ ns, logPath }) => {
+    const wake = await enqueue(ns);
+    await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 20);
+    working(ns, { engine: engineOf(diagnosis), auditPath: logPath });
+    await outcomeIs(ns, wake, 'dead');
+    await eventually(async () => (await getWindow(ns, wake.probe, wake.category)) === undefined);
+  });
+});
+
+describe('a delivery', () => {
+  test('that fails is tried again, and buys no second investigation; its window stands', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.next.push(html(500));
+    const engine = engineOf(diagnosis);
+    working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect([double.requests.length, double.accepted.length, engine.asked]).toEqual([2, 1, 1]);
+    expect(await getWindow(ns, wake.probe, wake.category)).toMatchObject({ wakeId: wake.id });
+  });
+
+  test('waits as long as Slack asks, and loses no attempt by it', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.next.push(json(429, {}, { 'retry-after': '2' }));
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    const began = Date.now();
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect((double.accepted[0]?.at ?? 0) - began).toBeGreaterThanOrEqual(2_000);
+    expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.attemptsMade).toBeLessThanOrEqual(1);
+  });
+
+  test('keeps to about one message a second', async ({ ns, logPath }) => {
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    const wakes = await Promise.all([enqueue(ns), enqueue(ns), enqueue(ns)]);
+    for (const wake of wakes) await outcomeIs(ns, wake, 'diagnosis');
+    const [first, , third] = double.accepted;
+    expect((third?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(1_500);
+  });
+
+  test('that Slack will never take is a dead letter, recorded, and can be retried', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.next.push(json(200, { ok: false, error: 'channel_not_found' }));
+    const engine = engineOf(diagnosis);
+    working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'dead');
+    const job = await eventually(() => ns.deliveries.getFailed().then(([failed]) => failed));
+    expect(job).toMatchObject({ id: deliverJobId(wake.id), failedReason: 'channel_not_found' });
+    expect(rowsOf(logPath)[0]?.details.dm_status).toBe('failed_send');
+    await job.retry();
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect([double.accepted.length, engine.asked]).toEqual([1, 1]);
+  });
+
+  test('to nobody is a dead letter that says operator_unset', async ({ ns, logPath }) => {
+    const messenger: Messenger = { post: () => Promise.reject(new DeliveryFailure('permanent', 'operator_unset')) };
+    working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'dead');
+    await eventually(async () => (await ns.deliveries.getFailed())[0]?.failedReason === 'operator_unset');
+  });
+
+  test('under a revoked token is held, not lost', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.next.push(json(200, { ok: false, error: 'token_revoked' }));
+    const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await log.until('held until');
+    const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
+    expect(held.attemptsMade).toBe(0);
+    await held.promote();
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
+  });
+
+  test('that Slack accepted before the worker died is not posted again', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    await ns.deliveries.add(
+      'deliver',
+      { wake, report: diagnosis, posted: { channel: 'D1', ts: '1.2' } },
+      { jobId: deliverJobId(wake.id) },
+    );
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.requests).toHaveLength(0);
+  });
+});
+
+test('the secret of a Slack token shows up nowhere', async ({ ns, logPath }) => {
+  const double = await slack();
+  double.next.push(html(500), json(200, { ok: false, error: 'invalid_blocks' }));
+  const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+  const wake = await enqueue(ns);
+  await outcomeIs(ns, wake, 'dead');
+  const job = await ns.deliveries.getJob(deliverJobId(wake.id));
+  expect(JSON.stringify([log.lines, job?.asJSON(), readFileSync(logPath, 'utf8')])).not.toContain('xoxb-secret');
+});
