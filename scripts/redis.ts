@@ -46,7 +46,7 @@ export async function startRedis(folder: string, preferredPort: number): Promise
     server,
     Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
     // Its own group: Ctrl-C goes to the apps first, Redis is stopped after them.
-    { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
+    { stdio: ['ignore', 'pipe', 'ignore'], detached: true },
   );
   let said = '';
   child.stdout.on('data', (text: Buffer) => {

@@ -54,7 +54,7 @@ async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
   }
 }
 
-type LogLine = Record<string, unknown> & { msg: string };
+export type LogLine = Record<string, unknown> & { msg: string };
 
 /** A pino logger that keeps its lines, and lets a test wait for one. */
 export function testLog() {

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { DeliveriesQueue } from '@kora-wake/shared/queues';
+import { isRedisAway } from '@kora-wake/shared/redis';
 import type { WindowStore } from '@kora-wake/shared/windows';
 import Fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
@@ -34,12 +35,11 @@ export async function buildApp({ store, deliveries, token, log }: ApiOptions) {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) return reply.send(error);
-    const away = store.redis.status !== 'ready';
     request.log.error(
       { method: request.method, route: request.routeOptions.url, error: error.message },
       'request failed',
     );
-    return away
+    return isRedisAway(error)
       ? reply
           .code(503)
           .send({ statusCode: 503, error: 'Service Unavailable', message: 'Redis does not answer; try again.' })

@@ -124,7 +124,7 @@ describe('the tailer', () => {
     const window = await getWindow(ns, 'fly', 'service_unhealthy');
     expect(window).toMatchObject({ suppressed: 2 });
     expect(Date.now() - Date.parse(window?.lastSuppressedAt ?? '')).toBeLessThan(10_000);
-    expect(await ns.redis.zrange(ns.keys.windowNames, 0, -1)).toEqual([
+    expect(await ns.redis.zrange(ns.keys.windowNames, '0', '-1')).toEqual([
       'fly:service_unhealthy',
       'vercel:service_unhealthy',
     ]);
@@ -237,7 +237,7 @@ describe('the tailer', () => {
 
 /** Lets time pass for the open windows. */
 async function pass({ redis, keys }: Namespace, ms: number): Promise<void> {
-  for (const id of await redis.zrange(keys.windowNames, 0, -1)) {
+  for (const id of await redis.zrange(keys.windowNames, '0', '-1')) {
     const left = await redis.pttl(keys.dedup(id));
     if (left > ms) await redis.pexpire(keys.dedup(id), left - ms);
     else await redis.del(keys.dedup(id));

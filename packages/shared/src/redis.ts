@@ -65,6 +65,11 @@ function reportOutages(redis: Redis, log: Logger): void {
   });
 }
 
+/** Whether a command failed because Redis could not be reached or did not answer, rather than for what it asked. */
+export function isRedisAway(error: unknown): boolean {
+  return /isn't writeable|Connection is closed|max retries per request|Command timed out/.test(String(error));
+}
+
 /** The URL without its password, for people. */
 export function redactedUrl(url: string): string {
   const parsed = new URL(url);

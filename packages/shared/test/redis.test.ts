@@ -25,7 +25,7 @@ test('a producer hears at once that Redis is away, and the log says so once', as
   redis.disconnect(true);
   await log.until('Redis is away');
   await expect(redis.ping()).rejects.toThrow();
-  redis.options.port = ns.redis.options.port;
+  redis.options.port = Number(new URL(ns.redisUrl).port);
   await log.until('Redis is back');
   expect(log.lines.filter(({ msg }) => msg.includes('away'))).toHaveLength(1);
   await redis.quit();

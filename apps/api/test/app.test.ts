@@ -1,0 +1,278 @@
+import { debounceId } from '@kora-wake/shared/core/debounce';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { wakeJobOptions } from '@kora-wake/shared/queues';
+import { Redis } from 'ioredis';
+import { describe, expect, onTestFinished } from 'vitest';
+import { type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
+import { buildApp } from '../src/app.ts';
+
+const TOKEN = 'the-token-of-this-test';
+
+async function api(ns: Namespace, token?: string) {
+  const log = testLog();
+  const app = await buildApp({ store: ns, deliveries: ns.deliveries, token, log: log.logger });
+  onTestFinished(() => app.close());
+  return { app, log };
+}
+
+/** Opens a window as the tailer does. */
+async function open(ns: Namespace, probe: string, category = 'down', id = `w-${probe.slice(0, 20)}x`): Promise<Wake> {
+  const wake: Wake = {
+    id,
+    probe,
+    category,
+    severity: 'critical',
+    title: 't',
+    detail: 'd',
+    snapshotDetails: {},
+    envelopeEnabled: false,
+    envelopeFixName: '(none)',
+    emittedAt: 0,
+  };
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.redis.zadd(ns.keys.windowNames, 0, debounceId(probe, category));
+  await ns.redis.zadd(ns.keys.windowEnds, Date.now() + 60_000, debounceId(probe, category));
+  return wake;
+}
+
+describe('queues', () => {
+  test('are listed with what stands in them', async ({ ns }) => {
+    const { app } = await api(ns);
+    await open(ns, 'fly');
+    const { queues } = (await app.inject('/v1/queues')).json();
+    expect(queues).toEqual([
+      {
+        name: 'wakes',
+        isPaused: false,
+        counts: { waiting: 1, active: 0, delayed: 0, prioritized: 0, completed: 0, failed: 0 },
+        workers: 0,
+        oldestWaitingMs: expect.any(Number),
+      },
+      expect.objectContaining({ name: 'deliveries', oldestWaitingMs: null }),
+    ]);
+  });
+
+  test('count what waits in a paused queue as waiting, and tell the age of the oldest', async ({ ns }) => {
+    const { app } = await api(ns);
+    const wake = await open(ns, 'fly');
+    await open(ns, 'vercel');
+    await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'timestamp', Date.now() - 60_000);
+    await app.inject({ method: 'POST', url: '/v1/queues/wakes/pause' });
+    const [wakes] = (await app.inject('/v1/queues')).json().queues;
+    expect(wakes).toMatchObject({ isPaused: true, counts: { waiting: 2 } });
+    expect(wakes.oldestWaitingMs).toBeGreaterThanOrEqual(60_000);
+  });
+
+  test('are paused and resumed', async ({ ns }) => {
+    const { app } = await api(ns);
+    const post = async (path: string) => (await app.inject({ method: 'POST', url: path })).json();
+    expect(await post('/v1/queues/wakes/pause')).toEqual({ name: 'wakes', isPaused: true });
+    expect(await ns.queue.isPaused()).toBe(true);
+    expect(await post('/v1/queues/wakes/resume')).toEqual({ name: 'wakes', isPaused: false });
+    expect(await post('/v1/queues/nothing/pause')).toEqual({
+      statusCode: 404,
+      error: 'Not Found',
+      message: 'There is no such queue; there are wakes and deliveries.',
+    });
+  });
+});
+
+describe('debounce windows', () => {
+  test('are listed in pages, and by probe', async ({ ns }) => {
+    const { app } = await api(ns);
+    for (let i = 0; i < 5; i++) await open(ns, `probe-${i}`);
+    const first = (await app.inject('/v1/debounce?limit=3')).json();
+    const second = (await app.inject(`/v1/debounce?limit=3&cursor=${first.nextCursor}`)).json();
+    expect([...first.entries, ...second.entries].map(({ probe }) => probe)).toEqual(
+      [0, 1, 2, 3, 4].map((i) => `probe-${i}`),
+    );
+    expect(second.nextCursor).toBeNull();
+    const one = (await app.inject('/v1/debounce?probe=probe-2')).json();
+    expect(one.entries).toEqual([
+      {
+        probe: 'probe-2',
+        category: 'down',
+        wakeId: 'w-probe-2x',
+        severity: 'critical',
+        openedAt: expect.stringMatching(/Z$/),
+        expiresAt: expect.stringMatching(/Z$/),
+        remainingMs: expect.any(Number),
+        suppressed: 0,
+        lastSuppressedAt: null,
+      },
+    ]);
+  });
+
+  test.for(['fly', 'a/b', 'a:b', '100%', '😀', '<script>', 'p'.repeat(3_000), '..%2f', '__proto__'])(
+    'of a probe named %.20s are found and cleared by its encoded name',
+    async (probe, { ns }) => {
+      const { app } = await api(ns);
+      await open(ns, probe, probe, 'w-1x');
+      const url = `/v1/debounce/${encodeURIComponent(probe)}/${encodeURIComponent(probe)}`;
+      expect((await app.inject(url)).json()).toMatchObject({ probe, category: probe });
+      expect((await app.inject({ method: 'DELETE', url })).json()).toMatchObject({
+        cleared: true,
+        entry: { probe, wakeId: 'w-1x' },
+      });
+      expect((await app.inject(url)).statusCode).toBe(404);
+      expect((await app.inject({ method: 'DELETE', url })).json()).toEqual({
+        statusCode: 404,
+        error: 'Not Found',
+        message: 'No window is open for this probe and category.',
+      });
+    },
+  );
+
+  test('are cleared by probe or all, and only where one of both is said', async ({ ns }) => {
+    const { app } = await api(ns);
+    for (const probe of ['a', 'b', 'c']) await open(ns, probe);
+    const clear = async (query: string) => (await app.inject({ method: 'DELETE', url: `/v1/debounce${query}` })).json();
+    expect(await clear('')).toMatchObject({
+      statusCode: 400,
+      error: 'Bad Request',
+      message: expect.stringContaining('probe=NAME or all=true'),
+    });
+    expect(await clear('?all=false')).toMatchObject({ statusCode: 400 });
+    expect(await clear('?probe=a&all=true')).toMatchObject({ statusCode: 400 });
+    expect(await clear('?probe=a')).toEqual({ cleared: 1 });
+    expect(await clear('?all=true')).toEqual({ cleared: 2 });
+    expect(await clear('?all=true')).toEqual({ cleared: 0 });
+  });
+});
+
+describe('bad requests', () => {
+  test.for([
+    ['GET', '/v1/debounce?limit=0'],
+    ['GET', '/v1/debounce?limit=501'],
+    ['GET', '/v1/debounce?limit=-1'],
+    ['GET', '/v1/debounce?limit=1.5'],
+    ['GET', '/v1/debounce?limit=ten'],
+    ['GET', '/v1/debounce?limit=1&limit=2'],
+    ['GET', '/v1/debounce?cursor=%00'],
+    ['GET', '/v1/debounce?cursor='],
+    ['GET', '/v1/debounce?probe=a&probe=b'],
+    ['GET', '/v1/debounce/%zz/x'],
+    ['GET', '/v1/debounce/only-a-probe'],
+    ['DELETE', '/v1/debounce/a/b/c'],
+    ['POST', '/v1/queues/wakes/explode'],
+    ['PUT', '/v1/debounce/a/b'],
+    ['GET', '/nothing/here'],
+  ] as const)('%s %s is a 4xx that says why', async ([method, url], { ns }) => {
+    const { app } = await api(ns);
+    const response = await app.inject({ method, url });
+    expect(response.statusCode).toBeGreaterThanOrEqual(400);
+    expect(response.statusCode).toBeLessThan(500);
+    expect(response.json()).toMatchObject({
+      statusCode: response.statusCode,
+      error: expect.any(String),
+      message: expect.stringMatching(/.{8,}/),
+    });
+  });
+
+  test('with a body that is no JSON is a 4xx', async ({ ns }) => {
+    const { app } = await api(ns);
+    const response = await app.inject({
+      method: 'POST',
+      url: '/v1/queues/wakes/pause',
+      headers: { 'content-type': 'application/json' },
+      payload: '{',
+    });
+    expect(response.statusCode).toBe(400);
+  });
+});
+
+describe('access', () => {
+  const basic = (password: string) => `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}`;
+
+  test('without a token is open', async ({ ns }) => {
+    const { app } = await api(ns);
+    expect((await app.inject('/v1/queues')).statusCode).toBe(200);
+  });
+
+  test.for([
+    '/v1/queues',
+    '/v1/debounce',
+    '/docs',
+    '/docs/json',
+    '/admin/queues',
+    '/admin/queues/api/queues',
+    '/nothing/here',
+  ])('to %s takes the token, as a bearer or as a browser', async (url, { ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const status = async (authorization?: string) =>
+      (await app.inject({ url, ...(authorization && { headers: { authorization } }) })).statusCode;
+    for (const refused of [
+      undefined,
+      'Bearer wrong',
+      `Bearer ${TOKEN}x`,
+      basic('wrong'),
+      'Basic !',
+      TOKEN,
+      'Bearer ',
+    ]) {
+      expect(await status(refused)).toBe(401);
+    }
+    for (const taken of [`Bearer ${TOKEN}`, `bearer ${TOKEN}`, basic(TOKEN)]) expect(await status(taken)).not.toBe(401);
+  });
+
+  test('refused makes a browser ask, in the shape of every error', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const response = await app.inject('/v1/queues');
+    expect(response.headers['www-authenticate']).toMatch(/^Basic realm="Kora Wake"/);
+    expect(response.json()).toEqual({
+      statusCode: 401,
+      error: 'Unauthorized',
+      message: expect.stringContaining('Authorization: Bearer'),
+    });
+  });
+
+  test.for(['/healthz', '/readyz'])('to %s is always open', async (url, { ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const response = await app.inject(url);
+    expect([response.statusCode, response.json()]).toEqual([200, { status: 'ok' }]);
+  });
+});
+
+describe('without Redis', () => {
+  test('the API is alive, not ready, and answers 503 in a sentence', async ({ ns }) => {
+    const redis = new Redis(ns.redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+    redis.on('error', () => undefined);
+    const { app } = await api({ ...ns, redis });
+    redis.disconnect();
+    expect((await app.inject('/healthz')).statusCode).toBe(200);
+    expect((await app.inject('/readyz')).statusCode).toBe(503);
+    const response = await app.inject('/v1/debounce');
+    expect([response.statusCode, response.json().message]).toEqual([503, 'Redis does not answer; try again.']);
+  });
+});
+
+describe('documents', () => {
+  test('OpenAPI 3.1 names every route of the API', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const document = (await app.inject({ url: '/docs/json', headers: { authorization: `Bearer ${TOKEN}` } })).json();
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths).toSorted()).toEqual([
+      '/healthz',
+      '/readyz',
+      '/v1/debounce',
+      '/v1/debounce/{probe}/{category}',
+      '/v1/queues',
+      '/v1/queues/{name}/pause',
+      '/v1/queues/{name}/resume',
+    ]);
+    expect(document.paths['/v1/debounce'].get.parameters.map(({ name }: { name: string }) => name)).toEqual([
+      'probe',
+      'limit',
+      'cursor',
+    ]);
+  });
+
+  test('Bull Board shows both queues and their jobs', async ({ ns }) => {
+    const { app } = await api(ns);
+    await open(ns, 'fly');
+    expect((await app.inject('/admin/queues')).body).toContain('Kora Wake');
+    const { queues } = (await app.inject('/admin/queues/api/queues?activeQueue=wakes&page=1&jobsPerPage=10')).json();
+    expect(queues.map(({ name }: { name: string }) => name)).toEqual(['wakes', 'deliveries']);
+    expect(queues[0].jobs[0].data.wake.probe).toBe('fly');
+  });
+});

@@ -1,0 +1,85 @@
+/** The directions in which imports may point, and the places where the outside world may be touched. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+
+interface Source {
+  path: string;
+  text: string;
+  imports: string[];
+}
+
+const sources: Source[] = ['apps/tailer/src', 'apps/worker/src', 'apps/api/src', 'packages/shared/src'].flatMap(
+  (folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => {
+        const path = relative(root, join(root, folder, name));
+        const text = readFileSync(join(root, path), 'utf8');
+        const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm)].map((match) => match[1] ?? '');
+        return { path, text, imports };
+      }),
+);
+
+const app = (path: string) => /^apps\/(\w+)\//.exec(path)?.[1];
+const importers = (wanted: (specifier: string) => boolean) =>
+  sources.filter(({ imports }) => imports.some(wanted)).map(({ path }) => path);
+const touching = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+
+test('there are sources to look at', () => {
+  expect(sources.length).toBeGreaterThan(30);
+  expect(sources.flatMap(({ imports }) => imports).length).toBeGreaterThan(100);
+});
+
+describe('imports', () => {
+  test('of the core are of the core', () => {
+    const foreign = sources
+      .filter(({ path }) => path.startsWith('packages/shared/src/core/'))
+      .flatMap(({ path, imports }) =>
+        imports.filter((specifier) => !/^\.\/\w+\.ts$/.test(specifier)).map((specifier) => `${path}: ${specifier}`),
+      );
+    expect(foreign).toEqual([]);
+  });
+
+  test('of an app never reach into another, and those of the shared package into none', () => {
+    const crossing = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((specifier) => {
+          if (/@kora-wake\/(tailer|worker|api)/.test(specifier)) return true;
+          if (!specifier.startsWith('.')) return false;
+          const target = relative(root, join(root, path, '..', specifier));
+          return app(target) !== app(path) || target.startsWith('packages') !== path.startsWith('packages');
+        })
+        .map((specifier) => `${path}: ${specifier}`),
+    );
+    expect(crossing).toEqual([]);
+  });
+
+  test.each([
+    ['@anthropic-ai/sdk', ['apps/worker/src/engine.ts']],
+    ['@slack/web-api', ['apps/worker/src/slack.ts']],
+    ['@pydantic/genai-prices', ['apps/worker/src/prices.ts']],
+    ['close-with-grace', ['packages/shared/src/lifecycle.ts']],
+    ['pino', ['packages/shared/src/log.ts']],
+    ['@bull-board/api', ['apps/api/src/board.ts']],
+  ])('of %s stand in one file', (name, files) => {
+    expect(importers((specifier) => specifier === name)).toEqual(files);
+  });
+});
+
+describe('the process', () => {
+  test('is seen only at the edge', () => {
+    const edge = ['packages/shared/src/lifecycle.ts'];
+    expect(touching(/\bprocess\.(env|exit|exitCode|kill)\b|\bprocess\.on(ce)?\(/)).toEqual(edge);
+  });
+
+  test('is not asked whether it is under test', () => {
+    expect(touching(/VITEST|NODE_ENV/)).toEqual([]);
+  });
+});
+
+test('every Redis key is made in one file', () => {
+  expect(touching(/`\$\{(?:keys\.)?prefix\}:/)).toEqual(['packages/shared/src/keys.ts']);
+});

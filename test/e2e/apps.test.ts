@@ -1,0 +1,241 @@
+/** The built apps as processes, with a real Redis and real HTTP between them. */
+
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { describe, expect, onTestFinished } from 'vitest';
+import { anthropicDouble, DIAGNOSIS, diagnose } from '../support/anthropic.ts';
+import { append, eventually, type Namespace, rowsOf, test, wakeRow } from '../support/fixtures.ts';
+import type { Answer } from '../support/http-double.ts';
+import { type Running, runApp } from '../support/process.ts';
+import { slackDouble } from '../support/slack.ts';
+
+/** What every app of one test shares. */
+function environment(ns: Namespace, logPath: string, more: Record<string, string> = {}): Record<string, string> {
+  return {
+    REDIS_URL: ns.redisUrl,
+    KORA_QUEUE_PREFIX: ns.prefix,
+    KORA_AUDIT_LOG_PATH: logPath,
+    KORA_API_PORT: '0',
+    ...more,
+  };
+}
+
+async function doubles() {
+  const [slack, anthropic] = await Promise.all([slackDouble(), anthropicDouble()]);
+  onTestFinished(async () => {
+    await Promise.all([slack.close(), anthropic.close()]);
+  });
+  const env = {
+    KORA_SLACK_BOT_TOKEN: 'xoxb-secret-of-the-test',
+    KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR',
+    KORA_SLACK_API_URL: slack.apiUrl,
+    ANTHROPIC_API_KEY: 'sk-ant-secret-of-the-test',
+    ANTHROPIC_BASE_URL: anthropic.url,
+  };
+  return { slack, anthropic, env };
+}
+
+async function apiUrl(api: Running): Promise<string> {
+  const { msg } = await api.until('listening on');
+  return /http:\/\/\S+/.exec(msg)?.[0] ?? '';
+}
+
+const count = async (ns: Namespace, name: string) => Number((await ns.redis.hget(ns.keys.counters, name)) ?? 0);
+
+describe('the whole path', () => {
+  test('from a row to the DM, one wake a window, and again after a clear', async ({ ns, logPath }) => {
+    const { slack, env } = await doubles();
+    const all = environment(ns, logPath, env);
+    const [tailer, worker, api] = [runApp('tailer', all), runApp('worker', all), runApp('api', all)];
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    const url = await apiUrl(api);
+
+    append(logPath, wakeRow({ severity: 'critical' }), wakeRow({ severity: 'critical' }));
+    await eventually(() => count(ns, 'outcome:diagnosis').then((n) => n === 1));
+    const get = async (path: string): Promise<any> => (await fetch(`${url}${path}`)).json();
+    const [entry] = (await get('/v1/debounce')).entries;
+    expect(entry).toMatchObject({ probe: 'fly', category: 'service_unhealthy', severity: 'critical', suppressed: 1 });
+
+    const cleared = await fetch(`${url}/v1/debounce/fly/service_unhealthy`, { method: 'DELETE' });
+    expect(await cleared.json()).toMatchObject({ cleared: true, entry: { wakeId: entry.wakeId } });
+    append(logPath, wakeRow({ severity: 'warning' }));
+    await eventually(() => count(ns, 'outcome:diagnosis').then((n) => n === 2));
+
+    expect(slack.accepted.map(({ channel, text }) => [channel, text])).toEqual([
+      ['U0OPERATOR', `🚨 Probe alert · fly\n${DIAGNOSIS}`],
+      ['U0OPERATOR', `⚠️ Probe alert · fly\n${DIAGNOSIS}`],
+    ]);
+    const { queues } = await get('/v1/queues');
+    expect(queues.map(({ name, workers, counts }: any) => [name, workers, counts.completed])).toEqual([
+      ['wakes', 1, 2],
+      ['deliveries', 1, 2],
+    ]);
+    const completed = rowsOf(logPath).filter(({ seam }) => seam === 'probe.investigation_completed');
+    expect(completed.map(({ details }) => details.dm_status)).toEqual(['sent', 'sent']);
+    expect(completed.map(({ details }) => details.wake_id)).toEqual(slack.accepted.map(({ wakeId }) => wakeId));
+
+    const said = JSON.stringify([tailer, worker, api].map((app) => [app.lines, app.stderr()]));
+    expect(said).not.toContain('secret-of-the-test');
+    for (const app of [tailer, worker, api]) app.child.kill('SIGTERM');
+    expect(await Promise.all([tailer, worker, api].map((app) => app.exited))).toEqual([0, 0, 0]);
+  });
+
+  test('without any credential the DM is printed, within a second of its row', async ({ ns, logPath }) => {
+    const env = environment(ns, logPath);
+    const [tailer, worker] = [runApp('tailer', env), runApp('worker', env)];
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    append(logPath, wakeRow());
+    const { dm, time } = await worker.until('dry run');
+    expect((dm as { text: string }).text).toContain(
+      'I was unable to investigate — engine returned: engine_unavailable',
+    );
+    expect(Number(time) - Date.parse(rowsOf(logPath)[0]?.emitted_at)).toBeLessThan(1_000);
+  });
+
+  test('four workers share a burst, and each wake is told once', async ({ ns, logPath }) => {
+    const { slack, env } = await doubles();
+    const all = environment(ns, logPath, { ...env, KORA_PROBE_DEBOUNCE_SECONDS: '0', KORA_WORKER_CONCURRENCY: '1' });
+    const tailer = runApp('tailer', all);
+    const workers = [0, 1, 2, 3].map(() => runApp('worker', all));
+    await Promise.all([
+      tailer.until('following the log'),
+      ...workers.map((worker) => worker.until('waiting for wakes')),
+    ]);
+    append(logPath, ...Array.from({ length: 8 }, (_, i) => wakeRow({ category: `c${i}` })));
+    await eventually(() => count(ns, 'outcome:diagnosis').then((n) => n === 8), 20_000);
+    expect(new Set(slack.accepted.map(({ wakeId }) => wakeId)).size).toBe(8);
+    expect(slack.accepted).toHaveLength(8);
+    expect(workers.filter(({ lines }) => lines.some(({ msg }) => msg === 'investigating')).length).toBeGreaterThan(1);
+  }, 40_000);
+});
+
+describe('a tailer that is killed', () => {
+  test('is followed by the one that stands by, and no row is lost or decided twice', async ({ ns, logPath }) => {
+    const env = environment(ns, logPath, { KORA_PROBE_DEBOUNCE_SECONDS: '0' });
+    const first = runApp('tailer', env);
+    await first.until('following the log');
+    const second = runApp('tailer', env);
+    await second.until('standing by');
+    append(logPath, ...Array.from({ length: 200 }, (_, i) => wakeRow({ category: `a${i}` })));
+    await first.until('enqueued', undefined, 10_000);
+    first.child.kill('SIGKILL');
+    append(logPath, ...Array.from({ length: 50 }, (_, i) => wakeRow({ category: `b${i}` })));
+    await second.until('following the log', undefined, 20_000);
+    await eventually(() => count(ns, 'rows').then((n) => n === 250));
+    expect(await count(ns, 'enqueued')).toBe(250);
+    expect(await ns.queue.getWaitingCount()).toBe(250);
+  }, 40_000);
+});
+
+describe('stopping', () => {
+  test('lets the investigation in hand end, and its DM be sent later', async ({ ns, logPath }) => {
+    const { slack, anthropic, env } = await doubles();
+    let answer = () => undefined as void;
+    const late: Answer = (request, response, socket) =>
+      new Promise((resolve) => {
+        answer = () => {
+          void diagnose(request, response, socket);
+          resolve();
+        };
+      });
+    anthropic.next.push(late);
+    const all = environment(ns, logPath, env);
+    const tailer = runApp('tailer', all);
+    const worker = runApp('worker', all);
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    append(logPath, wakeRow());
+    await eventually(() => anthropic.requests.length === 1);
+    worker.child.kill('SIGTERM');
+    await worker.until('stopping');
+    answer();
+    expect(await worker.exited).toBe(0);
+    const next = runApp('worker', all);
+    await next.until('DM accepted');
+    expect([anthropic.requests.length, slack.accepted.length]).toEqual([1, 1]);
+  });
+
+  test('gives back, at its deadline, what does not end, and another worker takes it up', async ({ ns, logPath }) => {
+    const { slack, anthropic, env } = await doubles();
+    anthropic.next.push(() => undefined);
+    const all = environment(ns, logPath, env);
+    const tailer = runApp('tailer', all);
+    const worker = runApp('worker', all);
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    append(logPath, wakeRow());
+    await eventually(() => anthropic.requests.length === 1);
+    worker.child.kill('SIGTERM');
+    await worker.until('given back', undefined, 25_000);
+    expect(await worker.exited).toBe(0);
+    const next = runApp('worker', all);
+    await next.until('DM accepted');
+    expect([anthropic.requests.length, slack.accepted.length]).toEqual([2, 1]);
+  }, 60_000);
+
+  test('is forced by a second signal', async ({ ns, logPath }) => {
+    const { anthropic, env } = await doubles();
+    anthropic.next.push(() => undefined);
+    const all = environment(ns, logPath, env);
+    const tailer = runApp('tailer', all);
+    const worker = runApp('worker', all);
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    append(logPath, wakeRow());
+    await eventually(() => anthropic.requests.length === 1);
+    worker.child.kill('SIGTERM');
+    await worker.until('stopping');
+    worker.child.kill('SIGTERM');
+    expect(await worker.exited).toBe(1);
+  });
+});
+
+describe('what is wrong at start is one sentence, exit code 1 and no stack', () => {
+  test.for<['tailer' | 'worker' | 'api', Record<string, string>, string]>([
+    ['tailer', { REDIS_URL: 'redis://127.0.0.1:1' }, 'Redis at redis://127.0.0.1:1 refuses the connection'],
+    [
+      'worker',
+      { REDIS_URL: 'redis://:hunter2@127.0.0.1:1' },
+      'Redis at redis://:***@127.0.0.1:1 refuses the connection',
+    ],
+    ['api', { REDIS_URL: 'redis://127.0.0.1:1' }, 'Redis at redis://127.0.0.1:1 refuses the connection'],
+    ['tailer', { KORA_AUDIT_LOG_PATH: '/' }, 'the audit log / cannot be read (EISDIR)'],
+    [
+      'tailer',
+      { KORA_AUDIT_LOG_PATH: '/dev/null/x/log.jsonl' },
+      'the folder /dev/null/x does not exist and cannot be made (ENOTDIR)',
+    ],
+    ['worker', { KORA_SYSTEM_PROMPT_PATH: '/nonexistent' }, 'KORA_SYSTEM_PROMPT_PATH: /nonexistent cannot be read'],
+    ['worker', { KORA_SYSTEM_PROMPT_PATH: '/dev/null' }, 'KORA_SYSTEM_PROMPT_PATH: /dev/null is empty'],
+    ['api', { KORA_API_HOST: '0.0.0.0' }, 'set KORA_API_TOKEN'],
+    ['api', { KORA_API_HOST: '192.0.2.1', KORA_API_TOKEN: 't' }, 'cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL)'],
+    ['worker', { REDIS_URL: 'x', LOG_LEVEL: 'y' }, 'the configuration is not usable:\n  REDIS_URL must'],
+  ])('%s with %j', async ([app, env, sentence], { ns, logPath }) => {
+    const running = runApp(app, environment(ns, logPath, env));
+    expect(await running.exited).toBe(1);
+    expect(running.stderr()).toContain(`kora-wake ${app}: `);
+    expect(running.stderr()).toContain(sentence);
+    expect(running.stderr()).not.toMatch(/^\s+at |hunter2/m);
+    expect(running.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  test('a port in use', async ({ ns, logPath }) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => {
+      taken.once('listening', resolve);
+    });
+    onTestFinished(() => void taken.close());
+    const { port } = taken.address() as AddressInfo;
+    const api = runApp('api', environment(ns, logPath, { KORA_API_PORT: String(port) }));
+    expect(await api.exited).toBe(1);
+    expect(api.stderr()).toBe(
+      `kora-wake api: port ${port} on 127.0.0.1 is in use. Stop what uses it, or set KORA_API_PORT to another.\n`,
+    );
+  });
+
+  test('but a bad carried-over knob only warns, and the default holds', async ({ ns, logPath }) => {
+    const tailer = runApp('tailer', environment(ns, logPath, { KORA_PROBE_DEBOUNCE_SECONDS: 'soon' }));
+    expect(await tailer.until('KORA_PROBE_DEBOUNCE_SECONDS')).toMatchObject({
+      level: 40,
+      msg: expect.stringContaining('the default 600 is used'),
+    });
+    await tailer.until('following the log');
+  });
+});

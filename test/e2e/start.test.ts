@@ -1,0 +1,80 @@
+/** `npm start` and `npm run wake` as a person uses them, Redis and all. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { bindable } from '../../scripts/redis.ts';
+import { rowsOf, test } from '../support/fixtures.ts';
+import { runScript } from '../support/process.ts';
+
+const WAKE = [
+  '--probe',
+  'fly',
+  '--category',
+  'service_unhealthy',
+  '--severity',
+  'critical',
+  '--title',
+  'Fly app unreachable: HTTP 401',
+];
+
+test('npm start serves a first wake without any credential, and leaves nothing running', async ({ folder }) => {
+  const env = { KORA_HOME: folder, KORA_API_PORT: String(await bindable(0)) };
+  const start = runScript('scripts/start.ts', [], env);
+  await start.until('Kora Wake is ready', undefined, 60_000);
+  await start.until('npm run wake -- --probe fly');
+  const banner = start.lines.map(({ msg }) => msg).join('\n');
+  expect(banner).toContain(join(folder, 'kora_audit_log.jsonl'));
+  const redisUrl = /redis:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
+
+  const wake = runScript('scripts/wake.ts', WAKE, env);
+  expect(await wake.exited).toBe(0);
+  await start.until('🚨 Probe alert · fly');
+  await start.until('engine returned: engine_unavailable');
+  const [row] = rowsOf(join(folder, 'kora_audit_log.jsonl'));
+  expect(row).toMatchObject({
+    seam: 'probe.wake_requested',
+    details: { probe: 'fly', title: 'Fly app unreachable: HTTP 401' },
+    source: null,
+  });
+
+  start.child.kill('SIGINT');
+  expect(await start.exited).toBe(0);
+  expect(await bindable(Number(new URL(redisUrl).port))).toBeDefined();
+  expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
+}, 90_000);
+
+test('npm start takes over the Redis that a killed one left, with what it holds', async ({ folder }) => {
+  const env = { KORA_HOME: folder, KORA_API_PORT: String(await bindable(0)) };
+  const first = runScript('scripts/start.ts', [], env);
+  await first.until('Kora Wake is ready', undefined, 60_000);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  const second = runScript('scripts/start.ts', [], env);
+  await second.until('Kora Wake is ready', undefined, 60_000);
+  await second.until('left by an earlier start, taken over');
+  second.child.kill('SIGTERM');
+  expect(await second.exited).toBe(0);
+}, 90_000);
+
+test.for([
+  [{ KORA_API_PORT: 'x' }, 'KORA_API_PORT must be a whole number'],
+  [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'refuses the connection'],
+  [{ KORA_HOME: '/dev/null/kora' }, 'the folder /dev/null/kora cannot be written (ENOTDIR)'],
+] as const)('npm start says in a sentence what is wrong with %j', async ([env, sentence], { folder }) => {
+  const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
+  expect(await start.exited).toBe(1);
+  expect(start.stderr()).toContain(sentence);
+  expect(start.stderr()).not.toMatch(/^\s+at /m);
+});
+
+test.for([
+  [[], '--probe and --category are needed'],
+  [['--probe', 'fly', '--what'], "Unknown option '--what'"],
+  [['--probe', 'fly', '--category', 'c', '--snapshot', '{'], '--snapshot is not valid JSON'],
+] as const)('npm run wake with %j says how it is used', async ([args, sentence], { folder }) => {
+  const wake = runScript('scripts/wake.ts', [...args], { KORA_HOME: folder });
+  expect(await wake.exited).toBe(2);
+  expect(wake.stderr()).toContain(sentence);
+  expect(wake.stderr()).toContain('usage: npm run wake --');
+  expect(existsSync(join(folder, 'kora_audit_log.jsonl'))).toBe(false);
+});
