@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { bindable } from '../../scripts/redis.ts';
-import { rowsOf, test } from '../support/fixtures.ts';
+import { eventually, rowsOf, test } from '../support/fixtures.ts';
 import { runScript } from '../support/process.ts';
 
 const WAKE = [
@@ -49,6 +49,8 @@ test('npm start takes over the Redis that a killed one left, with what it holds'
   await first.until('Kora Wake is ready', undefined, 60_000);
   first.child.kill('SIGKILL');
   await first.exited;
+  // Its apps notice that it is gone, and stop by themselves.
+  await eventually(() => bindable(Number(env.KORA_API_PORT)));
   const second = runScript('scripts/start.ts', [], env);
   await second.until('Kora Wake is ready', undefined, 60_000);
   await second.until('left by an earlier start, taken over');

@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
 
 /** A connection, queues and keys under a prefix of the test's own. Cleared where the test passes, left to look at where it fails. */
-export async function namespace() {
+async function namespace() {
   const prefix = `{test-${randomUUID()}}`;
   const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
   const queue = wakesQueue(redis, prefix);

@@ -1,7 +1,7 @@
 /** Slack as it looks from outside. What it accepted is the oracle of who was told what. */
 import { type Answer, type HttpDouble, httpDouble } from './http-double.ts';
 
-export interface Accepted {
+interface Accepted {
   channel: string;
   text: string;
   wakeId: string;

@@ -71,7 +71,7 @@ const model = z.string().transform((text, context): ModelChoice => {
   const effort = EFFORTS.find((known) => known === match?.groups?.effort);
   if (match?.groups?.model && effort) return { model: match.groups.model, effort };
   // Local models have colons in their names (`qwen3:8b`), Anthropic's have none.
-  if (!match || (match.groups?.effort && text.startsWith('claude'))) {
+  if (!match || (text.startsWith('claude') && text.includes(':'))) {
     context.addIssue({
       code: 'custom',
       message: `must be a model or model:effort, effort one of ${EFFORTS.join(', ')}`,

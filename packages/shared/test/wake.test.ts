@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../src/core/json.ts';
 import { parseTimestamp, readRow, type Wake } from '../src/core/wake.ts';

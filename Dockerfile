@@ -1,0 +1,27 @@
+# One image for the three apps; which one runs is the command.
+FROM node:24-slim AS manifests
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY packages/shared/package.json packages/shared/
+COPY apps/tailer/package.json apps/tailer/
+COPY apps/worker/package.json apps/worker/
+COPY apps/api/package.json apps/api/
+
+FROM manifests AS build
+RUN npm ci
+COPY tsconfig.base.json ./
+COPY packages packages
+COPY apps apps
+RUN npx tsc -b apps/tailer apps/worker apps/api
+
+FROM manifests
+ENV NODE_ENV=production
+# The optional packages are a Node and speed-ups for other platforms; the image has its own Node.
+RUN npm ci --omit=dev --omit=optional && npm cache clean --force && mkdir /log && chown node:node /log
+COPY --from=build /app/packages/shared/dist packages/shared/dist
+COPY --from=build /app/apps/tailer/dist apps/tailer/dist
+COPY --from=build /app/apps/worker/dist apps/worker/dist
+COPY --from=build /app/apps/api/dist apps/api/dist
+USER node
+ENTRYPOINT ["node", "--enable-source-maps"]
+CMD ["apps/worker/dist/main.js"]

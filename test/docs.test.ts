@@ -1,0 +1,100 @@
+/** What the documents say must be so: links, files, commands, variables, and the containers they describe. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+const root = join(import.meta.dirname, '..');
+const read = (name: string) => readFileSync(join(root, name), 'utf8');
+const documents = ['README.md', 'CONTRIBUTING.md'];
+
+describe.each(documents)('%s', (name) => {
+  const text = read(name);
+
+  test('links only to what exists', () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
+    expect(links.filter((link) => !existsSync(join(root, link)))).toEqual([]);
+  });
+
+  test('names only files that exist', () => {
+    const files = [...text.matchAll(/`((?:apps|packages|test|scripts|docs)\/[\w./-]+|[\w-]+\.(?:yml|md|json))`/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  test('names only scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json'));
+    const named = [...text.matchAll(/npm (?:run )?(start|test|wake|build|format|check|[a-z]+:[a-z]+)\b/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((script) => !(script in scripts))).toEqual([]);
+  });
+});
+
+test('README.md names every variable that is read, and no other', () => {
+  const pattern = /\b(?:KORA_[A-Z0-9_]+|REDIS_URL|LOG_LEVEL|ANTHROPIC_[A-Z_]+|CLAUDE_CODE_OAUTH_TOKEN)\b/g;
+  const configured = new Set(read('packages/shared/src/config.ts').match(pattern));
+  const compose = new Set(['KORA_LOG_DIR']);
+  const documented = new Set([...(read('README.md').match(pattern) ?? [])].filter((name) => !compose.has(name)));
+  expect([...documented].toSorted()).toEqual([...configured].toSorted());
+});
+
+test('README.md gives the routes that exist', () => {
+  const named = [...read('README.md').matchAll(/127\.0\.0\.1:3900(\/[\w/]*)/g)].map((match) => match[1] ?? '');
+  const routes = ['apps/api/src/routes/debounce.ts', 'apps/api/src/routes/queues.ts', 'apps/api/src/app.ts']
+    .map(read)
+    .join('\n');
+  const exists = (path: string) => {
+    const [, v1, resource] = path.split('/');
+    return v1 === 'v1' ? routes.includes(`/v1/${resource}`) : routes.includes(`'${path}'`);
+  };
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((path) => !exists(path))).toEqual([]);
+});
+
+describe('docker-compose.yml', () => {
+  // Merge keys are YAML 1.1, which compose reads.
+  const { services, volumes } = parse(read('docker-compose.yml'), { merge: true });
+
+  test('runs the three apps that are built, and a Redis that keeps what it is given', () => {
+    expect(Object.keys(services).toSorted()).toEqual(['api', 'redis', 'tailer', 'worker']);
+    for (const app of ['tailer', 'worker', 'api']) {
+      expect(services[app].command).toEqual([`apps/${app}/dist/main.js`]);
+      expect(existsSync(join(root, 'apps', app, 'src', 'main.ts'))).toBe(true);
+      expect(services[app].depends_on.redis.condition).toBe('service_healthy');
+    }
+    expect(services.redis.command.join(' ')).toContain('--appendonly yes --maxmemory-policy noeviction');
+    expect(services.redis.healthcheck.test).toContain('ping');
+  });
+
+  test('gives the apps more time to stop than they take, and the worker no fixed name or port', () => {
+    expect(services.worker.stop_grace_period).toBe('30s');
+    expect(services.worker.ports ?? services.worker.container_name).toBeUndefined();
+  });
+
+  test('opens the API to this machine only, and asks for its token', () => {
+    expect(services.api.ports).toEqual(['127.0.0.1:3900:3900']);
+    expect(services.api.environment).toMatchObject({ REDIS_URL: 'redis://redis:6379', KORA_API_HOST: '0.0.0.0' });
+    expect(services.api.environment.KORA_API_TOKEN).toContain(':?');
+  });
+
+  test('mounts only volumes that it declares', () => {
+    expect(Object.keys(volumes)).toEqual(['redis', 'log']);
+  });
+});
+
+test('the Dockerfile builds and keeps what the apps need, and runs as nobody special', () => {
+  const text = read('Dockerfile');
+  for (const workspace of ['packages/shared', 'apps/tailer', 'apps/worker', 'apps/api']) {
+    expect(text).toContain(`COPY ${workspace}/package.json ${workspace}/`);
+    expect(text).toContain(`COPY --from=build /app/${workspace}/dist ${workspace}/dist`);
+  }
+  expect(
+    text
+      .trim()
+      .split('\n')
+      .findLast((line) => line.startsWith('USER')),
+  ).toBe('USER node');
+});
