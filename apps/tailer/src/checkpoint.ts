@@ -10,14 +10,15 @@ import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Keys } from '@kora-wake/shared/keys';
 import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import type { Decision } from './decide.ts';
 import type { Position } from './follow.ts';
 
 export interface Checkpoint {
-  /** The committed position, or undefined where the log was never followed. */
-  load(): Promise<Position | undefined>;
-  /** Records the first position of a source. */
-  begin(token: string, at: Position): Promise<boolean>;
+  /** What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. */
+  load(): Promise<{ stored: string; position: Position | undefined }>;
+  /** Records the first position of a source, in the place of what is stored. */
+  begin(token: string, stored: string, at: Position): Promise<boolean>;
   /** Commits a batch. False: the lease or the position is no longer ours, and nothing was changed. */
   commit(token: string, from: Position, to: Position, tally: Tally): Promise<boolean>;
 }
@@ -109,7 +110,7 @@ export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: str
       ...scriptKeys,
       token,
       from,
-      encode(to),
+      JSON.stringify(to),
       path,
       tally.at,
       WAKE_RECORD_TTL_S,
@@ -123,17 +124,28 @@ export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: str
     return answer === 1;
   }
   return {
-    load: async () => decode(await redis.hget(keys.source(sourceId), 'position')),
-    begin: (token, at) => commit(token, '', at, { ...NOTHING, at: Date.now() }),
-    commit: (token, from, to, tally) => commit(token, encode(from), to, tally),
+    load: async () => {
+      const stored = (await redis.hget(keys.source(sourceId), 'position')) ?? '';
+      return { stored, position: decode(stored) };
+    },
+    begin: (token, stored, at) => commit(token, stored, at, { ...NOTHING, at: Date.now() }),
+    commit: (token, from, to, tally) => commit(token, JSON.stringify(from), to, tally),
   };
 }
 
-function encode({ device, inode, offset }: Position): string {
-  return `${device} ${inode} ${offset}`;
-}
+const fileState = z.object({
+  device: z.string(),
+  inode: z.string(),
+  born: z.string().regex(/^\d+$/),
+  offset: z.number().int().min(0),
+  print: z.string(),
+});
+const position = z.object({ files: z.array(fileState), finished: z.array(z.string()) });
 
-function decode(stored: string | null): Position | undefined {
-  const match = /^(\d*) (\d*) (\d+)$/.exec(stored ?? '');
-  return match ? { device: match[1] ?? '', inode: match[2] ?? '', offset: Number(match[3]) } : undefined;
+function decode(stored: string): Position | undefined {
+  try {
+    return position.parse(JSON.parse(stored));
+  } catch {
+    return undefined;
+  }
 }

@@ -1,29 +1,51 @@
 /**
- * From bytes to lines: follows one append-only file by its open descriptor.
+ * From bytes to lines: follows one append-only log by its open descriptors, through every kind of rotation.
  *
- * `read` looks at what stands after the position and never moves it; `accept` moves it, once the lines of a batch
- * are decided. So a batch that could not be decided is simply read again. The position always follows a newline: a
- * half-written last line waits. When the path comes to name another file, the open one is read to its end first;
- * when the file has shrunk below the position, it is read from its start.
+ * A log is at any time one live file, which the path names, and a few that rotation has left and that are not
+ * finished yet. `read` looks at what stands after the position and never moves it; `accept` moves it, once the lines
+ * of a batch are decided. So a batch that could not be decided is simply read again.
+ *
+ *   the path names another file      what was live is read on until it has been quiet for a while (its writers may
+ *                                    linger), then what rotation made in between, then the new live file
+ *   the bytes before the position    the live file was emptied: its copy, which copytruncate leaves, is looked for
+ *   are not those that were read     among the siblings and read on; the live file is read from its start
+ *   a restart                        each file is looked for at the path and among the siblings, by its identity
+ *
+ * An offset follows a newline, always: a half-written last line waits. Only when a left file is given up, its last
+ * line counts without one. Lines over the cap are skipped in pieces, so memory stays bounded.
  */
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
+import { errorReason } from '@kora-wake/shared/errors';
+import type { Logger } from '@kora-wake/shared/log';
+import {
+  type FileState,
+  fileKey,
+  hasPrint,
+  identify,
+  openIfThere,
+  PRINT_BYTES,
+  printOf,
+  type Sibling,
+  siblingsOf,
+  statKey,
+  tailOf,
+} from './identity.ts';
 
-/** A place in one file. No file yet: device and inode are empty. */
+/** How far a log is read: the files that are not finished, oldest first, and those that are. */
 export interface Position {
-  device: string;
-  inode: string;
-  /** Bytes; 0, or just past a newline. */
-  offset: number;
+  files: FileState[];
+  /** By {@link fileKey}, so that none is taken for one that rotation made just now. */
+  finished: string[];
 }
 
 export interface Line {
   /** Without its newline. Valid until the next `read`. */
   bytes: Buffer;
-  /** Where it begins, bytes. */
+  /** Where it begins in its file, bytes. */
   offset: number;
 }
 
-interface Batch {
+export interface Batch {
   /** Whole lines that contain the searched text. */
   lines: Line[];
   /** Where lines over the cap began; they are skipped. */
@@ -33,105 +55,293 @@ interface Batch {
 }
 
 export interface Follower {
-  /** What can be decided after the position, or null where there is nothing new. Rejects where the file cannot be read. */
+  /** What can be decided after the position, or null where there is nothing new. Rejects where a file cannot be read. */
   read(): Promise<Batch | null>;
   accept(batch: Batch): void;
+  /** Whether a file that rotation left is still watched, which wants a look now and then without a hint. */
+  lingers(): boolean;
   close(): Promise<void>;
+}
+
+export interface FollowOptions {
+  path: string;
+  start: Position;
+  /** Text that a line must contain to be of interest. */
+  needle: string;
+  /** How long a left file must be quiet before it is given up, ms. */
+  lingerMs: number;
+  /** Steady, ms. */
+  clock(): number;
+  log: Logger;
 }
 
 const CHUNK_BYTES = 256 * 1024;
 /** Longer lines are skipped and counted. */
 const MAX_LINE_BYTES = 1024 * 1024;
+/** As many as rotation is likely to keep. */
+const MAX_FINISHED = 64;
 const NEWLINE = 0x0a;
 
-/** @param needle text that a line must contain to be of interest */
-export function followFile(path: string, start: Position, needle: string): Follower {
-  /** Where the last accepted batch ended. */
-  let accepted = start;
-  /** Where to read; differs from `accepted` where another file has been opened since. */
-  let position = start;
-  let file: FileHandle | undefined;
-  let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+/** Nothing read, nothing there: whatever file comes to be is new from its start. */
+export const NOWHERE: Position = { files: [], finished: [] };
+
+interface OpenFile {
+  handle: FileHandle;
+  state: FileState;
+  /** The bytes of the fingerprint: read again with every read, they show that the file is still the one it was. */
+  tail: Buffer;
   /** Where to go on looking for the end of an over-long line; memory only, a restart skips it again. */
-  let skipFrom: number | undefined;
+  skipFrom: number | undefined;
+  /** Its size when it last grew, and when that was seen. */
+  seen: { size: number; at: number };
+}
+
+/** What a look into one file found. */
+type Look = { kind: 'lines'; batch: Batch } | { kind: 'rest'; rest: Line[] } | { kind: 'emptied' };
+
+export function followLog({ path, start, needle, lingerMs, clock, log }: FollowOptions): Follower {
+  let accepted = start;
+  /** Oldest first. The last one is live as long as the path names it. */
+  let files: OpenFile[] | undefined;
+  let finished = start.finished;
+  let buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
+  /** What `accept` of the batch given last has to change in memory. */
+  let settle: (() => void) | undefined;
 
   async function read(): Promise<Batch | null> {
+    const open = files ?? (await resume());
     for (;;) {
-      file ??= await openAt();
-      if (!file) return null;
-      const at = skipFrom ?? position.offset;
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-      const bytes = buffer.subarray(0, bytesRead);
-      const atEnd = bytesRead < buffer.length;
-      if (skipFrom !== undefined) {
-        const newline = bytes.indexOf(NEWLINE);
-        if (newline >= 0) {
-          skipFrom = undefined;
-          return {
-            lines: [],
-            overlong: [position.offset],
-            from: accepted,
-            to: { ...position, offset: at + newline + 1 },
-          };
-        }
-        skipFrom += bytesRead;
-      } else {
-        const last = bytes.lastIndexOf(NEWLINE);
-        if (last >= 0) {
-          const lines = linesWith(needle, bytes.subarray(0, last + 1), at);
-          return { lines, overlong: [], from: accepted, to: { ...position, offset: at + last + 1 } };
-        }
-        if (bytesRead > MAX_LINE_BYTES) skipFrom = at + bytesRead;
-        else if (bytesRead === buffer.length)
-          buffer = Buffer.allocUnsafeSlow(Math.min(buffer.length * 2, MAX_LINE_BYTES + 1));
+      for (const file of [...open]) {
+        const look = await lookInto(file);
+        if (await copiesBefore(file)) return read();
+        if (look.kind === 'lines') return look.batch;
+        if (look.kind === 'emptied') await begunAgain(file);
+        else if (file !== open.at(-1) && quiet(file)) return giveUp(file, look.rest);
       }
-      if (atEnd && !(await turnedOver(file, at + bytesRead))) return null;
+      if (!(await discover())) return null;
     }
   }
 
-  /** Opens what the path names now, at the position where it is the same file and at its start where it is another. */
-  async function openAt(): Promise<FileHandle | undefined> {
-    const opened = await open(path, 'r').catch(absent);
-    if (!opened) return undefined;
-    const { dev, ino, size } = await opened.stat({ bigint: true });
-    const same = position.device === String(dev) && position.inode === String(ino) && size >= position.offset;
-    if (!same) position = { device: String(dev), inode: String(ino), offset: 0 };
-    skipFrom = undefined;
-    return opened;
+  /** Reads one file once, from its position. */
+  async function lookInto(file: OpenFile): Promise<Look> {
+    for (;;) {
+      const prefix = file.skipFrom === undefined ? file.tail.length : 0;
+      const at = file.skipFrom ?? file.state.offset;
+      const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, at - prefix);
+      const end = at - prefix + bytesRead;
+      if (!buffer.subarray(0, Math.min(prefix, bytesRead)).equals(file.tail.subarray(0, prefix)))
+        return { kind: 'emptied' };
+      if (file.skipFrom !== undefined && (await file.handle.stat()).size < file.skipFrom) return { kind: 'emptied' };
+      if (end > file.seen.size) file.seen = { size: end, at: clock() };
+      const bytes = buffer.subarray(prefix, bytesRead);
+      const newline = file.skipFrom === undefined ? bytes.lastIndexOf(NEWLINE) : bytes.indexOf(NEWLINE);
+      if (newline >= 0) {
+        const consumed = bytes.subarray(0, newline + 1);
+        const overlong = file.skipFrom === undefined ? [] : [file.state.offset];
+        const lines = file.skipFrom === undefined ? linesWith(needle, consumed, at) : [];
+        return { kind: 'lines', batch: moved(file, at + consumed.length, consumed, lines, overlong) };
+      }
+      const full = bytesRead === buffer.length;
+      if (file.skipFrom !== undefined || bytes.length > MAX_LINE_BYTES) file.skipFrom = end;
+      else if (full) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + Math.min(bytes.length * 2, MAX_LINE_BYTES + 1));
+      if (!full) {
+        const whole = file.skipFrom === undefined;
+        return { kind: 'rest', rest: whole ? linesWith(needle, bytes, at) : [] };
+      }
+    }
   }
 
-  /** At the end of the open file, read up to `end`: whether there is more to read after all, there or elsewhere. */
-  async function turnedOver(opened: FileHandle, end: number): Promise<boolean> {
-    const named = await stat(path, { bigint: true }).catch(absent);
-    if (!named) return false;
-    const replaced = String(named.dev) !== position.device || String(named.ino) !== position.inode;
-    if (!replaced && named.size >= (skipFrom ?? position.offset)) return false;
-    // What was written between the last read and the renaming is still to come.
-    if (replaced && (await opened.stat()).size > end) return true;
-    await opened.close();
-    file = undefined;
-    if (!replaced) position = { ...position, offset: 0 };
+  /** The batch that moves one file to `offset`. */
+  function moved(file: OpenFile, offset: number, consumed: Buffer, lines: Line[], overlong: number[]): Batch {
+    const tail =
+      consumed.length >= PRINT_BYTES || overlong.length > 0
+        ? Buffer.from(consumed.subarray(-PRINT_BYTES))
+        : Buffer.concat([file.tail, consumed]).subarray(-PRINT_BYTES);
+    const state = { ...file.state, offset, print: printOf(tail) };
+    settle = () => {
+      file.state = state;
+      file.tail = tail;
+      file.skipFrom = undefined;
+      if (buffer.length > PRINT_BYTES + CHUNK_BYTES) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
+    };
+    return batchTo(lines, overlong, (other) => (other === file ? state : other.state));
+  }
+
+  /** The batch that ends with a file which rotation left; its last line counts, newline or not. */
+  function giveUp(file: OpenFile, rest: Line[]): Batch {
+    const nowFinished = [...finished, fileKey(file.state)].slice(-MAX_FINISHED);
+    settle = () => {
+      finished = nowFinished;
+      files = files?.filter((other) => other !== file);
+      file.handle.close().catch(() => undefined);
+      log.debug({ inode: file.state.inode, offset: file.state.offset }, 'a rotated file is finished');
+    };
+    return batchTo(rest, [], (other) => (other === file ? undefined : other.state), nowFinished);
+  }
+
+  function batchTo(
+    lines: Line[],
+    overlong: number[],
+    stateOf: (file: OpenFile) => FileState | undefined,
+    nowFinished = finished,
+  ): Batch {
+    const states = (files ?? []).map(stateOf).filter((state) => state !== undefined);
+    return { lines, overlong, from: accepted, to: { files: states, finished: nowFinished } };
+  }
+
+  function quiet(file: OpenFile): boolean {
+    return clock() - file.seen.at >= lingerMs;
+  }
+
+  /** A file was emptied under us: it begins again at 0, and its copy, where there is one, is read on before it. */
+  async function begunAgain(file: OpenFile): Promise<void> {
+    const { size } = await file.handle.stat();
+    const copy = await findCopy(file.state, await siblingsOf(path));
+    if (copy)
+      log.info(
+        { path: copy.path, offset: file.state.offset },
+        'the log was copied and emptied; reading the copy to its end',
+      );
+    else log.warn({ offset: file.state.offset, size }, 'the log was emptied; what was not read before is gone');
+    const again = await opened(file.handle, 0);
+    const index = files?.indexOf(file) ?? 0;
+    files?.splice(index, 1, ...(copy ? [await opened(copy.handle, file.state.offset)] : []), again);
+  }
+
+  /**
+   * At offset 0 nothing tells a file from the one it was before it was copied and emptied: whether there are copies
+   * that come before it.
+   */
+  async function copiesBefore(file: OpenFile): Promise<boolean> {
+    if (file.state.offset > 0 || file !== files?.at(-1)) return false;
+    const copies = await madeSince(file.state, fileKey(file.state));
+    files.splice(-1, 0, ...copies);
+    return copies.length > 0;
+  }
+
+  /** At the end of all files: whether the path has come to name another, which is then read from its start. */
+  async function discover(): Promise<boolean> {
+    const named = await stat(path, { bigint: true }).catch(() => undefined);
+    if (named && files?.some(({ state }) => fileKey(state) === statKey(named))) return false;
+    const handle = await openIfThere(path);
+    if (!handle) return false;
+    const left = files?.at(-1);
+    // Its quiet time begins now, however long nothing was written before.
+    if (left) left.seen.at = clock();
+    files?.push(...(await upTo(handle, left?.state)));
     return true;
+  }
+
+  /** The live file, to be read from its start, after what rotation made between it and the last file known. */
+  async function upTo(live: FileHandle, last: FileState | undefined): Promise<OpenFile[]> {
+    const next = await opened(live, 0);
+    return [...(await madeSince(last, fileKey(next.state))), next];
+  }
+
+  /** Opens what rotation made after a file, or ever, and nobody has read yet, oldest first. */
+  async function madeSince(last: FileState | undefined, live: string): Promise<OpenFile[]> {
+    const since = BigInt(last?.born ?? 0);
+    const known = new Set([...finished, ...(files ?? []).map(({ state }) => fileKey(state)), live]);
+    if (last) known.add(fileKey(last));
+    const made = (await siblingsOf(path)).filter(({ key, born }) => BigInt(born) >= since && !known.has(key));
+    const opening: OpenFile[] = [];
+    for (const { path: name, size, compressed } of made) {
+      if (compressed) log.warn({ path: name, bytes: size }, 'a rotated file is compressed and is not read');
+      const handle = compressed ? undefined : await openIfThere(name);
+      if (handle) opening.push(await opened(handle, 0));
+    }
+    return opening;
+  }
+
+  /** Finds again, after a restart, the files of the position, and what came after them. */
+  async function resume(): Promise<OpenFile[]> {
+    const found: OpenFile[] = [];
+    files = found;
+    try {
+      const live = await openIfThere(path);
+      const siblings = start.files.length > 0 ? await siblingsOf(path) : [];
+      for (const state of start.files) {
+        if (live && state === start.files.at(-1) && (await isFile(live, state))) {
+          found.push(await opened(live, state.offset));
+          return found;
+        }
+        const copy = await findCopy(state, siblings);
+        if (copy) found.push(await opened(copy.handle, state.offset));
+        const emptied = copy?.key === fileKey(state) ? undefined : siblings.find(({ key }) => key === fileKey(state));
+        const again = emptied && (await openIfThere(emptied.path));
+        // Copied, emptied, and renamed later: what was written to it in between.
+        if (again) found.push(await opened(again, 0));
+        else if (!copy && state.offset > 0) reportGone(state, siblings);
+      }
+      if (live) found.push(...(await upTo(live, found.at(-1)?.state ?? start.files.at(-1))));
+      return found;
+    } catch (error) {
+      await close();
+      files = undefined;
+      throw error;
+    }
+  }
+
+  function reportGone({ offset }: FileState, siblings: Sibling[]): void {
+    const compressed = siblings
+      .filter((sibling) => sibling.compressed)
+      .map(({ path: name, size }) => ({ path: name, bytes: size }));
+    log.warn({ offset, compressed }, 'a file that was being read is gone; what it held after this place is not read');
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(
+      (files ?? []).map(({ handle }) => handle.close().catch((error: unknown) => log.debug(errorReason(error)))),
+    );
+  }
+
+  /** Among the siblings: the same file under another name, or else a copy of it. */
+  async function findCopy(
+    state: FileState,
+    siblings: Sibling[],
+  ): Promise<{ path: string; key: string; handle: FileHandle } | undefined> {
+    const likely = siblings
+      .filter(({ compressed, size }) => !compressed && size >= state.offset)
+      .toSorted((a, b) => Number(b.key === fileKey(state)) - Number(a.key === fileKey(state)));
+    for (const sibling of likely) {
+      const handle = await openIfThere(sibling.path);
+      if (handle && (state.offset > 0 ? await hasPrint(handle, state) : sibling.key === fileKey(state)))
+        return { ...sibling, handle };
+      await handle?.close();
+    }
+    return undefined;
+  }
+
+  async function opened(handle: FileHandle, offset: number): Promise<OpenFile> {
+    const [state, tail] = await Promise.all([identify(handle, offset), tailOf(handle, offset)]);
+    return { handle, state, tail, skipFrom: undefined, seen: { size: offset, at: clock() } };
   }
 
   return {
     read,
     accept: (batch) => {
-      accepted = position = batch.to;
-      if (buffer.length > CHUNK_BYTES) buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+      accepted = batch.to;
+      settle?.();
+      settle = undefined;
     },
-    close: async () => file?.close(),
+    lingers: () => (files?.length ?? 0) > 1,
+    close,
   };
 }
 
-/** The position a source begins at when it was never followed before: after the last whole line, or at a file still to come. */
+async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {
+  return statKey(await handle.stat({ bigint: true })) === fileKey(state) && (await hasPrint(handle, state));
+}
+
+/** The position a log begins at when it was never followed before: after its last whole line, or at a file still to come. */
 export async function endOf(path: string): Promise<Position> {
-  const file = await open(path, 'r').catch(absent);
-  if (!file) return { device: '', inode: '', offset: 0 };
+  const file = await openIfThere(path);
+  // What rotation left before is history.
+  const finished = (await siblingsOf(path)).map(({ key }) => key).slice(-MAX_FINISHED);
+  if (!file) return { files: [], finished };
   try {
-    const { dev, ino, size } = await file.stat({ bigint: true });
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-    let end = Number(size);
+    let end = (await file.stat()).size;
     while (end > 0) {
       const begin = Math.max(0, end - buffer.length);
       const { bytesRead } = await file.read(buffer, 0, end - begin, begin);
@@ -142,13 +352,13 @@ export async function endOf(path: string): Promise<Position> {
       }
       end = begin;
     }
-    return { device: String(dev), inode: String(ino), offset: end };
+    return { files: [await identify(file, end)], finished };
   } finally {
     await file.close();
   }
 }
 
-/** The lines of `bytes` (whole lines only) that contain `needle`; the others are never looked at. */
+/** The lines of `bytes` that contain `needle`; the others are never looked at. */
 function linesWith(needle: string, bytes: Buffer, offset: number): Line[] {
   const lines: Line[] = [];
   let from = 0;
@@ -156,12 +366,9 @@ function linesWith(needle: string, bytes: Buffer, offset: number): Line[] {
     const hit = bytes.indexOf(needle, from);
     if (hit < 0) return lines;
     const begin = bytes.lastIndexOf(NEWLINE, hit) + 1;
-    const end = bytes.indexOf(NEWLINE, hit);
+    const newline = bytes.indexOf(NEWLINE, hit);
+    const end = newline < 0 ? bytes.length : newline;
     lines.push({ bytes: bytes.subarray(begin, end), offset: offset + begin });
     from = end + 1;
   }
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

@@ -4,6 +4,7 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { isSiblingName } from './identity.ts';
 
 export interface Hints {
   /** Listens, and forgets the hints so far; call before reading, so that one which comes while reading is kept. */
@@ -23,7 +24,7 @@ export function fileHints(path: string): Hints {
   function arm(): void {
     try {
       watcher = watch(dirname(path), (_event, changed) => {
-        if (changed !== null && changed !== name) return;
+        if (changed !== null && changed !== name && !isSiblingName(path, changed)) return;
         hinted = true;
         wake?.();
       });

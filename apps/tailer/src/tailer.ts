@@ -7,7 +7,7 @@ import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorFields } from '@kora-wake/shared/log';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Decider, type Decision, decide } from './decide.ts';
-import { endOf, type Follower, followFile } from './follow.ts';
+import { endOf, type Follower, followLog } from './follow.ts';
 import type { Hints } from './hints.ts';
 import { type Lease, RENEW_MS, takeLease } from './lease.ts';
 
@@ -19,7 +19,14 @@ export interface Tailer {
   hints: Hints;
   /** The longest a new row may wait, ms. */
   pollMs: number;
+  /** Whether this process has followed the log before: then there was a checkpoint. */
+  followed?: boolean;
 }
+
+/** How long a rotated file must be quiet before it is given up, ms: its writers may linger. */
+const LINGER_MS = 10_000;
+/** How often a rotated file is looked at until then, ms. */
+const LINGER_LOOK_MS = 1_000;
 
 /** How often a tailer that stands by asks for the lease, ms. */
 const STANDBY_MS = 1_000;
@@ -71,19 +78,26 @@ async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSign
 
 async function follow(tailer: Tailer, lease: Lease, held: AbortSignal): Promise<void> {
   const { path, checkpoint, decider, hints, pollMs } = tailer;
-  const stored = await checkpoint.load();
-  const start = stored ?? (await endOf(path));
-  if (!stored && !(await checkpoint.begin(lease.token, start))) return;
-  const follower = followFile(path, start, WAKE_SEAM);
-  decider.log.info(
-    { path, offset: start.offset },
-    stored ? 'following the log where it was left' : 'following the log from its end',
-  );
+  const { log } = decider;
+  const { stored, position } = await checkpoint.load();
+  if (!position && (stored !== '' || tailer.followed)) {
+    log.error(
+      { path },
+      'the checkpoint is lost or cannot be read; what was written since it was last good may go unread',
+    );
+  }
+  const start = position ?? (await endOf(path));
+  if (!position && !(await checkpoint.begin(lease.token, stored, start))) return;
+  tailer.followed = true;
+  const clock = () => performance.now();
+  const follower = followLog({ path, start, needle: WAKE_SEAM, lingerMs: LINGER_MS, clock, log });
+  const offset = start.files.at(-1)?.offset ?? 0;
+  log.info({ path, offset }, position ? 'following the log where it was left' : 'following the log from its end');
   try {
     while (!held.aborted) {
       hints.listen();
       if (!(await step(follower, checkpoint, decider, lease, held))) return;
-      await hints.wait(pollMs, held);
+      await hints.wait(follower.lingers() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
     }
   } finally {
     await follower.close();

@@ -1,19 +1,27 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
-import { test } from '../../../test/support/fixtures.ts';
-import { endOf, followFile, type Position } from '../src/follow.ts';
+import { test, testLog } from '../../../test/support/fixtures.ts';
+import { endOf, followLog, NOWHERE, type Position } from '../src/follow.ts';
 
 const NEEDLE = 'probe.wake_requested';
 const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
-const NOWHERE: Position = { device: '', inode: '', offset: 0 };
 
 /** Follows a file and gives back the texts of the lines it saw, until nothing is left to read. */
 function following(path: string, start: Position = NOWHERE) {
-  const follower = followFile(path, start, NEEDLE);
+  const time = { now: 0 };
+  const follower = followLog({
+    path,
+    start,
+    needle: NEEDLE,
+    lingerMs: 10_000,
+    clock: () => time.now,
+    log: testLog().logger,
+  });
   onTestFinished(() => follower.close());
   return {
     follower,
+    time,
     all: async () => {
       const seen: string[] = [];
       for (let batch = await follower.read(); batch; batch = await follower.read()) {
@@ -76,7 +84,7 @@ describe('following a file', () => {
 
   test('reads a file that comes to be later from its start', async ({ logPath }) => {
     const start = await endOf(logPath);
-    expect(start.offset).toBe(0);
+    expect(start).toEqual(NOWHERE);
     writeFileSync(logPath, `${row('first')}\n`);
     expect(await following(logPath, start).all()).toEqual([row('first')]);
   });

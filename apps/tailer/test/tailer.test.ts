@@ -275,18 +275,18 @@ describe('deciding again, after a crash before the commit', () => {
 });
 
 describe('the commit', () => {
-  const at = (offset: number) => ({ device: '1', inode: '2', offset });
+  const at = (offset: number) => ({ files: [{ device: '1', inode: '2', born: '3', offset, print: '' }], finished: [] });
   const oneRow = () => tallyOf([{ kind: 'rejected', reason: 'stale' }], 0, 1);
 
   test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'));
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, at(0));
+    await source.begin(lease.token, '', at(0));
     expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
     expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
     expect(await counters(ns)).toEqual({ rows: 1, 'rejected:stale': 1 });
-    expect(await source.load()).toEqual(at(10));
+    expect((await source.load()).position).toEqual(at(10));
   });
 
   test('refuses a tailer whose lease another has taken', async ({ ns }) => {
@@ -294,7 +294,7 @@ describe('the commit', () => {
     const key = ns.keys.lease('s');
     const old = await takeLease(ns.redis, key);
     if ('heldBy' in old) throw new Error('held');
-    await source.begin(old.token, at(0));
+    await source.begin(old.token, '', at(0));
     await ns.redis.del(key); // it lapsed
     const next = await takeLease(ns.redis, key);
     expect(next).toHaveProperty('token');
@@ -302,14 +302,14 @@ describe('the commit', () => {
     expect(await old.renew()).toBe(false);
     await old.release();
     expect(await ns.redis.exists(key)).toBe(1);
-    expect([await source.load(), await counters(ns)]).toEqual([at(0), {}]);
+    expect([(await source.load()).position, await counters(ns)]).toEqual([at(0), {}]);
   });
 
   test('refuses a batch that does not begin where the checkpoint stands', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'));
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, at(0));
+    await source.begin(lease.token, '', at(0));
     expect(await source.commit(lease.token, at(5), at(10), oneRow())).toBe(false);
     expect(await counters(ns)).toEqual({});
   });
