@@ -22,6 +22,7 @@ run(join('scripts', `${script}.ts`), args);
 /** One terminal may say `npm start` while another says `npm run wake`: only one of them installs and builds. */
 function takeTurns() {
   const lock = join(root, '.bootstrap.lock');
+  let told = false;
   for (;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
@@ -34,7 +35,9 @@ function takeTurns() {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
       if (isOver(lock)) rmSync(lock, { force: true });
-      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      else if (!told) console.log('Waiting for another terminal that installs or builds …');
+      told = true;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
     }
   }
 }
@@ -57,7 +60,7 @@ function install() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   console.log('Installing packages (once) …');
-  const npm = spawnSync('npm', ['ci', '--loglevel=error'], {
+  const npm = spawnSync('npm', ['ci', '--include=dev', '--include=optional', '--loglevel=error'], {
     cwd: root,
     stdio: 'inherit',
     shell: process.platform === 'win32',

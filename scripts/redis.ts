@@ -18,6 +18,7 @@ export interface PrivateRedis {
 
 const SERVERS = ['redis-server', 'valkey-server'];
 const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 5_000;
 
 /**
  * Starts a Redis whose data lives in `folder`: AOF, nothing evicted, loopback only. Takes over one that an earlier
@@ -52,12 +53,13 @@ export async function startRedis(folder: string, preferredPort: number): Promise
   child.stdout.on('data', (text: Buffer) => {
     said = (said + String(text)).slice(-2_000);
   });
-  if (!(await answers(port, child))) {
-    child.kill();
-    throw new StartupError(`${server} did not start; it said:\n${said.trim()}`);
-  }
+  // Noted before it answers: whatever happens to us, the next start must find it.
   writeFileSync(noteFile, JSON.stringify({ pid: child.pid, port }));
   child.unref();
+  if (!(await answers(port, child))) {
+    await stopByPid(child.pid ?? 0, noteFile);
+    throw new StartupError(`${server} did not start; it said:\n${said.trim()}`);
+  }
   return { url: urlOf(port), adopted: false, stop: () => stopByPid(child.pid ?? 0, noteFile) };
 }
 
@@ -78,8 +80,10 @@ async function leftRunning(noteFile: string, folder: string): Promise<{ pid: num
 }
 
 async function stopByPid(pid: number, noteFile: string): Promise<void> {
+  const until = performance.now() + STOP_TIMEOUT_MS;
   if (isAlive(pid)) process.kill(pid, 'SIGTERM');
-  while (isAlive(pid)) await sleep(20);
+  while (isAlive(pid) && performance.now() < until) await sleep(20);
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   rmSync(noteFile, { force: true });
 }
 
@@ -126,17 +130,17 @@ const HOW_TO = `Install one, or set REDIS_URL to one that runs:
   Docker           docker run -d -p 6379:6379 valkey/valkey:8   and   REDIS_URL=redis://127.0.0.1:6379`;
 
 async function freePort(preferred: number): Promise<number> {
-  return (await bindable(preferred)) ?? (await bindable(0)) ?? 0;
+  return tryListen(preferred).catch(() => tryListen(0));
 }
 
-/** The port that could be bound (0 asks for any), or undefined where it is taken. */
-export async function bindable(port: number, host = '127.0.0.1'): Promise<number | undefined> {
-  return new Promise((resolve) => {
+/** Listens for a moment; resolves with the port (0 asks for any), rejects where nothing can listen there. */
+export async function tryListen(port: number, host = '127.0.0.1'): Promise<number> {
+  return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
+    server.once('error', reject);
     server.listen(port, host, () => {
       const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : undefined));
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : port));
     });
   });
 }

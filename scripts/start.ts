@@ -4,10 +4,10 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Config, loadConfig } from '@kora-wake/shared/config';
-import { errorReason, StartupError } from '@kora-wake/shared/errors';
-import { prettyStream } from '@kora-wake/shared/log';
-import { redactedUrl } from '@kora-wake/shared/redis';
-import { bindable, type PrivateRedis, startRedis } from './redis.ts';
+import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/errors';
+import { createLogger, prettyStream } from '@kora-wake/shared/log';
+import { closeRedis, connectRedis, redactedUrl } from '@kora-wake/shared/redis';
+import { type PrivateRedis, startRedis, tryListen } from './redis.ts';
 
 const APPS = ['tailer', 'worker', 'api'] as const;
 /** A terminal sends Ctrl-C to every process of the group, and npm sends it on once more: that is one signal, ms. */
@@ -15,6 +15,7 @@ const SAME_SIGNAL_MS = 500;
 
 const started = performance.now();
 const children: ChildProcess[] = [];
+let starting: Promise<PrivateRedis> | undefined;
 let redis: PrivateRedis | undefined;
 let stoppingSince: number | undefined;
 
@@ -24,27 +25,33 @@ try {
   await start();
 } catch (error) {
   if (!(error instanceof StartupError)) throw error;
-  console.error(`kora-wake: ${error.message}`);
+  if (stoppingSince === undefined) console.error(`kora-wake: ${error.message}`);
   await stop(1);
 }
 
 async function start(): Promise<void> {
   const { config } = loadConfig(process.env);
-  canWrite(dirname(config.auditLogPath));
+  for (const folder of [config.home, dirname(config.auditLogPath)]) canWrite(folder);
   const { host, port } = config.api;
-  if ((await bindable(port, host)) === undefined) {
-    throw new StartupError(
-      `port ${port} on ${host} is in use. Is Kora Wake running already? Else set KORA_API_PORT to another.`,
-    );
-  }
-  const home = process.env.KORA_HOME ?? dirname(config.auditLogPath);
-  if (!process.env.REDIS_URL?.trim()) {
-    redis = await startRedis(join(home, 'redis'), 6379);
-  }
-  const env = { ...process.env, REDIS_URL: redis?.url ?? config.redisUrl };
+  await tryListen(port, host).catch((error: unknown) => {
+    throw new StartupError(listenFailure(error, host, port), { cause: error });
+  });
+  const env = { ...process.env, REDIS_URL: await redisUrl(config) };
+  if (stoppingSince !== undefined) return;
   const log = prettyStream();
   await Promise.all(APPS.map((app) => run(app, env, log)));
-  if (stoppingSince === undefined) console.log(banner(config, env.REDIS_URL, home));
+  if (stoppingSince === undefined) console.log(banner(config, env.REDIS_URL));
+}
+
+/** Where Redis is: the one that was named, if it answers, or else a private one. */
+async function redisUrl(config: Config): Promise<string> {
+  if (process.env.REDIS_URL?.trim()) {
+    await closeRedis(await connectRedis(config.redisUrl, 'producer', createLogger('start', 'silent', false)));
+    return config.redisUrl;
+  }
+  starting = startRedis(join(config.home, 'redis'), 6379);
+  redis = await starting;
+  return redis.url;
 }
 
 /** Starts one app; resolves when it says that it is ready. */
@@ -60,11 +67,10 @@ async function run(app: string, env: NodeJS.ProcessEnv, log: NodeJS.WritableStre
   await new Promise<void>((resolve, reject) => {
     child.once('message', () => resolve());
     child.once('exit', (code) => {
-      reject(new StartupError(`the ${app} did not start; its message stands above.`));
-      if (stoppingSince === undefined) {
-        console.error(`kora-wake: the ${app} ended (exit code ${code}); stopping the others.`);
-        void stop(1);
-      }
+      const sentence = `the ${app} ended (exit code ${code}), for the reason that stands above; stopping the others.`;
+      reject(new StartupError(sentence));
+      if (stoppingSince === undefined) console.error(`kora-wake: ${sentence}`);
+      void stop(1);
     });
   });
 }
@@ -90,7 +96,7 @@ async function stop(code: number): Promise<void> {
       await ended;
     }),
   );
-  await redis?.stop();
+  await (await starting?.catch(() => undefined))?.stop();
   process.exit(children.some((child) => child.exitCode !== 0) ? 1 : code);
 }
 
@@ -108,14 +114,14 @@ function canWrite(folder: string): void {
   }
 }
 
-function banner(config: Config, redisUrl: string, home: string): string {
+function banner(config: Config, url: string): string {
   const { host, port, token } = config.api;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const rows = [
     ['audit log', config.auditLogPath],
     [
       'redis',
-      `${redactedUrl(redisUrl)}${redis ? `  (${redis.adopted ? 'left by an earlier start, taken over' : 'started here'}; data in ${join(home, 'redis')})` : ''}`,
+      `${redactedUrl(url)}${redis ? `  (${redis.adopted ? 'left by an earlier start, taken over' : 'started here'}; data in ${join(config.home, 'redis')})` : ''}`,
     ],
     [
       'api',

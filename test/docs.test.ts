@@ -25,8 +25,8 @@ describe.each(documents)('%s', (name) => {
 
   test('names only scripts that exist', () => {
     const { scripts } = JSON.parse(read('package.json'));
-    const named = [...text.matchAll(/npm (?:run )?(start|test|wake|build|format|check|[a-z]+:[a-z]+)\b/g)].map(
-      (match) => match[1] ?? '',
+    const named = [...text.matchAll(/npm (?:run ([\w:-]+)|(start|test)\b)/g)].map(
+      (match) => match[1] ?? match[2] ?? '',
     );
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((script) => !(script in scripts))).toEqual([]);
@@ -81,7 +81,9 @@ describe('docker-compose.yml', () => {
   });
 
   test('mounts only volumes that it declares', () => {
-    expect(Object.keys(volumes)).toEqual(['redis', 'log']);
+    const mounted = ['redis', 'tailer', 'worker', 'api'].flatMap((name) => services[name].volumes as string[]);
+    const names = mounted.map((mount) => /^(?:\$\{\w+:-)?(\w+)\}?:/.exec(mount)?.[1]);
+    expect(new Set(names)).toEqual(new Set(Object.keys(volumes)));
   });
 });
 

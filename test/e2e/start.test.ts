@@ -1,8 +1,10 @@
 /** `npm start` and `npm run wake` as a person uses them, Redis and all. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect } from 'vitest';
-import { bindable } from '../../scripts/redis.ts';
+import { expect, onTestFinished } from 'vitest';
+import { tryListen } from '../../scripts/redis.ts';
 import { eventually, rowsOf, test } from '../support/fixtures.ts';
 import { runScript } from '../support/process.ts';
 
@@ -18,7 +20,7 @@ const WAKE = [
 ];
 
 test('npm start serves a first wake without any credential, and leaves nothing running', async ({ folder }) => {
-  const env = { KORA_HOME: folder, KORA_API_PORT: String(await bindable(0)) };
+  const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
   const start = runScript('scripts/start.ts', [], env);
   await start.until('Kora Wake is ready', undefined, 60_000);
   await start.until('npm run wake -- --probe fly');
@@ -39,18 +41,18 @@ test('npm start serves a first wake without any credential, and leaves nothing r
 
   start.child.kill('SIGINT');
   expect(await start.exited).toBe(0);
-  expect(await bindable(Number(new URL(redisUrl).port))).toBeDefined();
+  expect(await tryListen(Number(new URL(redisUrl).port))).toBeGreaterThan(0);
   expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
 }, 90_000);
 
 test('npm start takes over the Redis that a killed one left, with what it holds', async ({ folder }) => {
-  const env = { KORA_HOME: folder, KORA_API_PORT: String(await bindable(0)) };
+  const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
   const first = runScript('scripts/start.ts', [], env);
   await first.until('Kora Wake is ready', undefined, 60_000);
   first.child.kill('SIGKILL');
   await first.exited;
   // Its apps notice that it is gone, and stop by themselves.
-  await eventually(() => bindable(Number(env.KORA_API_PORT)));
+  await eventually(() => tryListen(Number(env.KORA_API_PORT)).catch(() => undefined));
   const second = runScript('scripts/start.ts', [], env);
   await second.until('Kora Wake is ready', undefined, 60_000);
   await second.until('left by an earlier start, taken over');
@@ -66,7 +68,33 @@ test.for([
   const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
   expect(await start.exited).toBe(1);
   expect(start.stderr()).toContain(sentence);
+  expect(start.stderr()).toMatch(/^kora-wake: [^]*$/);
+  expect(start.stderr().match(/kora-wake/g)).toHaveLength(1);
   expect(start.stderr()).not.toMatch(/^\s+at /m);
+});
+
+test('npm start says in a sentence that its port is in use, before it starts anything', async ({ folder }) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void taken.close());
+  await new Promise((resolve) => {
+    taken.once('listening', resolve);
+  });
+  const { port } = taken.address() as AddressInfo;
+  const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: String(port) });
+  expect(await start.exited).toBe(1);
+  expect(start.stderr()).toBe(
+    `kora-wake: port ${port} on 127.0.0.1 is in use. Stop what uses it, or set KORA_API_PORT to another.\n`,
+  );
+  expect(existsSync(join(folder, 'redis'))).toBe(false);
+});
+
+test('a signal while Redis starts stops that too', async ({ folder }) => {
+  const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: '0' });
+  await eventually(() => existsSync(join(folder, 'redis', 'server.json')));
+  const { pid } = JSON.parse(readFileSync(join(folder, 'redis', 'server.json'), 'utf8'));
+  start.child.kill('SIGTERM');
+  await start.exited;
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
 
 test.for([

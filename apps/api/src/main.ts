@@ -1,6 +1,6 @@
 /** The API: queues, debounce windows and Bull Board over HTTP. */
 import { isLoopback } from '@kora-wake/shared/config';
-import { errorCode, errorReason, StartupError } from '@kora-wake/shared/errors';
+import { listenFailure, StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
@@ -31,12 +31,3 @@ await runApp('api', async ({ config, log, onClose }) => {
       throw new StartupError(listenFailure(error, host, port), { cause: error });
     });
 });
-
-function listenFailure(error: unknown, host: string, port: number): string {
-  const code = errorCode(error);
-  if (code === 'EADDRINUSE')
-    return `port ${port} on ${host} is in use. Stop what uses it, or set KORA_API_PORT to another.`;
-  if (code === 'EACCES')
-    return `port ${port} on ${host} may not be used by this user. Set KORA_API_PORT to one above 1023.`;
-  return `cannot listen on ${host}:${port} (${errorReason(error)}). Set KORA_API_HOST to an address of this machine.`;
-}

@@ -45,7 +45,7 @@ export interface Line {
   offset: number;
 }
 
-export interface Batch {
+interface Batch {
   /** Whole lines that contain the searched text. */
   lines: Line[];
   /** Where lines over the cap began; they are skipped. */
@@ -111,7 +111,7 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   async function read(): Promise<Batch | null> {
     const open = files ?? (await resume());
     for (;;) {
-      for (const file of [...open]) {
+      for (const file of open.slice()) {
         const look = await lookInto(file);
         if (await copiesBefore(file)) return read();
         if (look.kind === 'lines') return look.batch;
@@ -295,23 +295,6 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
     );
   }
 
-  /** Among the siblings: the same file under another name, or else a copy of it. */
-  async function findCopy(
-    state: FileState,
-    siblings: Sibling[],
-  ): Promise<{ path: string; key: string; handle: FileHandle } | undefined> {
-    const likely = siblings
-      .filter(({ compressed, size }) => !compressed && size >= state.offset)
-      .toSorted((a, b) => Number(b.key === fileKey(state)) - Number(a.key === fileKey(state)));
-    for (const sibling of likely) {
-      const handle = await openIfThere(sibling.path);
-      if (handle && (state.offset > 0 ? await hasPrint(handle, state) : sibling.key === fileKey(state)))
-        return { ...sibling, handle };
-      await handle?.close();
-    }
-    return undefined;
-  }
-
   async function opened(handle: FileHandle, offset: number): Promise<OpenFile> {
     const [state, tail] = await Promise.all([identify(handle, offset), tailOf(handle, offset)]);
     return { handle, state, tail, skipFrom: undefined, seen: { size: offset, at: clock() } };
@@ -327,6 +310,23 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
     lingers: () => (files?.length ?? 0) > 1,
     close,
   };
+}
+
+/** Among the siblings: the same file under another name, or else a copy of it. */
+async function findCopy(
+  state: FileState,
+  siblings: Sibling[],
+): Promise<{ path: string; key: string; handle: FileHandle } | undefined> {
+  const likely = siblings
+    .filter(({ compressed, size }) => !compressed && size >= state.offset)
+    .toSorted((a, b) => Number(b.key === fileKey(state)) - Number(a.key === fileKey(state)));
+  for (const sibling of likely) {
+    const handle = await openIfThere(sibling.path);
+    if (handle && (state.offset > 0 ? await hasPrint(handle, state) : sibling.key === fileKey(state)))
+      return { ...sibling, handle };
+    await handle?.close();
+  }
+  return undefined;
 }
 
 async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {

@@ -1,6 +1,6 @@
 /**
  * The right to follow a log. One tailer holds it at a time; it lapses by itself, so that a tailer that died is
- * followed by one that stands by. The token is new for every taking, and every commit carries it (see
+ * followed by one that stands by. The token is the process's own, and every commit carries it (see
  * checkpoint.ts): that is the fence. `valid` is the holder's own look at the clock, before it does anything a
  * commit cannot take back.
  */
@@ -27,13 +27,23 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 const RELEASE = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
 
+/** Free, or still ours from before: a release may have been lost with the connection. */
+const TAKE = `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return holder end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false`;
+
+/** A token no other process has; its first part says where it runs. */
+export function newToken(): string {
+  return `${hostname()}:${process.pid}:${randomUUID()}`;
+}
+
 /** Takes the lease, or tells who has it. */
-export async function takeLease(redis: Redis, key: string): Promise<Lease | { heldBy: string }> {
-  const token = `${hostname()}:${process.pid}:${randomUUID()}`;
+export async function takeLease(redis: Redis, key: string, token: string): Promise<Lease | { heldBy: string }> {
   let until = deadline();
-  if ((await redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null) {
-    return { heldBy: ((await redis.get(key)) ?? 'a tailer that just left').replace(/:[^:]*$/, '') };
-  }
+  const holder = await redis.eval(TAKE, 1, key, token, LEASE_MS);
+  if (typeof holder === 'string') return { heldBy: holder.replace(/:[^:]*$/, '') };
   return {
     token,
     valid: () => Date.now() < until.wall && performance.now() < until.steady,

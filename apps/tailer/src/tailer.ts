@@ -9,7 +9,7 @@ import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Decider, type Decision, decide } from './decide.ts';
 import { endOf, type Follower, followLog } from './follow.ts';
 import type { Hints } from './hints.ts';
-import { type Lease, RENEW_MS, takeLease } from './lease.ts';
+import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
 
 export interface Tailer {
   path: string;
@@ -19,8 +19,14 @@ export interface Tailer {
   hints: Hints;
   /** The longest a new row may wait, ms. */
   pollMs: number;
-  /** Whether this process has followed the log before: then there was a checkpoint. */
-  followed?: boolean;
+}
+
+/** What this process remembers from one holding of the lease to the next. */
+interface Memory {
+  /** Then there was a checkpoint. */
+  followed: boolean;
+  /** Said once, until it works again. */
+  failing: boolean;
 }
 
 /** How long a rotated file must be quiet before it is given up, ms: its writers may linger. */
@@ -36,12 +42,12 @@ const RETRY_MS = 1_000;
 /** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
+  const memory: Memory = { followed: false, failing: false };
+  const token = newToken();
   let heldBy: string | undefined;
-  let failing = false;
   while (!signal.aborted) {
     try {
-      const lease = await takeLease(redis, tailer.leaseKey);
-      failing = false;
+      const lease = await takeLease(redis, tailer.leaseKey, token);
       if ('heldBy' in lease) {
         if (lease.heldBy !== heldBy) log.info({ heldBy: lease.heldBy }, 'another tailer follows this log; standing by');
         heldBy = lease.heldBy;
@@ -49,10 +55,10 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
         continue;
       }
       heldBy = undefined;
-      await holding(lease, signal, (held) => follow(tailer, lease, held));
+      await holding(lease, signal, (held) => follow(tailer, memory, lease, held));
     } catch (error) {
-      if (!failing) log.warn(errorFields(error), 'cannot follow the log for now; trying again until it works');
-      failing = true;
+      if (!memory.failing) log.warn(errorFields(error), 'cannot follow the log for now; trying again until it works');
+      memory.failing = true;
       await pause(RETRY_MS, signal);
     }
   }
@@ -76,27 +82,30 @@ async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSign
   }
 }
 
-async function follow(tailer: Tailer, lease: Lease, held: AbortSignal): Promise<void> {
+async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortSignal): Promise<void> {
   const { path, checkpoint, decider, hints, pollMs } = tailer;
   const { log } = decider;
   const { stored, position } = await checkpoint.load();
-  if (!position && (stored !== '' || tailer.followed)) {
+  if (!position && (stored !== '' || memory.followed)) {
     log.error(
       { path },
       'the checkpoint is lost or cannot be read; what was written since it was last good may go unread',
     );
   }
   const start = position ?? (await endOf(path));
-  if (!position && !(await checkpoint.begin(lease.token, stored, start))) return;
-  tailer.followed = true;
-  const clock = () => performance.now();
-  const follower = followLog({ path, start, needle: WAKE_SEAM, lingerMs: LINGER_MS, clock, log });
+  if (!position && !(await checkpoint.begin(lease.token, stored, start)))
+    throw new Error('the checkpoint changed hands');
+  memory.followed = true;
+  const follower = followLog({ path, start, needle: WAKE_SEAM, lingerMs: LINGER_MS, clock: steady, log });
   const offset = start.files.at(-1)?.offset ?? 0;
-  log.info({ path, offset }, position ? 'following the log where it was left' : 'following the log from its end');
+  const where = position ? 'where it was left' : 'from its end';
+  if (!memory.failing) log.info({ path, offset }, `following the log ${where}`);
   try {
     while (!held.aborted) {
       hints.listen();
       if (!(await step(follower, checkpoint, decider, lease, held))) return;
+      if (memory.failing) log.info({ path }, 'following the log again');
+      memory.failing = false;
       await hints.wait(follower.lingers() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
     }
   } finally {
@@ -140,6 +149,10 @@ function report({ log }: Decider, decisions: Decision[]): void {
     const winner = decision.kind === 'coalesced' ? { winner: decision.winner } : {};
     log.info({ wakeId: id, probe, category, severity, ...winner }, decision.kind);
   }
+}
+
+function steady(): number {
+  return performance.now();
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

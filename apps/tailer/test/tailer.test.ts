@@ -1,4 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { sourceId } from '@kora-wake/shared/keys';
 import { getWindow } from '@kora-wake/shared/windows';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -14,7 +16,7 @@ import {
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
 import { type Decider, decide } from '../src/decide.ts';
 import { fileHints } from '../src/hints.ts';
-import { takeLease } from '../src/lease.ts';
+import { newToken, takeLease } from '../src/lease.ts';
 import { runTailer } from '../src/tailer.ts';
 
 const FIXTURES = new URL('../../../test/fixtures/', import.meta.url);
@@ -280,7 +282,7 @@ describe('the commit', () => {
 
   test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
-    const lease = await takeLease(ns.redis, ns.keys.lease('s'));
+    const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
     expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
@@ -292,11 +294,11 @@ describe('the commit', () => {
   test('refuses a tailer whose lease another has taken', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const key = ns.keys.lease('s');
-    const old = await takeLease(ns.redis, key);
+    const old = await takeLease(ns.redis, key, newToken());
     if ('heldBy' in old) throw new Error('held');
     await source.begin(old.token, '', at(0));
     await ns.redis.del(key); // it lapsed
-    const next = await takeLease(ns.redis, key);
+    const next = await takeLease(ns.redis, key, newToken());
     expect(next).toHaveProperty('token');
     expect(await source.commit(old.token, at(0), at(10), oneRow())).toBe(false);
     expect(await old.renew()).toBe(false);
@@ -307,11 +309,60 @@ describe('the commit', () => {
 
   test('refuses a batch that does not begin where the checkpoint stands', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
-    const lease = await takeLease(ns.redis, ns.keys.lease('s'));
+    const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
     expect(await source.commit(lease.token, at(5), at(10), oneRow())).toBe(false);
     expect(await counters(ns)).toEqual({});
+  });
+});
+
+describe('a lease', () => {
+  test('is taken by one, and again by the same, whose release was lost', async ({ ns }) => {
+    const [mine, theirs] = [newToken(), newToken()];
+    const key = ns.keys.lease('s');
+    expect(await takeLease(ns.redis, key, mine)).toHaveProperty('token', mine);
+    expect(await takeLease(ns.redis, key, theirs)).toEqual({ heldBy: mine.replace(/:[^:]*$/, '') });
+    expect(await takeLease(ns.redis, key, mine)).toHaveProperty('token', mine);
+  });
+});
+
+describe('the poll', () => {
+  test('finds what no file event tells of', async ({ ns, folder, logPath }) => {
+    // The watched folder is that of the link; the file grows elsewhere.
+    const elsewhere = mkdtempSync(join(tmpdir(), 'kora-wake-elsewhere-'));
+    onTestFinished(() => rmSync(elsewhere, { recursive: true }));
+    writeFileSync(join(elsewhere, 'log'), '');
+    symlinkSync(join(elsewhere, 'log'), logPath);
+    await tailing(ns, logPath, { pollMs: 50 });
+    append(join(elsewhere, 'log'), wakeRow());
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+    expect(folder).not.toBe(elsewhere);
+  });
+});
+
+describe('a checkpoint that is no checkpoint', () => {
+  test('is said loudly, and the log is followed from its end', async ({ ns, logPath }) => {
+    await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', '{"files":[{"offset":-1}]}');
+    append(logPath, wakeRow({ title: 'history' }));
+    const { log } = await tailing(ns, logPath);
+    expect(log.lines.filter(({ level }) => level === 50)).toEqual([
+      expect.objectContaining({ msg: expect.stringContaining('checkpoint is lost') }),
+    ]);
+    append(logPath, wakeRow({ title: 'news' }));
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+  });
+
+  test('after FLUSHALL is said by the tailer that had one', async ({ ns, logPath }) => {
+    const { log } = await tailing(ns, logPath);
+    append(logPath, wakeRow({ category: 'a' }));
+    await rowsAre(ns, 1);
+    await ns.redis.unlink(ns.keys.source(sourceId(logPath)), ns.keys.lease(sourceId(logPath)));
+    append(logPath, wakeRow({ category: 'b' }));
+    await log.until('checkpoint is lost', ({ level }) => level === 50);
+    await log.until('from its end', ({ offset }) => Number(offset) > 0);
+    append(logPath, wakeRow({ category: 'c' }));
+    await log.until('enqueued', ({ category }) => category === 'c');
   });
 });
 
@@ -329,7 +380,7 @@ describe('two tailers on one log', () => {
     expect(first.log.lines.some(({ category }) => category === 'b')).toBe(false);
   });
 
-  test('never both decide: one that lost its lease stops before it adds anything', async ({ ns, logPath }) => {
+  test('never both commit: one whose lease was taken changes no counter and no checkpoint', async ({ ns, logPath }) => {
     const first = await tailing(ns, logPath);
     await ns.redis.set(ns.keys.lease(sourceId(logPath)), 'elsewhere:1:token', 'PX', 60_000);
     append(logPath, wakeRow());

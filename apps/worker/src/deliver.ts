@@ -71,19 +71,15 @@ export function deliverer(delivery: Delivery) {
       await job.moveToDelayed(now() + HOLD_MS, token);
       throw new DelayedError();
     }
-    if (failure.kind === 'permanent' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
-      log.error(fields, 'the DM cannot be delivered; it is a dead letter now, to be retried once the reason is mended');
-      await record(job, 'dead');
-      throw new UnrecoverableError(failure.code);
-    }
+    // Recorded as dead by whoever sees the job fail, see workers.ts.
+    if (failure.kind === 'permanent') throw new UnrecoverableError(failure.code);
     log.warn(fields, 'the DM was not delivered; trying again');
     throw failure;
   }
 
-  async function record(job: Job<DeliverJob>, outcome: Outcome): Promise<void> {
+  async function record(job: Job<DeliverJob>, outcome: Exclude<Outcome, 'dead'>): Promise<void> {
     const { wake, report } = job.data;
-    const accepted = outcome === 'diagnosis' || outcome === 'fallback';
-    await audit.investigationCompleted(wake, report, dmStatus(report, accepted));
+    await audit.investigationCompleted(wake, report, dmStatus(report, outcome !== 'dry_run'));
     await settle(redis, keys, wake.id, outcome, now());
   }
 }

@@ -14,6 +14,7 @@ import { investigationPrompt } from '@kora-wake/shared/core/prompt';
 import {
   type EngineCall,
   type EngineErrorCode,
+  engineException,
   fallbackReport,
   NO_USAGE,
   type Report,
@@ -160,8 +161,7 @@ function classify(error: unknown): Failure {
   if (error instanceof SyntaxError || (error instanceof TypeError && error.cause !== undefined)) {
     return { code: 'sdk_transport', retry: true };
   }
-  const name = error instanceof Error ? error.name.replace(/\W/g, '') : '';
-  return { code: `engine_exception:${name || 'Error'}`, retry: false };
+  return { code: engineException(error), retry: false };
 }
 
 function classifyStatus(status: number, headers: unknown): Failure {

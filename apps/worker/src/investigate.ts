@@ -5,14 +5,14 @@
  * is a job of its own with an id derived from the wake's, so that it exists once and its failures never buy a
  * second investigation.
  */
-import { fallbackReport, type Report } from '@kora-wake/shared/core/report';
+import { engineException, fallbackReport, type Report } from '@kora-wake/shared/core/report';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 import { type DeliveriesQueue, deliverJobOptions, type WakeJob } from '@kora-wake/shared/queues';
 import { type Job, WaitingError } from 'bullmq';
 import type { Engine } from './engine.ts';
 
-/** A wake that was begun this often and never ended is told without an investigation: it may be what kills the workers. */
-const MAX_INVESTIGATIONS = 5;
+/** A wake whose worker died this often is told without an investigation: it may be what kills the workers. */
+const MAX_CRASHES = 4;
 
 export interface Investigation {
   engine: Engine;
@@ -37,14 +37,14 @@ export function investigator({ engine, deliveries, log }: Investigation) {
 
   async function investigated(job: Job<WakeJob>, signal: AbortSignal): Promise<Report> {
     const { wake } = job.data;
-    if (job.attemptsStarted > MAX_INVESTIGATIONS) return fallbackReport('engine_exception:WorkerCrashed');
+    if (job.stalledCounter > MAX_CRASHES) return fallbackReport('engine_exception:WorkerCrashed');
     log.info({ wakeId: wake.id, probe: wake.probe, category: wake.category }, 'investigating');
     try {
       return await engine.investigate(wake, signal);
     } catch (error) {
       signal.throwIfAborted();
       log.error({ wakeId: wake.id, ...errorFields(error) }, 'the investigation failed in an unexpected way');
-      return fallbackReport(`engine_exception:${error instanceof Error ? error.name : 'Error'}`);
+      return fallbackReport(engineException(error));
     }
   }
 }

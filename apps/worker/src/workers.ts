@@ -1,5 +1,6 @@
 /** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dmStatus } from '@kora-wake/shared/core/report';
 import { DRAIN_MS } from '@kora-wake/shared/lifecycle';
 import { errorFields } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
@@ -7,6 +8,7 @@ import {
   DELIVERIES,
   type DeliverJob,
   deliveryBackoffMs,
+  MAX_WAKE_STARTS,
   WAKES,
   type WakeJob,
   WORKER_OPTIONS,
@@ -33,7 +35,7 @@ export interface WorkersOptions extends Delivery {
 
 /** Starts both workers. The returned function stops them within the drain deadline; what is not done by then is given back. */
 export function startWorkers(options: WorkersOptions): () => Promise<void> {
-  const { connection, engine, deliveries, messenger, redis, keys, now, log } = options;
+  const { connection, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
   const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
   const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliverer(options), {
     ...common,
@@ -44,25 +46,27 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
   const investigating = new Worker<WakeJob, void>(WAKES, investigator({ engine, deliveries, log }), {
     ...common,
     concurrency: options.concurrency,
+    maxStartedAttempts: MAX_WAKE_STARTS,
   });
   for (const worker of [delivering, investigating]) {
     worker.on('error', (error) => log.debug(errorFields(error), 'worker error'));
   }
-  delivering.on('failed', ended);
-  investigating.on('failed', ended);
+  delivering.on('failed', (job) =>
+    ended(job, ({ wake, report }) => audit.investigationCompleted(wake, report, dmStatus(report, false))),
+  );
+  // A wake that never got as far as a message holds no window.
+  investigating.on('failed', (job) => ended(job, ({ wake }) => releaseWindow(redis, keys, wake)));
   return async () => {
     await Promise.all([drain(investigating), drain(delivering)]);
   };
 
-  /** For jobs that failed for good, also those that BullMQ fails by itself without asking the processor. */
-  function ended(job: Job<WakeJob> | undefined): void {
+  /** The one place where a job that failed for good is recorded, also one that BullMQ fails without asking the processor. */
+  function ended<T extends WakeJob>(job: Job<T> | undefined, also: (data: T) => Promise<void>): void {
     if (job?.finishedOn === undefined) return;
-    const { wake } = job.data;
-    log.error({ wakeId: wake.id, queue: job.queueName, reason: job.failedReason }, 'job failed for good');
-    // A wake that never got as far as a message holds no window.
-    const released = job.queueName === WAKES ? releaseWindow(redis, keys, wake) : undefined;
-    Promise.all([settle(redis, keys, wake.id, 'dead', now()), released]).catch((error: unknown) =>
-      log.error({ wakeId: wake.id, ...errorFields(error) }, 'the end of a job could not be recorded'),
+    const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
+    log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
+    Promise.all([settle(redis, keys, job.data.wake.id, 'dead', now()), also(job.data)]).catch((error: unknown) =>
+      log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
     );
   }
 }

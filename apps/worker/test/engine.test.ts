@@ -159,9 +159,15 @@ describe('the engine', () => {
     expect((await investigate()).costUsd).toBeNull();
   });
 
-  test('never shows its key', async () => {
+  test('never shows its key, not even where the server repeats it', async () => {
     const key = 'sk-ant-secret-key-0123456789';
-    const { calls, investigate } = await engineWith([apiError(401)], { credential: { kind: 'apiKey', key } });
+    const echo: Answer = ({ headers }, response) => {
+      response
+        .writeHead(401, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: { message: headers.authorization } }));
+    };
+    const { double, calls, investigate } = await engineWith([echo], { credential: { kind: 'apiKey', key } });
     expect(JSON.stringify([await investigate(), calls])).not.toContain(key);
+    expect(double.requests[0]?.headers.authorization).toContain(key);
   });
 });

@@ -50,6 +50,20 @@ describe('Slack', () => {
     expect(failure).toMatchObject(expected);
     // One owner of retries, and it is not the SDK.
     expect(double.requests).toHaveLength(1);
+  });
+
+  test.each<[string, Answer]>([
+    ['in a page', ({ headers }, response) => void response.writeHead(200).end(`<html>${headers.authorization}</html>`)],
+    [
+      'in a code',
+      ({ headers }, response) =>
+        void response.writeHead(200).end(JSON.stringify({ ok: false, error: headers.authorization })),
+    ],
+    ['in an error', ({ headers }, response) => void response.writeHead(500).end(headers.authorization)],
+  ])('that repeats the token %s does not make us show it', async (_name, answer) => {
+    const { messenger } = await messengerWith(answer);
+    const failure = await messenger.post('text', 'w-1').catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DeliveryFailure);
     expect(JSON.stringify(failure) + String(failure)).not.toContain('xoxb-secret');
   });
 

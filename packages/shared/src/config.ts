@@ -19,6 +19,8 @@ export type AnthropicCredential = { kind: 'oauth'; token: string } | { kind: 'ap
 export interface Config {
   redisUrl: string;
   queuePrefix: string;
+  /** Absolute path of `KORA_HOME`. */
+  home: string;
   auditLogPath: string;
   debounce: DebouncePolicy;
   /** The longest a new row may wait, ms. */
@@ -160,7 +162,7 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
     throw new StartupError(`the configuration is not usable:\n${faults.join('\n')}`);
   }
   const e = read.data;
-  const home = e.KORA_HOME ?? join(homedir(), '.kora');
+  const home = resolve(e.KORA_HOME ?? join(homedir(), '.kora'));
   const operatorUserId = e.KORA_SLACK_OPERATOR_USER_ID ?? joshua;
   const credential = anthropicCredential(e);
   return {
@@ -168,6 +170,7 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
     config: {
       redisUrl: e.REDIS_URL,
       queuePrefix: e.KORA_QUEUE_PREFIX,
+      home,
       auditLogPath: resolve(e.KORA_AUDIT_LOG_PATH ?? join(home, 'kora_audit_log.jsonl')),
       debounce: { windowMs: windowSeconds * 1000, bypassCritical },
       pollMs: Math.max(1, pollSeconds * 1000),

@@ -15,3 +15,13 @@ export function errorCode(error: unknown): string | undefined {
 export function errorReason(error: unknown): string {
   return errorCode(error) ?? (error instanceof Error ? error.message : String(error));
 }
+
+/** Why nothing can listen at an address, as a sentence. */
+export function listenFailure(error: unknown, host: string, port: number): string {
+  const code = errorCode(error);
+  if (code === 'EADDRINUSE')
+    return `port ${port} on ${host} is in use. Stop what uses it, or set KORA_API_PORT to another.`;
+  if (code === 'EACCES')
+    return `port ${port} on ${host} may not be used by this user. Set KORA_API_PORT to one above 1023.`;
+  return `cannot listen on ${host}:${port} (${errorReason(error)}). Set KORA_API_HOST to an address of this machine.`;
+}

@@ -1,6 +1,5 @@
 /**
- * How an app starts and stops. The only place, beside each `main.ts`, that sees the process: environment,
- * signals, exit codes.
+ * How an app starts and stops. The only place that sees the process: environment, signals, exit codes.
  *
  * Stopping has two phases: closers run in reverse order of their making, each of which stops its intake, lets
  * work in hand end until its own deadline and gives the rest back; past {@link STOP_DEADLINE_MS}, or at a second
@@ -28,7 +27,8 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
   const closers: Array<() => Promise<unknown>> = [];
   let log: Logger | undefined;
   const closeAll = async () => {
-    for (const close of closers.reverse()) {
+    // Taken off as they run: a second reason to stop finds only what is left, in order.
+    for (let close = closers.pop(); close; close = closers.pop()) {
       try {
         await close();
       } catch (error) {

@@ -33,23 +33,25 @@ const keepEnded = (windowMs: number) => ({
   count: KEEP_ENDED_COUNT,
 });
 
-/** Past so many starts of one job, the work itself is taken to be what kills the workers. */
-export const MAX_STARTS = 20;
-
 /**
- * One stalled job in the default configuration is failed for good at its second crash; ours is started again, up
- * to {@link MAX_STARTS}.
+ * A worker that dies is noticed by its lock, which lapses. BullMQ fails a job for good when that happens to it a
+ * second time; ours is taken up again.
  */
 export const WORKER_OPTIONS = {
   maxStalledCount: 1_000,
-  maxStartedAttempts: MAX_STARTS,
-  stalledInterval: 15_000,
-  lockDuration: 30_000,
+  stalledInterval: 5_000,
+  lockDuration: 15_000,
 } satisfies Partial<WorkerOptions>;
 
-/** A day of tries at {@link DELIVERY_BACKOFF_CAP_MS} apart: Slack may be down for hours, the alert still counts. */
+/**
+ * Past so many starts a wake fails for good: then it is the job itself that kills the workers. Deliveries have no such
+ * bound, since each time they wait for Slack counts as a start.
+ */
+export const MAX_WAKE_STARTS = 20;
+
+/** About a day of tries, at most a minute apart: Slack may be down for hours, the alert still counts. */
 const DELIVERY_ATTEMPTS = 1_500;
-export const DELIVERY_BACKOFF_CAP_MS = 60_000;
+const DELIVERY_BACKOFF_CAP_MS = 60_000;
 
 /** How long to wait before the next try to deliver, ms: 1 s, doubled up to a minute. */
 export function deliveryBackoffMs(attemptsMade: number): number {

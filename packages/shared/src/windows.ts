@@ -111,8 +111,18 @@ async function dropEnded({ redis, keys }: WindowStore): Promise<void> {
   while ((await redis.eval(DROP_ENDED, 2, keys.windowNames, keys.windowEnds)) === 1000);
 }
 
+/** KEYS: names, ends, then a deduplication key for each id. Only what is still gone: a tailer may have opened it again. */
+const DROP_GONE = `
+for i, id in ipairs(ARGV) do
+  if redis.call('EXISTS', KEYS[i + 2]) == 0 then
+    redis.call('ZREM', KEYS[1], id)
+    redis.call('ZREM', KEYS[2], id)
+  end
+end`;
+
 async function dropFromIndex({ redis, keys }: WindowStore, ids: string[]): Promise<void> {
-  await Promise.all([redis.zrem(keys.windowNames, ...ids), redis.zrem(keys.windowEnds, ...ids)]);
+  const scriptKeys = [keys.windowNames, keys.windowEnds, ...ids.map((id) => keys.dedup(id))];
+  await redis.eval(DROP_GONE, scriptKeys.length, ...scriptKeys, ...ids);
 }
 
 function idsAfter(

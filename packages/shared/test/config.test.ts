@@ -10,6 +10,7 @@ describe('the configuration', () => {
     expect(config).toEqual({
       redisUrl: 'redis://127.0.0.1:6379',
       queuePrefix: '{kora}',
+      home: '/tmp/kora',
       auditLogPath: '/tmp/kora/kora_audit_log.jsonl',
       debounce: { windowMs: 600_000, bypassCritical: false },
       pollMs: 30_000,

@@ -53,7 +53,7 @@ describe('the DM', () => {
   test('of a huge issue keeps its heading and its reason, and says what is cut', () => {
     const huge = { ...wake, probe: 'p'.repeat(3_000), title: 't'.repeat(5_000), detail: 'y'.repeat(60_000) };
     const text = directMessage(huge, fallbackReport('sdk_5xx'));
-    expect(text.length).toBeLessThan(11_000);
+    expect(text.length).toBeLessThan(11_500);
     expect(text).toContain('more characters in the audit log)');
     expect(text).toMatch(/engine returned: sdk_5xx$/);
   });
@@ -72,10 +72,16 @@ describe('Slack', () => {
     );
   });
 
-  test('is given no more than it takes, and no half escape', () => {
-    const escaped = escapeForSlack('&'.repeat(20_000));
-    expect(escaped.length).toBeLessThanOrEqual(39_000);
-    expect(escaped).toMatch(/&amp;$/);
+  test('is given no more than it takes, and the reason is never what is cut', () => {
+    const text = escapeForSlack(directMessage({ ...wake, detail: '&'.repeat(20_000) }, fallbackReport('sdk_5xx')));
+    expect(text.length).toBeLessThan(11_500);
+    expect(text).toMatch(
+      /&amp; … \(\d+ more characters in the audit log\)\n\nI was unable to investigate — engine returned: sdk_5xx$/,
+    );
+  });
+
+  test('is not told of an audit log where the answer is what was cut', () => {
+    expect(directMessage(wake, diagnosis('x'.repeat(20_000)))).toMatch(/x … \(\d+ more characters\)$/);
   });
 });
 

@@ -10,8 +10,8 @@ const EMOJI = new Map([
 ]);
 
 /**
- * Slack refuses or splits longer texts; past this a message is cut, and says so. The cut falls in the detail
- * or the answer, never in the heading or the reason. Characters.
+ * Slack refuses or splits longer texts, so a long detail or answer is cut, and says so; the heading and the reason
+ * are always whole. Characters, as Slack counts them.
  */
 const MAX_BODY = 10_000;
 const MAX_PROBE = 200;
@@ -31,20 +31,18 @@ export function messageBody(wake: Wake, report: Report): string {
 function fallback(wake: Wake, code: string): string {
   const before = `${line(wake.probe, MAX_PROBE)} (${line(wake.severity, MAX_PROBE)}): ${line(wake.title, MAX_TITLE)}\n\n`;
   const after = `\n\nI was unable to investigate — engine returned: ${code}`;
-  return `${before}${cut(visible(wake.detail), MAX_BODY - before.length - after.length)}${after}`;
+  return `${before}${cut(visible(wake.detail), MAX_BODY, ' in the audit log')}${after}`;
 }
-
-/** Slack cuts or refuses what is longer, escapes counted. Characters. */
-const MAX_ESCAPED = 39_000;
 
 /**
  * Escapes the three characters of Slack's control sequences, by Slack's own rule. The text reads the same, and
  * `<!channel>`, `<@U…>` and `<url|label>` stay the letters they are.
  */
 export function escapeForSlack(text: string): string {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return escaped.length <= MAX_ESCAPED ? escaped : escaped.slice(0, MAX_ESCAPED).replace(/&[a-z]*$/, '');
+  return text.replace(/[&<>]/g, (character) => ESCAPES[character] ?? character);
 }
+
+const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const INVISIBLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g;
@@ -61,9 +59,16 @@ function line(text: string, max: number): string {
   return cut(visible(text).replace(/\s*\n\s*/g, ' '), max);
 }
 
-function cut(text: string, max: number): string {
-  if (text.length <= max) return text;
-  const note = ` … (${text.length - max} more characters in the audit log)`;
-  // Well-formed again, since the cut may fall inside a surrogate pair.
-  return `${text.slice(0, Math.max(0, max - note.length)).toWellFormed()}${note}`;
+/** Cuts by the length that Slack sees, escapes counted, and never inside a character. */
+function cut(text: string, max: number, where = ''): string {
+  if (escapeForSlack(text).length <= max) return text;
+  const room = max - 60;
+  let kept = '';
+  let length = 0;
+  for (const character of text) {
+    length += escapeForSlack(character).length;
+    if (length > room) break;
+    kept += character;
+  }
+  return `${kept} … (${text.length - kept.length} more characters${where})`;
 }

@@ -52,6 +52,12 @@ interface Telemetry {
 
 export type Report = Telemetry & ({ kind: 'diagnosis'; text: string } | { kind: 'fallback'; code: EngineErrorCode });
 
+/** The code for an error of our own making, by its name. */
+export function engineException(error: unknown): EngineErrorCode {
+  const name = error instanceof Error ? error.name.replace(/\W/g, '') : '';
+  return `engine_exception:${name || 'Error'}`;
+}
+
 /** A report of an investigation that never reached the engine. */
 export function fallbackReport(code: EngineErrorCode, durationMs = 0): Report {
   return { kind: 'fallback', code, model: null, usage: NO_USAGE, costUsd: null, durationMs, calls: [] };
