@@ -13,24 +13,58 @@ interface Accepted {
 export interface SlackDouble extends HttpDouble {
   apiUrl: string;
   accepted: Accepted[];
+  /** Accepts the message, and then answers as it is told. */
+  acceptThen(answer: Answer): Answer;
+  /** An error code that `conversations.history` and `.open` answer with. */
+  lookUp: { error?: string };
 }
 
+/** Answers in `next` are for posts; looking up always works, or fails as `lookUp` says. */
 export async function slackDouble(): Promise<SlackDouble> {
   const accepted: Accepted[] = [];
-  const accept: Answer = (request, response) => {
-    const form = new URLSearchParams(request.body);
-    const ts = `${1_700_000_000 + accepted.length}.000100`;
-    const channel = `D${form.get('channel')}`;
+  const lookUp: { error?: string } = {};
+  const posts: Answer[] = [];
+  const accept = (body: string) => {
+    const form = new URLSearchParams(body);
+    const at = Date.now();
+    const ts = `${(at / 1000).toFixed(3)}${String(accepted.length).padStart(3, '0')}`;
     const metadata = JSON.parse(form.get('metadata') ?? '{}');
     accepted.push({
       channel: form.get('channel') ?? '',
       text: form.get('text') ?? '',
       wakeId: metadata.event_payload?.wake_id,
       ts,
-      at: Date.now(),
+      at,
     });
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ok: true, channel, ts }));
+    return { ok: true, channel: `D${form.get('channel')}`, ts };
   };
-  const double = await httpDouble(accept);
-  return { ...double, apiUrl: `${double.url}/api/`, accepted };
+  const double = await httpDouble((request, response, socket) => {
+    const send = (body: unknown) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    if (request.path.endsWith('/chat.postMessage')) {
+      const scripted = posts.shift();
+      if (scripted) return scripted(request, response, socket);
+      send(accept(request.body));
+    } else if (lookUp.error) send({ ok: false, error: lookUp.error });
+    else if (request.path.endsWith('/conversations.open')) send({ ok: true, channel: { id: 'DU0OPERATOR' } });
+    else {
+      const oldest = Number(new URLSearchParams(request.body).get('oldest'));
+      const messages = accepted
+        .filter(({ ts }) => Number(ts) >= oldest)
+        .map(({ ts, text, wakeId }) => ({
+          ts,
+          text,
+          metadata: { event_type: 'kora_wake', event_payload: { wake_id: wakeId } },
+        }));
+      send({ ok: true, messages, response_metadata: { next_cursor: '' } });
+    }
+    return undefined;
+  });
+  const acceptThen =
+    (answer: Answer): Answer =>
+    (request, response, socket) => {
+      accept(request.body);
+      return answer(request, response, socket);
+    };
+  return { ...double, next: posts, apiUrl: `${double.url}/api/`, accepted, acceptThen, lookUp };
 }

@@ -1,14 +1,19 @@
 /**
- * A `deliver` job: post the DM, remember where it went, record how the wake ended.
+ * A `deliver` job: post the DM once, remember where it went, record how the wake ended.
  *
- *   waiting ── post ──▶ accepted ── record ──▶ done (diagnosis, fallback)
- *      ▲          ├─ not posted, unknown ──▶ waiting, later
- *      │          ├─ outage ──▶ held, looked at again every half minute
- *      └─ retry ──┴─ permanent, or out of tries ──▶ dead
+ *   ready ── claim ── post ──▶ accepted ── record ──▶ done (diagnosis, fallback)
+ *     ▲                 ├─ not posted ─▶ ready again, later, as long as Slack asks
+ *     │                 ├─ outage ─────▶ held with all that come after it, looked at again every ten seconds
+ *     │                 ├─ permanent ──▶ dead, until a person retries it
+ *     │                 └─ unknown ────▶ claimed: Slack may have the message
+ *     │                                     │
+ *     └────────── not there ◀── look up ────┴── there ──▶ accepted
  *
- * Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
+ * The claim is saved before the post, so a worker that dies in between leaves the same question as an answer that was
+ * lost, and it is settled in the same way. Where Slack does not let us look, the message is posted again and says that
+ * it may be a repeat. Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
  */
-import { directMessage, escapeForSlack } from '@kora-wake/shared/core/messages';
+import { deliveryNote, directMessage, escapeForSlack } from '@kora-wake/shared/core/messages';
 import { dmStatus, type Outcome } from '@kora-wake/shared/core/report';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
@@ -17,10 +22,16 @@ import type { DeliveriesQueue, DeliverJob } from '@kora-wake/shared/queues';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { AuditWriter } from './audit.ts';
-import { DeliveryFailure, type Messenger } from './slack.ts';
+import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
 
-/** How often a held delivery is looked at again, ms. */
-const HOLD_MS = 30_000;
+/** How often held deliveries are looked at again, ms. */
+const HOLD_MS = 10_000;
+/** After a claim: the post has timed out by then, and Slack's history has caught up, ms. */
+const SETTLED_MS = SLACK_TIMEOUT_MS + 5_000;
+/** Between saving a claim and posting there is nothing to do, ms. */
+const CLAIM_FRESH_MS = 2_000;
+/** Looking up is tried for this long; then the message is posted again, marked, ms. */
+const LOOK_UP_MS = 5 * 60_000;
 
 export interface Delivery {
   /** Undefined: no Slack token, a dry run. */
@@ -38,38 +49,83 @@ export function deliverer(delivery: Delivery) {
 
   return async (job: Job<DeliverJob>, token: string | undefined): Promise<void> => {
     const { wake, report } = job.data;
-    const text = directMessage(wake, report);
     if (!messenger) {
-      log.info(
-        { dm: { wakeId: wake.id, text } },
-        `dry run of ${wake.id}, since no Slack token is set; the DM would be:`,
-      );
+      // A warning, so that the only sight of the message is not a matter of the log's level.
+      const dm = { wakeId: wake.id, text: directMessage(wake, report) };
+      log.warn({ dm }, `dry run of ${wake.id}, since no Slack token is set; the DM would be:`);
       return record(job, 'dry_run');
     }
-    if (!job.data.posted) {
-      try {
-        const posted = await messenger.post(escapeForSlack(text), wake.id);
-        await job.updateData({ ...job.data, posted });
-        log.info({ wakeId: wake.id, ...posted }, 'DM accepted by Slack');
-      } catch (error) {
-        if (error instanceof DeliveryFailure) return failed(job, token, error);
-        throw error;
-      }
+    try {
+      const mayRepeat = await settleClaim(job, token, messenger);
+      if (!job.data.posted) await post(job, messenger, mayRepeat);
+    } catch (error) {
+      if (error instanceof DeliveryFailure) return failed(job, error);
+      throw error;
     }
     return record(job, report.kind);
   };
 
-  async function failed(job: Job<DeliverJob>, token: string | undefined, failure: DeliveryFailure): Promise<never> {
-    const fields = { wakeId: job.data.wake.id, code: failure.code };
-    if (failure.retryAfterMs !== undefined) {
-      log.warn({ ...fields, retryAfterMs: failure.retryAfterMs }, 'Slack asks to wait');
-      await deliveries.rateLimit(failure.retryAfterMs);
-      throw Worker.RateLimitError();
+  async function post(job: Job<DeliverJob>, to: Messenger, mayRepeat: boolean): Promise<void> {
+    const { wake, report } = job.data;
+    const text = directMessage(wake, report) + deliveryNote(now() - job.timestamp, mayRepeat);
+    const before = job.data;
+    const claimedAt = now();
+    await job.updateData({ ...before, claimedAt });
+    try {
+      // Frozen in between, and for so long that another worker may have the job by now.
+      if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
+      await accepted(job, await to.post(escapeForSlack(text), wake.id));
+    } catch (error) {
+      if (error instanceof DeliveryFailure && error.kind !== 'unknown') await job.updateData(before);
+      throw error;
     }
-    if (failure.kind === 'outage') {
-      log.error(fields, 'Slack refuses the token; the DM is held until KORA_SLACK_BOT_TOKEN is mended');
-      await job.moveToDelayed(now() + HOLD_MS, token);
+  }
+
+  /**
+   * Finds out what became of an earlier post whose end is not known. Afterwards `posted` is set where Slack has it.
+   *
+   * @returns whether a post from now on may be a repeat
+   */
+  async function settleClaim(job: Job<DeliverJob>, token: string | undefined, at: Messenger): Promise<boolean> {
+    const { wake, claimedAt, posted } = job.data;
+    if (claimedAt === undefined || posted) return false;
+    const unsettledMs = claimedAt + SETTLED_MS - now();
+    if (unsettledMs > 0) {
+      // Never more than that, should a clock have been set back.
+      await job.moveToDelayed(Date.now() + Math.min(unsettledMs, SETTLED_MS), token);
       throw new DelayedError();
+    }
+    try {
+      const found = await at.find(wake.id, claimedAt);
+      log.info({ wakeId: wake.id, found: found !== undefined }, 'looked up what became of an earlier post');
+      if (found) await accepted(job, found);
+      else await job.updateData(withoutClaim(job.data));
+      return false;
+    } catch (error) {
+      const forbidden = error instanceof DeliveryFailure && error.kind === 'permanent';
+      if (!forbidden && now() < claimedAt + LOOK_UP_MS) throw error;
+      log.warn({ wakeId: wake.id }, 'an earlier post cannot be looked up; posting again, marked as a possible repeat');
+      return true;
+    }
+  }
+
+  async function accepted(job: Job<DeliverJob>, posted: { channel: string; ts: string }): Promise<void> {
+    await job.updateData({ ...withoutClaim(job.data), posted });
+    log.info({ wakeId: job.data.wake.id, ...posted }, 'DM accepted by Slack');
+  }
+
+  async function failed(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {
+    const fields = { wakeId: job.data.wake.id, code: failure.code };
+    if (failure.kind === 'outage') {
+      log.error(fields, 'Slack refuses the token; all DMs are held until KORA_SLACK_BOT_TOKEN is mended');
+    } else if (failure.retryAfterMs !== undefined) {
+      log.warn({ ...fields, retryAfterMs: failure.retryAfterMs }, 'Slack asks to wait');
+    }
+    const waitMs = failure.kind === 'outage' ? HOLD_MS : failure.retryAfterMs;
+    if (waitMs !== undefined) {
+      // The whole queue waits, this job at its head, so that the oldest goes out first.
+      await deliveries.rateLimit(waitMs);
+      throw Worker.RateLimitError();
     }
     // Recorded as dead by whoever sees the job fail, see workers.ts.
     if (failure.kind === 'permanent') throw new UnrecoverableError(failure.code);
@@ -82,4 +138,10 @@ export function deliverer(delivery: Delivery) {
     await audit.investigationCompleted(wake, report, dmStatus(report, outcome !== 'dry_run'));
     await settle(redis, keys, wake.id, outcome, now());
   }
+}
+
+function withoutClaim(data: DeliverJob): DeliverJob {
+  const rest = { ...data };
+  delete rest.claimedAt;
+  return rest;
 }

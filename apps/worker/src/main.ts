@@ -64,9 +64,11 @@ function messengerFor({ slack }: Config): Messenger | undefined {
   if (slack.operatorUserId) {
     return slackMessenger({ token: slack.botToken, channel: slack.operatorUserId, apiUrl: slack.apiUrl });
   }
-  return {
-    post: () => Promise.reject(new DeliveryFailure('permanent', 'operator_unset')),
-  };
+  return { post: toNobody, find: toNobody };
+}
+
+function toNobody(): Promise<never> {
+  return Promise.reject(new DeliveryFailure('permanent', 'operator_unset'));
 }
 
 async function readSystemPrompt(path: string | undefined): Promise<string> {

@@ -2,6 +2,7 @@
  * Slack, behind one function. The only file that knows its SDK; every way in which a post can fail leaves here as one
  * of four kinds, which say what may be done next.
  */
+import { isJsonObject } from '@kora-wake/shared/core/json';
 import { errorCode } from '@kora-wake/shared/errors';
 import {
   ErrorCode,
@@ -26,6 +27,13 @@ export interface Messenger {
    * @throws DeliveryFailure
    */
   post(text: string, wakeId: string): Promise<Posted>;
+  /**
+   * Looks among the operator's messages for that of a wake, by the metadata it was posted with.
+   *
+   * @param since ms since the epoch
+   * @throws DeliveryFailure; `permanent` where we may not look (scopes `im:history` and `im:write`)
+   */
+  find(wakeId: string, since: number): Promise<Posted | undefined>;
 }
 
 /**
@@ -52,7 +60,10 @@ export class DeliveryFailure extends Error {
   }
 }
 
-const TIMEOUT_MS = 10_000;
+const EVENT_TYPE = 'kora_wake';
+export const SLACK_TIMEOUT_MS = 10_000;
+/** Between Slack's clock and ours. */
+const CLOCK_SKEW_S = 60;
 /** Where Slack says 429 and not for how long, ms. */
 const DEFAULT_RETRY_AFTER_MS = 30_000;
 
@@ -78,7 +89,7 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
     // One owner of retries: BullMQ. The SDK's own would post twice when an answer is lost.
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
-    timeout: TIMEOUT_MS,
+    timeout: SLACK_TIMEOUT_MS,
     // Its lines would go past our log, and can quote what it sends.
     logger: {
       debug: silent,
@@ -99,14 +110,41 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
           mrkdwn: false,
           unfurl_links: false,
           unfurl_media: false,
-          metadata: { event_type: 'kora_wake', event_payload: { wake_id: wakeId } },
+          metadata: { event_type: EVENT_TYPE, event_payload: { wake_id: wakeId } },
         });
         return { channel: answer.channel ?? options.channel, ts: answer.ts ?? '' };
       } catch (error) {
         throw classify(error);
       }
     },
+    find: async (wakeId, since) => {
+      try {
+        const opened = await client.conversations.open({ users: options.channel });
+        const channel = opened.channel?.id ?? options.channel;
+        let cursor: string | undefined;
+        do {
+          const page = await client.conversations.history({
+            channel,
+            oldest: String(since / 1000 - CLOCK_SKEW_S),
+            include_all_metadata: true,
+            limit: 200,
+            ...(cursor && { cursor }),
+          });
+          const found = page.messages?.find(({ metadata }) => isOfWake(metadata, wakeId));
+          if (found?.ts) return { channel, ts: found.ts };
+          cursor = page.response_metadata?.next_cursor;
+        } while (cursor);
+        return undefined;
+      } catch (error) {
+        throw classify(error);
+      }
+    },
   };
+}
+
+function isOfWake(metadata: unknown, wakeId: string): boolean {
+  if (!isJsonObject(metadata) || metadata.event_type !== EVENT_TYPE) return false;
+  return isJsonObject(metadata.event_payload) && metadata.event_payload.wake_id === wakeId;
 }
 
 /** The one place where an error of the SDK becomes a kind. */

@@ -15,7 +15,10 @@ const ok = (error: string): Answer => json(200, { ok: false, error });
 describe('Slack', () => {
   test('is given the text to the operator, with the wake’s id beside it, and says where it stands', async () => {
     const { double, messenger } = await messengerWith();
-    expect(await messenger.post('🚨 it is down', 'w-1')).toEqual({ channel: 'DU0OPERATOR', ts: '1700000000.000100' });
+    expect(await messenger.post('🚨 it is down', 'w-1')).toEqual({
+      channel: 'DU0OPERATOR',
+      ts: double.accepted[0]?.ts,
+    });
     expect(double.accepted).toMatchObject([{ channel: 'U0OPERATOR', text: '🚨 it is down', wakeId: 'w-1' }]);
     expect(double.requests[0]?.headers.authorization).toBe('Bearer xoxb-secret');
   });
@@ -50,6 +53,23 @@ describe('Slack', () => {
     expect(failure).toMatchObject(expected);
     // One owner of retries, and it is not the SDK.
     expect(double.requests).toHaveLength(1);
+  });
+
+  test('is asked for a message by the wake it was posted for, through all pages', async () => {
+    const { double, messenger } = await messengerWith();
+    const since = Date.now();
+    await messenger.post('one', 'w-1');
+    const { ts } = await messenger.post('two', 'w-2');
+    expect(await messenger.find('w-2', since)).toEqual({ channel: 'DU0OPERATOR', ts });
+    expect(await messenger.find('w-3', since)).toBeUndefined();
+    expect(await messenger.find('w-1', since + 120_000)).toBeUndefined();
+    expect(double.requests.at(-1)?.body).toContain('include_all_metadata=true');
+  });
+
+  test('that does not let us look says so', async () => {
+    const { double, messenger } = await messengerWith();
+    double.lookUp.error = 'missing_scope';
+    await expect(messenger.find('w-1', 0)).rejects.toMatchObject({ kind: 'permanent', code: 'missing_scope' });
   });
 
   test.each<[string, Answer]>([

@@ -7,12 +7,15 @@ import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
 import { DIAGNOSIS } from '../../../test/support/anthropic.ts';
 import { eventually, type Namespace, rowsOf, test, testLog } from '../../../test/support/fixtures.ts';
-import { html, json } from '../../../test/support/http-double.ts';
+import { type Answer, cutShort, html, json, reset } from '../../../test/support/http-double.ts';
 import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
 import { auditWriter } from '../src/audit.ts';
 import type { Engine } from '../src/engine.ts';
 import { type Messenger, slackMessenger } from '../src/slack.ts';
 import { startWorkers } from '../src/workers.ts';
+
+/** When an unknown outcome may be looked up, ms. */
+const SETTLED_MS = 15_000;
 
 const diagnosis: Report = {
   kind: 'diagnosis',
@@ -50,6 +53,8 @@ function messengerTo(double: SlackDouble): Messenger {
 /** A worker process's insides, stopped when the test ends. */
 function working(ns: Namespace, options: { engine: Engine; messenger?: Messenger | undefined; auditPath: string }) {
   const log = testLog();
+  /** How far the workers' clock is ahead of the machine's. */
+  const clock = { aheadMs: 0 };
   const connection = new Redis(ns.redisUrl, { maxRetriesPerRequest: null });
   const stopWorkers = startWorkers({
     connection,
@@ -60,7 +65,7 @@ function working(ns: Namespace, options: { engine: Engine; messenger?: Messenger
     audit: auditWriter(options.auditPath, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
-    now: Date.now,
+    now: () => Date.now() + clock.aheadMs,
     log: log.logger,
   });
   let stopped: Promise<void> | undefined;
@@ -69,7 +74,7 @@ function working(ns: Namespace, options: { engine: Engine; messenger?: Messenger
     return stopped;
   };
   onTestFinished(stop);
-  return { log, stop };
+  return { log, clock, stop };
 }
 
 let serial = 0;
@@ -93,7 +98,7 @@ async function enqueue(ns: Namespace, more: Partial<Wake> = {}): Promise<Wake> {
 }
 
 const outcomeIs = (ns: Namespace, wake: Wake, outcome: string) =>
-  eventually(async () => (await ns.redis.hget(ns.keys.wake(wake.id), 'outcome')) === outcome);
+  eventually(async () => (await ns.redis.hget(ns.keys.wake(wake.id), 'outcome')) === outcome, 30_000);
 
 describe('a wake', () => {
   test('ends in one DM with the diagnosis, and one row that says so', async ({ ns, logPath }) => {
@@ -129,7 +134,8 @@ describe('a wake', () => {
       },
     ]);
     const job = await ns.deliveries.getJob(deliverJobId(wake.id));
-    expect(job?.data.posted).toEqual({ channel: 'DU0OPERATOR', ts: '1700000000.000100' });
+    expect(job?.data.posted).toEqual({ channel: 'DU0OPERATOR', ts: double.accepted[0]?.ts });
+    expect(job?.data.claimedAt).toBeUndefined();
   });
 
   test('that could not be investigated is told verbatim, with the code', async ({ ns, logPath }) => {
@@ -216,13 +222,106 @@ describe('a wake', () => {
 describe('a delivery', () => {
   test('that fails is tried again, and buys no second investigation; its window stands', async ({ ns, logPath }) => {
     const double = await slack();
-    double.next.push(html(500));
+    double.next.push(json(429, {}, { 'retry-after': '1' }), html(500));
     const engine = engineOf(diagnosis);
-    working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
+    const { log, clock } = working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
     const wake = await enqueue(ns);
+    await log.until('not delivered');
+    clock.aheadMs = SETTLED_MS;
     await outcomeIs(ns, wake, 'diagnosis');
-    expect([double.requests.length, double.accepted.length, engine.asked]).toEqual([2, 1, 1]);
+    expect([double.accepted.length, engine.asked]).toEqual([1, 1]);
     expect(await getWindow(ns, wake.probe, wake.category)).toMatchObject({ wakeId: wake.id });
+  }, 60_000);
+
+  test.for<[string, Answer]>([
+    ['a reset', reset],
+    ['a 500', html(500)],
+    ['an answer cut short', cutShort],
+    ['an error page', html(200)],
+  ])(
+    'whose message Slack took, and answered with %s, is found there and not posted again',
+    async ([_name, answer], { ns, logPath }) => {
+      const double = await slack();
+      double.next.push(double.acceptThen(answer));
+      const { log, clock } = working(ns, {
+        engine: engineOf(diagnosis),
+        messenger: messengerTo(double),
+        auditPath: logPath,
+      });
+      const wake = await enqueue(ns);
+      await log.until('not delivered');
+      clock.aheadMs = SETTLED_MS;
+      await outcomeIs(ns, wake, 'diagnosis');
+      expect(double.accepted).toHaveLength(1);
+      expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.data.posted?.ts).toBe(double.accepted[0]?.ts);
+    },
+  );
+
+  test('whose answer was lost waits until Slack must know, and is posted again, unmarked, where it does not have it', async ({
+    ns,
+    logPath,
+  }) => {
+    const double = await slack();
+    double.next.push(reset);
+    const { log, clock } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: logPath,
+    });
+    const wake = await enqueue(ns);
+    await log.until('not delivered');
+    const held = await eventually(() =>
+      ns.deliveries.getDelayed().then(([job]) => (job?.data.claimedAt && job.delay > 5_000 ? job : undefined)),
+    );
+    expect(double.requests).toHaveLength(1);
+    clock.aheadMs = SETTLED_MS;
+    await held.promote();
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ text }) => text)).toEqual([`🚨 Probe alert · fly\n${DIAGNOSIS}`]);
+  });
+
+  test('that may not be looked up is posted again and says that it may be a repeat', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.lookUp.error = 'missing_scope';
+    double.next.push(double.acceptThen(reset));
+    const { log, clock } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: logPath,
+    });
+    const wake = await enqueue(ns);
+    await log.until('not delivered');
+    clock.aheadMs = SETTLED_MS;
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual([false, true]);
+  });
+
+  test('stays marked where the repeat is first refused', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.lookUp.error = 'missing_scope';
+    double.next.push(double.acceptThen(reset), json(429, {}, { 'retry-after': '1' }));
+    const { log, clock } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: logPath,
+    });
+    const wake = await enqueue(ns);
+    await log.until('not delivered');
+    clock.aheadMs = SETTLED_MS;
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual([false, true]);
+  });
+
+  test('claimed by a worker that died is looked up, not posted again', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    await messengerTo(double).post('the one that arrived', wake.id);
+    const data = { wake, report: diagnosis, claimedAt: Date.now() - SETTLED_MS };
+    await ns.deliveries.add('deliver', data, { jobId: deliverJobId(wake.id) });
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ text }) => text)).toEqual(['the one that arrived']);
   });
 
   test('waits as long as Slack asks, and loses no attempt by it', async ({ ns, logPath }) => {
@@ -260,18 +359,28 @@ describe('a delivery', () => {
     expect([double.accepted.length, engine.asked]).toEqual([1, 1]);
   });
 
-  test('under a revoked token is held, not lost', async ({ ns, logPath }) => {
+  test('under a revoked token is held with those that come after it; they go out oldest first, and say how late they are', async ({
+    ns,
+    logPath,
+  }) => {
     const double = await slack();
     double.next.push(json(200, { ok: false, error: 'token_revoked' }));
-    const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
-    const wake = await enqueue(ns);
-    await log.until('held until');
-    const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
-    expect(held.attemptsMade).toBe(0);
-    await held.promote();
-    await outcomeIs(ns, wake, 'diagnosis');
-    expect(double.accepted).toHaveLength(1);
-  });
+    const { log, clock } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: logPath,
+    });
+    const wakes = [await enqueue(ns)];
+    await log.until('are held until');
+    wakes.push(await enqueue(ns), await enqueue(ns));
+    clock.aheadMs = 65 * 60_000;
+    for (const wake of wakes) await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ wakeId }) => wakeId)).toEqual(wakes.map(({ id }) => id));
+    for (const { text } of double.accepted)
+      expect(text).toMatch(/\n\n\(Delivered 1 h 5 min late: Slack could not be reached before\.\)$/);
+    const jobs = await Promise.all(wakes.map(({ id }) => ns.deliveries.getJob(deliverJobId(id))));
+    expect(jobs.map((job) => job?.attemptsMade)).toEqual([1, 1, 1]);
+  }, 60_000);
 
   test('may wait for Slack as often as it takes', async ({ ns, logPath }) => {
     const double = await slack();
@@ -301,7 +410,7 @@ describe('a delivery', () => {
 
 test('the secret of a Slack token shows up nowhere', async ({ ns, logPath }) => {
   const double = await slack();
-  double.next.push(html(500), json(200, { ok: false, error: 'invalid_blocks' }));
+  double.next.push(json(429, {}, { 'retry-after': '1' }), json(200, { ok: false, error: 'invalid_blocks' }));
   const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
   const wake = await enqueue(ns);
   await outcomeIs(ns, wake, 'dead');

@@ -19,6 +19,8 @@ export interface WakeJob {
 export interface DeliverJob {
   wake: Wake;
   report: Report;
+  /** When a post was begun whose end is not known, ms since the epoch: Slack may have the message. */
+  claimedAt?: number;
   /** Where Slack put the message; saved as soon as Slack accepted it. */
   posted?: { channel: string; ts: string };
 }

@@ -23,6 +23,21 @@ export function directMessage(wake: Wake, report: Report): string {
   return `${emoji} Probe alert · ${line(wake.probe, MAX_PROBE)}\n${messageBody(wake, report)}`;
 }
 
+/** Later than this, a DM says how late it is, ms. */
+const LATE_MS = 5 * 60_000;
+
+/**
+ * What a DM says of its own delivery, after its text: how late it is, and whether it may be one too many.
+ *
+ * @param lateMs since the message was ready
+ */
+export function deliveryNote(lateMs: number, mayRepeat: boolean): string {
+  const minutes = Math.floor(lateMs / 60_000);
+  const time = minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const late = lateMs > LATE_MS ? `\n\n(Delivered ${time} late: Slack could not be reached before.)` : '';
+  return mayRepeat ? `${late}\n\n(This may be a repeat: the answer to an earlier try was lost.)` : late;
+}
+
 /** The DM without its heading: the engine's answer, or the issue verbatim and why there is no answer. */
 export function messageBody(wake: Wake, report: Report): string {
   return report.kind === 'diagnosis' ? cut(visible(redact(report.text)), MAX_BODY) : fallback(wake, report.code);
