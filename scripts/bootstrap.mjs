@@ -45,8 +45,9 @@ function takeTurns() {
 /** Whether the process that wrote its id into the lock has ended without freeing it. */
 function isOver(lock) {
   try {
-    process.kill(Number(readFileSync(lock, 'utf8')), 0);
-    return false;
+    const pid = Number(readFileSync(lock, 'utf8'));
+    if (pid > 0) process.kill(pid, 0);
+    return !(pid > 0);
   } catch (error) {
     return error.code === 'ESRCH';
   }

@@ -16,6 +16,13 @@ export interface PrivateRedis {
   stop(): Promise<void>;
 }
 
+interface Note {
+  pid: number;
+  port: number;
+  /** The process that started it. */
+  owner: number;
+}
+
 const SERVERS = ['redis-server', 'valkey-server'];
 const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 5_000;
@@ -31,7 +38,11 @@ export async function startRedis(folder: string, preferredPort: number): Promise
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const noteFile = join(folder, 'server.json');
   const left = await leftRunning(noteFile, folder);
-  if (left) return { url: urlOf(left.port), adopted: true, stop: () => stopByPid(left.pid, noteFile) };
+  if (left) {
+    // Whoever started it may be running still: then it is theirs to stop.
+    const stop = isAlive(left.owner) ? async () => undefined : () => stopByPid(left.pid, noteFile);
+    return { url: urlOf(left.port), adopted: true, stop };
+  }
 
   const server = findServer() ?? installServer();
   const port = await freePort(preferredPort);
@@ -54,7 +65,7 @@ export async function startRedis(folder: string, preferredPort: number): Promise
     said = (said + String(text)).slice(-2_000);
   });
   // Noted before it answers: whatever happens to us, the next start must find it.
-  writeFileSync(noteFile, JSON.stringify({ pid: child.pid, port }));
+  writeFileSync(noteFile, JSON.stringify({ pid: child.pid, port, owner: process.pid }));
   child.unref();
   if (!(await answers(port, child))) {
     await stopByPid(child.pid ?? 0, noteFile);
@@ -67,12 +78,13 @@ function urlOf(port: number): string {
   return `redis://127.0.0.1:${port}`;
 }
 
-async function leftRunning(noteFile: string, folder: string): Promise<{ pid: number; port: number } | undefined> {
+async function leftRunning(noteFile: string, folder: string): Promise<Note | undefined> {
   if (!existsSync(noteFile)) return undefined;
   try {
-    const { pid, port } = JSON.parse(readFileSync(noteFile, 'utf8'));
+    const { pid, port, owner } = JSON.parse(readFileSync(noteFile, 'utf8'));
     const answer = await ask(Number(port), 'CONFIG GET dir');
-    if (isAlive(Number(pid)) && answer.includes(folder)) return { pid: Number(pid), port: Number(port) };
+    if (isAlive(Number(pid)) && answer.includes(folder))
+      return { pid: Number(pid), port: Number(port), owner: Number(owner) };
   } catch {
     // a note that cannot be read names no server
   }

@@ -1,10 +1,12 @@
 /** `npm start`: one terminal with everything in it. Redis where there is none, the three apps, their logs. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Config, loadConfig } from '@kora-wake/shared/config';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/errors';
+import { makeFolder } from '@kora-wake/shared/folders';
 import { createLogger, prettyStream } from '@kora-wake/shared/log';
 import { closeRedis, connectRedis, redactedUrl } from '@kora-wake/shared/redis';
 import { type PrivateRedis, startRedis, tryListen } from './redis.ts';
@@ -31,14 +33,15 @@ try {
 
 async function start(): Promise<void> {
   const { config } = loadConfig(process.env);
-  for (const folder of [config.home, dirname(config.auditLogPath)]) canWrite(folder);
+  const own = process.env.REDIS_URL?.trim() ? [] : [join(config.home, 'redis')];
+  for (const folder of [...own, dirname(config.auditLogPath)]) await canWrite(folder);
   const { host, port } = config.api;
   await tryListen(port, host).catch((error: unknown) => {
     throw new StartupError(listenFailure(error, host, port), { cause: error });
   });
   const env = { ...process.env, REDIS_URL: await redisUrl(config) };
   if (stoppingSince !== undefined) return;
-  const log = prettyStream();
+  const log = prettyStream(process.stdout);
   await Promise.all(APPS.map((app) => run(app, env, log)));
   if (stoppingSince === undefined) console.log(banner(config, env.REDIS_URL));
 }
@@ -46,7 +49,7 @@ async function start(): Promise<void> {
 /** Where Redis is: the one that was named, if it answers, or else a private one. */
 async function redisUrl(config: Config): Promise<string> {
   if (process.env.REDIS_URL?.trim()) {
-    await closeRedis(await connectRedis(config.redisUrl, 'producer', createLogger('start', 'silent', false)));
+    await closeRedis(await connectRedis(config.redisUrl, 'producer', createLogger('start', 'silent', process.stdout)));
     return config.redisUrl;
   }
   starting = startRedis(join(config.home, 'redis'), 6379);
@@ -100,9 +103,10 @@ async function stop(code: number): Promise<void> {
   process.exit(children.some((child) => child.exitCode !== 0) ? 1 : code);
 }
 
-function canWrite(folder: string): void {
+async function canWrite(folder: string): Promise<void> {
   try {
-    mkdirSync(folder, { recursive: true });
+    await makeFolder(folder);
+    await readdir(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new StartupError(
@@ -121,7 +125,7 @@ function banner(config: Config, url: string): string {
     ['audit log', config.auditLogPath],
     [
       'redis',
-      `${redactedUrl(url)}${redis ? `  (${redis.adopted ? 'left by an earlier start, taken over' : 'started here'}; data in ${join(config.home, 'redis')})` : ''}`,
+      `${redactedUrl(url)}${redis ? `  (${redis.adopted ? 'of an earlier start' : 'started here'}; data in ${join(config.home, 'redis')})` : ''}`,
     ],
     [
       'api',

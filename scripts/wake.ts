@@ -1,10 +1,11 @@
 /** `npm run wake`: appends one wake row to the audit log, as a probe would. */
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '@kora-wake/shared/config';
 import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
+import { makeFolder } from '@kora-wake/shared/folders';
 
 const USAGE = `usage: npm run wake -- --probe NAME --category NAME [--severity critical|warning|info] [--title TEXT] [--detail TEXT] [--snapshot JSON]`;
 
@@ -23,7 +24,7 @@ try {
   };
   const emittedAt = new Date().toISOString().replace('Z', '+00:00');
   const row = { emitted_at: emittedAt, seam: WAKE_SEAM, details, caller_session_id: null, source: null };
-  append(auditLogPath, JSON.stringify(row));
+  await append(auditLogPath, JSON.stringify(row));
   console.log(
     `Wake written to ${auditLogPath}. Its DM appears where Kora Wake runs, unless its window is open: then it is counted there.`,
   );
@@ -63,13 +64,29 @@ function snapshot(json: string): unknown {
   }
 }
 
-function append(path: string, line: string): void {
+async function append(path: string, line: string): Promise<void> {
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    appendFileSync(path, `${line}\n`);
+    await makeFolder(dirname(path));
+    appendFileSync(path, `${endsInNewline(path) ? '' : '\n'}${line}\n`);
   } catch (error) {
     throw new StartupError(
       `${path} cannot be written (${errorReason(error)}). Set KORA_AUDIT_LOG_PATH or KORA_HOME to a place that can.`,
     );
+  }
+}
+
+/** A writer that died in its last line must not take this one with it. */
+function endsInNewline(path: string): boolean {
+  return !existsSync(path) || statSync(path).size === 0 || lastByte(path) === 0x0a;
+}
+
+function lastByte(path: string): number | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const byte = Buffer.alloc(1);
+    readSync(file, byte, 0, 1, fstatSync(file).size - 1);
+    return byte[0];
+  } finally {
+    closeSync(file);
   }
 }

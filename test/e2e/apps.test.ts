@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
+import { startRedis, tryListen } from '../../scripts/redis.ts';
 import { anthropicDouble, DIAGNOSIS, diagnose } from '../support/anthropic.ts';
 import { append, eventually, type Namespace, rowsOf, test, wakeRow } from '../support/fixtures.ts';
 import type { Answer } from '../support/http-double.ts';
@@ -250,6 +251,31 @@ describe('stopping', () => {
   });
 });
 
+describe('while Redis is away', () => {
+  test('apps wait, say so, go on when it is back, and can be stopped', async ({ folder, logPath }) => {
+    const port = await tryListen(0);
+    const redis = await startRedis(join(folder, 'redis'), port);
+    const { slack, env: slackAndEngine } = await doubles();
+    const env = { REDIS_URL: redis.url, KORA_AUDIT_LOG_PATH: logPath, KORA_API_PORT: '0', ...slackAndEngine };
+    const [tailer, worker, api] = [runApp('tailer', env), runApp('worker', env), runApp('api', env)];
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    const url = await apiUrl(api);
+    await redis.stop();
+    await Promise.all([tailer, worker, api].map((app) => app.until('Redis is away')));
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    append(logPath, wakeRow());
+    const again = await startRedis(join(folder, 'redis'), port);
+    onTestFinished(() => again.stop());
+    await worker.until('DM accepted', undefined, 30_000);
+    expect(slack.accepted).toHaveLength(1);
+
+    await again.stop();
+    for (const app of [tailer, worker, api]) app.child.kill('SIGTERM');
+    expect(await Promise.all([tailer, worker, api].map((app) => app.exited))).toEqual([0, 0, 0]);
+  }, 90_000);
+});
+
 describe('what is wrong at start is one sentence, exit code 1 and no stack', () => {
   test.for<['tailer' | 'worker' | 'api', Record<string, string>, string]>([
     ['tailer', { REDIS_URL: 'redis://127.0.0.1:1' }, 'Redis at redis://127.0.0.1:1 refuses the connection'],
@@ -259,7 +285,7 @@ describe('what is wrong at start is one sentence, exit code 1 and no stack', () 
       'Redis at redis://:***@127.0.0.1:1 refuses the connection',
     ],
     ['api', { REDIS_URL: 'redis://127.0.0.1:1' }, 'Redis at redis://127.0.0.1:1 refuses the connection'],
-    ['tailer', { KORA_AUDIT_LOG_PATH: '/' }, 'the audit log / cannot be read (EISDIR)'],
+    ['tailer', { KORA_AUDIT_LOG_PATH: '/' }, 'the audit log / cannot be read (it is not a regular file)'],
     [
       'tailer',
       { KORA_AUDIT_LOG_PATH: '/dev/null/x/log.jsonl' },

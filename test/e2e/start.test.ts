@@ -55,7 +55,7 @@ test('npm start takes over the Redis that a killed one left, with what it holds'
   await eventually(() => tryListen(Number(env.KORA_API_PORT)).catch(() => undefined));
   const second = runScript('scripts/start.ts', [], env);
   await second.until('Kora Wake is ready', undefined, 60_000);
-  await second.until('left by an earlier start, taken over');
+  await second.until('of an earlier start');
   second.child.kill('SIGTERM');
   expect(await second.exited).toBe(0);
 }, 90_000);
@@ -63,7 +63,7 @@ test('npm start takes over the Redis that a killed one left, with what it holds'
 test.for([
   [{ KORA_API_PORT: 'x' }, 'KORA_API_PORT must be a whole number'],
   [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'refuses the connection'],
-  [{ KORA_HOME: '/dev/null/kora' }, 'the folder /dev/null/kora cannot be written (ENOTDIR)'],
+  [{ KORA_HOME: '/dev/null/kora' }, 'the folder /dev/null/kora/redis cannot be written (ENOTDIR)'],
 ] as const)('npm start says in a sentence what is wrong with %j', async ([env, sentence], { folder }) => {
   const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
   expect(await start.exited).toBe(1);
@@ -85,7 +85,7 @@ test('npm start says in a sentence that its port is in use, before it starts any
   expect(start.stderr()).toBe(
     `kora-wake: port ${port} on 127.0.0.1 is in use. Stop what uses it, or set KORA_API_PORT to another.\n`,
   );
-  expect(existsSync(join(folder, 'redis'))).toBe(false);
+  expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
 });
 
 test('a signal while Redis starts stops that too', async ({ folder }) => {

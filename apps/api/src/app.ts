@@ -1,10 +1,18 @@
 /** Builds the API; `main.ts` runs it. */
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { errorFields } from '@kora-wake/shared/log';
 import type { DeliveriesQueue } from '@kora-wake/shared/queues';
 import { isRedisAway } from '@kora-wake/shared/redis';
 import type { WindowStore } from '@kora-wake/shared/windows';
-import Fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { requireToken } from './auth.ts';
 import { board } from './board.ts';
@@ -32,23 +40,7 @@ export async function buildApp({ store, deliveries, token, log }: ApiOptions) {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status < 500) return reply.send(error);
-    request.log.error(
-      { method: request.method, route: request.routeOptions.url, error: error.message },
-      'request failed',
-    );
-    return isRedisAway(error)
-      ? reply
-          .code(503)
-          .send({ statusCode: 503, error: 'Service Unavailable', message: 'Redis does not answer; try again.' })
-      : reply.code(500).send({
-          statusCode: 500,
-          error: 'Internal Server Error',
-          message: 'Something went wrong; the log of the API says what.',
-        });
-  });
+  app.setErrorHandler(onError);
 
   await requireToken(app, token);
   await app.register(swagger, {
@@ -70,6 +62,19 @@ export async function buildApp({ store, deliveries, token, log }: ApiOptions) {
   await app.register(healthRoutes, { redis: store.redis });
   await app.register(queueRoutes, { queues: [store.queue, deliveries] });
   await app.register(debounceRoutes, { store });
-  await app.register(board([store.queue, deliveries], '/admin/queues'), { prefix: '/admin/queues' });
+  await app.register(board([store.queue, deliveries], '/admin/queues', onError), { prefix: '/admin/queues' });
   return app;
+}
+
+/** Answers in Fastify's shape of an error. Of our own faults it says nothing but that; the log says the rest. */
+function onError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  const status = isRedisAway(error) ? 503 : (error.statusCode ?? 500);
+  if (status >= 500) {
+    const fields = { method: request.method, route: request.routeOptions.url, ...errorFields(error) };
+    request.log.error(fields, 'request failed');
+  }
+  const ours =
+    status === 503 ? 'Redis does not answer; try again.' : 'Something went wrong; the log of the API says what.';
+  const message = status < 500 ? error.message : ours;
+  return reply.code(status).send({ statusCode: status, error: STATUS_CODES[status] ?? 'Error', message });
 }

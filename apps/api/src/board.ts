@@ -3,9 +3,12 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { Queue } from 'bullmq';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-/** The plugin to register under `path`. */
-export function board(queues: Queue[], path: string) {
+type ErrorHandler = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** The plugin to register under `path`; its errors are answered as those of the rest of the API. */
+export function board(queues: Queue[], path: string, onError: ErrorHandler) {
   const server = new FastifyAdapter();
   createBullBoard({
     queues: queues.map((queue) => new BullMQAdapter(queue)),
@@ -13,5 +16,11 @@ export function board(queues: Queue[], path: string) {
     options: { uiConfig: { boardTitle: 'Kora Wake' } },
   });
   server.setBasePath(path);
-  return server.registerPlugin();
+  const routes = server.registerPlugin();
+  return async (scope: FastifyInstance) => {
+    scope.setErrorHandler(onError);
+    // It would set an error handler of its own, with a shape of its own.
+    const kept: FastifyInstance = Object.assign(Object.create(scope), { setErrorHandler: () => scope });
+    routes(kept, {}, () => undefined);
+  };
 }

@@ -151,6 +151,9 @@ describe('bad requests', () => {
     ['GET', '/v1/debounce?cursor=%00'],
     ['GET', '/v1/debounce?cursor='],
     ['GET', '/v1/debounce?probe=a&probe=b'],
+    ['GET', '/v1/debounce?probe='],
+    ['DELETE', '/v1/debounce?probe='],
+    ['GET', `/v1/debounce?probe=a&cursor=${Buffer.from('b:c').toString('base64url')}`],
     ['GET', '/v1/debounce/%zz/x'],
     ['GET', '/v1/debounce/only-a-probe'],
     ['DELETE', '/v1/debounce/a/b/c'],
@@ -219,11 +222,13 @@ describe('access', () => {
     const { app } = await api(ns, TOKEN);
     const response = await app.inject('/v1/queues');
     expect(response.headers['www-authenticate']).toMatch(/^Basic realm="Kora Wake"/);
-    expect(response.json()).toEqual({
+    const refusal = {
       statusCode: 401,
       error: 'Unauthorized',
       message: expect.stringContaining('Authorization: Bearer'),
-    });
+    };
+    expect(response.json()).toEqual(refusal);
+    expect((await app.inject('/admin/queues/api/queues')).json()).toEqual(refusal);
   });
 
   test.for(['/healthz', '/readyz'])('to %s is always open', async (url, { ns }) => {

@@ -4,7 +4,7 @@
  * the fingerprint alone.
  */
 import { createHash } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { errorCode } from '@kora-wake/shared/errors';
@@ -73,12 +73,21 @@ export async function hasPrint(file: FileHandle, state: FileState): Promise<bool
   return tail.length === Math.min(state.offset, PRINT_BYTES) && printOf(tail) === state.print;
 }
 
-/** Opens a file, or gives undefined where there is none. */
+/**
+ * Opens a file, or gives undefined where there is none.
+ *
+ * @throws where it cannot be read, or is no regular file; a pipe would block for ever
+ */
 export async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'r').catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw error;
-    return undefined;
-  });
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  throw new Error('it is not a regular file');
 }
 
 /** What rotation calls a log's earlier files: `log.jsonl.1`, `log.jsonl-20261122`, `log-20261122.jsonl`, compressed or not. */

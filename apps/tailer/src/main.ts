@@ -1,7 +1,8 @@
 /** The tailer: follows the audit log and enqueues wakes. */
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
+import { makeFolder } from '@kora-wake/shared/folders';
 import { redisKeys, sourceId } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
 import { wakesQueue } from '@kora-wake/shared/queues';
@@ -12,8 +13,9 @@ import { fileHints } from './hints.ts';
 import { runTailer } from './tailer.ts';
 
 await runApp('tailer', async ({ config, log, onClose }) => {
-  const path = config.auditLogPath;
-  await usable(path);
+  await usable(config.auditLogPath);
+  // One log, one name, whatever links lead to its folder.
+  const path = join(await realpath(dirname(config.auditLogPath)), basename(config.auditLogPath));
   const redis = await connectRedis(config.redisUrl, 'producer', log);
   onClose(() => closeRedis(redis));
   const keys = redisKeys(config.queuePrefix);
@@ -44,7 +46,7 @@ await runApp('tailer', async ({ config, log, onClose }) => {
 
 /** Says at start, in one sentence, what would otherwise be a puzzle later. */
 async function usable(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+  await makeFolder(dirname(path)).catch((error: unknown) => {
     throw new StartupError(
       `the folder ${dirname(path)} does not exist and cannot be made (${errorReason(error)}). Make it, or set KORA_AUDIT_LOG_PATH or KORA_HOME.`,
       { cause: error },

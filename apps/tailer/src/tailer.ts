@@ -7,7 +7,7 @@ import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorFields } from '@kora-wake/shared/log';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Decider, type Decision, decide } from './decide.ts';
-import { endOf, type Follower, followLog } from './follow.ts';
+import { endOf, type Follower, followLog, type Position } from './follow.ts';
 import type { Hints } from './hints.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
 
@@ -23,8 +23,8 @@ export interface Tailer {
 
 /** What this process remembers from one holding of the lease to the next. */
 interface Memory {
-  /** Then there was a checkpoint. */
-  followed: boolean;
+  /** Where it was, as far as it knows: then there was a checkpoint. */
+  position: Position | undefined;
   /** Said once, until it works again. */
   failing: boolean;
 }
@@ -42,7 +42,7 @@ const RETRY_MS = 1_000;
 /** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
-  const memory: Memory = { followed: false, failing: false };
+  const memory: Memory = { position: undefined, failing: false };
   const token = newToken();
   let heldBy: string | undefined;
   while (!signal.aborted) {
@@ -51,6 +51,7 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
       if ('heldBy' in lease) {
         if (lease.heldBy !== heldBy) log.info({ heldBy: lease.heldBy }, 'another tailer follows this log; standing by');
         heldBy = lease.heldBy;
+        memory.position = undefined;
         await pause(STANDBY_MS, signal);
         continue;
       }
@@ -86,24 +87,23 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
   const { path, checkpoint, decider, hints, pollMs } = tailer;
   const { log } = decider;
   const { stored, position } = await checkpoint.load();
-  if (!position && (stored !== '' || memory.followed)) {
-    log.error(
-      { path },
-      'the checkpoint is lost or cannot be read; what was written since it was last good may go unread',
-    );
+  if (!position && (stored !== '' || memory.position)) {
+    const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
+    log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
   }
-  const start = position ?? (await endOf(path));
-  if (!position && !(await checkpoint.begin(lease.token, stored, start)))
+  const known = position ?? memory.position;
+  const start = known ?? (await endOf(path));
+  if (!position && !(await checkpoint.begin(lease.token, stored, start))) {
     throw new Error('the checkpoint changed hands');
-  memory.followed = true;
+  }
+  memory.position = start;
   const follower = followLog({ path, start, needle: WAKE_SEAM, lingerMs: LINGER_MS, clock: steady, log });
   const offset = start.files.at(-1)?.offset ?? 0;
-  const where = position ? 'where it was left' : 'from its end';
-  if (!memory.failing) log.info({ path, offset }, `following the log ${where}`);
+  if (!memory.failing) log.info({ path, offset }, `following the log ${known ? 'where it was left' : 'from its end'}`);
   try {
     while (!held.aborted) {
       hints.listen();
-      if (!(await step(follower, checkpoint, decider, lease, held))) return;
+      if (!(await step(follower, checkpoint, decider, memory, lease, held))) return;
       if (memory.failing) log.info({ path }, 'following the log again');
       memory.failing = false;
       await hints.wait(follower.lingers() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
@@ -118,6 +118,7 @@ async function step(
   follower: Follower,
   checkpoint: Checkpoint,
   decider: Decider,
+  memory: Memory,
   lease: Lease,
   held: AbortSignal,
 ): Promise<boolean> {
@@ -137,6 +138,7 @@ async function step(
       return false;
     }
     follower.accept(batch);
+    memory.position = batch.to;
     report(decider, decisions);
   }
   return true;

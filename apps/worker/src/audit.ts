@@ -1,10 +1,11 @@
 /** Rows the worker appends to the audit log. A row that cannot be written is logged, and stops nothing. */
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { JsonObject } from '@kora-wake/shared/core/json';
 import { messageBody } from '@kora-wake/shared/core/messages';
 import type { DmStatus, Report } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
+import { makeFolder } from '@kora-wake/shared/folders';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 
 export interface AuditWriter {
@@ -21,7 +22,7 @@ export function auditWriter(path: string, now: () => number, log: Logger): Audit
       source: 'reasoning',
     };
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       // One write of a whole line: rows of several processes do not mix.
       await appendFile(path, `${JSON.stringify(row)}\n`);
     } catch (error) {

@@ -26,6 +26,8 @@ import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
 
 /** How often held deliveries are looked at again, ms. */
 const HOLD_MS = 10_000;
+/** However long Slack asks to wait: a pager that is silent for a week is no pager, ms. */
+const MAX_WAIT_MS = 15 * 60_000;
 /** After a claim: the post has timed out by then, and Slack's history has caught up, ms. */
 const SETTLED_MS = SLACK_TIMEOUT_MS + 5_000;
 /** Between saving a claim and posting there is nothing to do, ms. */
@@ -46,13 +48,14 @@ export interface Delivery {
 
 export function deliverer(delivery: Delivery) {
   const { messenger, deliveries, audit, redis, keys, now, log } = delivery;
+  // Whatever the log's level: it is the only sight of the message.
+  const printed = log.child({}, { level: 'warn' });
 
-  return async (job: Job<DeliverJob>, token: string | undefined): Promise<void> => {
+  return async (job: Job<DeliverJob>, token?: string): Promise<void> => {
     const { wake, report } = job.data;
     if (!messenger) {
-      // A warning, so that the only sight of the message is not a matter of the log's level.
       const dm = { wakeId: wake.id, text: directMessage(wake, report) };
-      log.warn({ dm }, `dry run of ${wake.id}, since no Slack token is set; the DM would be:`);
+      printed.warn({ dm }, `dry run of ${wake.id}, since no Slack token is set; the DM would be:`);
       return record(job, 'dry_run');
     }
     try {
@@ -121,7 +124,8 @@ export function deliverer(delivery: Delivery) {
     } else if (failure.retryAfterMs !== undefined) {
       log.warn({ ...fields, retryAfterMs: failure.retryAfterMs }, 'Slack asks to wait');
     }
-    const waitMs = failure.kind === 'outage' ? HOLD_MS : failure.retryAfterMs;
+    const waitMs =
+      failure.kind === 'outage' ? HOLD_MS : failure.retryAfterMs && Math.min(failure.retryAfterMs, MAX_WAIT_MS);
     if (waitMs !== undefined) {
       // The whole queue waits, this job at its head, so that the oldest goes out first.
       await deliveries.rateLimit(waitMs);

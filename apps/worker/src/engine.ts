@@ -10,6 +10,7 @@ import Anthropic, {
   APIUserAbortError,
 } from '@anthropic-ai/sdk';
 import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/config';
+import { isJsonObject } from '@kora-wake/shared/core/json';
 import { investigationPrompt } from '@kora-wake/shared/core/prompt';
 import {
   type EngineCall,
@@ -139,15 +140,25 @@ async function ask(
   const usage = usageOf(message.usage);
   if (message.stop_reason === 'refusal') return { code: 'refused', retry: false, usage };
   const text = message.content
-    .flatMap((block) => (block.type === 'text' ? [block.text] : []))
+    .flatMap((block) =>
+      isJsonObject(block) && block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
+    )
     .join('')
     .trim();
   if (text === '') return { code: 'empty_response_text', retry: false, usage };
-  return { text, model: message.model ?? model, usage };
+  return { text, model: typeof message.model === 'string' ? message.model : model, usage };
 }
 
-function isMessage(value: unknown): value is Anthropic.Message {
-  return typeof value === 'object' && value !== null && 'content' in value && Array.isArray(value.content);
+/** A message as far as we read it; what the SDK's types promise is the server's to keep. */
+interface Message {
+  content: unknown[];
+  model?: unknown;
+  stop_reason?: unknown;
+  usage?: unknown;
+}
+
+function isMessage(value: unknown): value is Message {
+  return isJsonObject(value) && Array.isArray(value.content);
 }
 
 /** The one place where an error of the SDK becomes a code, and where it is said whether trying again can help. */
@@ -190,12 +201,17 @@ function jittered(ms: number): number {
   return ms * (0.5 + Math.random() / 2);
 }
 
-function usageOf(usage: Partial<Anthropic.Usage> | undefined): Usage {
+/** A gateway may count in its own way, or not at all. */
+function usageOf(usage: unknown): Usage {
+  const count = (name: string) => {
+    const value = isJsonObject(usage) ? usage[name] : undefined;
+    return typeof value === 'number' && value >= 0 ? value : 0;
+  };
   return {
-    inputTokens: usage?.input_tokens ?? 0,
-    outputTokens: usage?.output_tokens ?? 0,
-    cacheCreationInputTokens: usage?.cache_creation_input_tokens ?? 0,
-    cacheReadInputTokens: usage?.cache_read_input_tokens ?? 0,
+    inputTokens: count('input_tokens'),
+    outputTokens: count('output_tokens'),
+    cacheCreationInputTokens: count('cache_creation_input_tokens'),
+    cacheReadInputTokens: count('cache_read_input_tokens'),
   };
 }
 

@@ -21,7 +21,7 @@ export interface Investigation {
 }
 
 export function investigator({ engine, deliveries, log }: Investigation) {
-  return async (job: Job<WakeJob>, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
+  return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     try {
       const report = job.data.report ?? (await investigated(job, signal ?? new AbortController().signal));

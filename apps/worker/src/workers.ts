@@ -1,5 +1,6 @@
 /** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isJsonObject } from '@kora-wake/shared/core/json';
 import { dmStatus } from '@kora-wake/shared/core/report';
 import { DRAIN_MS } from '@kora-wake/shared/lifecycle';
 import { errorFields } from '@kora-wake/shared/log';
@@ -14,12 +15,14 @@ import {
   WORKER_OPTIONS,
 } from '@kora-wake/shared/queues';
 import { releaseWindow } from '@kora-wake/shared/windows';
-import { type Job, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type Delivery, deliverer } from './deliver.ts';
 import type { Engine } from './engine.ts';
 import { investigator } from './investigate.ts';
 
+/** To close a worker that has nothing in hand, ms. */
+const IDLE_CLOSE_MS = 2_000;
 /** Deliveries at once in one process: a post that hangs must not hold up the others. */
 const DELIVERY_CONCURRENCY = 4;
 /** Slack takes about one message a second to a channel; counted in Redis, over all workers. */
@@ -37,13 +40,15 @@ export interface WorkersOptions extends Delivery {
 export function startWorkers(options: WorkersOptions): () => Promise<void> {
   const { connection, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
   const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
-  const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliverer(options), {
+  const deliver = counted(deliverer(options));
+  const wakes = counted(investigator({ engine, deliveries, log }));
+  const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliver.process, {
     ...common,
     concurrency: DELIVERY_CONCURRENCY,
     settings: { backoffStrategy: deliveryBackoffMs },
     ...(messenger && { limiter: SLACK_PACE }),
   });
-  const investigating = new Worker<WakeJob, void>(WAKES, investigator({ engine, deliveries, log }), {
+  const investigating = new Worker<WakeJob, void>(WAKES, wakes.process, {
     ...common,
     concurrency: options.concurrency,
     maxStartedAttempts: MAX_WAKE_STARTS,
@@ -57,12 +62,12 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
   // A wake that never got as far as a message holds no window.
   investigating.on('failed', (job) => ended(job, ({ wake }) => releaseWindow(redis, keys, wake)));
   return async () => {
-    await Promise.all([drain(investigating), drain(delivering)]);
+    await Promise.all([drain(investigating, wakes.busy), drain(delivering, deliver.busy)]);
   };
 
   /** The one place where a job that failed for good is recorded, also one that BullMQ fails without asking the processor. */
   function ended<T extends WakeJob>(job: Job<T> | undefined, also: (data: T) => Promise<void>): void {
-    if (job?.finishedOn === undefined) return;
+    if (job?.finishedOn === undefined || !isOurs(job)) return;
     const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
     log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
     Promise.all([settle(redis, keys, job.data.wake.id, 'dead', now()), also(job.data)]).catch((error: unknown) =>
@@ -71,12 +76,43 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
   }
 }
 
-/** Takes no new jobs, lets those in hand end until the deadline, then aborts the rest, which gives them back. */
-async function drain(worker: Worker): Promise<void> {
+/** Refuses what was put into the queue by hand and is no job of ours, and knows whether any is in hand. */
+function counted<T extends WakeJob>(process: (job: Job<T>, token?: string, signal?: AbortSignal) => Promise<void>) {
+  let inHand = 0;
+  return {
+    busy: () => inHand > 0,
+    // Three parameters, or BullMQ does not give the signal.
+    process: async (job: Job<T>, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
+      if (!isOurs(job)) throw new UnrecoverableError('this job has no wake; only the tailer adds jobs');
+      inHand++;
+      try {
+        await process(job, token, signal);
+      } finally {
+        inHand--;
+      }
+    },
+  };
+}
+
+function isOurs(job: Job): boolean {
+  return isJsonObject(job.data) && isJsonObject(job.data.wake);
+}
+
+/**
+ * Takes no new jobs, lets those in hand end until the deadline, then aborts the rest, which gives them back. Where
+ * Redis is away a worker cannot even close; it is then left as it is.
+ */
+async function drain(worker: Worker, busy: () => boolean): Promise<void> {
   const closed = worker.close();
+  if (await within(closed, busy() ? DRAIN_MS : IDLE_CLOSE_MS)) return;
+  worker.cancelAllJobs('shutting down');
+  await within(closed, IDLE_CLOSE_MS);
+}
+
+async function within(ended: Promise<unknown>, ms: number): Promise<boolean> {
   const timer = new AbortController();
-  const late = sleep(DRAIN_MS, 'late', { signal: timer.signal }).catch(() => undefined);
-  if ((await Promise.race([closed, late])) === 'late') worker.cancelAllJobs('shutting down');
-  await closed;
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false);
+  const inTime = await Promise.race([ended.then(() => true), late]);
   timer.abort();
+  return inTime;
 }

@@ -159,6 +159,21 @@ describe('the engine', () => {
     expect((await investigate()).costUsd).toBeNull();
   });
 
+  test('keeps an answer whose telemetry makes no sense', async () => {
+    const odd = {
+      model: 5,
+      usage: { input_tokens: '12', output_tokens: -3 },
+      content: [null, 'x', { type: 'text', text: DIAGNOSIS }],
+    };
+    const { investigate } = await engineWith([json(200, message('', odd))]);
+    expect(await investigate()).toMatchObject({
+      kind: 'diagnosis',
+      text: DIAGNOSIS,
+      model: 'claude-sonnet-5-5',
+      usage: { inputTokens: 0, outputTokens: 0 },
+    });
+  });
+
   test('never shows its key, not even where the server repeats it', async () => {
     const key = 'sk-ant-secret-key-0123456789';
     const echo: Answer = ({ headers }, response) => {

@@ -68,6 +68,18 @@ function url(protocols: string[]) {
   return z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), message);
 }
 
+/** ioredis would take options from a query, and a database that is no number for none. */
+function isRedisUrl(text: string): boolean {
+  try {
+    const { protocol, search, hash, pathname, username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    const known = protocol === 'redis:' || protocol === 'rediss:';
+    return known && search === '' && hash === '' && /^\/?\d{0,4}$/.test(pathname);
+  } catch {
+    return false;
+  }
+}
+
 const model = z.string().transform((text, context): ModelChoice => {
   const match = /^(?<model>\S*?[^\s:])(?::(?<effort>[a-z]+))?$/.exec(text);
   const effort = EFFORTS.find((known) => known === match?.groups?.effort);
@@ -95,7 +107,10 @@ const CARRIED_OVER = {
 };
 
 const STRICT = z.object({
-  REDIS_URL: url(['redis:', 'rediss:']).default('redis://127.0.0.1:6379'),
+  REDIS_URL: z
+    .string()
+    .refine(isRedisUrl, 'must be redis:// or rediss://user:password@host:port/db, percent-encoded where need be')
+    .default('redis://127.0.0.1:6379'),
   KORA_QUEUE_PREFIX: word('a key prefix').default('{kora}'),
   KORA_HOME: z.string().optional(),
   KORA_AUDIT_LOG_PATH: z.string().optional(),

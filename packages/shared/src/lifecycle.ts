@@ -8,7 +8,7 @@
 import closeWithGrace from 'close-with-grace';
 import { type Config, loadConfig } from './config.ts';
 import { StartupError } from './errors.ts';
-import { createLogger, errorFields, type Logger } from './log.ts';
+import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
 
 /** A worker lets investigations end for this long before it gives them back, ms. */
 export const DRAIN_MS = 20_000;
@@ -38,7 +38,9 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
   };
   try {
     const { config, warnings } = loadConfig(process.env);
-    log = createLogger(name, config.logLevel, process.stdout.isTTY);
+    // Whoever read the log may be gone; that is no reason to fail.
+    process.stdout.on('error', () => undefined);
+    log = createLogger(name, config.logLevel, process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout);
     for (const warning of warnings) log.warn(warning);
     const running = { config, log, onClose: (close: () => Promise<unknown>) => closers.push(close) };
     const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {

@@ -1,20 +1,25 @@
 /** The log: JSON lines for machines, or readable lines on a terminal. */
-import { type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import { errorCode } from './errors.ts';
 
 export type Logger = PinoLogger;
 
-/** @param level a pino level, or `silent` */
-export function createLogger(app: string, level: string, terminal: boolean): Logger {
-  const options = { level, base: { app } };
-  return terminal ? pino(options, prettyStream()) : pino(options);
+/**
+ * A log of JSON lines.
+ *
+ * @param level a pino level, or `silent`
+ * @param to given as a stream, since pino's own destination never ends a process whose reader is gone
+ */
+export function createLogger(app: string, level: string, to: DestinationStream): Logger {
+  return pino({ level, base: { app } }, to);
 }
 
-/** A stream that takes pino's JSON and writes lines for people to stdout. */
-export function prettyStream() {
+/** Takes JSON lines and writes readable ones. */
+export function prettyStream(to: NodeJS.WritableStream) {
   return pretty({
-    sync: true,
+    destination: to,
+    colorize: 'isTTY' in to && to.isTTY === true,
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'pid,hostname,app,dm',
     messageFormat: (log, messageKey) => `${text(log.app).padEnd(6)} ${text(log[messageKey])}${indented(log.dm)}`,

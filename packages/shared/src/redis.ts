@@ -34,6 +34,8 @@ export async function connectRedis(url: string, kind: 'producer' | 'worker', log
   try {
     await redis.connect();
     await redis.ping();
+    // A database that does not exist is no error to ioredis: it would go on in database 0.
+    await redis.select(redis.options.db ?? 0);
   } catch (error) {
     redis.disconnect();
     throw new StartupError(
@@ -83,6 +85,7 @@ function reason(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'refuses the connection';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'cannot be found (no such host)';
   if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return 'refuses the credentials in REDIS_URL';
+  if (/DB index/.test(message)) return 'has no such database';
   if (/ETIMEDOUT|timed out/i.test(message)) return 'does not answer';
   return `cannot be used (${message})`;
 }

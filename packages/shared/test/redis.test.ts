@@ -19,6 +19,10 @@ test('a Redis that refuses the password is one sentence, without the password', 
   await ns.redis.acl('DELUSER', user);
 });
 
+test('a database that Redis does not have is one sentence', async ({ ns, log }) => {
+  await expect(connectRedis(`${ns.redisUrl}/999`, 'producer', log.logger)).rejects.toThrow('has no such database');
+});
+
 test('a producer hears at once that Redis is away, and the log says so once', async ({ ns, log }) => {
   const redis = await connectRedis(ns.redisUrl, 'producer', log.logger);
   redis.options.port = 1;

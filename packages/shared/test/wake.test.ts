@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../src/core/json.ts';
+import { directMessage } from '../src/core/messages.ts';
+import { investigationPrompt } from '../src/core/prompt.ts';
+import { fallbackReport } from '../src/core/report.ts';
 import { parseTimestamp, readRow, type Wake } from '../src/core/wake.ts';
 
 const NOW = Date.parse('2026-05-24T14:00:00Z');
@@ -135,6 +138,50 @@ test('every line of the hostile fixture is a wake, malformed, or none of ours', 
   });
   expect(kinds.filter((kind) => kind === 'wake')).toHaveLength(17);
   expect(kinds.filter((kind) => kind === 'malformed')).toHaveLength(3);
+});
+
+describe('a megabyte of planted text', () => {
+  const fill = (unit: string) => unit.repeat(Math.ceil(1_000_000 / unit.length)).slice(0, 1_000_000);
+
+  test.each([
+    'a.',
+    'a',
+    ' ',
+    '\n',
+    ' \n',
+    '-eyJaaaaaaaa',
+    'eyJaaaaaaaa.',
+    'xoxb-',
+    '-----BEGIN PRIVATE KEY-----',
+    '-----BEGIN ',
+    'AKIA',
+    'AKIAAAAAAAAAAAAAAAAA_',
+    'a://b:c',
+    'a://',
+    'http://a:',
+    'Bearer ',
+    'FlyV1 ',
+    'fm2_',
+    'dp.st.',
+    'sk-',
+    'sk-ant-',
+    'ghp_',
+    '😀',
+    '&',
+    '<!channel>',
+  ])('made of %j is read, redacted and told in no time', (unit) => {
+    const began = performance.now();
+    const wake = wakeOf({
+      probe: fill(unit),
+      title: `x${fill(unit)}x`,
+      detail: fill(unit),
+      snapshot_details: { x: fill(unit) },
+    });
+    directMessage(wake, fallbackReport('refused'));
+    investigationPrompt(wake);
+    // Quadratic would be minutes; this is for a busy machine.
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
 });
 
 describe('a timestamp', () => {

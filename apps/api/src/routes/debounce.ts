@@ -1,3 +1,4 @@
+import { probePrefix } from '@kora-wake/shared/core/debounce';
 import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/windows';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -15,6 +16,7 @@ const windowSchema = z.object({
   lastSuppressedAt: z.iso.datetime().nullable(),
 });
 
+const probeName = z.string().min(1, 'must not be empty');
 const pair = z.object({ probe: z.string(), category: z.string() });
 const cursor = z.string().regex(/^[A-Za-z0-9_-]+$/, 'must be the nextCursor of the page before');
 const encodeCursor = (id: string) => Buffer.from(id).toString('base64url');
@@ -28,7 +30,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = asy
       schema: {
         summary: 'Open windows',
         querystring: z.object({
-          probe: z.string().optional(),
+          probe: probeName.optional(),
           limit: z.coerce.number().int().min(1).max(500).default(50),
           cursor: cursor.optional(),
         }),
@@ -38,8 +40,13 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = asy
         },
       },
     },
-    async ({ query }) => {
+    async ({ query }, reply) => {
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+      if (after !== undefined && query.probe !== undefined && !after.startsWith(probePrefix(query.probe))) {
+        return reply
+          .code(400)
+          .send({ statusCode: 400, error: 'Bad Request', message: 'The cursor is of a list of another probe.' });
+      }
       const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
       return { entries, nextCursor: next === null ? null : encodeCursor(next) };
     },
@@ -78,7 +85,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = asy
       schema: {
         summary: 'Clear the windows of one probe, or all',
         querystring: z
-          .object({ probe: z.string().optional(), all: z.literal('true').optional() })
+          .object({ probe: probeName.optional(), all: z.literal('true').optional() })
           .refine(
             ({ probe, all }) => (probe === undefined) !== (all === undefined),
             'give either probe=NAME or all=true',

@@ -71,7 +71,10 @@ function visible(text: string): string {
 }
 
 function line(text: string, max: number): string {
-  return cut(visible(text).replace(/\s*\n\s*/g, ' '), max);
+  const words = visible(text)
+    .split('\n', MAX_TITLE)
+    .map((part) => part.trim());
+  return cut(words.join(' '), max);
 }
 
 /** Cuts by the length that Slack sees, escapes counted, and never inside a character. */
