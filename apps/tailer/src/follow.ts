@@ -115,8 +115,11 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
         const look = await lookInto(file);
         if (await copiesBefore(file)) return read();
         if (look.kind === 'lines') return look.batch;
-        if (look.kind === 'emptied') await begunAgain(file);
-        else if (file !== open.at(-1) && quiet(file)) return giveUp(file, look.rest);
+        if (look.kind === 'emptied') {
+          await begunAgain(file);
+          return read();
+        }
+        if (file !== open.at(-1) && quiet(file)) return giveUp(file, look.rest);
       }
       if (!(await discover())) return null;
     }

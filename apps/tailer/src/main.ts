@@ -6,7 +6,7 @@ import { makeFolder } from '@kora-wake/shared/folders';
 import { redisKeys, sourceId } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
 import { wakesQueue } from '@kora-wake/shared/queues';
-import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
+import { closeRedis, connectRedis, unsafeSettings } from '@kora-wake/shared/redis';
 import { checkpoint } from './checkpoint.ts';
 import { endOf } from './follow.ts';
 import { fileHints } from './hints.ts';
@@ -18,6 +18,7 @@ await runApp('tailer', async ({ config, log, onClose }) => {
   const path = join(await realpath(dirname(config.auditLogPath)), basename(config.auditLogPath));
   const redis = await connectRedis(config.redisUrl, 'producer', log);
   onClose(() => closeRedis(redis));
+  for (const warning of await unsafeSettings(redis)) log.warn(warning);
   const keys = redisKeys(config.queuePrefix);
   const queue = wakesQueue(redis, config.queuePrefix);
   queue.on('error', () => undefined); // connection trouble is reported by the connection itself

@@ -270,6 +270,10 @@ const KEPT: Array<[name: string, Step[]]> = [
     [one, { do: 'copytruncate' }, { do: 'restart' }, { do: 'rename' }, { do: 'restart' }],
   ],
   [
+    'looked at after it was copied, emptied and written to, and then truncated',
+    [one, { do: 'look' }, { do: 'copytruncate' }, one, { do: 'look' }, { do: 'truncate' }],
+  ],
+  [
     'copied and emptied, written to again, and renamed twice, all while down',
     [one, { do: 'restart' }, { do: 'copytruncate' }, one, { do: 'rename' }, { do: 'rename' }, { do: 'restart' }],
   ],

@@ -5,11 +5,12 @@ import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
 import { StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
-import { deliveriesQueue } from '@kora-wake/shared/queues';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
 import { auditWriter } from './audit.ts';
 import { anthropicEngine } from './engine.ts';
 import { DeliveryFailure, type Messenger, slackMessenger } from './slack.ts';
+import { startSweeper } from './sweep.ts';
 import { startWorkers } from './workers.ts';
 
 /** Before the first retry of an engine call, ms. */
@@ -20,6 +21,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
   onClose(() => closeRedis(redis));
   const connection = await connectRedis(config.redisUrl, 'worker', log);
   onClose(() => closeRedis(connection));
+  const keys = redisKeys(config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
   deliveries.on('error', () => undefined); // connection trouble is reported by the connection itself
   onClose(() => deliveries.close());
@@ -43,11 +45,15 @@ await runApp('worker', async ({ config, log, onClose }) => {
       deliveries,
       audit: auditWriter(config.auditLogPath, Date.now, log),
       redis,
-      keys: redisKeys(config.queuePrefix),
+      keys,
       now: Date.now,
       log,
     }),
   );
+  const wakes = wakesQueue(redis, config.queuePrefix);
+  wakes.on('error', () => undefined);
+  onClose(() => wakes.close());
+  onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
 
   log.info(
     {

@@ -23,6 +23,8 @@ export interface Keys {
    * test pins this layout.
    */
   dedup(debounceId: string): string;
+  /** BullMQ's own lists and sets of the jobs of a queue that have not ended. */
+  unended(queue: string): string[];
 }
 
 export function redisKeys(prefix: string): Keys {
@@ -35,6 +37,7 @@ export function redisKeys(prefix: string): Keys {
     source: (sourceId) => `${prefix}:source:${sourceId}`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,
+    unended: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),
   };
 }
 

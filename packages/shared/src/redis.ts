@@ -67,6 +67,22 @@ function reportOutages(redis: Redis, log: Logger): void {
   });
 }
 
+/**
+ * What of this Redis is not safe for a pager, one sentence each; empty where all is well.
+ */
+export async function unsafeSettings(redis: Redis): Promise<string[]> {
+  const info = await redis.info();
+  const setting = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+  const warnings: string[] = [];
+  if (setting('maxmemory') !== '0' && setting('maxmemory_policy') !== 'noeviction') {
+    warnings.push('Redis may evict jobs when its memory is full: set maxmemory-policy noeviction.');
+  }
+  if (setting('aof_enabled') === '0') {
+    warnings.push('Redis does not write what it is given to disk at once: set appendonly yes.');
+  }
+  return warnings;
+}
+
 /** Whether a command failed because Redis could not be reached or did not answer, rather than for what it asked. */
 export function isRedisAway(error: unknown): boolean {
   return /isn't writeable|Connection is closed|max retries per request|Command timed out/.test(String(error));

@@ -93,7 +93,11 @@ redis.call('ZREM', KEYS[3], ARGV[2])
 return 1`;
 
 /** Closes the window a wake opened, unless a later wake has it by now: a wake that never spoke holds no window. */
-export async function releaseWindow(redis: Redis, keys: Keys, wake: Wake): Promise<void> {
+export async function releaseWindow(
+  redis: Redis,
+  keys: Keys,
+  wake: Pick<Wake, 'id' | 'probe' | 'category'>,
+): Promise<void> {
   const id = debounceId(wake.probe, wake.category);
   await redis.eval(RELEASE, 3, keys.dedup(id), keys.windowNames, keys.windowEnds, wake.id, id);
 }

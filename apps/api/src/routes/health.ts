@@ -1,3 +1,4 @@
+import { unsafeSettings } from '@kora-wake/shared/redis';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
@@ -13,13 +14,14 @@ export const healthRoutes: FastifyPluginAsyncZod<{ redis: Redis }> = async (app,
       return { status: 'ok' as const };
     },
   );
+  const ready = ok.extend({ warnings: z.array(z.string()).optional().describe('what of this Redis is not safe') });
   app.get(
     '/readyz',
-    { schema: { summary: 'Redis answers', security: [], response: { 200: ok, 503: errorSchema } } },
+    { schema: { summary: 'Redis answers', security: [], response: { 200: ready, 503: errorSchema } } },
     async (_request, reply) => {
       try {
-        await redis.ping();
-        return { status: 'ok' as const };
+        const warnings = await unsafeSettings(redis);
+        return { status: 'ok' as const, ...(warnings.length > 0 && { warnings }) };
       } catch {
         return reply
           .code(503)

@@ -1,0 +1,97 @@
+/**
+ * Mends what a crash between two effects, or a Redis that went back in time, can leave behind, and counts what it
+ * mended. Every worker sweeps now and then; that two do it at once does no harm.
+ *
+ *   a job that failed for good, its end not recorded   → recorded as dead, its window released
+ *   a wake that was investigated, its delivery missing → its delivery is queued, with the report that was paid for
+ *   a window whose wake has no job any more            → released, or it would hold back wakes for nobody
+ */
+import type { Keys } from '@kora-wake/shared/keys';
+import { errorFields, type Logger } from '@kora-wake/shared/log';
+import { settle } from '@kora-wake/shared/outcomes';
+import {
+  type DeliveriesQueue,
+  deliverJobId,
+  deliverJobOptions,
+  type WakeJob,
+  type WakesQueue,
+} from '@kora-wake/shared/queues';
+import { listWindows, releaseWindow } from '@kora-wake/shared/windows';
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+export interface Sweeper {
+  redis: Redis;
+  keys: Keys;
+  wakes: WakesQueue;
+  deliveries: DeliveriesQueue;
+  now(): number;
+  log: Logger;
+}
+
+const EVERY_MS = 60_000;
+/** Ended jobs looked at in one sweep, the newest first. */
+const LOOK_BACK = 500;
+
+/** Sweeps at once and then every minute; the returned function stops it. */
+export function startSweeper(sweeper: Sweeper): () => Promise<void> {
+  let running = Promise.resolve();
+  const round = () => {
+    running = sweep(sweeper).catch((error: unknown) => sweeper.log.debug(errorFields(error), 'a sweep did not end'));
+  };
+  round();
+  const timer = setInterval(round, EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+/** One sweep. Rejects where Redis does not answer; the next one goes on. */
+export async function sweep(sweeper: Sweeper): Promise<void> {
+  const { wakes, deliveries } = sweeper;
+  const [failedWakes, failedDeliveries, investigated] = await Promise.all([
+    wakes.getFailed(0, LOOK_BACK - 1),
+    deliveries.getFailed(0, LOOK_BACK - 1),
+    wakes.getCompleted(0, LOOK_BACK - 1),
+  ]);
+  for (const job of failedWakes) await mendFailed(sweeper, job, true);
+  for (const job of failedDeliveries) await mendFailed(sweeper, job, false);
+  for (const job of investigated) await mendUndelivered(sweeper, job);
+  await mendWindows(sweeper);
+}
+
+async function mendFailed(sweeper: Sweeper, job: Job<WakeJob>, release: boolean): Promise<void> {
+  const { redis, keys, now } = sweeper;
+  const wake = job.data.wake;
+  if (!wake || (await outcomeOf(sweeper, wake.id))) return;
+  if (release) await releaseWindow(redis, keys, wake);
+  if (await settle(redis, keys, wake.id, 'dead', now())) await count(sweeper, 'dead_letter', wake.id);
+}
+
+async function mendUndelivered(sweeper: Sweeper, job: Job<WakeJob>): Promise<void> {
+  const { wake, report } = job.data;
+  if (!wake || !report || (await outcomeOf(sweeper, wake.id))) return;
+  if (await sweeper.deliveries.getJob(deliverJobId(wake.id))) return;
+  await sweeper.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+  await count(sweeper, 'delivery', wake.id);
+}
+
+async function mendWindows(sweeper: Sweeper): Promise<void> {
+  const { redis, keys, wakes } = sweeper;
+  const { entries } = await listWindows({ redis, keys, queue: wakes }, { limit: LOOK_BACK });
+  for (const { probe, category, wakeId } of entries) {
+    if (await wakes.getJob(wakeId)) continue;
+    await releaseWindow(redis, keys, { id: wakeId, probe, category });
+    await count(sweeper, 'window', wakeId);
+  }
+}
+
+async function outcomeOf({ redis, keys }: Sweeper, wakeId: string): Promise<string | null> {
+  return redis.hget(keys.wake(wakeId), 'outcome');
+}
+
+async function count({ redis, keys, log }: Sweeper, what: string, wakeId: string): Promise<void> {
+  await redis.hincrby(keys.counters, `mended:${what}`, 1);
+  log.warn({ wakeId, what }, 'mended what a crash left behind');
+}

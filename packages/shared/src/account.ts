@@ -1,0 +1,83 @@
+/**
+ * The account: what became of every wake row, from the counters and the queues as they stand at one moment.
+ *
+ *   rows = enqueued + coalesced + rejected
+ *   enqueued = diagnosis + fallback + dry run + dead + in flight
+ */
+import type { Redis } from 'ioredis';
+import type { Outcome } from './core/report.ts';
+import type { Keys } from './keys.ts';
+import { DELIVERIES, WAKES } from './queues.ts';
+
+export interface Account {
+  rows: number;
+  enqueued: number;
+  coalesced: number;
+  /** By reason. */
+  rejected: Record<string, number>;
+  outcomes: Record<Outcome, number>;
+  /** Jobs that have not ended, in both queues. */
+  inFlight: number;
+  /** Lines that name a wake and could not be read, or were too long; they are no rows. */
+  unreadLines: number;
+  /** What the sweeper mended, by kind. */
+  mended: Record<string, number>;
+  /** Rows without a decision and wakes without an end; 0, or something is lost. */
+  unaccounted: number;
+}
+
+const READ = `
+local pending = 0
+for i = 2, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind == 'list' then pending = pending + redis.call('LLEN', KEYS[i]) end
+  if kind == 'zset' then pending = pending + redis.call('ZCARD', KEYS[i]) end
+end
+return {pending, redis.call('HGETALL', KEYS[1])}`;
+
+/**
+ * Reads the account in one script, so at one moment. Between two effects of one step a wake may stand in two places;
+ * never in none. What is read in a busy moment can therefore hide a loss, but never invent one.
+ */
+export async function readAccount(redis: Redis, keys: Keys): Promise<Account> {
+  const unended = [WAKES, DELIVERIES].flatMap((queue) => keys.unended(queue));
+  const answer = await redis.eval(READ, unended.length + 1, keys.counters, ...unended);
+  const [inFlight, flat] = answer as [number, string[]];
+  const counters = new Map<string, number>();
+  for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]));
+  return accountOf(counters, inFlight);
+}
+
+function accountOf(counters: Map<string, number>, inFlight: number): Account {
+  const count = (name: string) => counters.get(name) ?? 0;
+  const kinds = (prefix: string) =>
+    Object.fromEntries(
+      [...counters].flatMap(([name, n]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), n]] : [])),
+    );
+  const rejected = kinds('rejected:');
+  const outcomes = {
+    diagnosis: count('outcome:diagnosis'),
+    fallback: count('outcome:fallback'),
+    dry_run: count('outcome:dry_run'),
+    dead: count('outcome:dead'),
+  };
+  const rows = count('rows');
+  const enqueued = count('enqueued');
+  const undecided = rows - enqueued - count('coalesced') - sum(rejected);
+  const unended = enqueued - sum(outcomes) - inFlight;
+  return {
+    rows,
+    enqueued,
+    coalesced: count('coalesced'),
+    rejected,
+    outcomes,
+    inFlight,
+    unreadLines: count('lines:bad') + count('lines:overlong'),
+    mended: kinds('mended:'),
+    unaccounted: Math.abs(undecided) + Math.max(0, unended),
+  };
+}
+
+function sum(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((total, n) => total + n, 0);
+}
