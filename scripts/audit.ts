@@ -13,10 +13,6 @@ try {
   const account = await readAccount(redis, redisKeys(config.queuePrefix));
   await closeRedis(redis);
   const { rows, enqueued, coalesced, rejected, outcomes, inFlight, unreadLines, mended, unaccounted } = account;
-  const kinds = (counts: Record<string, number>) =>
-    Object.entries(counts)
-      .map(([name, n]) => `${n} ${name.replace('_', ' ')}`)
-      .join(' + ') || '0';
   console.log(`${rows} rows = ${enqueued} enqueued + ${coalesced} coalesced + rejected (${kinds(rejected)})
 ${enqueued} enqueued = ${kinds(outcomes)} + ${inFlight} in flight
 unread lines: ${unreadLines}   mended: ${kinds(mended)}
@@ -26,4 +22,9 @@ unaccounted: ${unaccounted}`);
   if (!(error instanceof StartupError)) throw error;
   console.error(`kora-wake: ${error.message}`);
   process.exitCode = 2;
+}
+
+function kinds(counts: Record<string, number>): string {
+  const parts = Object.entries(counts).map(([name, n]) => `${n} ${name.replace('_', ' ')}`);
+  return parts.join(' + ') || '0';
 }

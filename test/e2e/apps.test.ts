@@ -9,7 +9,7 @@ import { startRedis, tryListen } from '../../scripts/redis.ts';
 import { anthropicDouble, DIAGNOSIS, diagnose } from '../support/anthropic.ts';
 import { append, eventually, type Namespace, rowsOf, test, wakeRow } from '../support/fixtures.ts';
 import type { Answer } from '../support/http-double.ts';
-import { type Running, runApp } from '../support/process.ts';
+import { type Running, runApp, runScript } from '../support/process.ts';
 import { slackDouble } from '../support/slack.ts';
 
 /** What every app of one test shares. */
@@ -81,6 +81,19 @@ describe('the whole path', () => {
     expect(said).not.toContain('secret-of-the-test');
     for (const app of [tailer, worker, api]) app.child.kill('SIGTERM');
     expect(await Promise.all([tailer, worker, api].map((app) => app.exited))).toEqual([0, 0, 0]);
+
+    const audit = runScript('scripts/audit.ts', [], all);
+    expect(await audit.exited).toBe(0);
+    expect(audit.lines.map(({ msg }) => msg)).toEqual([
+      '3 rows = 2 enqueued + 1 coalesced + rejected (0)',
+      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 dead + 0 in flight',
+      'unread lines: 0   mended: 0',
+      'unaccounted: 0',
+    ]);
+    await ns.redis.hincrby(ns.keys.counters, 'rows', 1);
+    const wrong = runScript('scripts/audit.ts', [], all);
+    expect(await wrong.exited).toBe(1);
+    expect(wrong.lines.at(-1)?.msg).toBe('unaccounted: 1');
   });
 
   test('without any credential the DM is printed, within a second of its row', async ({ ns, logPath }) => {

@@ -3,11 +3,14 @@
  * wake, and around its post to Slack. Another one then takes over, and the account must add up: every row decided
  * once, every wake told once.
  */
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/account';
-import { describe, expect, onTestFinished } from 'vitest';
+import { sourceId } from '@kora-wake/shared/keys';
+import { expect, onTestFinished } from 'vitest';
 import { anthropicDouble, DIAGNOSIS } from '../support/anthropic.ts';
-import { append, eventually, type Namespace, test, wakeRow } from '../support/fixtures.ts';
-import { type Running, runApp } from '../support/process.ts';
+import { append, eventually, type Namespace, namespace, removeNamespace, test, wakeRow } from '../support/fixtures.ts';
+import { runApp } from '../support/process.ts';
 import { slackDouble } from '../support/slack.ts';
 import { tripwire } from '../support/tripwire.ts';
 
@@ -29,7 +32,7 @@ async function world(ns: Namespace, logPath: string) {
   return { slack, anthropic, env };
 }
 
-/** What an app sends while it does nothing; a kill there stands between no two effects. */
+/** What an app sends anyway; a kill there stands between no two effects. */
 const IDLE =
   /bzpopmin|extendLock|moveStalledJobs|\bINFO\b|\binfo\b|\bping\b|\bCLIENT\b|\bclient\b|\bHELLO\b|PEXPIRE', KEYS\[1\], ARGV\[2\]/i;
 const matters = (message: string) => !IDLE.test(message);
@@ -49,70 +52,117 @@ async function settled(ns: Namespace, wakes: number): Promise<void> {
   }, 60_000);
 }
 
-describe.each(['before', 'after'] as const)('killed %s a message to Redis', (when) => {
-  test.for(Array.from({ length: 8 }, (_, i) => i + 1))(
-    'number %i, the tailer is followed by another, and each row is decided once',
-    async (at, { ns, logPath }) => {
-      const { env } = await world(ns, logPath);
-      const wire = await tripwire(ns.redisUrl, matters, when);
-      onTestFinished(() => wire.close());
-      const first = runApp('tailer', { ...env, REDIS_URL: wire.url });
-      await first.until('following the log');
-      wire.arm(at, () => first.child.kill('SIGKILL'));
-      append(logPath, wakeRow(), wakeRow(), wakeRow({ probe: 'vercel' }));
-      await Promise.race([
-        first.exited,
-        eventually(() => ns.redis.hget(ns.keys.counters, 'rows').then((n) => n === '3')),
-      ]);
-      first.child.kill('SIGKILL');
-      await first.exited;
-      await ns.redis.unlink(...(await ns.redis.keys(`${ns.prefix}:source:*:lease`)), `${ns.prefix}:nothing`);
-      runApp('tailer', env);
-      await eventually(() => ns.redis.hget(ns.keys.counters, 'rows').then((n) => n === '3'));
-      expect(await readAccount(ns.redis, ns.keys)).toMatchObject({
-        rows: 3,
-        enqueued: 2,
-        coalesced: 1,
-        inFlight: 2,
-        unaccounted: 0,
-      });
-    },
-    60_000,
-  );
+/** More messages than an app sends for what it is given here; past the last one nothing fires, and nothing is killed. */
+const TAILER_MESSAGES = 8;
+const WORKER_MESSAGES = 24;
+/**
+ * `npm test` takes every third arrow of the worker, other ones for each way to be killed. All of them:
+ * `CRASH_EVERY_ARROW=1 npm test -- test/e2e/crash.test.ts`.
+ */
+const WORKER_STRIDE = process.env.CRASH_EVERY_ARROW ? 1 : 3;
+/** Worlds at once: most of their time is waiting for what lapses. */
+const AT_ONCE = 6;
 
-  test.for(Array.from({ length: 10 }, (_, i) => i + 1))(
-    'number %i, the worker is followed by another, and the wake is told once and investigated as seldom as can be',
-    async (at, { ns, logPath }) => {
-      const { slack, anthropic, env } = await world(ns, logPath);
-      const tailer = runApp('tailer', env);
-      await tailer.until('following the log');
-      append(logPath, wakeRow());
-      await tailer.until('enqueued');
-      await ns.queue.pause();
-      const wire = await tripwire(ns.redisUrl, matters, when);
-      onTestFinished(() => wire.close());
-      const first = runApp('worker', { ...env, REDIS_URL: wire.url });
-      await first.until('waiting for wakes');
-      wire.arm(at, () => first.child.kill('SIGKILL'));
-      await ns.queue.resume();
-      await Promise.race([first.exited, settled(ns, 1)]);
-      first.child.kill('SIGKILL');
-      await first.exited;
-      const asked = anthropic.requests.length;
-      await lapse(ns);
-      const second: Running = runApp('worker', env);
-      await second.until('waiting for wakes');
-      await lapse(ns);
-      await settled(ns, 1);
-      expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
-      expect(slack.accepted.map(({ text }) => text)).toEqual([`🚨 Probe alert · fly\n${DIAGNOSIS}`.replace('🚨', '⚠️')]);
-      // Paid twice only where the worker died before it could save what it had paid for.
-      expect(anthropic.requests.length).toBeLessThanOrEqual(asked + 1);
-      expect(anthropic.requests.length).toBeLessThanOrEqual(2);
-    },
-    120_000,
+/** Runs `scenario` for each message number and each way to be killed, a few at a time. Resolves with how many were killed. */
+async function everyArrow(
+  messages: number,
+  stride: number,
+  scenario: (at: number, when: 'before' | 'after') => Promise<boolean>,
+): Promise<number> {
+  const arrows = (['before', 'after'] as const).flatMap((when) =>
+    Array.from({ length: messages }, (_, i) => ({ at: i + 1, when })).filter(
+      ({ at }) => (at + Number(when === 'after')) % stride === 0,
+    ),
   );
-});
+  let killed = 0;
+  const workers = Array.from({ length: AT_ONCE }, async () => {
+    for (let arrow = arrows.shift(); arrow; arrow = arrows.shift()) {
+      const { at, when } = arrow;
+      const fired = await scenario(at, when).catch((error: unknown) => {
+        throw new Error(`killed ${when} message ${at}`, { cause: error });
+      });
+      if (fired) killed++;
+    }
+  });
+  await Promise.all(workers);
+  return killed;
+}
+
+async function ownWorld(folder: string) {
+  const ns = await namespace();
+  const logPath = join(mkdtempSync(join(folder, 'world-')), 'log.jsonl');
+  return { ns, logPath, ...(await world(ns, logPath)) };
+}
+
+test('a tailer killed around any message to Redis is followed by another, and each row is decided once', async ({
+  folder,
+}) => {
+  const killed = await everyArrow(TAILER_MESSAGES, 1, async (at, when) => {
+    const { ns, logPath, env } = await ownWorld(folder);
+    const wire = await tripwire(ns.redisUrl, matters, when);
+    const first = runApp('tailer', { ...env, REDIS_URL: wire.url });
+    await first.until('following the log');
+    let fired = false;
+    wire.arm(at, () => {
+      fired = first.child.kill('SIGKILL');
+    });
+    append(logPath, wakeRow(), wakeRow(), wakeRow({ probe: 'vercel' }));
+    const rows = () => ns.redis.hget(ns.keys.counters, 'rows');
+    await Promise.race([first.exited, eventually(() => rows().then((n) => n === '3'))]);
+    first.child.kill('SIGKILL');
+    await first.exited;
+    await wire.close();
+    await ns.redis.unlink(ns.keys.lease(sourceId(logPath)));
+    const second = runApp('tailer', env);
+    await eventually(() => rows().then((n) => n === '3'));
+    const account = await readAccount(ns.redis, ns.keys);
+    expect(account).toMatchObject({ rows: 3, enqueued: 2, coalesced: 1, inFlight: 2, unaccounted: 0 });
+    second.child.kill('SIGKILL');
+    await second.exited;
+    await removeNamespace(ns);
+    return fired;
+  });
+  expect(killed).toBeGreaterThanOrEqual(TAILER_MESSAGES);
+}, 120_000);
+
+test('a worker killed around any message to Redis is followed by another; the wake is told once, and paid for again only where it could not be saved', async ({
+  folder,
+}) => {
+  const killed = await everyArrow(WORKER_MESSAGES, WORKER_STRIDE, async (at, when) => {
+    const { ns, logPath, env, slack, anthropic } = await ownWorld(folder);
+    const tailer = runApp('tailer', env);
+    await tailer.until('following the log');
+    append(logPath, wakeRow());
+    await tailer.until('enqueued');
+    tailer.child.kill('SIGKILL');
+    await ns.queue.pause();
+    const wire = await tripwire(ns.redisUrl, matters, when);
+    const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+    await first.until('waiting for wakes');
+    let fired = false;
+    wire.arm(at, () => {
+      fired = first.child.kill('SIGKILL');
+    });
+    await ns.queue.resume();
+    await Promise.race([first.exited, settled(ns, 1)]);
+    first.child.kill('SIGKILL');
+    await first.exited;
+    await wire.close();
+    await lapse(ns);
+    const second = runApp('worker', env);
+    await second.until('waiting for wakes');
+    await lapse(ns);
+    await settled(ns, 1);
+    expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
+    expect(slack.accepted.map(({ text }) => text)).toEqual([`⚠️ Probe alert · fly\n${DIAGNOSIS}`]);
+    expect(anthropic.requests.length).toBeLessThanOrEqual(2);
+    second.child.kill('SIGKILL');
+    await second.exited;
+    await removeNamespace(ns);
+    return fired;
+  });
+  expect(killed).toBeGreaterThanOrEqual(WORKER_MESSAGES / WORKER_STRIDE);
+}, 240_000);
 
 test('killed three times around one post, before Slack answers, a wake is still told once', async ({ ns, logPath }) => {
   const { slack, anthropic, env } = await world(ns, logPath);

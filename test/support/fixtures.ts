@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
 
 /** A connection, queues and keys under a prefix of the test's own. Cleared where the test passes, left to look at where it fails. */
-async function namespace() {
+export async function namespace() {
   const prefix = `{test-${randomUUID()}}`;
   const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
   const queue = wakesQueue(redis, prefix);
@@ -47,6 +47,13 @@ export const test = base.extend<Fixtures>({
   // oxlint-disable-next-line no-empty-pattern -- vitest finds out from the pattern what a fixture needs
   log: async ({}, use) => use(testLog()),
 });
+
+/** Ends a namespace: its queues, its connection, and its keys. */
+export async function removeNamespace(ns: Namespace): Promise<void> {
+  await Promise.all([ns.queue.close(), ns.deliveries.close()]);
+  await removeKeys(ns);
+  await ns.redis.quit();
+}
 
 async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
   for await (const keys of redis.scanStream({ match: `${prefix}:*`, count: 1_000 })) {

@@ -33,7 +33,9 @@ for i = 2, #KEYS do
   if kind == 'list' then pending = pending + redis.call('LLEN', KEYS[i]) end
   if kind == 'zset' then pending = pending + redis.call('ZCARD', KEYS[i]) end
 end
-return {pending, redis.call('HGETALL', KEYS[1])}`;
+local counters = redis.call('HGETALL', KEYS[1])
+table.insert(counters, 1, tostring(pending))
+return counters`;
 
 /**
  * Reads the account in one script, so at one moment. Between two effects of one step a wake may stand in two places;
@@ -42,10 +44,10 @@ return {pending, redis.call('HGETALL', KEYS[1])}`;
 export async function readAccount(redis: Redis, keys: Keys): Promise<Account> {
   const unended = [WAKES, DELIVERIES].flatMap((queue) => keys.unended(queue));
   const answer = await redis.eval(READ, unended.length + 1, keys.counters, ...unended);
-  const [inFlight, flat] = answer as [number, string[]];
+  const [inFlight, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
   const counters = new Map<string, number>();
   for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]));
-  return accountOf(counters, inFlight);
+  return accountOf(counters, Number(inFlight));
 }
 
 function accountOf(counters: Map<string, number>, inFlight: number): Account {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { expect } from 'vitest';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished } from 'vitest';
+import { startRedis } from '../../../scripts/redis.ts';
 import { test } from '../../../test/support/fixtures.ts';
-import { connectRedis, redactedUrl } from '../src/redis.ts';
+import { connectRedis, redactedUrl, unsafeSettings } from '../src/redis.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
   await expect(connectRedis('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(
@@ -32,6 +34,19 @@ test('a producer hears at once that Redis is away, and the log says so once', as
   redis.options.port = Number(new URL(ns.redisUrl).port);
   await log.until('Redis is back');
   expect(log.lines.filter(({ msg }) => msg.includes('away'))).toHaveLength(1);
+  await redis.quit();
+});
+
+test('a Redis that may lose or evict jobs is told of, one that is safe is not', async ({ ns, folder }) => {
+  expect(await unsafeSettings(ns.redis)).toEqual([]);
+  const own = await startRedis(folder, 0);
+  onTestFinished(() => own.stop());
+  const redis = new Redis(own.url);
+  await redis.config('SET', 'appendonly', 'no', 'maxmemory', '100mb', 'maxmemory-policy', 'allkeys-lru');
+  expect(await unsafeSettings(redis)).toEqual([
+    expect.stringContaining('maxmemory-policy noeviction'),
+    expect.stringContaining('appendonly yes'),
+  ]);
   await redis.quit();
 });
 

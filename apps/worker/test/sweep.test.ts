@@ -1,0 +1,110 @@
+import { readAccount } from '@kora-wake/shared/account';
+import { fallbackReport } from '@kora-wake/shared/core/report';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/queues';
+import { getWindow } from '@kora-wake/shared/windows';
+import { Worker } from 'bullmq';
+import { expect, onTestFinished } from 'vitest';
+import { eventually, type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
+import { sweep } from '../src/sweep.ts';
+
+const wake: Wake = {
+  id: 'w-1x',
+  probe: 'fly',
+  category: 'down',
+  severity: 'critical',
+  title: 't',
+  detail: 'd',
+  snapshotDetails: {},
+  envelopeEnabled: false,
+  envelopeFixName: '(none)',
+  emittedAt: 0,
+};
+const report = fallbackReport('refused');
+
+function sweeper(ns: Namespace) {
+  return {
+    redis: ns.redis,
+    keys: ns.keys,
+    wakes: ns.queue,
+    deliveries: ns.deliveries,
+    now: Date.now,
+    log: testLog().logger,
+  };
+}
+
+/** Enqueues the wake as the tailer does, its window and its count included. */
+async function enqueue(ns: Namespace): Promise<void> {
+  await ns.queue.add('wake', { wake, report }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.redis.zadd(ns.keys.windowNames, 0, 'fly:down');
+  await ns.redis.zadd(ns.keys.windowEnds, Date.now() + 60_000, 'fly:down');
+  await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
+}
+
+/** Ends all jobs of a queue, well or badly, and nothing else: what a worker leaves that dies right then. */
+async function endJobs(ns: Namespace, queue: 'wakes' | 'deliveries', well: boolean): Promise<void> {
+  const end = async () => {
+    if (!well) throw new Error('it died');
+  };
+  const worker = new Worker(queue, end, { connection: ns.redis, prefix: ns.prefix });
+  onTestFinished(() => worker.close());
+  const target = queue === 'wakes' ? ns.queue : ns.deliveries;
+  await eventually(
+    async () => (await target.getJobCounts('completed', 'failed', 'delayed'))[well ? 'completed' : 'delayed'] === 1,
+  );
+  await worker.close();
+}
+
+test('a wake that was investigated and lost its delivery gets it, with the report that was paid for', async ({
+  ns,
+}) => {
+  await enqueue(ns);
+  await endJobs(ns, 'wakes', true);
+  expect((await readAccount(ns.redis, ns.keys)).unaccounted).toBe(1);
+  await sweep(sweeper(ns));
+  expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.data.report).toEqual(report);
+  await sweep(sweeper(ns));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ inFlight: 1, mended: { delivery: 1 }, unaccounted: 0 });
+});
+
+test('a job that failed for good, its end not recorded, is recorded as dead, and its window released', async ({
+  ns,
+}) => {
+  await ns.queue.add(
+    'wake',
+    { wake },
+    { ...wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }), attempts: 1 },
+  );
+  await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
+  const worker = new Worker('wakes', async () => Promise.reject(new Error('it died')), {
+    connection: ns.redis,
+    prefix: ns.prefix,
+  });
+  await eventually(async () => (await ns.queue.getFailedCount()) === 1);
+  await worker.close();
+  await sweep(sweeper(ns));
+  await sweep(sweeper(ns));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({
+    outcomes: { dead: 1 },
+    mended: { dead_letter: 1 },
+    unaccounted: 0,
+  });
+  expect(await getWindow(ns, 'fly', 'down')).toBeUndefined();
+});
+
+test('a window that no job stands behind is released', async ({ ns }) => {
+  await enqueue(ns);
+  await ns.redis.unlink(`${ns.prefix}:wakes:${wake.id}`);
+  await sweep(sweeper(ns));
+  expect(await getWindow(ns, 'fly', 'down')).toBeUndefined();
+  expect((await readAccount(ns.redis, ns.keys)).mended).toEqual({ window: 1 });
+});
+
+test('what is well is left alone', async ({ ns }) => {
+  await enqueue(ns);
+  await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+  await endJobs(ns, 'wakes', true);
+  await sweep(sweeper(ns));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ inFlight: 1, mended: {}, unaccounted: 0 });
+  expect(await getWindow(ns, 'fly', 'down')).toBeDefined();
+});

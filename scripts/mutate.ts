@@ -1,0 +1,34 @@
+/**
+ * `npm run mutate`: takes each guard out once and sees the test fail that is named for it. What stays green without
+ * its guard is no test of it. Works on a copy; takes some minutes.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MUTATIONS } from '../test/mutations.ts';
+
+const root = join(import.meta.dirname, '..');
+const KEPT_OUT = /(^|\/)(node_modules|\.git|coverage|\.turbo)(\/|$)/;
+let survived = 0;
+
+for (const { guard, file, find, replace, test, named } of MUTATIONS) {
+  const copy = mkdtempSync(join(tmpdir(), 'kora-wake-mutant-'));
+  cpSync(root, copy, { recursive: true, filter: (path) => !KEPT_OUT.test(path.slice(root.length)) });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const text = readFileSync(join(copy, file), 'utf8');
+  if (!text.includes(find)) throw new Error(`${guard}: what is to be taken out of ${file} is not there any more`);
+  writeFileSync(join(copy, file), text.replace(find, replace));
+  const run = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', test, '-t', named], {
+    cwd: copy,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  const ran = /Tests .*\b[1-9]\d* (passed|failed)/.test(run.stdout);
+  const caught = ran && run.status !== 0;
+  if (!caught) survived++;
+  console.log(`${caught ? 'caught  ' : 'SURVIVED'}  ${guard}  ${ran ? '' : '(no test ran)'}`);
+  rmSync(copy, { recursive: true });
+}
+console.log(`${MUTATIONS.length - survived} of ${MUTATIONS.length} caught`);
+process.exitCode = survived === 0 ? 0 : 1;
