@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { MUTATIONS } from '../test/mutations.ts';
 
 const root = join(import.meta.dirname, '..');
+const VITEST = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const KEPT_OUT = /(^|\/)(node_modules|\.git|coverage|\.turbo)(\/|$)/;
 let survived = 0;
 
@@ -19,7 +20,7 @@ for (const { guard, file, find, replace, test, named } of MUTATIONS) {
   const text = readFileSync(join(copy, file), 'utf8');
   if (!text.includes(find)) throw new Error(`${guard}: what is to be taken out of ${file} is not there any more`);
   writeFileSync(join(copy, file), text.replace(find, replace));
-  const run = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', test, '-t', named], {
+  const run = spawnSync(process.execPath, [VITEST, 'run', test, '-t', named], {
     cwd: copy,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
