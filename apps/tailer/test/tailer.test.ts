@@ -250,9 +250,10 @@ describe('deciding again, after a crash before the commit', () => {
   const line = (text: string, offset = 0) => ({ bytes: Buffer.from(text), offset });
 
   test('finds the same job', async ({ ns }) => {
-    const decider = deciderFor(ns, {});
+    const decider = deciderFor(ns, { windowMs: 0 });
     const row = line(wakeRow());
     const first = await decide(decider, row);
+    expect(first).toMatchObject({ kind: 'enqueued' });
     expect(await decide(decider, row)).toEqual(first);
     expect(await ns.queue.getWaitingCount()).toBe(1);
   });

@@ -101,6 +101,8 @@ function reason(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'refuses the connection';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'cannot be found (no such host)';
   if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return 'refuses the credentials in REDIS_URL';
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code ?? ''))
+    return 'has a certificate that is not trusted (set NODE_EXTRA_CA_CERTS)';
   if (/DB index/.test(message)) return 'has no such database';
   if (/ETIMEDOUT|timed out/i.test(message)) return 'does not answer';
   return `cannot be used (${message})`;

@@ -1,0 +1,47 @@
+/** The whole path over `rediss://` with a password, against a certificate that only our own authority signed. */
+import { execFileSync, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { tryListen } from '../../scripts/redis.ts';
+import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { runApp } from '../support/process.ts';
+
+test('rediss:// with a password carries a wake, and refuses a certificate it does not know', async ({
+  folder,
+  logPath,
+}) => {
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  openssl(
+    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'cert.pem', '-days', '2'],
+    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
+  );
+  const port = await tryListen(0);
+  const options = { port: '0', 'tls-port': String(port), bind: '127.0.0.1', requirepass: 'hunter2', dir: folder };
+  const tls = { 'tls-cert-file': 'cert.pem', 'tls-key-file': 'key.pem', 'tls-auth-clients': 'no', save: '' };
+  const flags = Object.entries({ ...options, ...tls }).flatMap(([name, value]) => [`--${name}`, value]);
+  const server = spawn('redis-server', flags, { cwd: folder, stdio: 'ignore' });
+  onTestFinished(
+    () =>
+      new Promise<void>((resolve) => {
+        server.once('exit', () => resolve());
+        server.kill();
+      }),
+  );
+  await eventually(() =>
+    tryListen(port)
+      .then(() => false)
+      .catch(() => true),
+  );
+
+  const env = { REDIS_URL: `rediss://:hunter2@localhost:${port}`, KORA_AUDIT_LOG_PATH: logPath };
+  const trusting = { ...env, NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') };
+  const [tailer, worker] = [runApp('tailer', trusting), runApp('worker', trusting)];
+  await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+  append(logPath, wakeRow());
+  await worker.until('dry run');
+
+  const stranger = runApp('tailer', env);
+  expect(await stranger.exited).toBe(1);
+  expect(stranger.stderr()).toContain(`Redis at rediss://:***@localhost:${port} has a certificate that is not trusted`);
+  expect(stranger.stderr()).not.toContain('hunter2');
+});
