@@ -10,11 +10,11 @@ test('rediss:// with a password carries a wake, and refuses a certificate it doe
   folder,
   logPath,
 }) => {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  openssl(
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'cert.pem', '-days', '2'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
-  );
+  const request = 'req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost';
+  execFileSync('openssl', [...request.split(' '), '-addext', 'subjectAltName=DNS:localhost'], {
+    cwd: folder,
+    stdio: 'pipe',
+  });
   const port = await tryListen(0);
   const options = { port: '0', 'tls-port': String(port), bind: '127.0.0.1', requirepass: 'hunter2', dir: folder };
   const tls = { 'tls-cert-file': 'cert.pem', 'tls-key-file': 'key.pem', 'tls-auth-clients': 'no', save: '' };
