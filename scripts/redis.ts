@@ -3,7 +3,7 @@
  * a private child on loopback with its own data folder.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,14 +28,16 @@ const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 /**
- * Starts a Redis whose data lives in `folder`: AOF, nothing evicted, loopback only. Takes over one that an earlier
+ * Starts a Redis whose data lives in the folder `path`: AOF, nothing evicted, loopback only. Takes over one that an earlier
  * start left there, since two servers must never share a folder.
  *
  * @param preferredPort taken where it is free, else any
  * @throws StartupError where there is no server and none can be installed, or it does not start
  */
-export async function startRedis(folder: string, preferredPort: number): Promise<PrivateRedis> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+export async function startRedis(path: string, preferredPort: number): Promise<PrivateRedis> {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  // As Redis itself names it, so that one that was left running is known again.
+  const folder = realpathSync(path);
   const noteFile = join(folder, 'server.json');
   const left = await leftRunning(noteFile, folder);
   if (left) {

@@ -17,7 +17,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'look-up before a second post',
     file: 'apps/worker/src/deliver.ts',
-    find: 'const found = await at.find(wake.id, claimedAt);',
+    find: 'const found = await at.find(wake.id, firstClaimedAt ?? claimedAt);',
     replace: 'const found = undefined;',
     test: WORKERS,
     named: 'is found there and not posted again',
@@ -25,7 +25,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'claim before a post',
     file: 'apps/worker/src/deliver.ts',
-    find: 'await job.updateData({ ...before, claimedAt });',
+    find: 'await job.updateData({ ...before, claimedAt, firstClaimedAt: before.firstClaimedAt ?? claimedAt });',
     replace: '',
     test: WORKERS,
     named: 'is found there and not posted again',

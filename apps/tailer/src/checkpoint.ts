@@ -26,6 +26,8 @@ export interface Checkpoint {
 /** What one batch adds to the counters, the winners and the index of windows. */
 export interface Tally {
   counters: Map<string, number>;
+  /** The wakes that were enqueued; one that was counted before is counted as a replay. */
+  enqueued: Set<string>;
   /** By winner: how many wakes it took in. */
   suppressed: Map<string, number>;
   /** Deduplication ids of the windows this batch opened. */
@@ -36,7 +38,7 @@ export interface Tally {
 
 /** Adds up the decisions of one batch. */
 export function tallyOf(decisions: Decision[], overlong: number, at: number): Tally {
-  const tally: Tally = { counters: new Map(), suppressed: new Map(), opened: new Set(), at };
+  const tally: Tally = { counters: new Map(), enqueued: new Set(), suppressed: new Map(), opened: new Set(), at };
   const count = (name: string, n = 1) => tally.counters.set(name, (tally.counters.get(name) ?? 0) + n);
   if (overlong > 0) count('lines:overlong', overlong);
   for (const decision of decisions) {
@@ -44,20 +46,24 @@ export function tallyOf(decisions: Decision[], overlong: number, at: number): Ta
       if (decision.bad) count('lines:bad');
       continue;
     }
+    if (decision.kind === 'enqueued') {
+      tally.enqueued.add(decision.wake.id);
+      tally.opened.add(debounceId(decision.wake.probe, decision.wake.category));
+      continue;
+    }
     count('rows');
     count(decision.kind === 'rejected' ? `rejected:${decision.reason}` : decision.kind);
     if (decision.kind === 'coalesced') {
       tally.suppressed.set(decision.winner, (tally.suppressed.get(decision.winner) ?? 0) + 1);
     }
-    if (decision.kind === 'enqueued') tally.opened.add(debounceId(decision.wake.probe, decision.wake.category));
   }
   return tally;
 }
 
 /**
- * KEYS: lease, checkpoint, counters, window names, window ends, then a wake record for each winner, then a
- * deduplication key for each opened window. ARGV: token, from, to, path, now, ttl of a record, numbers of
- * counters, winners and windows, then their names and amounts.
+ * KEYS: lease, checkpoint, counters, window names, window ends, then a wake record for each winner, a deduplication
+ * key for each opened window, and a wake record for each enqueued wake. ARGV: token, from, to, path, now, ttl of a
+ * record, numbers of counters, winners, windows and enqueued wakes, then the names and amounts of the first three.
  */
 const COMMIT = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -65,7 +71,7 @@ local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
 if stored ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5])
-local arg = 10
+local arg = 11
 for i = 1, ARGV[7] do
   redis.call('HINCRBY', KEYS[3], ARGV[arg], ARGV[arg + 1])
   arg = arg + 2
@@ -89,9 +95,19 @@ for i = 1, ARGV[9] do
   key = key + 1
   arg = arg + 1
 end
+for i = 1, ARGV[10] do
+  if redis.call('HSETNX', KEYS[key], 'enqueuedAt', ARGV[5]) == 1 then
+    redis.call('HINCRBY', KEYS[3], 'rows', 1)
+    redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
+    redis.call('EXPIRE', KEYS[key], ARGV[6])
+  else
+    redis.call('HINCRBY', KEYS[3], 'replayed', 1)
+  end
+  key = key + 1
+end
 return 1`;
 
-const NOTHING: Tally = { counters: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
+const NOTHING: Tally = { counters: new Map(), enqueued: new Set(), suppressed: new Map(), opened: new Set(), at: 0 };
 
 export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: string): Checkpoint {
   async function commit(token: string, from: string, to: Position, tally: Tally): Promise<boolean> {
@@ -103,6 +119,7 @@ export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: str
       keys.windowEnds,
       ...[...tally.suppressed.keys()].map(keys.wake),
       ...[...tally.opened].map(keys.dedup),
+      ...[...tally.enqueued].map(keys.wake),
     ];
     const answer = await redis.eval(
       COMMIT,
@@ -117,6 +134,7 @@ export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: str
       tally.counters.size,
       tally.suppressed.size,
       tally.opened.size,
+      tally.enqueued.size,
       ...[...tally.counters].flat(),
       ...tally.suppressed.values(),
       ...tally.opened,

@@ -21,6 +21,7 @@ import {
   type FileState,
   fileKey,
   hasPrint,
+  headOf,
   identify,
   openIfThere,
   PRINT_BYTES,
@@ -78,8 +79,6 @@ export interface FollowOptions {
 const CHUNK_BYTES = 256 * 1024;
 /** Longer lines are skipped and counted. */
 const MAX_LINE_BYTES = 1024 * 1024;
-/** As many as rotation is likely to keep. */
-const MAX_FINISHED = 64;
 const NEWLINE = 0x0a;
 
 /** Nothing read, nothing there: whatever file comes to be is new from its start. */
@@ -90,6 +89,8 @@ interface OpenFile {
   state: FileState;
   /** The bytes of the fingerprint: read again with every read, they show that the file is still the one it was. */
   tail: Buffer;
+  /** The first bytes that were read, up to as many: what a copy of it begins with. */
+  head: Buffer;
   /** Where to go on looking for the end of an over-long line; memory only, a restart skips it again. */
   skipFrom: number | undefined;
   /** Its size when it last grew, and when that was seen. */
@@ -105,6 +106,8 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   let files: OpenFile[] | undefined;
   let finished = start.finished;
   let buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
+  /** Siblings that were complained of; once is enough. */
+  const toldOf = new Set<string>();
   /** What `accept` of the batch given last has to change in memory. */
   let settle: (() => void) | undefined;
 
@@ -121,8 +124,15 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
         }
         if (file !== open.at(-1) && quiet(file)) return giveUp(file, look.rest);
       }
-      if (!(await discover())) return null;
+      if (!(await discover())) return learned();
     }
+  }
+
+  /** With no line to decide: what was found out about the files, since a restart must know it, or null. */
+  function learned(): Batch | null {
+    settle = undefined;
+    const batch = batchTo([], [], (file) => file.state);
+    return JSON.stringify(batch.to) === JSON.stringify(accepted) ? null : batch;
   }
 
   /** Reads one file once, from its position. */
@@ -142,7 +152,7 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
         const consumed = bytes.subarray(0, newline + 1);
         const overlong = file.skipFrom === undefined ? [] : [file.state.offset];
         const lines = file.skipFrom === undefined ? linesWith(needle, consumed, at) : [];
-        return { kind: 'lines', batch: moved(file, at + consumed.length, consumed, lines, overlong) };
+        return { kind: 'lines', batch: await moved(file, at + consumed.length, consumed, lines, overlong) };
       }
       const full = bytesRead === buffer.length;
       if (file.skipFrom !== undefined || bytes.length > MAX_LINE_BYTES) file.skipFrom = end;
@@ -155,15 +165,24 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   }
 
   /** The batch that moves one file to `offset`. */
-  function moved(file: OpenFile, offset: number, consumed: Buffer, lines: Line[], overlong: number[]): Batch {
+  async function moved(
+    file: OpenFile,
+    offset: number,
+    consumed: Buffer,
+    lines: Line[],
+    overlong: number[],
+  ): Promise<Batch> {
+    // Of an over-long line only the last piece is at hand, which may be shorter than a fingerprint.
     const tail =
-      consumed.length >= PRINT_BYTES || overlong.length > 0
-        ? Buffer.from(consumed.subarray(-PRINT_BYTES))
-        : Buffer.concat([file.tail, consumed]).subarray(-PRINT_BYTES);
+      overlong.length > 0
+        ? await tailOf(file.handle, offset)
+        : Buffer.concat([file.tail, consumed.subarray(-PRINT_BYTES)]).subarray(-PRINT_BYTES);
+    const head = file.head.length < PRINT_BYTES ? await headOf(file.handle, offset) : file.head;
     const state = { ...file.state, offset, print: printOf(tail) };
     settle = () => {
       file.state = state;
       file.tail = tail;
+      file.head = head;
       file.skipFrom = undefined;
       if (buffer.length > PRINT_BYTES + CHUNK_BYTES) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
     };
@@ -171,8 +190,10 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   }
 
   /** The batch that ends with a file which rotation left; its last line counts, newline or not. */
-  function giveUp(file: OpenFile, rest: Line[]): Batch {
-    const nowFinished = [...finished, fileKey(file.state)].slice(-MAX_FINISHED);
+  async function giveUp(file: OpenFile, rest: Line[]): Promise<Batch> {
+    // As long as rotation keeps a file it must be known; after that its key is of no use.
+    const kept = new Set((await siblingsOf(path)).map(({ key }) => key));
+    const nowFinished = [...finished.filter((key) => kept.has(key)), fileKey(file.state)];
     settle = () => {
       finished = nowFinished;
       files = files?.filter((other) => other !== file);
@@ -199,16 +220,52 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   /** A file was emptied under us: it begins again at 0, and its copy, where there is one, is read on before it. */
   async function begunAgain(file: OpenFile): Promise<void> {
     const { size } = await file.handle.stat();
-    const copy = await findCopy(file.state, await siblingsOf(path));
+    const siblings = await siblingsOf(path);
+    const copy = await findCopy(file.state, siblings);
     if (copy)
       log.info(
         { path: copy.path, offset: file.state.offset },
         'the log was copied and emptied; reading the copy to its end',
       );
+    else if (await markCopiesRead(file, siblings))
+      log.info('the log was copied and emptied; all of the copy was read before');
     else log.warn({ offset: file.state.offset, size }, 'the log was emptied; what was not read before is gone');
     const again = await opened(file.handle, 0);
     const index = files?.indexOf(file) ?? 0;
     files?.splice(index, 1, ...(copy ? [await opened(copy.handle, file.state.offset)] : []), again);
+  }
+
+  /** Copies of a file that are shorter than what was read of it hold nothing new. Whether there are any. */
+  async function markCopiesRead(file: OpenFile, siblings: Sibling[]): Promise<boolean> {
+    const read: string[] = [];
+    for (const sibling of siblings) {
+      if (sibling.compressed || sibling.size === 0 || sibling.size >= file.state.offset) continue;
+      const length = Math.min(sibling.size, file.head.length);
+      const head = await usingSibling(sibling, (handle) => headOf(handle, length));
+      if (head?.equals(file.head.subarray(0, length))) read.push(sibling.key);
+    }
+    finished = [...finished, ...read];
+    return read.length > 0;
+  }
+
+  /** Reads from a sibling; one that cannot be read is told of once, and stops nothing. */
+  async function usingSibling<T>(sibling: Sibling, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+    const handle = await openSibling(sibling);
+    try {
+      return handle && (await use(handle));
+    } finally {
+      await handle?.close();
+    }
+  }
+
+  async function openSibling({ path: name, key }: Sibling): Promise<FileHandle | undefined> {
+    try {
+      return await openIfThere(name);
+    } catch (error) {
+      if (!toldOf.has(key)) log.warn({ path: name, reason: errorReason(error) }, 'a rotated file cannot be read');
+      toldOf.add(key);
+      return undefined;
+    }
   }
 
   /**
@@ -217,7 +274,9 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
    */
   async function copiesBefore(file: OpenFile): Promise<boolean> {
     if (file.state.offset > 0 || file !== files?.at(-1)) return false;
-    const copies = await madeSince(file.state, fileKey(file.state));
+    const named = await stat(path, { bigint: true }).catch(() => undefined);
+    if (!named || statKey(named) !== fileKey(file.state)) return false;
+    const copies = await madeSince(file.state, file);
     files.splice(-1, 0, ...copies);
     return copies.length > 0;
   }
@@ -238,22 +297,41 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   /** The live file, to be read from its start, after what rotation made between it and the last file known. */
   async function upTo(live: FileHandle, last: FileState | undefined): Promise<OpenFile[]> {
     const next = await opened(live, 0);
-    return [...(await madeSince(last, fileKey(next.state))), next];
+    return [...(await madeSince(last, next)), next];
   }
 
   /** Opens what rotation made after a file, or ever, and nobody has read yet, oldest first. */
-  async function madeSince(last: FileState | undefined, live: string): Promise<OpenFile[]> {
+  async function madeSince(last: FileState | undefined, live: OpenFile): Promise<OpenFile[]> {
     const since = BigInt(last?.born ?? 0);
-    const known = new Set([...finished, ...(files ?? []).map(({ state }) => fileKey(state)), live]);
+    const known = new Set([...finished, ...(files ?? []).map(({ state }) => fileKey(state)), fileKey(live.state)]);
     if (last) known.add(fileKey(last));
     const made = (await siblingsOf(path)).filter(({ key, born }) => BigInt(born) >= since && !known.has(key));
     const opening: OpenFile[] = [];
-    for (const { path: name, size, compressed } of made) {
-      if (compressed) log.warn({ path: name, bytes: size }, 'a rotated file is compressed and is not read');
-      const handle = compressed ? undefined : await openIfThere(name);
+    for (const sibling of made) {
+      if (sibling.compressed) {
+        const { path: name, size, key } = sibling;
+        if (!toldOf.has(key)) log.warn({ path: name, bytes: size }, 'a rotated file is compressed and is not read');
+        toldOf.add(key);
+        continue;
+      }
+      const handle = await openSibling(sibling);
       if (handle) opening.push(await opened(handle, 0));
     }
-    return opening;
+    return withoutCopies(opening, [...(files ?? []), live]);
+  }
+
+  /** Drops what is only the beginning of another file: somebody's backup, not a generation of the log. */
+  async function withoutCopies(made: OpenFile[], others: OpenFile[]): Promise<OpenFile[]> {
+    const kept = [...made];
+    for (const file of made) {
+      const rivals = [...kept.filter((other) => other !== file), ...others];
+      const copied = await Promise.all(rivals.map((other) => beginsAs(other.handle, file.handle)));
+      if (!copied.includes(true)) continue;
+      finished = [...finished, fileKey(file.state)];
+      kept.splice(kept.indexOf(file), 1);
+      await file.handle.close();
+    }
+    return kept;
   }
 
   /** Finds again, after a restart, the files of the position, and what came after them. */
@@ -299,8 +377,12 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   }
 
   async function opened(handle: FileHandle, offset: number): Promise<OpenFile> {
-    const [state, tail] = await Promise.all([identify(handle, offset), tailOf(handle, offset)]);
-    return { handle, state, tail, skipFrom: undefined, seen: { size: offset, at: clock() } };
+    const [state, tail, head] = await Promise.all([
+      identify(handle, offset),
+      tailOf(handle, offset),
+      headOf(handle, offset),
+    ]);
+    return { handle, state, tail, head, skipFrom: undefined, seen: { size: offset, at: clock() } };
   }
 
   return {
@@ -315,21 +397,30 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   };
 }
 
-/** Among the siblings: the same file under another name, or else a copy of it. */
+/** Among the siblings: the same file under another name, or else its longest copy. */
 async function findCopy(
   state: FileState,
   siblings: Sibling[],
 ): Promise<{ path: string; key: string; handle: FileHandle } | undefined> {
   const likely = siblings
     .filter(({ compressed, size }) => !compressed && size >= state.offset)
-    .toSorted((a, b) => Number(b.key === fileKey(state)) - Number(a.key === fileKey(state)));
+    .toSorted((a, b) => Number(b.key === fileKey(state)) - Number(a.key === fileKey(state)) || b.size - a.size);
   for (const sibling of likely) {
-    const handle = await openIfThere(sibling.path);
+    const handle = await openIfThere(sibling.path).catch(() => undefined);
     if (handle && (state.offset > 0 ? await hasPrint(handle, state) : sibling.key === fileKey(state)))
       return { ...sibling, handle };
     await handle?.close();
   }
   return undefined;
+}
+
+/** Whether a file begins with all that another holds, as far as their ends show it. */
+async function beginsAs(longer: FileHandle, shorter: FileHandle): Promise<boolean> {
+  const [{ size: room }, { size }] = await Promise.all([longer.stat(), shorter.stat()]);
+  if (size === 0 || size > room) return false;
+  const ends = [headOf(longer, size), headOf(shorter, size), tailOf(longer, size), tailOf(shorter, size)];
+  const [head, sameHead, tail, sameTail] = await Promise.all(ends);
+  return head?.equals(sameHead ?? Buffer.alloc(0)) === true && tail?.equals(sameTail ?? Buffer.alloc(0)) === true;
 }
 
 async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {
@@ -340,7 +431,7 @@ async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {
 export async function endOf(path: string): Promise<Position> {
   const file = await openIfThere(path);
   // What rotation left before is history.
-  const finished = (await siblingsOf(path)).map(({ key }) => key).slice(-MAX_FINISHED);
+  const finished = (await siblingsOf(path)).map(({ key }) => key);
   if (!file) return { files: [], finished };
   try {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);

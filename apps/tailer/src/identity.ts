@@ -50,6 +50,13 @@ export async function tailOf(file: FileHandle, offset: number): Promise<Buffer> 
   return tail.subarray(0, bytesRead);
 }
 
+/** The first bytes of an open file, up to as many as a fingerprint has and no more than `length`. */
+export async function headOf(file: FileHandle, length: number): Promise<Buffer> {
+  const head = Buffer.alloc(Math.min(length, PRINT_BYTES));
+  const { bytesRead } = await file.read(head, 0, head.length, 0);
+  return head.subarray(0, bytesRead);
+}
+
 /** What an open file is, at the given offset. */
 export async function identify(file: FileHandle, offset: number): Promise<FileState> {
   const { dev, ino, birthtimeNs } = await file.stat({ bigint: true });

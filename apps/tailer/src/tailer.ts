@@ -57,6 +57,8 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
       }
       heldBy = undefined;
       await holding(lease, signal, (held) => follow(tailer, memory, lease, held));
+      // Back without an error: the lease went, or the checkpoint is not what we read; either way not at once again.
+      await pause(STANDBY_MS, signal);
     } catch (error) {
       if (!memory.failing) log.warn(errorFields(error), 'cannot follow the log for now; trying again until it works');
       memory.failing = true;

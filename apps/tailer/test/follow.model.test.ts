@@ -29,7 +29,20 @@ const LINGER_MS = 10_000;
 type Step =
   | { do: 'append'; rows: number; size: number }
   | { do: 'partial'; part: number }
-  | { do: 'rename' | 'copytruncate' | 'truncate' | 'delete' | 'late' | 'look' | 'peek' | 'restart' | 'wait' };
+  | {
+      do:
+        | 'rename'
+        | 'copytruncate'
+        | 'copyahead'
+        | 'backup'
+        | 'truncate'
+        | 'delete'
+        | 'late'
+        | 'look'
+        | 'peek'
+        | 'restart'
+        | 'wait';
+    };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -44,6 +57,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ do: 'rename' as const }) },
   { weight: 2, arbitrary: fc.constant({ do: 'copytruncate' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'truncate' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'backup' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'copyahead' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'delete' as const }) },
   { weight: 2, arbitrary: fc.constant({ do: 'late' as const }) },
   { weight: 5, arbitrary: fc.constant({ do: 'look' as const }) },
@@ -164,6 +179,23 @@ class World {
           this.pending = undefined;
         }
         return;
+      }
+      case 'backup': {
+        copyFileSync(this.path, `${this.path}.bak${this.serial++}`);
+        return;
+      }
+      case 'copyahead': {
+        // The follower reads what is written between the copying and the emptying.
+        this.finishPending(this.writer);
+        this.shift();
+        copyFileSync(this.path, `${this.path}.1`);
+        const { id, text } = this.row(20);
+        this.put(this.writer, id, `${text}\n`);
+        await this.look();
+        truncateSync(this.path);
+        this.unread = [];
+        // It must look before it restarts: what it knows of the copy is in its memory.
+        return this.look();
       }
       case 'truncate': {
         truncateSync(this.path);

@@ -130,6 +130,17 @@ describe('following a file', () => {
     expect(await all()).toEqual([`overlong@${row('a').length + 1}`, row('b')]);
   });
 
+  test('goes on after an over-long line where it was, also after a restart', async ({ logPath }) => {
+    const long = `{"seam":"probe.wake_requested","x":"${'x'.repeat(1024 * 1024 + 1_500)}"}`;
+    writeFileSync(logPath, `${row('a')}\n${long}\n`);
+    const first = following(logPath);
+    await first.follower.read().then((batch) => batch && first.follower.accept(batch));
+    const second = await first.follower.read();
+    expect(second?.overlong).toHaveLength(1);
+    appendFileSync(logPath, `${row('b')}\n`);
+    expect(await following(logPath, second?.to).all()).toEqual([row('b')]);
+  });
+
   test('takes a line of just 1 MiB', async ({ logPath }) => {
     const frame = row('').length;
     const long = row('x'.repeat(1024 * 1024 - frame));

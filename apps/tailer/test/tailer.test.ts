@@ -292,6 +292,17 @@ describe('the commit', () => {
     expect((await source.load()).position).toEqual(at(10));
   });
 
+  test('counts a wake that is met again as a replay, not as a row', async ({ ns }) => {
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
+    if ('heldBy' in lease) throw new Error('held');
+    await source.begin(lease.token, '', at(0));
+    const decision = await decide(deciderFor(ns, {}), { bytes: Buffer.from(wakeRow()), offset: 0 });
+    await source.commit(lease.token, at(0), at(10), tallyOf([decision], 0, 1));
+    await source.commit(lease.token, at(10), at(20), tallyOf([decision], 0, 1));
+    expect(await counters(ns)).toEqual({ rows: 1, enqueued: 1, replayed: 1 });
+  });
+
   test('refuses a tailer whose lease another has taken', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const key = ns.keys.lease('s');

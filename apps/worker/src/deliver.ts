@@ -73,7 +73,7 @@ export function deliverer(delivery: Delivery) {
     const text = directMessage(wake, report) + deliveryNote(now() - job.timestamp, mayRepeat);
     const before = job.data;
     const claimedAt = now();
-    await job.updateData({ ...before, claimedAt });
+    await job.updateData({ ...before, claimedAt, firstClaimedAt: before.firstClaimedAt ?? claimedAt });
     try {
       // Frozen in between, and for so long that another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
@@ -90,7 +90,7 @@ export function deliverer(delivery: Delivery) {
    * @returns whether a post from now on may be a repeat
    */
   async function settleClaim(job: Job<DeliverJob>, token: string | undefined, at: Messenger): Promise<boolean> {
-    const { wake, claimedAt, posted } = job.data;
+    const { wake, claimedAt, firstClaimedAt, posted } = job.data;
     if (claimedAt === undefined || posted) return false;
     const unsettledMs = claimedAt + SETTLED_MS - now();
     if (unsettledMs > 0) {
@@ -99,7 +99,7 @@ export function deliverer(delivery: Delivery) {
       throw new DelayedError();
     }
     try {
-      const found = await at.find(wake.id, claimedAt);
+      const found = await at.find(wake.id, firstClaimedAt ?? claimedAt);
       log.info({ wakeId: wake.id, found: found !== undefined }, 'looked up what became of an earlier post');
       if (found) await accepted(job, found);
       else await job.updateData(withoutClaim(job.data));
@@ -147,5 +147,6 @@ export function deliverer(delivery: Delivery) {
 function withoutClaim(data: DeliverJob): DeliverJob {
   const rest = { ...data };
   delete rest.claimedAt;
+  delete rest.firstClaimedAt;
   return rest;
 }

@@ -19,6 +19,7 @@ import {
 import { listWindows, releaseWindow } from '@kora-wake/shared/windows';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { isOurs } from './workers.ts';
 
 export interface Sweeper {
   redis: Redis;
@@ -30,8 +31,10 @@ export interface Sweeper {
 }
 
 const EVERY_MS = 60_000;
-/** Ended jobs looked at in one sweep, the newest first. */
-const LOOK_BACK = 500;
+/** Jobs and windows asked for at once. */
+const PAGE = 500;
+/** What ended just now is still being recorded by whoever ended it, ms. */
+const RECORDING_MS = 10_000;
 
 /** Sweeps at once and then every minute; the returned function stops it. */
 export function startSweeper(sweeper: Sweeper): () => Promise<void> {
@@ -50,28 +53,49 @@ export function startSweeper(sweeper: Sweeper): () => Promise<void> {
 /** One sweep. Rejects where Redis does not answer; the next one goes on. */
 export async function sweep(sweeper: Sweeper): Promise<void> {
   const { wakes, deliveries } = sweeper;
-  const [failedWakes, failedDeliveries, investigated] = await Promise.all([
-    wakes.getFailed(0, LOOK_BACK - 1),
-    deliveries.getFailed(0, LOOK_BACK - 1),
-    wakes.getCompleted(0, LOOK_BACK - 1),
-  ]);
-  for (const job of failedWakes) await mendFailed(sweeper, job, true);
-  for (const job of failedDeliveries) await mendFailed(sweeper, job, false);
-  for (const job of investigated) await mendUndelivered(sweeper, job);
+  await eachJob(
+    (from) => wakes.getFailed(from, from + PAGE - 1),
+    sweeper,
+    (job) => mendFailed(sweeper, job, true),
+  );
+  await eachJob(
+    (from) => deliveries.getFailed(from, from + PAGE - 1),
+    sweeper,
+    (job) => mendFailed(sweeper, job, false),
+  );
+  await eachJob(
+    (from) => wakes.getCompleted(from, from + PAGE - 1),
+    sweeper,
+    (job) => mendUndelivered(sweeper, job),
+  );
   await mendWindows(sweeper);
+}
+
+async function eachJob(
+  page: (from: number) => Promise<Array<Job<WakeJob>>>,
+  { now }: Sweeper,
+  mend: (job: Job<WakeJob>) => Promise<void>,
+): Promise<void> {
+  for (let from = 0; ; from += PAGE) {
+    const jobs = await page(from);
+    for (const job of jobs) {
+      if (isOurs(job) && (job.finishedOn ?? 0) < now() - RECORDING_MS) await mend(job);
+    }
+    if (jobs.length < PAGE) return;
+  }
 }
 
 async function mendFailed(sweeper: Sweeper, job: Job<WakeJob>, release: boolean): Promise<void> {
   const { redis, keys, now } = sweeper;
   const wake = job.data.wake;
-  if (!wake || (await outcomeOf(sweeper, wake.id))) return;
+  if (await outcomeOf(sweeper, wake.id)) return;
   if (release) await releaseWindow(redis, keys, wake);
   if (await settle(redis, keys, wake.id, 'dead', now())) await count(sweeper, 'dead_letter', wake.id);
 }
 
 async function mendUndelivered(sweeper: Sweeper, job: Job<WakeJob>): Promise<void> {
   const { wake, report } = job.data;
-  if (!wake || !report || (await outcomeOf(sweeper, wake.id))) return;
+  if (!report || (await outcomeOf(sweeper, wake.id))) return;
   if (await sweeper.deliveries.getJob(deliverJobId(wake.id))) return;
   await sweeper.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
   await count(sweeper, 'delivery', wake.id);
@@ -79,12 +103,16 @@ async function mendUndelivered(sweeper: Sweeper, job: Job<WakeJob>): Promise<voi
 
 async function mendWindows(sweeper: Sweeper): Promise<void> {
   const { redis, keys, wakes } = sweeper;
-  const { entries } = await listWindows({ redis, keys, queue: wakes }, { limit: LOOK_BACK });
-  for (const { probe, category, wakeId } of entries) {
-    if (await wakes.getJob(wakeId)) continue;
-    await releaseWindow(redis, keys, { id: wakeId, probe, category });
-    await count(sweeper, 'window', wakeId);
-  }
+  let after: string | undefined;
+  do {
+    const { entries, next } = await listWindows({ redis, keys, queue: wakes }, { limit: PAGE, after });
+    for (const { probe, category, wakeId } of entries) {
+      if (await wakes.getJob(wakeId)) continue;
+      await releaseWindow(redis, keys, { id: wakeId, probe, category });
+      await count(sweeper, 'window', wakeId);
+    }
+    after = next ?? undefined;
+  } while (after !== undefined);
 }
 
 async function outcomeOf({ redis, keys }: Sweeper, wakeId: string): Promise<string | null> {

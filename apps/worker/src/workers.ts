@@ -40,6 +40,7 @@ export interface WorkersOptions extends Delivery {
 export function startWorkers(options: WorkersOptions): () => Promise<void> {
   const { connection, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
   const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
+  const recording = new Set<Promise<void>>();
   const deliver = counted(deliverer(options));
   const wakes = counted(investigator({ engine, deliveries, log }));
   const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliver.process, {
@@ -63,6 +64,7 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
   investigating.on('failed', (job) => ended(job, ({ wake }) => releaseWindow(redis, keys, wake)));
   return async () => {
     await Promise.all([drain(investigating, wakes.busy), drain(delivering, deliver.busy)]);
+    await within(Promise.all(recording), IDLE_CLOSE_MS);
   };
 
   /** The one place where a job that failed for good is recorded, also one that BullMQ fails without asking the processor. */
@@ -70,9 +72,12 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
     if (job?.finishedOn === undefined || !isOurs(job)) return;
     const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
     log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
-    Promise.all([settle(redis, keys, job.data.wake.id, 'dead', now()), also(job.data)]).catch((error: unknown) =>
-      log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
+    const recorded = Promise.all([settle(redis, keys, job.data.wake.id, 'dead', now()), also(job.data)]).then(
+      () => undefined,
+      (error: unknown) => log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
     );
+    recording.add(recorded);
+    void recorded.then(() => recording.delete(recorded));
   }
 }
 
@@ -94,8 +99,9 @@ function counted<T extends WakeJob>(process: (job: Job<T>, token?: string, signa
   };
 }
 
-function isOurs(job: Job): boolean {
-  return isJsonObject(job.data) && isJsonObject(job.data.wake);
+/** Whether a job carries a wake; a person may have put anything into the queue. */
+export function isOurs(job: Job): boolean {
+  return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
 }
 
 /**

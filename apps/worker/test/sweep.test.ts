@@ -28,7 +28,8 @@ function sweeper(ns: Namespace) {
     keys: ns.keys,
     wakes: ns.queue,
     deliveries: ns.deliveries,
-    now: Date.now,
+    // What ended just now is left to whoever ended it.
+    now: () => Date.now() + 60_000,
     log: testLog().logger,
   };
 }

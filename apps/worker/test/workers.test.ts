@@ -280,6 +280,20 @@ describe('a delivery', () => {
     expect(double.accepted.map(({ text }) => text)).toEqual([`🚨 Probe alert · fly\n${DIAGNOSIS}`]);
   });
 
+  test('is looked up from its first claim on, however many came after', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    await messengerTo(double).post('the one that arrived', wake.id);
+    const tenMinutesAgo = Date.now() - 600_000;
+    for (const message of double.accepted) message.ts = String(tenMinutesAgo / 1000);
+    const data = { wake, report: diagnosis, firstClaimedAt: tenMinutesAgo, claimedAt: Date.now() - SETTLED_MS };
+    await ns.deliveries.add('deliver', data, { jobId: deliverJobId(wake.id) });
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
+  });
+
   test('that may not be looked up is posted again and says that it may be a repeat', async ({ ns, logPath }) => {
     const double = await slack();
     double.lookUp.error = 'missing_scope';

@@ -38,8 +38,9 @@ table.insert(counters, 1, tostring(pending))
 return counters`;
 
 /**
- * Reads the account in one script, so at one moment. Between two effects of one step a wake may stand in two places;
- * never in none. What is read in a busy moment can therefore hide a loss, but never invent one.
+ * Reads the account in one script, so at one moment. Between two effects of one step a wake may stand in two places,
+ * which can hide a loss for that moment. For an instant after a job failed for good, and its end is not recorded yet,
+ * it stands in none: a figure that matters is one that stays.
  */
 export async function readAccount(redis: Redis, keys: Keys): Promise<Account> {
   const unended = [WAKES, DELIVERIES].flatMap((queue) => keys.unended(queue));

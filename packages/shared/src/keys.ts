@@ -12,7 +12,7 @@ export interface Keys {
   windowNames: string;
   /** Sorted set: the same ids by the time their window ends, ms. */
   windowEnds: string;
-  /** Hash: what is known of one wake beside its jobs: suppressed, lastSuppressedAt, outcome, outcomeAt. */
+  /** Hash: what is known of one wake beside its jobs: enqueuedAt, suppressed, lastSuppressedAt, outcome, outcomeAt. */
   wake(wakeId: string): string;
   /** Hash: the checkpoint of one log. Owner: the tailer that holds its lease. */
   source(sourceId: string): string;

@@ -21,6 +21,8 @@ export interface DeliverJob {
   report: Report;
   /** When a post was begun whose end is not known, ms since the epoch: Slack may have the message. */
   claimedAt?: number;
+  /** The first such post that is not settled: look-ups begin there. */
+  firstClaimedAt?: number;
   /** Where Slack put the message; saved as soon as Slack accepted it. */
   posted?: { channel: string; ts: string };
 }
