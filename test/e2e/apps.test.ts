@@ -205,7 +205,7 @@ describe('a tailer', () => {
 });
 
 describe('stopping', () => {
-  test('lets the investigation in hand end, and its DM be sent later', async ({ ns, logPath }) => {
+  test('lets the investigation in hand end, and its DM is sent', async ({ ns, logPath }) => {
     const { slack, anthropic, env } = await doubles();
     let answer = () => undefined as void;
     const late: Answer = (request, response, socket) =>
@@ -226,8 +226,10 @@ describe('stopping', () => {
     await worker.until('stopping');
     answer();
     expect(await worker.exited).toBe(0);
+    // Its own deliveries may just have had time for the DM; else the next worker has.
     const next = runApp('worker', all);
-    await next.until('DM accepted');
+    await next.until('waiting for wakes');
+    await eventually(async () => (await count(ns, 'outcome:diagnosis')) === 1);
     expect([anthropic.requests.length, slack.accepted.length]).toEqual([1, 1]);
   });
 
