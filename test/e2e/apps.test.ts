@@ -229,9 +229,9 @@ describe('stopping', () => {
     // Its own deliveries may just have had time for the DM; else the next worker has.
     const next = runApp('worker', all);
     await next.until('waiting for wakes');
-    await eventually(async () => (await count(ns, 'outcome:diagnosis')) === 1);
+    await eventually(async () => (await count(ns, 'outcome:diagnosis')) === 1, 40_000);
     expect([anthropic.requests.length, slack.accepted.length]).toEqual([1, 1]);
-  });
+  }, 60_000);
 
   test('gives back, at its deadline, what does not end, and another worker takes it up', async ({ ns, logPath }) => {
     const { slack, anthropic, env } = await doubles();
