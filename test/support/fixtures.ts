@@ -10,6 +10,18 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
 
+/** What still uses the namespace or the folder of the running test, to be ended before they go. */
+const users: Array<() => Promise<void>> = [];
+
+/** Registers what must have ended before the test's namespace and folder are cleared. */
+export function endBeforeCleanup(end: () => Promise<void>): void {
+  users.push(end);
+}
+
+async function endAll(): Promise<void> {
+  await Promise.all(users.splice(0).map((end) => end()));
+}
+
 /** A connection, queues and keys under a prefix of the test's own. Cleared where the test passes, left to look at where it fails. */
 export async function namespace() {
   const prefix = `{test-${randomUUID()}}`;
@@ -34,6 +46,7 @@ export const test = base.extend<Fixtures>({
   ns: async ({ task }, use) => {
     const ns = await namespace();
     await use(ns);
+    await endAll();
     await Promise.all([ns.queue.close(), ns.deliveries.close()]);
     if (task.result?.state !== 'fail') await removeKeys(ns);
     await ns.redis.quit();
@@ -41,6 +54,7 @@ export const test = base.extend<Fixtures>({
   folder: async ({ task }, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-'));
     await use(folder);
+    await endAll();
     if (task.result?.state !== 'fail') rmSync(folder, { recursive: true, force: true });
   },
   logPath: async ({ folder }, use) => use(join(folder, 'kora_audit_log.jsonl')),

@@ -2,8 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
-import { type LogLine, lineWaiter } from './fixtures.ts';
+import { endBeforeCleanup, type LogLine, lineWaiter } from './fixtures.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -38,7 +37,7 @@ export function runScript(script: string, args: string[], env: Record<string, st
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal ?? -1));
   });
-  onTestFinished(async () => {
+  endBeforeCleanup(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
   });
