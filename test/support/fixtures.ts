@@ -4,8 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { debounceId } from '@kora-wake/shared/core/debounce';
+import type { Wake } from '@kora-wake/shared/core/wake';
 import { redisKeys } from '@kora-wake/shared/keys';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
+import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/queues';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
@@ -117,6 +119,32 @@ export function lineWaiter(lines: LogLine[], waiting: Set<() => void>) {
       waiting.add(check);
       check();
     });
+}
+
+/** A wake as the tailer hands it on. */
+export function aWake(more: Partial<Wake> = {}): Wake {
+  return {
+    id: 'w-1',
+    probe: 'fly',
+    category: 'down',
+    severity: 'critical',
+    title: 't',
+    detail: 'd',
+    snapshotDetails: {},
+    envelopeEnabled: false,
+    envelopeFixName: '(none)',
+    emittedAt: 0,
+    ...more,
+  };
+}
+
+/** Opens a window of a minute as the tailer does: the job, and the index entry its commit writes. */
+export async function openWindow({ queue, redis, keys }: Namespace, wake: Wake): Promise<void> {
+  const windowMs = 60_000;
+  await queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs, bypassCritical: false }));
+  const id = debounceId(wake.probe, wake.category);
+  await redis.zadd(keys.windowNames, 0, id);
+  await redis.zadd(keys.windowEnds, Date.now() + windowMs, id);
 }
 
 interface RowOptions {

@@ -18,10 +18,7 @@ await runApp('api', async ({ config, log, onClose }) => {
   onClose(() => closeRedis(redis));
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
-  for (const each of [queue, deliveries]) {
-    each.on('error', () => undefined); // connection trouble is reported by the connection itself
-    onClose(() => each.close());
-  }
+  for (const each of [queue, deliveries]) onClose(() => each.close());
   const app = await buildApp({ store: { redis, queue, keys: redisKeys(config.queuePrefix) }, deliveries, token, log });
   onClose(() => app.close());
   const access = token ? 'the token is asked for' : 'no token, this machine only';

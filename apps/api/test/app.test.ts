@@ -1,9 +1,7 @@
-import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Wake } from '@kora-wake/shared/core/wake';
-import { wakeJobOptions } from '@kora-wake/shared/queues';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
-import { type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
+import { aWake, type Namespace, openWindow, test, testLog } from '../../../test/support/fixtures.ts';
 import { buildApp } from '../src/app.ts';
 
 const TOKEN = 'the-token-of-this-test';
@@ -15,23 +13,9 @@ async function api(ns: Namespace, token?: string) {
   return { app, log };
 }
 
-/** Opens a window as the tailer does. */
 async function open(ns: Namespace, probe: string, category = 'down', id = `w-${probe.slice(0, 20)}x`): Promise<Wake> {
-  const wake: Wake = {
-    id,
-    probe,
-    category,
-    severity: 'critical',
-    title: 't',
-    detail: 'd',
-    snapshotDetails: {},
-    envelopeEnabled: false,
-    envelopeFixName: '(none)',
-    emittedAt: 0,
-  };
-  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
-  await ns.redis.zadd(ns.keys.windowNames, 0, debounceId(probe, category));
-  await ns.redis.zadd(ns.keys.windowEnds, Date.now() + 60_000, debounceId(probe, category));
+  const wake = aWake({ id, probe, category });
+  await openWindow(ns, wake);
   return wake;
 }
 

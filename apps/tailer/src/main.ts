@@ -21,7 +21,6 @@ await runApp('tailer', async ({ config, log, onClose }) => {
   for (const warning of await unsafeSettings(redis)) log.warn(warning);
   const keys = redisKeys(config.queuePrefix);
   const queue = wakesQueue(redis, config.queuePrefix);
-  queue.on('error', () => undefined); // connection trouble is reported by the connection itself
   onClose(() => queue.close());
   const hints = fileHints(path);
   onClose(async () => hints.close());

@@ -23,7 +23,6 @@ await runApp('worker', async ({ config, log, onClose }) => {
   onClose(() => closeRedis(connection));
   const keys = redisKeys(config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
-  deliveries.on('error', () => undefined); // connection trouble is reported by the connection itself
   onClose(() => deliveries.close());
 
   const engine = anthropicEngine({
@@ -51,7 +50,6 @@ await runApp('worker', async ({ config, log, onClose }) => {
     }),
   );
   const wakes = wakesQueue(redis, config.queuePrefix);
-  wakes.on('error', () => undefined);
   onClose(() => wakes.close());
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
 

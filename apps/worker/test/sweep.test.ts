@@ -1,25 +1,13 @@
 import { readAccount } from '@kora-wake/shared/account';
 import { fallbackReport } from '@kora-wake/shared/core/report';
-import type { Wake } from '@kora-wake/shared/core/wake';
 import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/queues';
 import { getWindow } from '@kora-wake/shared/windows';
 import { Worker } from 'bullmq';
 import { expect, onTestFinished } from 'vitest';
-import { eventually, type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
+import { aWake, eventually, type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
 import { sweep } from '../src/sweep.ts';
 
-const wake: Wake = {
-  id: 'w-1x',
-  probe: 'fly',
-  category: 'down',
-  severity: 'critical',
-  title: 't',
-  detail: 'd',
-  snapshotDetails: {},
-  envelopeEnabled: false,
-  envelopeFixName: '(none)',
-  emittedAt: 0,
-};
+const wake = aWake({ id: 'w-1x' });
 const report = fallbackReport('refused');
 
 function sweeper(ns: Namespace) {

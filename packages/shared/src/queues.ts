@@ -70,12 +70,17 @@ function queueOptions(connection: Redis, prefix: string): QueueOptions {
   return { connection, prefix, skipWaitingForReady: true };
 }
 
+/** Trouble with the connection is reported by the connection itself, once. */
+const reportedElsewhere = () => undefined;
+
 export function wakesQueue(connection: Redis, prefix: string): WakesQueue {
-  return new Queue(WAKES, queueOptions(connection, prefix));
+  const queue: WakesQueue = new Queue(WAKES, queueOptions(connection, prefix));
+  return queue.on('error', reportedElsewhere);
 }
 
 export function deliveriesQueue(connection: Redis, prefix: string): DeliveriesQueue {
-  return new Queue(DELIVERIES, queueOptions(connection, prefix));
+  const queue: DeliveriesQueue = new Queue(DELIVERIES, queueOptions(connection, prefix));
+  return queue.on('error', reportedElsewhere);
 }
 
 /**

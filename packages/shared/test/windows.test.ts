@@ -1,39 +1,16 @@
 import { describe, expect } from 'vitest';
-import { type Namespace, test } from '../../../test/support/fixtures.ts';
+import { aWake, openWindow, test } from '../../../test/support/fixtures.ts';
 import { debounceId } from '../src/core/debounce.ts';
-import type { Wake } from '../src/core/wake.ts';
 import { settle } from '../src/outcomes.ts';
-import { wakeJobOptions } from '../src/queues.ts';
 import { clearWindow, clearWindows, getWindow, listWindows, releaseWindow } from '../src/windows.ts';
 
 const WINDOW_MS = 60_000;
 
-function wake(id: string, probe: string, category = 'down'): Wake {
-  return {
-    id,
-    probe,
-    category,
-    severity: 'critical',
-    title: 't',
-    detail: 'd',
-    snapshotDetails: {},
-    envelopeEnabled: false,
-    envelopeFixName: '(none)',
-    emittedAt: 0,
-  };
-}
-
-/** Opens a window as the tailer does: the job, and the index entry its commit writes. */
-async function open({ queue, redis, keys }: Namespace, w: Wake, windowMs = WINDOW_MS): Promise<void> {
-  await queue.add('wake', { wake: w }, wakeJobOptions(w, { windowMs, bypassCritical: false }));
-  const id = debounceId(w.probe, w.category);
-  await redis.zadd(keys.windowNames, 0, id);
-  await redis.zadd(keys.windowEnds, Date.now() + windowMs, id);
-}
+const wake = (id: string, probe: string, category = 'down') => aWake({ id, probe, category });
 
 describe('a window', () => {
   test('is read from BullMQ’s own deduplication key, whose layout this pins', async ({ ns }) => {
-    await open(ns, wake('w-1', 'fly'));
+    await openWindow(ns, wake('w-1', 'fly'));
     expect(await ns.redis.get(`${ns.prefix}:wakes:de:fly:down`)).toBe('w-1');
     expect(ns.keys.dedup(debounceId('fly', 'down'))).toBe(`${ns.prefix}:wakes:de:fly:down`);
     const window = await getWindow(ns, 'fly', 'down');
@@ -51,16 +28,16 @@ describe('a window', () => {
   });
 
   test('that was cleared lets the next wake through', async ({ ns }) => {
-    await open(ns, wake('w-1', 'fly'));
+    await openWindow(ns, wake('w-1', 'fly'));
     expect(await clearWindow(ns, 'fly', 'down')).toMatchObject({ wakeId: 'w-1' });
     expect(await clearWindow(ns, 'fly', 'down')).toBeUndefined();
-    await open(ns, wake('w-2', 'fly'));
+    await openWindow(ns, wake('w-2', 'fly'));
     expect(await getWindow(ns, 'fly', 'down')).toMatchObject({ wakeId: 'w-2' });
     expect(await ns.queue.getWaitingCount()).toBe(2);
   });
 
   test('is released by the wake that opened it, and by no other', async ({ ns }) => {
-    await open(ns, wake('w-1', 'fly'));
+    await openWindow(ns, wake('w-1', 'fly'));
     await releaseWindow(ns.redis, ns.keys, wake('w-0', 'fly'));
     expect(await getWindow(ns, 'fly', 'down')).toBeDefined();
     await releaseWindow(ns.redis, ns.keys, wake('w-1', 'fly'));
@@ -71,7 +48,7 @@ describe('a window', () => {
 
 describe('the list of windows', () => {
   test('comes in pages that lose and repeat nothing', async ({ ns }) => {
-    for (let i = 0; i < 25; i++) await open(ns, wake(`w-${i}`, `probe-${i % 5}`, `c-${i}`));
+    for (let i = 0; i < 25; i++) await openWindow(ns, wake(`w-${i}`, `probe-${i % 5}`, `c-${i}`));
     const seen: string[] = [];
     let after: string | undefined;
     do {
@@ -85,7 +62,7 @@ describe('the list of windows', () => {
 
   test('keeps to one probe, whatever its name is made of', async ({ ns }) => {
     const names = ['fly', 'fly-2', 'fly:x', 'a/b', '%', '😀', 'p'.repeat(3_000)];
-    for (const [i, name] of names.entries()) await open(ns, wake(`w-${i}`, name));
+    for (const [i, name] of names.entries()) await openWindow(ns, wake(`w-${i}`, name));
     for (const [i, name] of names.entries()) {
       const { entries } = await listWindows(ns, { probe: name, limit: 10 });
       expect(entries.map(({ wakeId, probe }) => [wakeId, probe])).toEqual([[`w-${i}`, name]]);
@@ -93,7 +70,7 @@ describe('the list of windows', () => {
   });
 
   test('drops windows that ended, and still fills its page', async ({ ns }) => {
-    for (let i = 0; i < 10; i++) await open(ns, wake(`w-${i}`, `probe-${i}`));
+    for (let i = 0; i < 10; i++) await openWindow(ns, wake(`w-${i}`, `probe-${i}`));
     for (let i = 0; i < 8; i++) await ns.redis.del(ns.keys.dedup(debounceId(`probe-${i}`, 'down')));
     expect((await listWindows(ns, { limit: 2 })).entries.map(({ probe }) => probe)).toEqual(['probe-8', 'probe-9']);
     expect(await ns.redis.zcard(ns.keys.windowNames)).toBe(2);
@@ -101,7 +78,7 @@ describe('the list of windows', () => {
   });
 
   test('forgets, without looking at each, what ended by its time', async ({ ns }) => {
-    await open(ns, wake('w-1', 'fly'));
+    await openWindow(ns, wake('w-1', 'fly'));
     await ns.redis.zadd(ns.keys.windowNames, ...Array.from({ length: 2_500 }, (_, i) => [0, `gone:${i}`]).flat());
     await ns.redis.zadd(ns.keys.windowEnds, ...Array.from({ length: 2_500 }, (_, i) => [1, `gone:${i}`]).flat());
     expect((await listWindows(ns, { limit: 1 })).entries).toHaveLength(1);
@@ -109,7 +86,7 @@ describe('the list of windows', () => {
   });
 
   test('can be cleared whole or by probe', async ({ ns }) => {
-    for (let i = 0; i < 6; i++) await open(ns, wake(`w-${i}`, i < 4 ? 'fly' : 'vercel', `c-${i}`));
+    for (let i = 0; i < 6; i++) await openWindow(ns, wake(`w-${i}`, i < 4 ? 'fly' : 'vercel', `c-${i}`));
     expect(await clearWindows(ns, 'fly')).toBe(4);
     expect(await clearWindows(ns)).toBe(2);
     expect(await clearWindows(ns)).toBe(0);
