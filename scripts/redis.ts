@@ -46,7 +46,7 @@ export async function startRedis(path: string, preferredPort: number): Promise<P
     return { url: urlOf(left.port), adopted: true, stop };
   }
 
-  const server = findServer() ?? installServer();
+  const server = redisServer();
   const port = await freePort(preferredPort);
   const options = {
     port,
@@ -112,6 +112,15 @@ function isAlive(pid: number): boolean {
 
 function onPath(program: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+/**
+ * The name of a server program on PATH, installed first where there is none and it needs no password.
+ *
+ * @throws StartupError that says how to install one
+ */
+export function redisServer(): string {
+  return findServer() ?? installServer();
 }
 
 function findServer(): string | undefined {

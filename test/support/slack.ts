@@ -15,14 +15,14 @@ export interface SlackDouble extends HttpDouble {
   accepted: Accepted[];
   /** Accepts the message, and then answers as it is told. */
   acceptThen(answer: Answer): Answer;
-  /** An error code that `conversations.history` and `.open` answer with. */
-  lookUp: { error?: string };
+  /** An error code that `conversations.history` and `.open` answer with, and how far history lags behind, ms. */
+  lookUp: { error?: string; lagMs?: number };
 }
 
 /** Answers in `next` are for posts; looking up always works, or fails as `lookUp` says. */
 export async function slackDouble(): Promise<SlackDouble> {
   const accepted: Accepted[] = [];
-  const lookUp: { error?: string } = {};
+  const lookUp: SlackDouble['lookUp'] = {};
   const posts: Answer[] = [];
   const accept = (body: string) => {
     const form = new URLSearchParams(body);
@@ -50,7 +50,7 @@ export async function slackDouble(): Promise<SlackDouble> {
     else {
       const oldest = Number(new URLSearchParams(request.body).get('oldest'));
       const messages = accepted
-        .filter(({ ts }) => Number(ts) >= oldest)
+        .filter(({ ts, at }) => Number(ts) >= oldest && at <= Date.now() - (lookUp.lagMs ?? 0))
         .map(({ ts, text, wakeId }) => ({
           ts,
           text,

@@ -10,7 +10,8 @@
  *     └────────── not there ◀── look up ────┴── there ──▶ accepted
  *
  * The claim is saved before the post, so a worker that dies in between leaves the same question as an answer that was
- * lost, and it is settled in the same way. Where Slack does not let us look, the message is posted again and says that
+ * lost, and it is settled in the same way. So is a wake that is older than what Redis is sure to know: it may have been
+ * told, and the record of it lost with the last second of a Redis that crashed. Where Slack does not let us look, the message is posted again and says that
  * it may be a repeat. Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
  */
 import { deliveryNote, directMessage, escapeForSlack } from '@kora-wake/shared/core/messages';
@@ -32,6 +33,8 @@ const MAX_WAIT_MS = 15 * 60_000;
 const SETTLED_MS = SLACK_TIMEOUT_MS + 5_000;
 /** Between saving a claim and posting there is nothing to do, ms. */
 const CLAIM_FRESH_MS = 2_000;
+/** A Redis that went back further than this, in ms, is not made up for. */
+const MAX_FORGOTTEN_MS = 24 * 3_600_000;
 /** Looking up is tried for this long; then the message is posted again, marked, ms. */
 const LOOK_UP_MS = 5 * 60_000;
 
@@ -42,6 +45,8 @@ export interface Delivery {
   audit: AuditWriter;
   redis: Redis;
   keys: Keys;
+  /** Since when Redis knows all it was told, ms since the epoch. */
+  knowsAllSince(): Promise<number>;
   now(): number;
   log: Logger;
 }
@@ -59,7 +64,7 @@ export function deliverer(delivery: Delivery) {
       return record(job, 'dry_run');
     }
     try {
-      const mayRepeat = await settleClaim(job, token, messenger);
+      const mayRepeat = await settleEarlier(job, token, messenger);
       if (!job.data.posted) await post(job, messenger, mayRepeat);
     } catch (error) {
       if (error instanceof DeliveryFailure) return failed(job, error);
@@ -85,28 +90,35 @@ export function deliverer(delivery: Delivery) {
   }
 
   /**
-   * Finds out what became of an earlier post whose end is not known. Afterwards `posted` is set where Slack has it.
+   * Finds out what became of an earlier post: one whose end is not known, or one that Redis may have forgotten.
+   * Afterwards `posted` is set where Slack has it.
    *
    * @returns whether a post from now on may be a repeat
    */
-  async function settleClaim(job: Job<DeliverJob>, token: string | undefined, at: Messenger): Promise<boolean> {
+  async function settleEarlier(job: Job<DeliverJob>, token: string | undefined, at: Messenger): Promise<boolean> {
     const { wake, claimedAt, firstClaimedAt, posted } = job.data;
-    if (claimedAt === undefined || posted) return false;
-    const unsettledMs = claimedAt + SETTLED_MS - now();
+    if (posted) return false;
+    const knownSince = await delivery.knowsAllSince();
+    const forgotten = wake.emittedAt < knownSince;
+    if (claimedAt === undefined && !forgotten) return false;
+    const lastAt = Math.max(claimedAt ?? 0, forgotten ? knownSince : 0);
+    const unsettledMs = lastAt + SETTLED_MS - now();
     if (unsettledMs > 0) {
       // Never more than that, should a clock have been set back.
       await job.moveToDelayed(Date.now() + Math.min(unsettledMs, SETTLED_MS), token);
       throw new DelayedError();
     }
+    const firstAt = firstClaimedAt ?? claimedAt ?? now();
+    const since = forgotten ? Math.min(firstAt, Math.max(wake.emittedAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
     try {
-      const found = await at.find(wake.id, firstClaimedAt ?? claimedAt);
+      const found = await at.find(wake.id, since);
       log.info({ wakeId: wake.id, found: found !== undefined }, 'looked up what became of an earlier post');
       if (found) await accepted(job, found);
-      else await job.updateData(withoutClaim(job.data));
+      else if (claimedAt !== undefined) await job.updateData(withoutClaim(job.data));
       return false;
     } catch (error) {
       const forbidden = error instanceof DeliveryFailure && error.kind === 'permanent';
-      if (!forbidden && now() < claimedAt + LOOK_UP_MS) throw error;
+      if (!forbidden && now() < Math.max(lastAt, job.timestamp) + LOOK_UP_MS) throw error;
       log.warn({ wakeId: wake.id }, 'an earlier post cannot be looked up; posting again, marked as a possible repeat');
       return true;
     }

@@ -51,7 +51,10 @@ function messengerTo(double: SlackDouble): Messenger {
 }
 
 /** A worker process's insides, stopped when the test ends. */
-function working(ns: Namespace, options: { engine: Engine; messenger?: Messenger | undefined; auditPath: string }) {
+function working(
+  ns: Namespace,
+  options: { engine: Engine; messenger?: Messenger | undefined; auditPath: string; redisKnowsAllSince?: number },
+) {
   const log = testLog();
   /** How far the workers' clock is ahead of the machine's. */
   const clock = { aheadMs: 0 };
@@ -65,6 +68,7 @@ function working(ns: Namespace, options: { engine: Engine; messenger?: Messenger
     audit: auditWriter(options.auditPath, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
+    knowsAllSince: async () => options.redisKnowsAllSince ?? 0,
     now: () => Date.now() + clock.aheadMs,
     log: log.logger,
   });
@@ -292,6 +296,41 @@ describe('a delivery', () => {
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted).toHaveLength(1);
+  });
+
+  test.for<[string, boolean, string | undefined, boolean[]]>([
+    ['there, is not told again', true, undefined, [false]],
+    ['not there, is told', false, undefined, [false]],
+    ['cannot be looked up, is told as a possible repeat', true, 'missing_scope', [false, true]],
+  ])(
+    'that a Redis which went back in time may have forgotten, and %s',
+    async ([_name, told, error, marks], { ns, logPath }) => {
+      const double = await slack();
+      if (error) double.lookUp.error = error;
+      const redisKnowsAllSince = Date.now() - SETTLED_MS;
+      const wake = await enqueue(ns, { emittedAt: redisKnowsAllSince - 1_000 });
+      if (told) await messengerTo(double).post('told before', wake.id);
+      const messenger = messengerTo(double);
+      working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath, redisKnowsAllSince });
+      await outcomeIs(ns, wake, 'diagnosis');
+      expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual(marks);
+    },
+  );
+
+  test('that a Redis which just came back may have forgotten waits until Slack must know', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns, { emittedAt: Date.now() - 1_000 });
+    const { log } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: logPath,
+      redisKnowsAllSince: Date.now(),
+    });
+    const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
+    expect(held.delay).toBeGreaterThan(5_000);
+    expect(log.lines.some(({ msg }) => msg.includes('looked up'))).toBe(false);
+    expect(double.requests).toHaveLength(0);
+    expect(held.data.wake.id).toBe(wake.id);
   });
 
   test('that may not be looked up is posted again and says that it may be a repeat', async ({ ns, logPath }) => {

@@ -85,6 +85,26 @@ export async function unsafeSettings(redis: Redis): Promise<string[]> {
   return warnings;
 }
 
+/** Asked for with a key, so that in a cluster the node answers that has our keys. */
+const SERVER_OF_KEY = "return redis.call('INFO', 'server')";
+
+/**
+ * Since when this Redis knows all it was told, ms since the epoch by its own clock: its start, where the last it had
+ * acknowledged may not have been on disk, or, once this process has seen another Redis in its place (a fail-over),
+ * the time of that.
+ */
+export function knowsAllSince(redis: Redis, key: string): () => Promise<number> {
+  let seen: { runId: string; since: number } | undefined;
+  return async () => {
+    const info = String(await redis.eval(SERVER_OF_KEY, 1, key));
+    const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
+    const now = Number(field('server_time_usec')) / 1_000;
+    const runId = field('run_id');
+    if (seen?.runId !== runId) seen = { runId, since: seen ? now : now - Number(field('uptime_in_seconds')) * 1_000 };
+    return seen.since;
+  };
+}
+
 /** Whether a command failed because Redis could not be reached or did not answer, rather than for what it asked. */
 export function isRedisAway(error: unknown): boolean {
   return /isn't writeable|Connection is closed|max retries per request|Command timed out/.test(String(error));

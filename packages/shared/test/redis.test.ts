@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { startRedis } from '../../../scripts/redis.ts';
-import { test } from '../../../test/support/fixtures.ts';
-import { connectRedis, redactedUrl, unsafeSettings } from '../src/redis.ts';
+import { endBeforeCleanup, test } from '../../../test/support/fixtures.ts';
+import { redisProcess } from '../../../test/support/redis-process.ts';
+import { connectRedis, knowsAllSince, redactedUrl, unsafeSettings } from '../src/redis.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
   await expect(connectRedis('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(
@@ -52,4 +53,22 @@ test('a Redis that may lose or evict jobs is told of, one that is safe is not', 
 
 test('a URL is shown without its password', () => {
   expect(redactedUrl('rediss://:hunter2@redis.example:6380/2')).toBe('rediss://:***@redis.example:6380/2');
+});
+
+test('a Redis knows all since it started; another in its place, since it was met', async ({ folder, log }) => {
+  const before = Date.now();
+  const server = await redisProcess(folder);
+  endBeforeCleanup(() => server.kill('SIGKILL'));
+  const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'worker', log.logger);
+  onTestFinished(() => redis.disconnect());
+  const since = knowsAllSince(redis, 'key');
+  const first = await since();
+  // Redis tells whole seconds of its uptime.
+  expect(first).toBeGreaterThan(before - 1_000);
+  expect(first).toBeLessThanOrEqual(Date.now() + 1_000);
+  expect(await since()).toBe(first);
+  await server.kill('SIGKILL');
+  const gone = Date.now();
+  await server.start();
+  expect(await since()).toBeGreaterThanOrEqual(gone);
 });

@@ -35,7 +35,7 @@ export function deliveryNote(lateMs: number, mayRepeat: boolean): string {
   const minutes = Math.floor(lateMs / 60_000);
   const time = minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   const late = lateMs > LATE_MS ? `\n\n(Delivered ${time} late: Slack could not be reached before.)` : '';
-  return mayRepeat ? `${late}\n\n(This may be a repeat: the answer to an earlier try was lost.)` : late;
+  return mayRepeat ? `${late}\n\n(This may be a repeat: what became of an earlier try is not known.)` : late;
 }
 
 /** The DM without its heading: the engine's answer, or the issue verbatim and why there is no answer. */

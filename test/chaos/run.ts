@@ -1,0 +1,80 @@
+/** One chaos run: a seed's world, its faults one after the other, then quiet, then the verdict. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FAULTS, type Fault } from './faults.ts';
+import { check, type Verdict } from './history.ts';
+import { random } from './random.ts';
+import { makeWorld, type World } from './world.ts';
+
+export interface Run extends Verdict {
+  seed: number;
+  rows: number;
+  wakes: number;
+  /** How often each fault was injected, by number. */
+  faults: Map<number, number>;
+  /** Faults that could not be injected, which is a fault of the run. */
+  failed: string[];
+}
+
+/** Between two rows, ms. */
+const ROW_EVERY_MS = 200;
+/** After the last fault, for all that is on its way, ms. */
+const SETTLE_MS = 300_000;
+
+/**
+ * @param folder for Redis, the log and what the apps say; left to be looked at
+ * @param tell hears of each fault as it is injected
+ */
+export async function chaos(seed: number, ms: number, folder: string, tell: (text: string) => void): Promise<Run> {
+  const chance = random(seed);
+  const faults = new Map<number, number>();
+  const failed: string[] = [];
+  const world = await makeWorld(join(folder, `seed-${seed}`), chance);
+  const writing = setInterval(() => world.writer.something(), ROW_EVERY_MS);
+  try {
+    const inject = async (fault: Fault) => {
+      tell(`${new Date().toISOString().slice(11, 23)} seed ${seed}: ${fault.numbers.join(', ')}: ${fault.name}`);
+      for (const number of fault.numbers) faults.set(number, (faults.get(number) ?? 0) + 1);
+      await fault.inject(world).catch((error: unknown) => failed.push(`${fault.name}: ${String(error)}`));
+    };
+    const until = performance.now() + ms;
+    const left = shuffled(chance, FAULTS);
+    while (performance.now() < until) {
+      if (left.length === 0) left.push(...shuffled(chance, FAULTS));
+      const first = left.shift();
+      const second = chance.fraction() < 0.5 ? left.findIndex((other) => mayMeet(first, other)) : -1;
+      const round = [first, ...(second < 0 ? [] : left.splice(second, 1))].filter((fault) => fault !== undefined);
+      await Promise.all(round.map(inject));
+      await sleep(chance.between(0, 3_000));
+    }
+    clearInterval(writing);
+    tell(`seed ${seed}: the faults are over`);
+    const settled = await calm(world);
+    const history = await world.history(settled);
+    const verdict = check(history);
+    return { seed, rows: history.rows.length, wakes: history.wakes.length, faults, failed, ...verdict };
+  } finally {
+    clearInterval(writing);
+    await world.close();
+  }
+}
+
+function mayMeet(a: Fault | undefined, b: Fault): boolean {
+  return a !== undefined && a.group !== 'alone' && b.group !== 'alone' && a.group !== b.group;
+}
+
+function shuffled(chance: ReturnType<typeof random>, faults: readonly Fault[]): Fault[] {
+  return faults
+    .map((fault) => ({ fault, at: chance.fraction() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ fault }) => fault);
+}
+
+/** Waits for the end of what is on its way; then dead letters are retried, as an operator does. */
+async function calm(world: World): Promise<boolean> {
+  const caughtUp = await world.caughtUp(60_000);
+  const ended = await world.settled(SETTLE_MS);
+  await world.retryDeadLetters();
+  await sleep(1_000);
+  return caughtUp && ended && (await world.settled(SETTLE_MS));
+}

@@ -1,0 +1,54 @@
+/** A TCP proxy in front of Redis: what passes through it in either direction is decided by the test. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface Proxy {
+  port: number;
+  /** Breaks every connection that stands. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+/** Sees a piece of what one side sends, and passes it on or does not. */
+type Pass = (chunk: Buffer, forward: (chunk: Buffer) => void) => void;
+
+/** @param pass what to do with what comes from the client, and with the answers; without it all passes */
+export async function tcpProxy(
+  target: { hostname: string; port: number },
+  pass: { requests: Pass; answers: Pass; accepts?: () => boolean },
+): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    if (pass.accepts?.() === false) {
+      near.destroy();
+      return;
+    }
+    const far = connect(target.port, target.hostname);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.on('data', (chunk: Buffer) => pass.requests(chunk, (passed) => far.write(passed)));
+    far.on('data', (chunk: Buffer) => pass.answers(chunk, (passed) => near.write(passed)));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut,
+    close: async () => {
+      cut();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** A Redis server as a process of the test's own: to be killed, started again, and spoiled. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { redisServer, tryListen } from '../../scripts/redis.ts';
+
+export interface RedisProcess {
+  port: number;
+  folder: string;
+  pid(): number;
+  /** Starts it, again on the same port and data, and waits until it has loaded them. */
+  start(): Promise<void>;
+  /** Ends it and waits for its end. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+const START_MS = 15_000;
+
+/**
+ * @param args more of redis-server's own; AOF is on, as it is for us
+ * @param port for servers that must be known by their port before they start
+ */
+export async function redisProcess(folder: string, args: string[] = [], port?: number): Promise<RedisProcess> {
+  mkdirSync(folder, { recursive: true });
+  const server = redisServer();
+  const listens = port ?? (await tryListen(0));
+  let child: ChildProcess | undefined;
+  const command = [server, '--port', String(listens), '--bind', '127.0.0.1', '--dir', folder];
+  const options = ['--appendonly', 'yes', '--save', "''", '--maxmemory-policy', 'noeviction', ...args];
+  async function start(): Promise<void> {
+    // A file that may not grow is then an error to Redis, as a full disk is, and not its end.
+    const shell = `trap '' XFSZ; exec ${[...command, ...options].join(' ')}`;
+    const started = spawn('/bin/sh', ['-c', shell], { stdio: 'ignore' });
+    child = started;
+    const probe = new Redis(listens, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null });
+    probe.on('error', () => undefined);
+    const answered = probe.ping().then(() => true);
+    const ended = new Promise<boolean>((resolve) => {
+      started.once('exit', () => resolve(false));
+    });
+    const up = await Promise.race([answered, ended, sleep(START_MS, false, { ref: false })]);
+    probe.disconnect();
+    if (!up) throw new Error(`redis-server on port ${listens} did not start`);
+  }
+  async function kill(signal: NodeJS.Signals): Promise<void> {
+    const ending = child;
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = new Promise((resolve) => {
+      ending.once('exit', resolve);
+    });
+    ending.kill(signal);
+    await ended;
+  }
+  await start();
+  return { port: listens, folder, pid: () => child?.pid ?? 0, start, kill };
+}
