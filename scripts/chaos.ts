@@ -22,12 +22,14 @@ if (!(ms > 0) || seeds.length === 0 || seeds.some((seed) => !Number.isInteger(se
   process.exit(2);
 }
 const folder = mkdtempSync(join(tmpdir(), 'kora-wake-chaos-'));
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
 const runs: Run[] = [];
 const left = [...seeds];
 await Promise.all(
   [1, 2].map(async () => {
-    for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
-      const run = await chaos(seed, ms, folder, (text) => console.log(text));
+    for (let seed = left.shift(); seed !== undefined && !stop.signal.aborted; seed = left.shift()) {
+      const run = await chaos({ seed, ms, folder, tell: (text) => console.log(text), signal: stop.signal });
       runs.push(run);
       console.log(verdict([run]));
     }

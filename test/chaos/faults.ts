@@ -3,8 +3,7 @@
  * it broke on the way is for the apps to live with.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apiError, message } from '../support/anthropic.ts';
 import { type Answer, cutShort, hang, html, json, reset } from '../support/http-double.ts';
@@ -190,7 +189,7 @@ export const FAULTS: [Fault, ...Fault[]] = [
     group: 'rest',
     inject: async (world) => {
       await world.redisServer.kill('SIGKILL');
-      const { path, size } = appendOnlyFile(world);
+      const { path, size } = world.appendOnlyFile();
       const room = Math.max(0, size - world.aofFloor);
       truncateSync(path, size - world.chance.between(0, Math.min(room, 40_000)));
       world.forgot.push(Date.now());
@@ -209,7 +208,7 @@ export const FAULTS: [Fault, ...Fault[]] = [
       await world.remember();
       await world.redis.flushall();
       world.forgot.push(Date.now());
-      world.aofFloor = appendOnlyFile(world).size;
+      world.aofFloor = world.appendOnlyFile().size;
       world.writer.busy = false;
       world.writer.row();
       if (!(await world.caughtUp(CAUGHT_UP_MS))) throw new Error('the tailers did not go on');
@@ -241,7 +240,7 @@ export const FAULTS: [Fault, ...Fault[]] = [
     group: 'rest',
     inject: async (world) => {
       world.workersWrite('full disk');
-      limitFiles(world, String(appendOnlyFile(world).size));
+      limitFiles(world, String(world.appendOnlyFile().size));
       await sleep(world.chance.between(2_000, 10_000));
       limitFiles(world, 'unlimited');
       world.workersWrite('file');
@@ -396,7 +395,7 @@ async function onceDecided(world: World, destroy: () => void): Promise<void> {
   try {
     if (!(await world.caughtUp(CAUGHT_UP_MS))) return;
     // Nor may Redis go back to before that.
-    world.aofFloor = appendOnlyFile(world).size;
+    world.aofFloor = world.appendOnlyFile().size;
     destroy();
   } finally {
     writer.busy = false;
@@ -407,14 +406,6 @@ async function onceDecided(world: World, destroy: () => void): Promise<void> {
 async function ready(world: World): Promise<void> {
   world.writer.row();
   if (!(await world.caughtUp(CAUGHT_UP_MS))) throw new Error('the tailers did not catch up');
-}
-
-function appendOnlyFile({ redisServer }: World): { path: string; size: number } {
-  const folder = join(redisServer.folder, 'appendonlydir');
-  const name = readdirSync(folder).find((file) => file.endsWith('.incr.aof'));
-  if (!name) throw new Error('Redis has no append-only file');
-  const path = join(folder, name);
-  return { path, size: statSync(path).size };
 }
 
 function limitFiles({ redisServer }: World, bytes: string): void {

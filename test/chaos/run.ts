@@ -21,11 +21,19 @@ const ROW_EVERY_MS = 200;
 /** After the last fault, for all that is on its way, ms. */
 const SETTLE_MS = 300_000;
 
-/**
- * @param folder for Redis, the log and what the apps say; left to be looked at
- * @param tell hears of each fault as it is injected
- */
-export async function chaos(seed: number, ms: number, folder: string, tell: (text: string) => void): Promise<Run> {
+interface ChaosOptions {
+  seed: number;
+  /** How long faults are injected, ms. */
+  ms: number;
+  /** For Redis, the log and what the apps say; left to be looked at. */
+  folder: string;
+  /** Hears of each fault as it is injected. */
+  tell(text: string): void;
+  /** Ends the faults before their time; the rest is done as ever. */
+  signal: AbortSignal;
+}
+
+export async function chaos({ seed, ms, folder, tell, signal }: ChaosOptions): Promise<Run> {
   const chance = random(seed);
   const faults = new Map<number, number>();
   const failed: string[] = [];
@@ -39,7 +47,7 @@ export async function chaos(seed: number, ms: number, folder: string, tell: (tex
     };
     const until = performance.now() + ms;
     const left = shuffled(chance, FAULTS);
-    while (performance.now() < until) {
+    while (performance.now() < until && !signal.aborted) {
       if (left.length === 0) left.push(...shuffled(chance, FAULTS));
       const first = left.shift();
       const second = chance.fraction() < 0.5 ? left.findIndex((other) => mayMeet(first, other)) : -1;

@@ -208,7 +208,7 @@ export async function makeWorld(folder: string, chance: Random) {
     return within(ms, async () => {
       const { inFlight, outcomes, enqueued } = await readAccount(redis, keys);
       const ended = outcomes.diagnosis + outcomes.fallback + outcomes.dry_run + outcomes.dead;
-      return inFlight === 0 && ended === enqueued;
+      return inFlight === 0 && ended >= enqueued;
     });
   }
 
@@ -286,6 +286,14 @@ export async function makeWorld(folder: string, chance: Random) {
     };
   }
 
+  function appendOnlyFile(): { path: string; size: number } {
+    const files = join(redisServer.folder, 'appendonlydir');
+    const name = readdirSync(files).find((file) => file.endsWith('.incr.aof'));
+    if (!name) throw new Error('Redis has no append-only file');
+    const path = join(files, name);
+    return { path, size: statSync(path).size };
+  }
+
   /** Where the workers' own rows go: a file, or a disk that is full. */
   function workersWrite(to: 'file' | 'full disk'): void {
     rmSync(rowsOfWorkers, { force: true });
@@ -305,7 +313,7 @@ export async function makeWorld(folder: string, chance: Random) {
   const followed = await within(20_000, async () => (await position()).length > 0);
   if (!followed) throw new Error('no tailer began to follow the log');
   void watch();
-  return {
+  const world = {
     chance,
     writer,
     tailers,
@@ -329,7 +337,12 @@ export async function makeWorld(folder: string, chance: Random) {
     forgot,
     /** Below this, bytes of the append-only file that no cut may take: what they tell of is not on disk any more. */
     aofFloor: 0,
+    /** Bytes of the append-only file, and where it is. */
+    appendOnlyFile,
   };
+  // What a log that was never followed is to be taken for is no question of faults.
+  world.aofFloor = appendOnlyFile().size;
+  return world;
 }
 
 /** Polls until `holds`; false where it does not within `ms`. While Redis is away it does not hold. */

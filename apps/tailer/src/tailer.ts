@@ -51,13 +51,17 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
       if ('heldBy' in lease) {
         if (lease.heldBy !== heldBy) log.info({ heldBy: lease.heldBy }, 'another tailer follows this log; standing by');
         heldBy = lease.heldBy;
-        memory.position = undefined;
+        // Should Redis lose it, this tailer may be the one that takes over.
+        memory.position = (await tailer.checkpoint.load()).position ?? memory.position;
         await pause(STANDBY_MS, signal);
         continue;
       }
       heldBy = undefined;
-      await holding(lease, signal, (held) => follow(tailer, memory, lease, held));
-      // Back without an error: the lease went, or the checkpoint is not what we read; either way not at once again.
+      await holding(lease, signal, async (held) => {
+        // Back without an error the checkpoint is not what we read. While the lease is ours nobody else knows better.
+        do await follow(tailer, memory, lease, held);
+        while (!held.aborted && (await lease.renew()));
+      });
       await pause(STANDBY_MS, signal);
     } catch (error) {
       if (!memory.failing) log.warn(errorFields(error), 'cannot follow the log for now; trying again until it works');
@@ -92,6 +96,8 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
   if (!position && (stored !== '' || memory.position)) {
     const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
     log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
+    // What is decided again from here on may have been told before.
+    await decider.redis.set(decider.keys.forgot, decider.now());
   }
   const known = position ?? memory.position;
   const start = known ?? (await endOf(path));

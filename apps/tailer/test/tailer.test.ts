@@ -48,11 +48,18 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
   const hints = fileHints(path);
   const source = sourceId(path);
   const stopping = new AbortController();
+  const stored = checkpoint(ns.redis, ns.keys, source, path);
+  let loaded = '';
+  const load = async () => {
+    const found = await stored.load();
+    loaded = found.stored;
+    return found;
+  };
   const running = runTailer(
     {
       path,
       leaseKey: ns.keys.lease(source),
-      checkpoint: checkpoint(ns.redis, ns.keys, source, path),
+      checkpoint: { ...stored, load },
       hints,
       pollMs: options.pollMs ?? 50,
       decider: deciderFor(ns, { ...options, log }),
@@ -65,7 +72,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
     hints.close();
   };
   onTestFinished(stop);
-  return { log, stop };
+  return { log, stop, loaded: () => loaded };
 }
 
 /** A tailer that has begun to follow. */
@@ -373,10 +380,42 @@ describe('a checkpoint that is no checkpoint', () => {
     append(logPath, wakeRow({ category: 'b' }));
     await log.until('going on from where this tailer was', ({ level }) => level === 50);
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+    expect(Number(await ns.redis.get(ns.keys.forgot))).toBeGreaterThan(Date.now() - 20_000);
   });
 });
 
 describe('two tailers on one log', () => {
+  test('lose no row where the checkpoint becomes unreadable: the one that knows better keeps the log', async ({
+    ns,
+    logPath,
+  }) => {
+    const first = await tailing(ns, logPath);
+    const second = await tail(ns, logPath);
+    await second.log.until('standing by');
+    append(logPath, wakeRow({ category: 'a' }));
+    await rowsAre(ns, 1);
+    await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', '{"files":');
+    append(logPath, wakeRow({ category: 'b' }));
+    await first.log.until('going on from where this tailer was');
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+
+  test('lose no row where Redis is emptied and the other takes over', async ({ ns, logPath }) => {
+    const first = await tailing(ns, logPath);
+    const second = await tail(ns, logPath);
+    await second.log.until('standing by');
+    append(logPath, wakeRow({ category: 'a' }));
+    await rowsAre(ns, 1);
+    const source = sourceId(logPath);
+    const committed = await ns.redis.hget(ns.keys.source(source), 'position');
+    await eventually(() => second.loaded() === committed);
+    await first.stop();
+    await ns.redis.unlink(ns.keys.source(source));
+    append(logPath, wakeRow({ category: 'b' }));
+    await second.log.until('going on from where this tailer was');
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+
   test('take turns: one follows, the other stands by and takes over', async ({ ns, logPath }) => {
     const first = await tailing(ns, logPath);
     const second = await tail(ns, logPath);

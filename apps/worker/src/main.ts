@@ -45,7 +45,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
       audit: auditWriter(config.auditLogPath, Date.now, log),
       redis,
       keys,
-      knowsAllSince: knowsAllSince(redis, keys.counters),
+      knowsAllSince: knowsAllSince(redis, keys),
       now: Date.now,
       log,
     }),

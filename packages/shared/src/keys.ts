@@ -16,6 +16,8 @@ export interface Keys {
   wake(wakeId: string): string;
   /** Hash: the checkpoint of one log. Owner: the tailer that holds its lease. */
   source(sourceId: string): string;
+  /** String: when a tailer last found its checkpoint gone, ms: what was told before may not be known. Owner: the tailer. */
+  forgot: string;
   /** String with a TTL: the token of the tailer that may commit for this log. */
   lease(sourceId: string): string;
   /**
@@ -34,6 +36,7 @@ export function redisKeys(prefix: string): Keys {
     windowNames: `${prefix}:windows:names`,
     windowEnds: `${prefix}:windows:ends`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
+    forgot: `${prefix}:forgot`,
     source: (sourceId) => `${prefix}:source:${sourceId}`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,

@@ -1,6 +1,7 @@
 /** Connections to Redis, and what a person is told when there is none. */
 import { Redis } from 'ioredis';
 import { errorCode, errorReason, StartupError } from './errors.ts';
+import type { Keys } from './keys.ts';
 import type { Logger } from './log.ts';
 
 /** Time for the first connection, ms. */
@@ -86,22 +87,23 @@ export async function unsafeSettings(redis: Redis): Promise<string[]> {
 }
 
 /** Asked for with a key, so that in a cluster the node answers that has our keys. */
-const SERVER_OF_KEY = "return redis.call('INFO', 'server')";
+const SERVER = "return {redis.call('INFO', 'server'), redis.call('GET', KEYS[1]) or '0'}";
 
 /**
- * Since when this Redis knows all it was told, ms since the epoch by its own clock: its start, where the last it had
- * acknowledged may not have been on disk, or, once this process has seen another Redis in its place (a fail-over),
- * the time of that.
+ * Since when this Redis knows all it was told, ms since the epoch: its start, where the last it had acknowledged may
+ * not have been on disk; once this process has seen another Redis in its place (a fail-over), the time of that; or
+ * the last time a tailer found it emptied.
  */
-export function knowsAllSince(redis: Redis, key: string): () => Promise<number> {
+export function knowsAllSince(redis: Redis, keys: Keys): () => Promise<number> {
   let seen: { runId: string; since: number } | undefined;
   return async () => {
-    const info = String(await redis.eval(SERVER_OF_KEY, 1, key));
+    const answer = await redis.eval(SERVER, 1, keys.forgot);
+    const [info = '', forgot] = Array.isArray(answer) ? answer.map(String) : [];
     const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
     const now = Number(field('server_time_usec')) / 1_000;
     const runId = field('run_id');
     if (seen?.runId !== runId) seen = { runId, since: seen ? now : now - Number(field('uptime_in_seconds')) * 1_000 };
-    return seen.since;
+    return Math.max(seen.since, Number(forgot));
   };
 }
 

@@ -4,6 +4,7 @@ import { expect, onTestFinished } from 'vitest';
 import { startRedis } from '../../../scripts/redis.ts';
 import { endBeforeCleanup, test } from '../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
+import { redisKeys } from '../src/keys.ts';
 import { connectRedis, knowsAllSince, redactedUrl, unsafeSettings } from '../src/redis.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
@@ -55,13 +56,17 @@ test('a URL is shown without its password', () => {
   expect(redactedUrl('rediss://:hunter2@redis.example:6380/2')).toBe('rediss://:***@redis.example:6380/2');
 });
 
-test('a Redis knows all since it started; another in its place, since it was met', async ({ folder, log }) => {
+test('a Redis knows all since it started; another in its place, since it was met; an emptied one, since then', async ({
+  folder,
+  log,
+}) => {
   const before = Date.now();
   const server = await redisProcess(folder);
   endBeforeCleanup(() => server.kill('SIGKILL'));
   const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'worker', log.logger);
   onTestFinished(() => redis.disconnect());
-  const since = knowsAllSince(redis, 'key');
+  const keys = redisKeys('{other}');
+  const since = knowsAllSince(redis, keys);
   const first = await since();
   // Redis tells whole seconds of its uptime.
   expect(first).toBeGreaterThan(before - 1_000);
@@ -71,4 +76,7 @@ test('a Redis knows all since it started; another in its place, since it was met
   const gone = Date.now();
   await server.start();
   expect(await since()).toBeGreaterThanOrEqual(gone);
+  const emptied = Date.now() + 60_000;
+  await redis.set(keys.forgot, emptied);
+  expect(await since()).toBe(emptied);
 });
