@@ -5,10 +5,11 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Config, loadConfig } from '@kora-wake/shared/config';
+import { redactedUrl } from '@kora-wake/shared/core/redis-url';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/errors';
 import { makeFolder } from '@kora-wake/shared/folders';
 import { createLogger, prettyStream } from '@kora-wake/shared/log';
-import { closeRedis, connectRedis, redactedUrl } from '@kora-wake/shared/redis';
+import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
 import { type PrivateRedis, startRedis, tryListen } from './redis.ts';
 
 const APPS = ['tailer', 'worker', 'api'] as const;

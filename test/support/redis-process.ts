@@ -1,6 +1,7 @@
 /** A Redis server as a process of the test's own: to be killed, started again, and spoiled. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { redisServer, tryListen } from '../../scripts/redis.ts';
@@ -19,21 +20,32 @@ const START_MS = 15_000;
 
 /**
  * @param args more of redis-server's own; AOF is on, as it is for us
- * @param port for servers that must be known by their port before they start
  */
-export async function redisProcess(folder: string, args: string[] = [], port?: number): Promise<RedisProcess> {
+export async function redisProcess(folder: string, args: string[] = []): Promise<RedisProcess> {
+  const data = ['--dir', folder, '--appendonly', 'yes', '--save', "''", '--maxmemory-policy', 'noeviction'];
+  return running(folder, [...data, ...args]);
+}
+
+/** A Sentinel. @param rules the lines of its file, which it writes to as well */
+export async function sentinelProcess(folder: string, rules: string[]): Promise<RedisProcess> {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'sentinel.conf');
+  writeFileSync(file, `${rules.join('\n')}\n`);
+  return running(folder, ['--dir', folder, '--sentinel'], file);
+}
+
+async function running(folder: string, options: string[], file?: string): Promise<RedisProcess> {
   mkdirSync(folder, { recursive: true });
   const server = redisServer();
-  const listens = port ?? (await tryListen(0));
+  const port = await tryListen(0);
   let child: ChildProcess | undefined;
-  const command = [server, '--port', String(listens), '--bind', '127.0.0.1', '--dir', folder];
-  const options = ['--appendonly', 'yes', '--save', "''", '--maxmemory-policy', 'noeviction', ...args];
+  const command = [server, ...(file ? [file] : []), '--port', String(port), '--bind', '127.0.0.1'];
   async function start(): Promise<void> {
     // A file that may not grow is then an error to Redis, as a full disk is, and not its end.
     const shell = `trap '' XFSZ; exec ${[...command, ...options].join(' ')}`;
     const started = spawn('/bin/sh', ['-c', shell], { stdio: 'ignore' });
     child = started;
-    const probe = new Redis(listens, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null });
+    const probe = new Redis(port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null });
     probe.on('error', () => undefined);
     const answered = probe.ping().then(() => true);
     const ended = new Promise<boolean>((resolve) => {
@@ -41,7 +53,7 @@ export async function redisProcess(folder: string, args: string[] = [], port?: n
     });
     const up = await Promise.race([answered, ended, sleep(START_MS, false, { ref: false })]);
     probe.disconnect();
-    if (!up) throw new Error(`redis-server on port ${listens} did not start`);
+    if (!up) throw new Error(`redis-server on port ${port} did not start`);
   }
   async function kill(signal: NodeJS.Signals): Promise<void> {
     const ending = child;
@@ -53,5 +65,5 @@ export async function redisProcess(folder: string, args: string[] = [], port?: n
     await ended;
   }
   await start();
-  return { port: listens, folder, pid: () => child?.pid ?? 0, start, kill };
+  return { port, folder, pid: () => child?.pid ?? 0, start, kill };
 }

@@ -59,7 +59,7 @@ export async function buildApp({ store, deliveries, token, log }: ApiOptions) {
     transform: jsonSchemaTransform,
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
-  await app.register(healthRoutes, { redis: store.redis });
+  await app.register(healthRoutes, { redis: store.redis, keys: store.keys });
   await app.register(queueRoutes, { queues: [store.queue, deliveries] });
   await app.register(debounceRoutes, { store });
   await app.register(board([store.queue, deliveries], '/admin/queues', onError), { prefix: '/admin/queues' });

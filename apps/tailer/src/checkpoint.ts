@@ -6,10 +6,11 @@
  * asks for the position the batch began at, so that a commit that is sent again, after its answer was lost, is
  * not counted again.
  */
+
 import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Keys } from '@kora-wake/shared/keys';
 import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import { z } from 'zod';
 import type { Decision } from './decide.ts';
 import type { Position } from './follow.ts';
@@ -109,7 +110,7 @@ return 1`;
 
 const NOTHING: Tally = { counters: new Map(), enqueued: new Set(), suppressed: new Map(), opened: new Set(), at: 0 };
 
-export function checkpoint(redis: Redis, keys: Keys, sourceId: string, path: string): Checkpoint {
+export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
   async function commit(token: string, from: string, to: Position, tally: Tally): Promise<boolean> {
     const scriptKeys = [
       keys.lease(sourceId),

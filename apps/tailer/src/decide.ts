@@ -2,6 +2,7 @@
  * From lines to decisions. Each wake row is enqueued, coalesced into the wake that holds its window, or rejected
  * with a reason. Deciding a row again, after a crash before the commit, gives the same wake id, and so the same job.
  */
+
 import { createHash } from 'node:crypto';
 import type { DebouncePolicy } from '@kora-wake/shared/core/debounce';
 import { debounceId } from '@kora-wake/shared/core/debounce';
@@ -10,7 +11,7 @@ import { readRow, type Wake } from '@kora-wake/shared/core/wake';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { type WakesQueue, wakeJobOptions } from '@kora-wake/shared/queues';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import type { Line } from './follow.ts';
 
 export type Decision =
@@ -21,7 +22,7 @@ export type Decision =
   | { kind: 'none'; bad: boolean };
 
 export interface Decider {
-  redis: Redis;
+  redis: RedisClient;
   queue: WakesQueue;
   keys: Keys;
   policy: DebouncePolicy;

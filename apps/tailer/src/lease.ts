@@ -4,9 +4,10 @@
  * checkpoint.ts): that is the fence. `valid` is the holder's own look at the clock, before it does anything a
  * commit cannot take back.
  */
+
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '@kora-wake/shared/redis';
 
 const LEASE_MS = 10_000;
 export const RENEW_MS = 3_000;
@@ -40,7 +41,7 @@ export function newToken(): string {
 }
 
 /** Takes the lease, or tells who has it. */
-export async function takeLease(redis: Redis, key: string, token: string): Promise<Lease | { heldBy: string }> {
+export async function takeLease(redis: RedisClient, key: string, token: string): Promise<Lease | { heldBy: string }> {
   let until = deadline();
   const holder = await redis.eval(TAKE, 1, key, token, LEASE_MS);
   if (typeof holder === 'string') return { heldBy: holder.replace(/:[^:]*$/, '') };

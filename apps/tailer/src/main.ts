@@ -18,8 +18,8 @@ await runApp('tailer', async ({ config, log, onClose }) => {
   const path = join(await realpath(dirname(config.auditLogPath)), basename(config.auditLogPath));
   const redis = await connectRedis(config.redisUrl, 'producer', log);
   onClose(() => closeRedis(redis));
-  for (const warning of await unsafeSettings(redis)) log.warn(warning);
   const keys = redisKeys(config.queuePrefix);
+  for (const warning of await unsafeSettings(redis, keys)) log.warn(warning);
   const queue = wakesQueue(redis, config.queuePrefix);
   onClose(() => queue.close());
   const hints = fileHints(path);

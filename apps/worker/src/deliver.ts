@@ -14,14 +14,15 @@
  * told, and the record of it lost with the last second of a Redis that crashed. Where Slack does not let us look, the message is posted again and says that
  * it may be a repeat. Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
  */
+
 import { deliveryNote, directMessage, escapeForSlack } from '@kora-wake/shared/core/messages';
 import { dmStatus, type Outcome } from '@kora-wake/shared/core/report';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
 import type { DeliveriesQueue, DeliverJob } from '@kora-wake/shared/queues';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { AuditWriter } from './audit.ts';
 import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
 
@@ -43,7 +44,7 @@ export interface Delivery {
   messenger: Messenger | undefined;
   deliveries: DeliveriesQueue;
   audit: AuditWriter;
-  redis: Redis;
+  redis: RedisClient;
   keys: Keys;
   /** Since when Redis knows all it was told, ms since the epoch. */
   knowsAllSince(): Promise<number>;

@@ -6,6 +6,7 @@
  *   a wake that was investigated, its delivery missing → its delivery is queued, with the report that was paid for
  *   a window whose wake has no job any more            → released, or it would hold back wakes for nobody
  */
+
 import type { Keys } from '@kora-wake/shared/keys';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
@@ -16,13 +17,13 @@ import {
   type WakeJob,
   type WakesQueue,
 } from '@kora-wake/shared/queues';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import { listWindows, releaseWindow } from '@kora-wake/shared/windows';
 import type { Job } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { isOurs } from './workers.ts';
 
 export interface Sweeper {
-  redis: Redis;
+  redis: RedisClient;
   keys: Keys;
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;

@@ -1,4 +1,5 @@
 /** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isJsonObject } from '@kora-wake/shared/core/json';
 import { dmStatus } from '@kora-wake/shared/core/report';
@@ -14,9 +15,9 @@ import {
   type WakeJob,
   WORKER_OPTIONS,
 } from '@kora-wake/shared/queues';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import { releaseWindow } from '@kora-wake/shared/windows';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { type Delivery, deliverer } from './deliver.ts';
 import type { Engine } from './engine.ts';
 import { investigator } from './investigate.ts';
@@ -30,7 +31,7 @@ const SLACK_PACE = { max: 1, duration: 1_000 };
 
 export interface WorkersOptions extends Delivery {
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
-  connection: Redis;
+  connection: RedisClient;
   engine: Engine;
   /** Investigations at once. */
   concurrency: number;

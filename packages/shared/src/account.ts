@@ -4,10 +4,11 @@
  *   rows = enqueued + coalesced + rejected
  *   enqueued = diagnosis + fallback + dry run + dead + in flight
  */
-import type { Redis } from 'ioredis';
+
 import type { Outcome } from './core/report.ts';
 import type { Keys } from './keys.ts';
 import { DELIVERIES, WAKES } from './queues.ts';
+import type { RedisClient } from './redis.ts';
 
 export interface Account {
   rows: number;
@@ -42,7 +43,7 @@ return counters`;
  * which can hide a loss for that moment. For an instant after a job failed for good, and its end is not recorded yet,
  * it stands in none: a figure that matters is one that stays.
  */
-export async function readAccount(redis: Redis, keys: Keys): Promise<Account> {
+export async function readAccount(redis: RedisClient, keys: Keys): Promise<Account> {
   const unended = [WAKES, DELIVERIES].flatMap((queue) => keys.unended(queue));
   const answer = await redis.eval(READ, unended.length + 1, keys.counters, ...unended);
   const [inFlight, ...flat] = Array.isArray(answer) ? answer.map(String) : [];

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { DebouncePolicy } from './core/debounce.ts';
+import { readRedisUrl } from './core/redis-url.ts';
 import { StartupError } from './errors.ts';
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
@@ -68,13 +69,10 @@ function url(protocols: string[]) {
   return z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), message);
 }
 
-/** ioredis would take options from a query, and a database that is no number for none. */
 function isRedisUrl(text: string): boolean {
   try {
-    const { protocol, search, hash, pathname, username, password } = new URL(text);
-    decodeURIComponent(username + password);
-    const known = protocol === 'redis:' || protocol === 'rediss:';
-    return known && search === '' && hash === '' && /^\/?\d{0,4}$/.test(pathname);
+    readRedisUrl(text);
+    return true;
   } catch {
     return false;
   }
@@ -109,7 +107,10 @@ const CARRIED_OVER = {
 const STRICT = z.object({
   REDIS_URL: z
     .string()
-    .refine(isRedisUrl, 'must be redis:// or rediss://user:password@host:port/db, percent-encoded where need be')
+    .refine(
+      isRedisUrl,
+      'must be redis:// or rediss://user:password@host:port/db, redis-sentinel://host:port,host:port/db#name or redis-cluster://host:port,host:port, percent-encoded where need be',
+    )
     .default('redis://127.0.0.1:6379'),
   KORA_QUEUE_PREFIX: word('a key prefix').default('{kora}'),
   KORA_HOME: z.string().optional(),
@@ -137,6 +138,18 @@ const STRICT = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
     .default('info'),
 });
+
+/** In a cluster a script may touch keys of one slot only, which a hash tag keeps together. */
+function prefixFits(e: { REDIS_URL: string; KORA_QUEUE_PREFIX: string }, context: z.RefinementCtx): void {
+  if (
+    isRedisUrl(e.REDIS_URL) &&
+    readRedisUrl(e.REDIS_URL).kind === 'cluster' &&
+    !/\{[^}]+\}/.test(e.KORA_QUEUE_PREFIX)
+  ) {
+    const message = 'must have a part in braces, such as {kora}, for Redis Cluster';
+    context.addIssue({ code: 'custom', path: ['KORA_QUEUE_PREFIX'], message });
+  }
+}
 
 /**
  * Reads the environment. Empty variables count as unset, space around a value is dropped.
@@ -171,7 +184,7 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
     undefined,
   );
 
-  const read = STRICT.safeParse(set);
+  const read = STRICT.superRefine(prefixFits).safeParse(set);
   if (!read.success) {
     const faults = read.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
     throw new StartupError(`the configuration is not usable:\n${faults.join('\n')}`);

@@ -1,7 +1,8 @@
 /** How each wake ended: recorded once, counted once, however often a crash makes the recording run again. */
-import type { Redis } from 'ioredis';
+
 import type { Outcome } from './core/report.ts';
 import type { Keys } from './keys.ts';
+import type { RedisClient } from './redis.ts';
 
 /** What is known of a wake beside its jobs is kept this long, seconds. */
 export const WAKE_RECORD_TTL_S = 35 * 86_400;
@@ -21,6 +22,12 @@ return 1`;
  * @param at ms since the epoch
  * @returns whether this call recorded it
  */
-export async function settle(redis: Redis, keys: Keys, wakeId: string, outcome: Outcome, at: number): Promise<boolean> {
+export async function settle(
+  redis: RedisClient,
+  keys: Keys,
+  wakeId: string,
+  outcome: Outcome,
+  at: number,
+): Promise<boolean> {
   return (await redis.eval(SETTLE, 2, keys.wake(wakeId), keys.counters, outcome, at, WAKE_RECORD_TTL_S)) === 1;
 }

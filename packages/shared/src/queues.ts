@@ -1,9 +1,10 @@
 /** The two queues: their names, payloads and every BullMQ option that producer and worker must agree on. */
+
 import { Queue, type QueueOptions, type WorkerOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { type DebouncePolicy, debounceId } from './core/debounce.ts';
 import type { Report } from './core/report.ts';
 import type { Wake } from './core/wake.ts';
+import type { RedisClient } from './redis.ts';
 
 export const WAKES = 'wakes';
 export const DELIVERIES = 'deliveries';
@@ -65,7 +66,7 @@ export function deliveryBackoffMs(attemptsMade: number): number {
 export type WakesQueue = Queue<WakeJob, void, 'wake'>;
 export type DeliveriesQueue = Queue<DeliverJob, void, 'deliver'>;
 
-function queueOptions(connection: Redis, prefix: string): QueueOptions {
+function queueOptions(connection: RedisClient, prefix: string): QueueOptions {
   // A producer must hear at once that Redis is away, or it would wait for ever with the row in its hand.
   return { connection, prefix, skipWaitingForReady: true };
 }
@@ -73,12 +74,12 @@ function queueOptions(connection: Redis, prefix: string): QueueOptions {
 /** Trouble with the connection is reported by the connection itself, once. */
 const reportedElsewhere = () => undefined;
 
-export function wakesQueue(connection: Redis, prefix: string): WakesQueue {
+export function wakesQueue(connection: RedisClient, prefix: string): WakesQueue {
   const queue: WakesQueue = new Queue(WAKES, queueOptions(connection, prefix));
   return queue.on('error', reportedElsewhere);
 }
 
-export function deliveriesQueue(connection: Redis, prefix: string): DeliveriesQueue {
+export function deliveriesQueue(connection: RedisClient, prefix: string): DeliveriesQueue {
   const queue: DeliveriesQueue = new Queue(DELIVERIES, queueOptions(connection, prefix));
   return queue.on('error', reportedElsewhere);
 }

@@ -1,5 +1,6 @@
 /** Connections to Redis, and what a person is told when there is none. */
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import { type RedisAddress, readRedisUrl, redactedUrl } from './core/redis-url.ts';
 import { errorCode, errorReason, StartupError } from './errors.ts';
 import type { Keys } from './keys.ts';
 import type { Logger } from './log.ts';
@@ -9,34 +10,34 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** No command of ours takes this long on a Redis that is well, ms. */
 const COMMAND_TIMEOUT_MS = 10_000;
 
+/** One Redis, whether found directly or through Sentinels, or a cluster. */
+export type RedisClient = Redis | Cluster;
+
 /**
  * Connects, and waits until Redis answers.
  *
  * `producer` connections reject at once while Redis is away; `worker` connections wait for it, which BullMQ's
  * workers need.
  *
+ * @param url as {@link readRedisUrl} reads it
  * @throws StartupError with one sentence where Redis cannot be reached or refuses
  */
-export async function connectRedis(url: string, kind: 'producer' | 'worker', log: Logger): Promise<Redis> {
-  const options =
-    kind === 'producer'
-      ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS }
-      : { maxRetriesPerRequest: null };
-  const redis = new Redis(url, {
-    ...options,
-    lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    retryStrategy: () => null,
-  });
+export async function connectRedis(url: string, kind: 'producer' | 'worker', log: Logger): Promise<RedisClient> {
+  const redis = client(readRedisUrl(url), kind);
   let lastError: Error | undefined;
-  redis.on('error', (error: Error) => {
+  const keep = (error: Error) => {
     lastError = error;
+  };
+  redis.on('error', keep);
+  // A cluster that is not ready ends its connection, and leaves the promise of it open.
+  const ended = new Promise<never>((_resolve, reject) => {
+    redis.once('end', () => reject(new Error('is not ready')));
   });
   try {
-    await redis.connect();
+    await Promise.race([redis.connect(), ended]);
     await redis.ping();
     // A database that does not exist is no error to ioredis: it would go on in database 0.
-    await redis.select(redis.options.db ?? 0);
+    if (redis instanceof Redis) await redis.select(redis.options.db ?? 0);
   } catch (error) {
     redis.disconnect();
     throw new StartupError(
@@ -44,37 +45,80 @@ export async function connectRedis(url: string, kind: 'producer' | 'worker', log
       { cause: lastError ?? error },
     );
   }
-  redis.options.retryStrategy = (times) => Math.min(100 * 2 ** Math.min(times, 6), 3_000);
-  redis.removeAllListeners('error');
+  // At start one try is enough to say that there is none; from now on it comes back.
+  if (redis instanceof Redis) Object.assign(redis.options, { retryStrategy: backoff, sentinelRetryStrategy: backoff });
+  else redis.options.clusterRetryStrategy = backoff;
+  redis.off('error', keep);
   reportOutages(redis, log);
   return redis;
 }
 
+function backoff(times: number): number {
+  return Math.min(100 * 2 ** Math.min(times, 6), 3_000);
+}
+
+const once = () => null;
+
+function client(address: RedisAddress, kind: 'producer' | 'worker'): RedisClient {
+  const { username, password, tls } = address;
+  const common = { username, password, connectTimeout: CONNECT_TIMEOUT_MS, ...(tls && { tls: {} }) };
+  const waits = kind === 'worker';
+  const options = waits ? common : { ...common, commandTimeout: COMMAND_TIMEOUT_MS };
+  if (address.kind === 'cluster') {
+    return new Cluster(address.nodes, {
+      redisOptions: options,
+      lazyConnect: true,
+      enableOfflineQueue: waits,
+      clusterRetryStrategy: once,
+    });
+  }
+  const [node] = address.nodes;
+  const where =
+    address.kind === 'sentinel'
+      ? { sentinels: address.nodes, name: address.name, failoverDetector: true, sentinelRetryStrategy: once }
+      : { ...node };
+  return new Redis({
+    ...options,
+    ...where,
+    db: address.db,
+    enableOfflineQueue: waits,
+    maxRetriesPerRequest: waits ? null : 1,
+    lazyConnect: true,
+    retryStrategy: once,
+  });
+}
+
 /** Closes a connection, whether or not Redis is there to say goodbye to. */
-export async function closeRedis(redis: Redis): Promise<void> {
+export async function closeRedis(redis: RedisClient): Promise<void> {
   // With commands in its offline queue, `quit` would wait for Redis to come back.
   if (redis.status === 'ready') await redis.quit().catch(() => undefined);
   redis.disconnect();
 }
 
 /** One line when Redis goes away and one when it is back, however often the connection is tried in between. */
-function reportOutages(redis: Redis, log: Logger): void {
+function reportOutages(redis: RedisClient, log: Logger): void {
   let down = false;
-  redis.on('error', (error: Error) => {
-    if (!down) log.error({ reason: error.message }, 'Redis is away; work waits until it is back');
+  const away = (why: string) => {
+    if (!down) log.error({ reason: why }, 'Redis is away; work waits until it is back');
     down = true;
-  });
+  };
+  redis.on('error', (error: Error) => away(error.message));
+  // A cluster says nothing else when it has lost all its nodes, and has another status where we left it ourselves.
+  redis.on('reconnecting', () => away('the connection was lost'));
   redis.on('ready', () => {
     if (down) log.info('Redis is back');
     down = false;
   });
 }
 
+/** Asked with a key, so that in a cluster the node answers that has ours. */
+const SETTINGS = "return redis.call('INFO')";
+
 /**
  * What of this Redis is not safe for a pager, one sentence each; empty where all is well.
  */
-export async function unsafeSettings(redis: Redis): Promise<string[]> {
-  const info = await redis.info();
+export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<string[]> {
+  const info = String(await redis.eval(SETTINGS, 1, keys.forgot));
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const warnings: string[] = [];
   if (setting('maxmemory') !== '0' && setting('maxmemory_policy') !== 'noeviction') {
@@ -86,7 +130,6 @@ export async function unsafeSettings(redis: Redis): Promise<string[]> {
   return warnings;
 }
 
-/** Asked for with a key, so that in a cluster the node answers that has our keys. */
 const SERVER = "return {redis.call('INFO', 'server'), redis.call('GET', KEYS[1]) or '0'}";
 
 /**
@@ -94,7 +137,7 @@ const SERVER = "return {redis.call('INFO', 'server'), redis.call('GET', KEYS[1])
  * not have been on disk; once this process has seen another Redis in its place (a fail-over), the time of that; or
  * the last time a tailer found it emptied.
  */
-export function knowsAllSince(redis: Redis, keys: Keys): () => Promise<number> {
+export function knowsAllSince(redis: RedisClient, keys: Keys): () => Promise<number> {
   let seen: { runId: string; since: number } | undefined;
   return async () => {
     const answer = await redis.eval(SERVER, 1, keys.forgot);
@@ -107,21 +150,18 @@ export function knowsAllSince(redis: Redis, keys: Keys): () => Promise<number> {
   };
 }
 
+const AWAY =
+  /isn't writeable|isn't ready|Connection is closed|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels/;
+
 /** Whether a command failed because Redis could not be reached or did not answer, rather than for what it asked. */
 export function isRedisAway(error: unknown): boolean {
-  return /isn't writeable|Connection is closed|max retries per request|Command timed out/.test(String(error));
-}
-
-/** The URL without its password, for people. */
-export function redactedUrl(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.password) parsed.password = '***';
-  return parsed.href.replace(/\/$/, '');
+  return AWAY.test(String(error));
 }
 
 function reason(error: unknown): string {
   const code = errorCode(error);
   const message = errorReason(error);
+  if (/All sentinels|startup nodes|slots cache|is not ready/.test(message)) return 'has no node that is ready';
   if (code === 'ECONNREFUSED') return 'refuses the connection';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'cannot be found (no such host)';
   if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return 'refuses the credentials in REDIS_URL';

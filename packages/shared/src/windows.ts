@@ -3,11 +3,12 @@
  * lives, its value is the winner); the index beside it only makes listing cheap, and entries whose key is gone
  * are dropped as they are met.
  */
-import type { Redis } from 'ioredis';
+
 import { debounceId, debouncePair, probePrefix } from './core/debounce.ts';
 import type { Wake } from './core/wake.ts';
 import type { Keys } from './keys.ts';
 import type { WakesQueue } from './queues.ts';
+import type { RedisClient } from './redis.ts';
 
 export interface Window {
   probe: string;
@@ -27,7 +28,7 @@ export interface Window {
 }
 
 export interface WindowStore {
-  redis: Redis;
+  redis: RedisClient;
   queue: WakesQueue;
   keys: Keys;
 }
@@ -94,7 +95,7 @@ return 1`;
 
 /** Closes the window a wake opened, unless a later wake has it by now: a wake that never spoke holds no window. */
 export async function releaseWindow(
-  redis: Redis,
+  redis: RedisClient,
   keys: Keys,
   wake: Pick<Wake, 'id' | 'probe' | 'category'>,
 ): Promise<void> {

@@ -5,12 +5,25 @@ import { startRedis } from '../../../scripts/redis.ts';
 import { endBeforeCleanup, test } from '../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
 import { redisKeys } from '../src/keys.ts';
-import { connectRedis, knowsAllSince, redactedUrl, unsafeSettings } from '../src/redis.ts';
+import { connectRedis, knowsAllSince, unsafeSettings } from '../src/redis.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
   await expect(connectRedis('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(
     'Redis at redis://127.0.0.1:1 refuses the connection. Start it, or set REDIS_URL to one that runs.',
   );
+});
+
+test('a cluster that is not ready, and Sentinels that are not there, are one sentence each', async ({
+  folder,
+  log,
+}) => {
+  const node = await redisProcess(folder, ['--cluster-enabled', 'yes']);
+  endBeforeCleanup(() => node.kill('SIGKILL'));
+  for (const url of [`redis-cluster://127.0.0.1:${node.port}`, 'redis-sentinel://127.0.0.1:1/0#mymaster']) {
+    await expect(connectRedis(url, 'producer', log.logger)).rejects.toThrow(
+      `Redis at ${url} has no node that is ready. Start it, or set REDIS_URL to one that runs.`,
+    );
+  }
 });
 
 test('a Redis that refuses the password is one sentence, without the password', async ({ ns, log }) => {
@@ -29,31 +42,28 @@ test('a database that Redis does not have is one sentence', async ({ ns, log }) 
 
 test('a producer hears at once that Redis is away, and the log says so once', async ({ ns, log }) => {
   const redis = await connectRedis(ns.redisUrl, 'producer', log.logger);
-  redis.options.port = 1;
+  // The same connection, to nowhere and back.
+  Object.assign(redis.options, { port: 1 });
   redis.disconnect(true);
   await log.until('Redis is away');
   await expect(redis.ping()).rejects.toThrow(/writeable|closed|retries/);
-  redis.options.port = Number(new URL(ns.redisUrl).port);
+  Object.assign(redis.options, { port: Number(new URL(ns.redisUrl).port) });
   await log.until('Redis is back');
   expect(log.lines.filter(({ msg }) => msg.includes('away'))).toHaveLength(1);
   await redis.quit();
 });
 
 test('a Redis that may lose or evict jobs is told of, one that is safe is not', async ({ ns, folder }) => {
-  expect(await unsafeSettings(ns.redis)).toEqual([]);
+  expect(await unsafeSettings(ns.redis, ns.keys)).toEqual([]);
   const own = await startRedis(folder, 0);
   onTestFinished(() => own.stop());
   const redis = new Redis(own.url);
   await redis.config('SET', 'appendonly', 'no', 'maxmemory', '100mb', 'maxmemory-policy', 'allkeys-lru');
-  expect(await unsafeSettings(redis)).toEqual([
+  expect(await unsafeSettings(redis, redisKeys('{other}'))).toEqual([
     expect.stringContaining('maxmemory-policy noeviction'),
     expect.stringContaining('appendonly yes'),
   ]);
   await redis.quit();
-});
-
-test('a URL is shown without its password', () => {
-  expect(redactedUrl('rediss://:hunter2@redis.example:6380/2')).toBe('rediss://:***@redis.example:6380/2');
 });
 
 test('a Redis knows all since it started; another in its place, since it was met; an emptied one, since then', async ({

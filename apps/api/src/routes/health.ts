@@ -1,11 +1,11 @@
-import { unsafeSettings } from '@kora-wake/shared/redis';
+import type { Keys } from '@kora-wake/shared/keys';
+import { type RedisClient, unsafeSettings } from '@kora-wake/shared/redis';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { errorSchema } from './schemas.ts';
 
 /** Alive, and ready: the two questions of whatever runs us. */
-export const healthRoutes: FastifyPluginAsyncZod<{ redis: Redis }> = async (app, { redis }) => {
+export const healthRoutes: FastifyPluginAsyncZod<{ redis: RedisClient; keys: Keys }> = async (app, { redis, keys }) => {
   const ok = z.object({ status: z.literal('ok') });
   app.get(
     '/healthz',
@@ -20,7 +20,7 @@ export const healthRoutes: FastifyPluginAsyncZod<{ redis: Redis }> = async (app,
     { schema: { summary: 'Redis answers', security: [], response: { 200: ready, 503: errorSchema } } },
     async (_request, reply) => {
       try {
-        const warnings = await unsafeSettings(redis);
+        const warnings = await unsafeSettings(redis, keys);
         return { status: 'ok' as const, ...(warnings.length > 0 && { warnings }) };
       } catch {
         return reply

@@ -1,0 +1,66 @@
+/**
+ * Where Redis is, in one line of text:
+ *
+ *   redis://user:password@host:6379/0                                 one Redis; rediss:// over TLS
+ *   redis-sentinel://user:password@host-a:26379,host-b:26379/0#name   the one that Sentinels call `name`
+ *   redis-cluster://user:password@host-a:6379,host-b:6379             a cluster, found through any of its nodes
+ *
+ * The second form is Lettuce's, the third is made after it; both have a `rediss-` form. User, password and name are
+ * percent-encoded where need be.
+ */
+
+export interface RedisAddress {
+  kind: 'single' | 'sentinel' | 'cluster';
+  tls: boolean;
+  nodes: Array<{ host: string; port: number }>;
+  username?: string;
+  password?: string;
+  db: number;
+  /** What the Sentinels call it. */
+  name?: string;
+}
+
+const FORM =
+  /^redis(?<tls>s)?(?:-(?<kind>sentinel|cluster))?:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^/@?#]*)(?:\/(?<db>\d{0,4}))?(?:#(?<name>[^#]+))?$/i;
+const HOST = /^(?<host>\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(?<port>\d{1,5}))?$/i;
+const PORT = 6379;
+const SENTINEL_PORT = 26_379;
+
+/** @throws where the text is no such address; it does not quote it, since it may hold a password */
+export function readRedisUrl(text: string): RedisAddress {
+  const parts = FORM.exec(text)?.groups;
+  if (!parts) throw new Error('no Redis URL');
+  const kind = parts.kind === 'sentinel' || parts.kind === 'cluster' ? parts.kind : 'single';
+  const fallback = kind === 'sentinel' ? SENTINEL_PORT : PORT;
+  const nodes = (parts.hosts ?? '').split(',').map((each) => node(each, fallback));
+  const [user, password, name] = [parts.user, parts.password, parts.name].map(
+    (part) => part && decodeURIComponent(part),
+  );
+  const fits = {
+    single: nodes.length === 1 && !name,
+    sentinel: name !== undefined,
+    cluster: !name && !parts.db,
+  };
+  if (!fits[kind]) throw new Error('no Redis URL');
+  return {
+    kind,
+    tls: parts.tls !== undefined,
+    nodes,
+    ...(user && { username: user }),
+    ...(password && { password }),
+    db: Number(parts.db ?? 0),
+    ...(name && { name }),
+  };
+}
+
+function node(text: string, fallback: number): { host: string; port: number } {
+  const parts = HOST.exec(text)?.groups;
+  const port = Number(parts?.port ?? fallback);
+  if (!parts?.host || port < 1 || port > 65_535) throw new Error('no Redis URL');
+  return { host: parts.host.replace(/^\[|\]$/g, ''), port };
+}
+
+/** The text without its password, for people. */
+export function redactedUrl(text: string): string {
+  return text.replace(/^(\w[\w-]*:\/\/[^:@/]*):[^@/]*@/, '$1:***@').replace(/\/$/, '');
+}
