@@ -1,5 +1,5 @@
 /** A Redis server as a process of the test's own: to be killed, started again, and spoiled. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,8 @@ export interface RedisProcess {
   start(): Promise<void>;
   /** Ends it and waits for its end. */
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Cuts what its append-only file cannot hold, half transactions included, as its documentation tells operators to. */
+  repair(): void;
 }
 
 const START_MS = 15_000;
@@ -64,6 +66,10 @@ async function running(folder: string, options: string[], file?: string): Promis
     ending.kill(signal);
     await ended;
   }
+  function repair(): void {
+    const manifest = join(folder, 'appendonlydir', 'appendonly.aof.manifest');
+    execFileSync(server.replace('-server', '-check-aof'), ['--fix', manifest], { input: 'y\n', stdio: 'pipe' });
+  }
   await start();
-  return { port, folder, pid: () => child?.pid ?? 0, start, kill };
+  return { port, folder, pid: () => child?.pid ?? 0, start, kill, repair };
 }

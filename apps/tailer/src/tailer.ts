@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorFields } from '@kora-wake/shared/log';
+import { recordForgotten } from '@kora-wake/shared/redis';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Decider, type Decision, decide } from './decide.ts';
 import { endOf, type Follower, followLog, type Position } from './follow.ts';
@@ -97,7 +98,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
     const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
     log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
     // What is decided again from here on may have been told before.
-    await decider.redis.set(decider.keys.forgot, decider.now());
+    await recordForgotten(decider.redis, decider.keys);
   }
   const known = position ?? memory.position;
   const start = known ?? (await endOf(path));

@@ -1,4 +1,5 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../test/support/fixtures.ts';
@@ -108,6 +109,34 @@ describe('following a file', () => {
     expect(await all()).toEqual([]);
     writeFileSync(logPath, `${row('new')}\n`);
     expect(await all()).toEqual([row('new')]);
+  });
+
+  test('knows a new file that begins like the one before it, for more than a fingerprint, by what it is', async ({
+    logPath,
+  }) => {
+    const banner = `${'same '.repeat(1_000)}\n`;
+    writeFileSync(logPath, `${banner}${row('a')}\n`);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    renameSync(logPath, `${logPath}.1`);
+    writeFileSync(logPath, `${banner}${row('a')}\n${row('b')}\n`);
+    expect(await all()).toEqual([row('a'), row('b')]);
+  });
+
+  test('follows a link to where it points by then, and finishes where it pointed before', async ({
+    logPath,
+    folder,
+  }) => {
+    const [one, two] = [join(folder, 'one.jsonl'), join(folder, 'two.jsonl')];
+    writeFileSync(one, `${row('a')}\n`);
+    writeFileSync(two, `${row('c')}\n`);
+    symlinkSync(one, logPath);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    appendFileSync(one, `${row('b')}\n`);
+    rmSync(logPath);
+    symlinkSync(two, logPath);
+    expect(await all()).toEqual([row('b'), row('c')]);
   });
 
   test('starts again in a file that was truncated', async ({ logPath }) => {

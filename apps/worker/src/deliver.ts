@@ -21,7 +21,7 @@ import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
 import type { DeliveriesQueue, DeliverJob } from '@kora-wake/shared/queues';
-import type { RedisClient } from '@kora-wake/shared/redis';
+import type { Knowledge, RedisClient } from '@kora-wake/shared/redis';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from './audit.ts';
 import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
@@ -46,8 +46,7 @@ export interface Delivery {
   audit: AuditWriter;
   redis: RedisClient;
   keys: Keys;
-  /** Since when Redis knows all it was told, ms since the epoch. */
-  knowsAllSince(): Promise<number>;
+  redisKnowledge(): Promise<Knowledge>;
   now(): number;
   log: Logger;
 }
@@ -99,17 +98,18 @@ export function deliverer(delivery: Delivery) {
   async function settleEarlier(job: Job<DeliverJob>, token: string | undefined, at: Messenger): Promise<boolean> {
     const { wake, claimedAt, firstClaimedAt, posted } = job.data;
     if (posted) return false;
-    const knownSince = await delivery.knowsAllSince();
-    const forgotten = wake.emittedAt < knownSince;
+    const known = await delivery.redisKnowledge();
+    const forgotten = wake.emittedAt < known.since;
     if (claimedAt === undefined && !forgotten) return false;
-    const lastAt = Math.max(claimedAt ?? 0, forgotten ? knownSince : 0);
-    const unsettledMs = lastAt + SETTLED_MS - now();
-    if (unsettledMs > 0) {
-      // Never more than that, should a clock have been set back.
-      await job.moveToDelayed(Date.now() + Math.min(unsettledMs, SETTLED_MS), token);
+    // A claim of a time still to come is of a clock that was set back.
+    const claim = claimedAt === undefined ? undefined : Math.min(claimedAt, now());
+    if (claim !== undefined && claim !== claimedAt) await job.updateData({ ...job.data, claimedAt: claim });
+    const settledForMs = Math.min(forgotten ? known.forMs : Infinity, claim === undefined ? Infinity : now() - claim);
+    if (settledForMs < SETTLED_MS) {
+      await job.moveToDelayed(Date.now() + SETTLED_MS - settledForMs, token);
       throw new DelayedError();
     }
-    const firstAt = firstClaimedAt ?? claimedAt ?? now();
+    const firstAt = firstClaimedAt ?? claim ?? now();
     const since = forgotten ? Math.min(firstAt, Math.max(wake.emittedAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
     try {
       const found = await at.find(wake.id, since);
@@ -119,7 +119,7 @@ export function deliverer(delivery: Delivery) {
       return false;
     } catch (error) {
       const forbidden = error instanceof DeliveryFailure && error.kind === 'permanent';
-      if (!forbidden && now() < Math.max(lastAt, job.timestamp) + LOOK_UP_MS) throw error;
+      if (!forbidden && now() < (claim ?? job.timestamp) + LOOK_UP_MS) throw error;
       log.warn({ wakeId: wake.id }, 'an earlier post cannot be looked up; posting again, marked as a possible repeat');
       return true;
     }

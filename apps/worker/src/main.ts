@@ -6,7 +6,7 @@ import { StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
-import { closeRedis, connectRedis, knowsAllSince } from '@kora-wake/shared/redis';
+import { closeRedis, connectRedis, redisKnowledge } from '@kora-wake/shared/redis';
 import { auditWriter } from './audit.ts';
 import { anthropicEngine } from './engine.ts';
 import { DeliveryFailure, type Messenger, slackMessenger } from './slack.ts';
@@ -45,7 +45,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
       audit: auditWriter(config.auditLogPath, Date.now, log),
       redis,
       keys,
-      knowsAllSince: knowsAllSince(redis, keys),
+      redisKnowledge: redisKnowledge(redis, keys),
       now: Date.now,
       log,
     }),

@@ -62,8 +62,8 @@ export class DeliveryFailure extends Error {
 
 const EVENT_TYPE = 'kora_wake';
 export const SLACK_TIMEOUT_MS = 10_000;
-/** Between Slack's clock and ours. */
-const CLOCK_SKEW_S = 60;
+/** Between Slack's clock and ours, which may just have been set by an hour. */
+const CLOCK_SKEW_S = 65 * 60;
 /** Where Slack says 429 and not for how long, ms. */
 const DEFAULT_RETRY_AFTER_MS = 30_000;
 

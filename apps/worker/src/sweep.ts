@@ -5,6 +5,7 @@
  *   a job that failed for good, its end not recorded   → recorded as dead, its window released
  *   a wake that was investigated, its delivery missing → its delivery is queued, with the report that was paid for
  *   a window whose wake has no job any more            → released, or it would hold back wakes for nobody
+ *   a job that waits since a time that is still to come → let go: the clock was set back, it would wait too long
  */
 
 import type { Keys } from '@kora-wake/shared/keys';
@@ -37,11 +38,23 @@ const PAGE = 500;
 /** What ended just now is still being recorded by whoever ended it, ms. */
 const RECORDING_MS = 10_000;
 
+/** What ended so long before an earlier sweep began was settled by it, ms: clocks differ, and Redis may go back. */
+const LOOK_BACK_MS = 10 * 60_000;
+/** Clocks of two machines differ by less, ms. */
+const CLOCK_SKEW_MS = 60_000;
+
 /** Sweeps at once and then every minute; the returned function stops it. */
 export function startSweeper(sweeper: Sweeper): () => Promise<void> {
+  let settledUntil = 0;
   let running = Promise.resolve();
   const round = () => {
-    running = sweep(sweeper).catch((error: unknown) => sweeper.log.debug(errorFields(error), 'a sweep did not end'));
+    const begun = sweeper.now();
+    running = sweep(sweeper, settledUntil).then(
+      () => {
+        settledUntil = begun - LOOK_BACK_MS;
+      },
+      (error: unknown) => sweeper.log.debug(errorFields(error), 'a sweep did not end'),
+    );
   };
   round();
   const timer = setInterval(round, EVERY_MS);
@@ -51,36 +64,50 @@ export function startSweeper(sweeper: Sweeper): () => Promise<void> {
   };
 }
 
-/** One sweep. Rejects where Redis does not answer; the next one goes on. */
-export async function sweep(sweeper: Sweeper): Promise<void> {
+/**
+ * One sweep. Rejects where Redis does not answer; the next one goes on.
+ *
+ * @param settledUntil jobs that ended before are known to be settled, ms since the epoch
+ */
+export async function sweep(sweeper: Sweeper, settledUntil = 0): Promise<void> {
   const { wakes, deliveries } = sweeper;
-  await eachJob(
+  const ended = (page: Pages, mend: (job: Job<WakeJob>) => Promise<void>) =>
+    eachEnded(page, sweeper.now() - RECORDING_MS, settledUntil, mend);
+  await ended(
     (from) => wakes.getFailed(from, from + PAGE - 1),
-    sweeper,
     (job) => mendFailed(sweeper, job, true),
   );
-  await eachJob(
+  await ended(
     (from) => deliveries.getFailed(from, from + PAGE - 1),
-    sweeper,
     (job) => mendFailed(sweeper, job, false),
   );
-  await eachJob(
+  await ended(
     (from) => wakes.getCompleted(from, from + PAGE - 1),
-    sweeper,
     (job) => mendUndelivered(sweeper, job),
   );
   await mendWindows(sweeper);
+  for (const job of [...(await wakes.getDelayed(0, PAGE)), ...(await deliveries.getDelayed(0, PAGE))]) {
+    if ((job.processedOn ?? 0) < sweeper.now() + CLOCK_SKEW_MS || !isOurs(job)) continue;
+    await job.promote();
+    await count(sweeper, 'clock', job.data.wake.id);
+  }
 }
 
-async function eachJob(
-  page: (from: number) => Promise<Array<Job<WakeJob>>>,
-  { now }: Sweeper,
+type Pages = (from: number) => Promise<Array<Job<WakeJob>>>;
+
+/** Jobs that ended between two times; BullMQ gives the last first. */
+async function eachEnded(
+  page: Pages,
+  until: number,
+  since: number,
   mend: (job: Job<WakeJob>) => Promise<void>,
 ): Promise<void> {
   for (let from = 0; ; from += PAGE) {
     const jobs = await page(from);
     for (const job of jobs) {
-      if (isOurs(job) && (job.finishedOn ?? 0) < now() - RECORDING_MS) await mend(job);
+      const endedAt = job.finishedOn ?? 0;
+      if (endedAt < since) return;
+      if (isOurs(job) && endedAt < until) await mend(job);
     }
     if (jobs.length < PAGE) return;
   }

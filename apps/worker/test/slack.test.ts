@@ -62,7 +62,7 @@ describe('Slack', () => {
     const { ts } = await messenger.post('two', 'w-2');
     expect(await messenger.find('w-2', since)).toEqual({ channel: 'DU0OPERATOR', ts });
     expect(await messenger.find('w-3', since)).toBeUndefined();
-    expect(await messenger.find('w-1', since + 120_000)).toBeUndefined();
+    expect(await messenger.find('w-1', since + 2 * 3_600_000)).toBeUndefined();
     expect(double.requests.at(-1)?.body).toContain('include_all_metadata=true');
   });
 

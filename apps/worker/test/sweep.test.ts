@@ -97,3 +97,26 @@ test('what is well is left alone', async ({ ns }) => {
   expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ inFlight: 1, mended: {}, unaccounted: 0 });
   expect(await getWindow(ns, 'fly', 'down')).toBeDefined();
 });
+
+test('a delivery that waits since a time still to come, since the clock was set back, is let go', async ({ ns }) => {
+  await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(wake.id), delay: 3_600_000 });
+  const aheadMs = 2 * 60_000;
+  const job = (processedOn: number) =>
+    ns.redis.hset(ns.deliveries.toKey(deliverJobId(wake.id)), 'processedOn', processedOn);
+  await job(Date.now());
+  await sweep(sweeper(ns));
+  expect(await ns.deliveries.getDelayedCount()).toBe(1);
+  await job(Date.now() + 60_000 + aheadMs);
+  await sweep(sweeper(ns));
+  expect(await ns.deliveries.getWaitingCount()).toBe(1);
+  expect((await readAccount(ns.redis, ns.keys)).mended).toEqual({ clock: 1 });
+});
+
+test('what ended long before the last sweep is not looked at again', async ({ ns }) => {
+  await enqueue(ns);
+  await endJobs(ns, 'wakes', true);
+  await sweep(sweeper(ns), Date.now() + 1);
+  expect(await ns.deliveries.count()).toBe(0);
+  await sweep(sweeper(ns), 0);
+  expect(await ns.deliveries.count()).toBe(1);
+});

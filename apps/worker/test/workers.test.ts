@@ -68,7 +68,10 @@ function working(
     audit: auditWriter(options.auditPath, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
-    knowsAllSince: async () => options.redisKnowsAllSince ?? 0,
+    redisKnowledge: async () => {
+      const since = options.redisKnowsAllSince ?? 0;
+      return { since, forMs: Date.now() - since };
+    },
     now: () => Date.now() + clock.aheadMs,
     log: log.logger,
   });

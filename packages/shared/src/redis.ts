@@ -132,12 +132,20 @@ export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<st
 
 const SERVER = "return {redis.call('INFO', 'server'), redis.call('GET', KEYS[1]) or '0'}";
 
+/** Since when Redis knows all it was told. */
+export interface Knowledge {
+  /** ms since the epoch, by Redis's clock. */
+  since: number;
+  /** How long ago that is, ms. */
+  forMs: number;
+}
+
 /**
- * Since when this Redis knows all it was told, ms since the epoch: its start, where the last it had acknowledged may
- * not have been on disk; once this process has seen another Redis in its place (a fail-over), the time of that; or
- * the last time a tailer found it emptied.
+ * Tells since when this Redis knows all it was told: since its start, where the last it had acknowledged may not have
+ * been on disk; once this process has seen another Redis in its place (a fail-over), since then; or since a tailer
+ * found it emptied.
  */
-export function knowsAllSince(redis: RedisClient, keys: Keys): () => Promise<number> {
+export function redisKnowledge(redis: RedisClient, keys: Keys): () => Promise<Knowledge> {
   let seen: { runId: string; since: number } | undefined;
   return async () => {
     const answer = await redis.eval(SERVER, 1, keys.forgot);
@@ -146,8 +154,18 @@ export function knowsAllSince(redis: RedisClient, keys: Keys): () => Promise<num
     const now = Number(field('server_time_usec')) / 1_000;
     const runId = field('run_id');
     if (seen?.runId !== runId) seen = { runId, since: seen ? now : now - Number(field('uptime_in_seconds')) * 1_000 };
-    return Math.max(seen.since, Number(forgot));
+    const since = Math.max(seen.since, Number(forgot));
+    return { since, forMs: now - since };
   };
+}
+
+const FORGOT = `
+local time = redis.call('TIME')
+redis.call('SET', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000))`;
+
+/** Records that Redis was found emptied: what it was told before now it may not know. */
+export async function recordForgotten(redis: RedisClient, keys: Keys): Promise<void> {
+  await redis.eval(FORGOT, 1, keys.forgot);
 }
 
 const AWAY =

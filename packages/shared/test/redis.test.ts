@@ -5,7 +5,7 @@ import { startRedis } from '../../../scripts/redis.ts';
 import { endBeforeCleanup, test } from '../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
 import { redisKeys } from '../src/keys.ts';
-import { connectRedis, knowsAllSince, unsafeSettings } from '../src/redis.ts';
+import { connectRedis, recordForgotten, redisKnowledge, unsafeSettings } from '../src/redis.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
   await expect(connectRedis('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(
@@ -76,17 +76,20 @@ test('a Redis knows all since it started; another in its place, since it was met
   const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'worker', log.logger);
   onTestFinished(() => redis.disconnect());
   const keys = redisKeys('{other}');
-  const since = knowsAllSince(redis, keys);
-  const first = await since();
+  const know = redisKnowledge(redis, keys);
+  const { since: first } = await know();
   // Redis tells whole seconds of its uptime.
   expect(first).toBeGreaterThan(before - 1_000);
   expect(first).toBeLessThanOrEqual(Date.now() + 1_000);
-  expect(await since()).toBe(first);
+  expect((await know()).since).toBe(first);
   await server.kill('SIGKILL');
   const gone = Date.now();
   await server.start();
-  expect(await since()).toBeGreaterThanOrEqual(gone);
-  const emptied = Date.now() + 60_000;
-  await redis.set(keys.forgot, emptied);
-  expect(await since()).toBe(emptied);
+  const { since: second, forMs } = await know();
+  expect(second).toBeGreaterThanOrEqual(gone);
+  expect(forMs).toBe(0);
+  await recordForgotten(redis, keys);
+  const { since: third } = await know();
+  expect(third).toBe(Number(await redis.get(keys.forgot)));
+  expect(third).toBeGreaterThan(second);
 });
