@@ -16,7 +16,7 @@ export interface WrittenRow {
 }
 
 /** A message that Slack has. */
-export interface Post {
+interface Post {
   wakeId: string;
   text: string;
   at: number;
@@ -88,7 +88,7 @@ export interface History {
   settled: boolean;
 }
 
-export interface Violation {
+interface Violation {
   invariant: string;
   what: string;
 }

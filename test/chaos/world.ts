@@ -153,7 +153,7 @@ export async function makeWorld(folder: string, chance: Random) {
   const offsets: SeenOffset[] = [];
   const past = { counts: [] as Counts[], wakes: [] as KnownWake[] };
   const forgot: number[] = [];
-  let stopped = false;
+  const stopping = new AbortController();
 
   async function position(): Promise<Array<{ device: string; inode: string; born: string; offset: number }>> {
     const stored = await redis.hget(keys.source(sourceId(logPath)), 'position');
@@ -167,7 +167,7 @@ export async function makeWorld(folder: string, chance: Random) {
   /** Looks at the checkpoint and at memory, now and then, until the end. */
   async function watch(): Promise<void> {
     let last = '';
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       for (const tailer of tailers) tailer.look();
       const files = await position().catch(() => []);
       const at = Date.now();
@@ -301,7 +301,7 @@ export async function makeWorld(folder: string, chance: Random) {
   }
 
   async function close(): Promise<void> {
-    stopped = true;
+    stopping.abort();
     await Promise.all([...tailers, ...workers].map((process) => process.end('SIGKILL')));
     redis.disconnect();
     await Promise.all([proxy.close(), slack.close(), engine.close(), redisServer.kill('SIGKILL')]);

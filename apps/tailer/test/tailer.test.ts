@@ -372,6 +372,18 @@ describe('a checkpoint that is no checkpoint', () => {
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
   });
 
+  test('of another file is said, and the log, which nobody can have read, is read from its start', async ({
+    ns,
+    logPath,
+  }) => {
+    const file = { device: '1', inode: '2', born: '3', offset: 100, print: 'of-another-file' };
+    await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', JSON.stringify({ files: [file], finished: [] }));
+    append(logPath, wakeRow());
+    const { log } = await tailing(ns, logPath);
+    await log.until('a file that was being read is gone', ({ level }) => level === 40);
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+  });
+
   test('after FLUSHALL is said by the tailer that had one, which goes on where it was', async ({ ns, logPath }) => {
     const { log } = await tailing(ns, logPath);
     append(logPath, wakeRow({ category: 'a' }));

@@ -47,14 +47,17 @@ const CLOCK_SKEW_MS = 60_000;
 export function startSweeper(sweeper: Sweeper): () => Promise<void> {
   let settledUntil = 0;
   let running = Promise.resolve();
-  const round = () => {
+  const sweepAgain = async () => {
     const begun = sweeper.now();
-    running = sweep(sweeper, settledUntil).then(
-      () => {
-        settledUntil = begun - LOOK_BACK_MS;
-      },
-      (error: unknown) => sweeper.log.debug(errorFields(error), 'a sweep did not end'),
-    );
+    try {
+      await sweep(sweeper, settledUntil);
+      settledUntil = begun - LOOK_BACK_MS;
+    } catch (error) {
+      sweeper.log.debug(errorFields(error), 'a sweep did not end');
+    }
+  };
+  const round = () => {
+    running = sweepAgain();
   };
   round();
   const timer = setInterval(round, EVERY_MS);

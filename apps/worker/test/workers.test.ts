@@ -368,6 +368,22 @@ describe('a delivery', () => {
     expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual([false, true]);
   });
 
+  test('claimed by a clock that was ahead waits no longer than from now on', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    await messengerTo(double).post('the one that arrived', wake.id);
+    const data = { wake, report: diagnosis, claimedAt: Date.now() + 3_600_000 };
+    await ns.deliveries.add('deliver', data, { jobId: deliverJobId(wake.id) });
+    const messenger = messengerTo(double);
+    const { clock } = working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
+    const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
+    clock.aheadMs = SETTLED_MS;
+    await held.promote();
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
+  });
+
   test('claimed by a worker that died is looked up, not posted again', async ({ ns, logPath }) => {
     const double = await slack();
     const wake = await enqueue(ns);
@@ -389,6 +405,16 @@ describe('a delivery', () => {
     await outcomeIs(ns, wake, 'diagnosis');
     expect((double.accepted[0]?.at ?? 0) - began).toBeGreaterThanOrEqual(2_000);
     expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.attemptsMade).toBeLessThanOrEqual(1);
+  });
+
+  test('waits never longer than a quarter of an hour, whatever Slack asks', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.next.push(json(429, {}, { 'retry-after': '604800' }));
+    const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await enqueue(ns);
+    await log.until('Slack asks to wait');
+    const waits = await eventually(() => ns.deliveries.getRateLimitTtl().then((ms) => ms > 60_000 && ms));
+    expect(waits).toBeLessThanOrEqual(15 * 60_000);
   });
 
   test('keeps to about one message a second', async ({ ns, logPath }) => {
@@ -471,5 +497,6 @@ test('the secret of a Slack token shows up nowhere', async ({ ns, logPath }) => 
   const wake = await enqueue(ns);
   await outcomeIs(ns, wake, 'dead');
   const job = await ns.deliveries.getJob(deliverJobId(wake.id));
+  await eventually(() => existsSync(logPath));
   expect(JSON.stringify([log.lines, job?.asJSON(), readFileSync(logPath, 'utf8')])).not.toContain('xoxb-secret');
 });

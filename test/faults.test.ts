@@ -1,0 +1,29 @@
+/** The table of faults has no empty row, and names only what is there. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { FAULTS } from './chaos/faults.ts';
+import { FAULT_TABLE } from './faults.ts';
+
+const root = join(import.meta.dirname, '..');
+const table = Object.entries(FAULT_TABLE);
+const injected = new Set(FAULTS.flatMap(({ numbers }) => numbers));
+
+test('every fault from 1 to 48 has its row, and some test or the nemesis injects it', () => {
+  expect(table.map(([number]) => Number(number))).toEqual(Array.from({ length: 48 }, (_, i) => i + 1));
+  const idle = table.filter(([number, { tests }]) => tests.length === 0 && !injected.has(Number(number)));
+  expect(idle).toEqual([]);
+});
+
+test('every test that the table names is there', () => {
+  const missing = table.flatMap(([number, { tests }]) =>
+    tests.flatMap(([file, words]) =>
+      readFileSync(join(root, file), 'utf8').includes(words) ? [] : [`${number}: ${file}: ${words}`],
+    ),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('the nemesis injects only what the table names', () => {
+  expect([...injected].filter((number) => !(number in FAULT_TABLE))).toEqual([]);
+});

@@ -1,0 +1,179 @@
+/**
+ * The faults we name, and where each is injected: the file and words of a test's name, and whether the nemesis of
+ * test/chaos injects it as well. test/faults.test.ts keeps the table complete.
+ */
+interface Row {
+  fault: string;
+  tests: Array<[file: string, words: string]>;
+}
+
+const MODEL: [string, string] = ['apps/tailer/test/follow.model.test.ts', 'every row of every history'];
+const FOLLOW = 'apps/tailer/test/follow.test.ts';
+const TAILER = 'apps/tailer/test/tailer.test.ts';
+const WORKERS = 'apps/worker/test/workers.test.ts';
+const ENGINE = 'apps/worker/test/engine.test.ts';
+const SLACK = 'apps/worker/test/slack.test.ts';
+const APPS = 'test/e2e/apps.test.ts';
+const CRASH = 'test/e2e/crash.test.ts';
+const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
+
+export const FAULT_TABLE: Record<number, Row> = {
+  1: {
+    fault: 'rename and create, the writer keeps the old descriptor',
+    tests: [MODEL, [FOLLOW, 'finishes a renamed file before the new one']],
+  },
+  2: { fault: 'two renames between polls', tests: [MODEL] },
+  3: { fault: 'rotation while down', tests: [MODEL] },
+  4: { fault: 'copytruncate live', tests: [MODEL, [FOLLOW, 'starts again in a file that was truncated']] },
+  5: { fault: 'copytruncate while down', tests: [MODEL] },
+  6: { fault: 'truncated, and grown past the old offset', tests: [MODEL] },
+  7: { fault: 'truncated to the same size', tests: [MODEL] },
+  8: { fault: 'an inode used again', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
+  9: { fault: 'the same first KiB after rotation', tests: [[FOLLOW, 'begins like the one before it']] },
+  10: { fault: 'deleted and made again', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
+  11: {
+    fault: 'a partial last line, completed later or after a restart',
+    tests: [MODEL, [FOLLOW, 'lets a half-written line wait']],
+  },
+  12: { fault: 'a partial line at rotation', tests: [MODEL] },
+  13: { fault: 'UTF-8 byte by byte', tests: [[FOLLOW, 'agrees with reading every line, however the bytes arrive']] },
+  14: { fault: 'lines that are no rows', tests: [HOSTILE, [FOLLOW, 'passes over a line longer than 1 MiB']] },
+  15: {
+    fault: 'missing, empty or unreadable at start',
+    tests: [
+      [FOLLOW, 'reads a file that comes to be later'],
+      [FOLLOW, 'says why a log cannot be read'],
+      [APPS, 'cannot be read (it is not a regular file)'],
+    ],
+  },
+  16: { fault: 'a link that is swapped', tests: [[FOLLOW, 'follows a link to where it points']] },
+  17: {
+    fault: 'SIGKILL of a tailer after read, after add, before commit',
+    tests: [
+      [CRASH, 'a tailer killed around any message'],
+      [APPS, 'killed between adding jobs and committing'],
+    ],
+  },
+  18: { fault: 'SIGKILL in a batch', tests: [[APPS, 'killed between adding jobs and committing']] },
+  19: {
+    fault: 'two tailers',
+    tests: [
+      [TAILER, 'take turns'],
+      [TAILER, 'never both commit'],
+    ],
+  },
+  20: { fault: 'SIGSTOP past the lease, then resume', tests: [[APPS, 'that slept past its lease']] },
+  21: {
+    fault: 'checkpoint missing, corrupt or another file’s',
+    tests: [
+      [TAILER, 'is said loudly, and the log is followed from its end'],
+      [TAILER, 'the one that knows better keeps the log'],
+      [TAILER, 'of another file'],
+    ],
+  },
+  22: { fault: 'a back-log of ten windows', tests: [[TAILER, 'resumes where it stopped']] },
+  23: {
+    fault: 'a reply lost after execution',
+    tests: [
+      [CRASH, 'a tailer killed around any message'],
+      [TAILER, 'sent again because its answer was lost'],
+    ],
+  },
+  24: {
+    fault: 'Redis down at start, and for long',
+    tests: [
+      [APPS, 'apps wait, say so, go on when it is back'],
+      [APPS, 'refuses the connection'],
+    ],
+  },
+  25: { fault: 'CLIENT KILL, CLIENT PAUSE', tests: [] },
+  26: {
+    fault: 'kill -9 and restart of Redis',
+    tests: [['test/e2e/redises.test.ts', 'after the node that has our keys was away']],
+  },
+  27: { fault: 'AOF cut at random', tests: [[WORKERS, 'that a Redis which went back in time may have forgotten']] },
+  28: {
+    fault: 'FLUSHALL',
+    tests: [
+      [TAILER, 'after FLUSHALL is said by the tailer'],
+      [TAILER, 'Redis is emptied and the other takes over'],
+    ],
+  },
+  29: { fault: 'out of memory under noeviction', tests: [] },
+  30: { fault: 'READONLY', tests: [['test/e2e/redises.test.ts', 'when Sentinels fail over']] },
+  31: {
+    fault: 'SIGKILL of a worker anywhere',
+    tests: [
+      [CRASH, 'a worker killed around any message'],
+      [WORKERS, 'keeps its paid report when the worker dies'],
+    ],
+  },
+  32: { fault: 'killed three times on one job', tests: [[CRASH, 'killed three times around one post']] },
+  33: { fault: 'an event loop blocked past the lock', tests: [] },
+  34: { fault: 'SIGTERM during a post', tests: [[APPS, 'its DM is sent']] },
+  35: {
+    fault: '529, in a burst and for long',
+    tests: [
+      [ENGINE, 'gives up on lasting %s'],
+      [ENGINE, "'529'"],
+    ],
+  },
+  36: {
+    fault: '429 with and without retry-after',
+    tests: [
+      [ENGINE, '429 that says when'],
+      [ENGINE, 'does not wait for a Retry-After past'],
+    ],
+  },
+  37: {
+    fault: 'engine hangs or breaks off',
+    tests: [
+      [ENGINE, 'ends at its deadline where nobody answers'],
+      [ENGINE, 'an answer cut short'],
+    ],
+  },
+  38: {
+    fault: 'malformed, refused, empty',
+    tests: [
+      [ENGINE, 'an answer of another shape'],
+      [ENGINE, 'a refusal'],
+      [ENGINE, 'an empty answer'],
+    ],
+  },
+  39: {
+    fault: '400, 401',
+    tests: [
+      [ENGINE, 'a bad request'],
+      [ENGINE, 'a wrong key'],
+    ],
+  },
+  40: {
+    fault: 'Slack’s 429 with, without and with a huge Retry-After',
+    tests: [
+      [SLACK, '429 with a Retry-After'],
+      [SLACK, '429 without one'],
+      [WORKERS, 'waits as long as Slack asks'],
+      [WORKERS, 'never longer than a quarter of an hour'],
+    ],
+  },
+  41: { fault: '500 before and after acceptance', tests: [[WORKERS, 'is found there and not posted again']] },
+  42: {
+    fault: 'reset after acceptance',
+    tests: [
+      [WORKERS, 'is found there and not posted again'],
+      [WORKERS, 'that may not be looked up'],
+    ],
+  },
+  43: { fault: 'Slack hangs after acceptance', tests: [[CRASH, 'killed three times around one post']] },
+  44: {
+    fault: 'look-up lagging, limited or down',
+    tests: [
+      [WORKERS, 'that may not be looked up'],
+      [WORKERS, 'waits until Slack must know'],
+    ],
+  },
+  45: { fault: 'permanent errors', tests: [[WORKERS, 'that Slack will never take is a dead letter']] },
+  46: { fault: 'token revoked, then restored', tests: [[WORKERS, 'under a revoked token is held']] },
+  47: { fault: 'a clock jump of an hour either way', tests: [['test/e2e/clock.test.ts', 'set an hour %s']] },
+  48: { fault: 'disk full', tests: [[WORKERS, 'whose row cannot be written']] },
+};
