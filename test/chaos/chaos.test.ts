@@ -4,7 +4,7 @@ import { test } from '../support/fixtures.ts';
 import { chaos } from './run.ts';
 
 const SEEDS = [1, 2];
-const FAULTS_MS = 20_000;
+const FAULTS_MS = 30_000;
 
 test('nothing is lost and nothing told twice, whatever is broken meanwhile', { timeout: 200_000 }, async ({
   folder,
@@ -22,7 +22,7 @@ test('nothing is lost and nothing told twice, whatever is broken meanwhile', { t
     said: violations.length + failed.length > 0 ? said : [],
   }));
   expect(verdicts).toEqual(SEEDS.map(() => ({ violations: [], failed: [], lost: 0, unmarkedRepeats: 0, said: [] })));
-  for (const { rows, wakes, faults } of runs) {
-    expect([rows > 50, wakes > 3, faults.size > 3]).toEqual([true, true, true]);
-  }
+  // And something was broken, and something told.
+  expect(new Set(runs.flatMap(({ faults }) => [...faults.keys()])).size).toBeGreaterThanOrEqual(6);
+  for (const { rows, wakes } of runs) expect([rows > 50, wakes > 3]).toEqual([true, true]);
 });

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { DebouncePolicy } from '@kora-wake/shared/core/debounce';
 import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Json } from '@kora-wake/shared/core/json';
-import { readRow, type Wake } from '@kora-wake/shared/core/wake';
+import { type Row, readRow, type Wake } from '@kora-wake/shared/core/wake';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { type WakesQueue, wakeJobOptions } from '@kora-wake/shared/queues';
@@ -37,18 +37,23 @@ function wakeId(line: Line): string {
   return `w-${createHash('sha256').update(line.bytes).update(`\n${line.offset}`).digest('hex').slice(0, 32)}`;
 }
 
+/** What a line says, or undefined where it is no JSON. @param at when it is read, ms since the epoch */
+export function readLine(line: Line, at: number): Row | undefined {
+  const json = parse(line.bytes);
+  return json === undefined ? undefined : readRow(json, wakeId(line), at);
+}
+
 /** Decides one line. Rejects where Redis does not answer; the line can then be decided again. */
 export async function decide(decider: Decider, line: Line): Promise<Decision> {
   const { log, now, maxAgeMs } = decider;
-  const json = parse(line.bytes);
-  if (json === undefined) {
+  const row = readLine(line, now());
+  if (row === undefined) {
     log.warn(
       { offset: line.offset, bytes: line.bytes.length },
       'a line that names the wake seam is not valid JSON; passed over',
     );
     return { kind: 'none', bad: true };
   }
-  const row = readRow(json, wakeId(line), now());
   if (row.kind === 'other') return { kind: 'none', bad: false };
   if (row.kind === 'malformed') {
     log.warn({ offset: line.offset }, 'wake row rejected: its details are not an object');
