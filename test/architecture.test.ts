@@ -63,8 +63,17 @@ describe('imports', () => {
     ['@pydantic/genai-prices', ['apps/worker/src/prices.ts']],
     ['close-with-grace', ['packages/shared/src/lifecycle.ts']],
     ['pino', ['packages/shared/src/log.ts']],
+    [
+      '@modelcontextprotocol/client',
+      [
+        'apps/worker/src/tools/mcp-listing.ts',
+        'apps/worker/src/tools/mcp-transport.ts',
+        'apps/worker/src/tools/mcp.ts',
+      ],
+    ],
+    ['ipaddr.js', ['apps/worker/src/tools/allow-list.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
-  ])('of %s stand in one file', (name, files) => {
+  ])('of %s stand in one place', (name, files) => {
     expect(importers((specifier) => specifier === name)).toEqual(files);
   });
 });

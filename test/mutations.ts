@@ -12,6 +12,7 @@ export interface Mutation {
 const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
 const MODEL = 'apps/tailer/test/follow.model.test.ts';
+const AGENT = 'apps/worker/test/agent.test.ts';
 
 export const MUTATIONS: Mutation[] = [
   {
@@ -197,5 +198,85 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
     test: 'packages/shared/test/windows.test.ts',
     named: 'recorded and counted once',
+  },
+  {
+    guard: 'secrets are taken out at the door',
+    file: 'packages/shared/src/core/untrusted.ts',
+    find: 'redact(cutLong(given))',
+    replace: 'cutLong(given)',
+    test: AGENT,
+    named: 'has its secrets taken out',
+  },
+  {
+    guard: 'the fence cannot be closed from inside',
+    file: 'packages/shared/src/core/untrusted.ts',
+    find: ".replaceAll(nonce, '(…)')",
+    replace: '',
+    test: AGENT,
+    named: 'cannot close its fence',
+  },
+  {
+    guard: 'quotes are looked for',
+    file: 'apps/worker/src/answer.ts',
+    find: 'isQuoted(quote, sources.get(source))',
+    replace: 'isQuoted(quote, quote + (sources.get(source) ?? ""))',
+    test: AGENT,
+    named: 'keeps the quotes that are there',
+  },
+  {
+    guard: 'confirmed by nothing is not confirmed',
+    file: 'apps/worker/src/answer.ts',
+    find: "read.data.verdict === 'confirmed' && kept.length === 0 ? 'likely' : read.data.verdict",
+    replace: 'read.data.verdict',
+    test: AGENT,
+    named: 'confirmed by nothing',
+  },
+  {
+    guard: 'what calls may cost is reserved',
+    file: 'packages/shared/src/spend.ts',
+    find: "redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1] .. ':' .. ARGV[2])",
+    replace: '',
+    test: AGENT,
+    named: 'never passed by four workers',
+  },
+  {
+    guard: 'the reservations of the dead lapse',
+    file: 'packages/shared/src/spend.ts',
+    find: "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)",
+    replace: '',
+    test: AGENT,
+    named: 'gets back what a worker that died',
+  },
+  {
+    guard: 'rounds are bounded',
+    file: 'apps/worker/src/agent.ts',
+    find: 'round > this.#options.maxToolRounds ||',
+    replace: '',
+    test: AGENT,
+    named: 'may look in five rounds',
+  },
+  {
+    guard: 'a tool has its time',
+    file: 'apps/worker/src/agent.ts',
+    find: ', aborted(signal)]);',
+    replace: ']);',
+    test: AGENT,
+    named: 'ends before its deadline',
+  },
+  {
+    guard: 'addresses that are not public must be listed',
+    file: 'apps/worker/src/tools/connect.ts',
+    find: 'isPublic(address) || ',
+    replace: 'true || isPublic(address) || ',
+    test: 'apps/worker/test/tools/network.test.ts',
+    named: '',
+  },
+  {
+    guard: 'only tools that are marked as read-only',
+    file: 'apps/worker/src/tools/mcp-listing.ts',
+    find: 'annotations?.readOnlyHint !== true || ',
+    replace: '',
+    test: 'apps/worker/test/tools/mcp.test.ts',
+    named: 'never offers a tool that writes',
   },
 ];

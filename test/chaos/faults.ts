@@ -327,7 +327,8 @@ export const FAULTS: [Fault, ...Fault[]] = [
     inject: async (world) => {
       const { slack, chance } = world;
       if (chance.fraction() < 0.5) slack.lookUp.lagMs = chance.between(0, 10_000);
-      if (chance.fraction() < 0.3) slack.lookUp.error = chance.of(['missing_scope', 'ratelimited', 'internal_error']);
+      if (chance.fraction() < 0.5)
+        slack.lookUp.error = chance.of(['missing_scope', 'missing_scope', 'ratelimited', 'internal_error']);
       for (let i = chance.between(1, 5); i > 0; i--) {
         slack.next.push(
           slack.acceptThen(

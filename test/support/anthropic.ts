@@ -29,3 +29,19 @@ export function apiError(status: number, headers: Record<string, string> = {}): 
 export async function anthropicDouble(): Promise<HttpDouble> {
   return httpDouble(diagnose);
 }
+
+/** A message that calls tools. */
+export function callsTools(...calls: Array<{ name: string; input?: Record<string, unknown> }>): Answer {
+  const content = calls.map(({ name, input = {} }, i) => ({ type: 'tool_use', id: `toolu_${i}`, name, input }));
+  return json(200, message('', { content, stop_reason: 'tool_use' }));
+}
+
+/** A message that answers in the schema. */
+export function finds(finding: {
+  verdict: string;
+  diagnosis: string;
+  next_step: string;
+  evidence: Array<{ source: string; quote: string }>;
+}): Answer {
+  return json(200, message(JSON.stringify(finding)));
+}

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { DebouncePolicy } from '@kora-wake/shared/core/debounce';
 import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Json } from '@kora-wake/shared/core/json';
+import type { Redact } from '@kora-wake/shared/core/redact';
 import { type Row, readRow, type Wake } from '@kora-wake/shared/core/wake';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
@@ -28,6 +29,8 @@ export interface Decider {
   policy: DebouncePolicy;
   /** Older rows are stale, ms; 0 = no limit. */
   maxAgeMs: number;
+  /** Takes secrets out of rows, so that no job holds one. */
+  redact: Redact;
   now(): number;
   log: Logger;
 }
@@ -38,15 +41,15 @@ function wakeId(line: Line): string {
 }
 
 /** What a line says, or undefined where it is no JSON. @param at when it is read, ms since the epoch */
-export function readLine(line: Line, at: number): Row | undefined {
+export function readLine(line: Line, at: number, redact?: Redact): Row | undefined {
   const json = parse(line.bytes);
-  return json === undefined ? undefined : readRow(json, wakeId(line), at);
+  return json === undefined ? undefined : readRow(json, wakeId(line), at, redact);
 }
 
 /** Decides one line. Rejects where Redis does not answer; the line can then be decided again. */
 export async function decide(decider: Decider, line: Line): Promise<Decision> {
   const { log, now, maxAgeMs } = decider;
-  const row = readLine(line, now());
+  const row = readLine(line, now(), decider.redact);
   if (row === undefined) {
     log.warn(
       { offset: line.offset, bytes: line.bytes.length },

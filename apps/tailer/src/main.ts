@@ -1,6 +1,7 @@
 /** The tailer: follows the audit log and enqueues wakes. */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { redactor } from '@kora-wake/shared/core/redact';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
 import { makeFolder } from '@kora-wake/shared/folders';
 import { redisKeys, sourceId } from '@kora-wake/shared/keys';
@@ -34,7 +35,16 @@ await runApp('tailer', async ({ config, log, onClose }) => {
       checkpoint: checkpoint(redis, keys, source, path),
       hints,
       pollMs: config.pollMs,
-      decider: { redis, queue, keys, policy: config.debounce, maxAgeMs: config.maxAgeMs, now: Date.now, log },
+      decider: {
+        redis,
+        queue,
+        keys,
+        policy: config.debounce,
+        maxAgeMs: config.maxAgeMs,
+        redact: redactor(config.redact),
+        now: Date.now,
+        log,
+      },
     },
     stop.signal,
   );

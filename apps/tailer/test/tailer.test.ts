@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { redact } from '@kora-wake/shared/core/redact';
 import { sourceId } from '@kora-wake/shared/keys';
 import { getWindow } from '@kora-wake/shared/windows';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -37,6 +38,7 @@ function deciderFor(ns: Namespace, options: Options): Decider {
     keys: ns.keys,
     policy: { windowMs: options.windowMs ?? 600_000, bypassCritical: options.bypassCritical ?? false },
     maxAgeMs: options.maxAgeMs ?? 0,
+    redact,
     now: Date.now,
     log: (options.log ?? testLog()).logger,
   };

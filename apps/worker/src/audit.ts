@@ -3,12 +3,13 @@ import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { JsonObject } from '@kora-wake/shared/core/json';
 import { messageBody } from '@kora-wake/shared/core/messages';
-import type { DmStatus, Report } from '@kora-wake/shared/core/report';
+import type { DmStatus, Report, ToolCall } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { makeFolder } from '@kora-wake/shared/folders';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 
 export interface AuditWriter {
+  toolCalled(wake: Wake, call: ToolCall): Promise<void>;
   investigationCompleted(wake: Wake, report: Report, status: DmStatus): Promise<void>;
 }
 
@@ -34,6 +35,15 @@ export function auditWriter(path: string, now: () => number, log: Logger): Audit
   }
 
   return {
+    // Never what went in or came out: it may be anyone's, and any size.
+    toolCalled: (wake, call) =>
+      append('reasoning.tool_called', wake, {
+        tool_name: call.name,
+        triggered_by: 'probe_investigation',
+        tool_duration_ms: call.durationMs,
+        tool_status: call.status,
+        ...(call.excType && { exc_type: call.excType }),
+      }),
     investigationCompleted: (wake, report, status) =>
       append('probe.investigation_completed', wake, {
         probe: wake.probe,

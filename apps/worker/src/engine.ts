@@ -1,8 +1,7 @@
 /**
- * The engine: one question to the Messages API, tried again where that can help, until the deadline. The only file
- * that knows the Anthropic SDK; everything that can go wrong with it leaves here as one of the contract's codes.
+ * The model, one question at a time, tools included. The only file that knows the Anthropic SDK; everything that can go
+ * wrong with it leaves here as one of the contract's codes.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import Anthropic, {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -10,143 +9,154 @@ import Anthropic, {
   APIUserAbortError,
 } from '@anthropic-ai/sdk';
 import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/config';
-import { isJsonObject } from '@kora-wake/shared/core/json';
-import { investigationPrompt } from '@kora-wake/shared/core/prompt';
-import {
-  type EngineCall,
-  type EngineErrorCode,
-  engineException,
-  fallbackReport,
-  NO_USAGE,
-  type Report,
-  type Usage,
-} from '@kora-wake/shared/core/report';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import { priceUsd } from './prices.ts';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/core/json';
+import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/core/report';
 
-export interface Engine {
-  /**
-   * Investigates one wake. Resolves with a diagnosis or a code, whatever the engine does.
-   *
-   * @throws the signal's reason, and only that, when `signal` aborts
-   */
-  investigate(wake: Wake, signal: AbortSignal): Promise<Report>;
+/** What was said so far, as the API takes it. */
+export type Conversation = Anthropic.Beta.BetaMessageParam[];
+
+/** A tool as the model may call it. `run` resolves with what the model is told; what it throws is told as an error. */
+export interface OfferedTool {
+  name: string;
+  description: string;
+  inputSchema: JsonObject;
+  run(input: unknown): Promise<string>;
 }
 
-export interface EngineOptions {
-  credential: AnthropicCredential | undefined;
-  baseUrl: string | undefined;
-  systemPrompt: string;
+interface Question {
   model: ModelChoice;
-  /** For the whole investigation, ms. */
-  timeoutMs: number;
-  /** Before the first retry, ms; doubled for each further one. */
-  retryDelayMs: number;
-  /** Told of each call as it ends. */
-  onCall(wake: Wake, call: EngineCall): void;
+  /** Blocks of the system prompt. */
+  system: string[];
+  conversation: Conversation;
+  /** None: the model must answer. */
+  tools: OfferedTool[];
+  /** JSON Schema of the answer; none asks for plain text. */
+  schema: JsonObject | undefined;
+  /** Told, before the tools run, that the model has answered with calls of them. */
+  calling(model: string, usage: Usage): Promise<void>;
 }
 
-const MAX_ATTEMPTS = 5;
-/** A request that hangs must leave time for another, ms. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** What the model came back with: an answer, or calls of tools, which have been made by then. */
+export type Reply = { model: string; usage: Usage } & (
+  | { kind: 'text'; text: string }
+  /** `conversation` holds the calls and their results; `unknown` names tools that nobody offered. */
+  | { kind: 'tools'; conversation: Conversation; unknown: string[] }
+);
+
+export interface Failure {
+  kind: 'failure';
+  code: EngineErrorCode;
+  retry: boolean;
+  /** As the server asked, ms. */
+  retryAfterMs?: number;
+  /** Where the server counted all the same. */
+  usage?: Usage;
+  /** What of the question this server cannot do; without it, it may. */
+  cannot?: 'schema' | 'tools';
+}
+
+export interface Model {
+  /** Asks once. Rejects only where `signal` aborts before the model has answered, with a failure otherwise. */
+  ask(question: Question, signal: AbortSignal): Promise<Reply | Failure>;
+}
+
+export interface ModelOptions {
+  credential: AnthropicCredential;
+  baseUrl: string | undefined;
+  /** Another way to the server, for a replay. */
+  fetch?: typeof globalThis.fetch;
+}
+
 /** Room for thinking and the answer, tokens. */
-const MAX_TOKENS = 4_096;
+export const MAX_TOKENS = 4_096;
 
-type Answer = { text: string; model: string; usage: Usage };
-type Failure = { code: EngineErrorCode; retry: boolean; retryAfterMs?: number; usage?: Usage };
-
-/** An engine on the Messages API; without a credential, one that says so. */
-export function anthropicEngine(options: EngineOptions): Engine {
-  const { credential } = options;
-  if (!credential) return { investigate: async () => fallbackReport('engine_unavailable') };
+/** The Messages API, or any server that speaks it. */
+export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Model {
   const client = new Anthropic({
     ...(credential.kind === 'oauth' ? { authToken: credential.token } : { apiKey: credential.key }),
     // Tokens of Claude Code are accepted only with this header.
     ...(credential.kind === 'oauth' && { defaultHeaders: { 'anthropic-beta': 'oauth-2025-04-20' } }),
-    baseURL: options.baseUrl ?? null,
+    baseURL: baseUrl ?? null,
+    ...(fetch && { fetch }),
     maxRetries: 0,
     logLevel: 'off',
   });
-
-  async function investigate(wake: Wake, signal: AbortSignal): Promise<Report> {
-    const started = performance.now();
-    const deadline = started + options.timeoutMs;
-    const calls: EngineCall[] = [];
-    const telemetry = () => ({
-      model: calls.at(-1)?.model ?? null,
-      usage: calls.map((call) => call.usage).reduce(addUsage, NO_USAGE),
-      costUsd: calls.map(({ model, usage }) => priceUsd(model, usage)).reduce(addCost, 0),
-      durationMs: Math.round(performance.now() - started),
-      calls,
-    });
-    for (let attempt = 1; ; attempt++) {
-      const result = await call(wake, signal, deadline, calls);
-      if ('text' in result) return { kind: 'diagnosis', text: result.text, ...telemetry() };
-      const delay = result.retryAfterMs ?? jittered(options.retryDelayMs * 2 ** (attempt - 1));
-      const outOfTime = performance.now() + delay >= deadline;
-      if (!result.retry || attempt === MAX_ATTEMPTS || outOfTime) {
-        return { kind: 'fallback', code: result.code, ...telemetry() };
-      }
-      await sleep(delay, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  }
-
-  async function call(
-    wake: Wake,
-    signal: AbortSignal,
-    deadline: number,
-    calls: EngineCall[],
-  ): Promise<Answer | Failure> {
-    const began = performance.now();
-    const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, deadline - began))));
-    const result = await ask(client, options, wake, AbortSignal.any([signal, timeout])).catch((error: unknown) => {
-      signal.throwIfAborted();
-      return classify(error);
-    });
-    const made: EngineCall = {
-      route: 'probe_investigation',
-      model: 'model' in result ? result.model : options.model.model,
-      usage: result.usage ?? NO_USAGE,
-      durationMs: Math.round(performance.now() - began),
-      ...('code' in result && { error: result.code }),
-    };
-    calls.push(made);
-    options.onCall(wake, made);
-    return result;
-  }
-
-  return { investigate };
+  return {
+    ask: (question, signal) => ask(client, question, signal).catch((error: unknown) => classify(error, question)),
+  };
 }
 
-async function ask(
-  client: Anthropic,
-  options: EngineOptions,
-  wake: Wake,
-  signal: AbortSignal,
-): Promise<Answer | Failure> {
-  const { model, effort } = options.model;
-  const message: unknown = await client.messages.create(
-    {
-      model,
-      max_tokens: MAX_TOKENS,
-      system: [{ type: 'text', text: options.systemPrompt, cache_control: { type: 'ephemeral' } }],
-      messages: [{ role: 'user', content: investigationPrompt(wake) }],
-      ...(effort && { output_config: { effort } }),
-    },
+async function ask(client: Anthropic, question: Question, signal: AbortSignal): Promise<Reply | Failure> {
+  const { model, effort } = question.model;
+  const params = {
+    model,
+    max_tokens: MAX_TOKENS,
+    system: question.system.map((text, i) => ({
+      type: 'text' as const,
+      text,
+      ...(i === question.system.length - 1 && CACHED),
+    })),
+    messages: question.conversation,
+    ...((effort || question.schema) && {
+      output_config: {
+        ...(effort && { effort }),
+        ...(question.schema && { format: { type: 'json_schema' as const, schema: question.schema } }),
+      },
+    }),
+  };
+  if (question.tools.length === 0) {
+    const message: unknown = await client.beta.messages.create(params, { signal });
+    return isMessage(message) ? textOf(message, model) : NO_MESSAGE;
+  }
+  // One round of it: whoever asks counts the rounds, and the money. On the server it would keep nothing for a gateway.
+  const runner = client.beta.messages.toolRunner(
+    { ...params, tools: question.tools.map(runnable), max_iterations: 1, thread: false },
     { signal },
   );
-  // A gateway's error page comes as a string, and a half-made server answers anything at all.
-  if (!isMessage(message)) return { code: 'sdk_transport', retry: true };
-  const usage = usageOf(message.usage);
-  if (message.stop_reason === 'refusal') return { code: 'refused', retry: false, usage };
-  const text = message.content
-    .flatMap((block) =>
-      isJsonObject(block) && block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
-    )
-    .join('')
-    .trim();
-  if (text === '') return { code: 'empty_response_text', retry: false, usage };
-  return { text, model: typeof message.model === 'string' ? message.model : model, usage };
+  let called: { names: string[]; model: string; usage: Usage } | undefined;
+  for await (const message of runner) {
+    // Before the runner looks into it: a half-made server answers anything at all.
+    if (!isMessage(message)) return NO_MESSAGE;
+    const names = calledBy(message);
+    if (names.length === 0 || message.stop_reason === 'refusal') return textOf(message, model);
+    called = { names, model: nameOf(message, model), usage: usageOf(message.usage) };
+    await question.calling(called.model, called.usage);
+  }
+  if (!called) return NO_MESSAGE;
+  const offered = new Set(question.tools.map(({ name }) => name));
+  return {
+    kind: 'tools',
+    conversation: runner.params.messages,
+    unknown: called.names.filter((name) => !offered.has(name)),
+    model: called.model,
+    usage: called.usage,
+  };
+}
+
+/** The names of the tools that a message calls. */
+function calledBy({ content }: Message): string[] {
+  return content.flatMap((block) =>
+    isJsonObject(block) && block.type === 'tool_use' && typeof block.name === 'string' ? [block.name] : [],
+  );
+}
+
+function failed(code: EngineErrorCode, retry: boolean): Failure {
+  return { kind: 'failure', code, retry };
+}
+
+const CACHED = { cache_control: { type: 'ephemeral' as const } };
+const NO_MESSAGE: Failure = { kind: 'failure', code: 'sdk_transport', retry: true };
+
+function runnable(tool: OfferedTool, index: number, all: OfferedTool[]) {
+  return {
+    type: 'custom' as const,
+    name: tool.name,
+    description: tool.description,
+    input_schema: { ...tool.inputSchema, type: 'object' as const },
+    ...(index === all.length - 1 && CACHED),
+    parse: (input: unknown) => input,
+    run: (input: unknown) => tool.run(input),
+  };
 }
 
 /** A message as far as we read it; what the SDK's types promise is the server's to keep. */
@@ -161,27 +171,52 @@ function isMessage(value: unknown): value is Message {
   return isJsonObject(value) && Array.isArray(value.content);
 }
 
-/** The one place where an error of the SDK becomes a code, and where it is said whether trying again can help. */
-function classify(error: unknown): Failure {
-  if (error instanceof APIUserAbortError || error instanceof APIConnectionTimeoutError)
-    return { code: 'sdk_timeout', retry: true };
-  if (error instanceof APIConnectionError) return { code: 'sdk_transport', retry: true };
-  if (error instanceof APIError && typeof error.status === 'number') return classifyStatus(error.status, error.headers);
-  if (isTimeout(error)) return { code: 'sdk_timeout', retry: true };
-  // A body that stops in the middle: the connection's TypeError, or JSON that does not end.
-  if (error instanceof SyntaxError || (error instanceof TypeError && error.cause !== undefined)) {
-    return { code: 'sdk_transport', retry: true };
-  }
-  return { code: engineException(error), retry: false };
+function nameOf(message: Message, asked: string): string {
+  return typeof message.model === 'string' ? message.model : asked;
 }
 
-function classifyStatus(status: number, headers: unknown): Failure {
-  const retryAfterMs = headers instanceof Headers ? retryAfter(headers) : undefined;
+function textOf(message: Message, asked: string): Reply | Failure {
+  const usage = usageOf(message.usage);
+  if (message.stop_reason === 'refusal') return { kind: 'failure', code: 'refused', retry: false, usage };
+  if (message.stop_reason === 'tool_use') {
+    return { kind: 'failure', code: 'tool_use_max_iterations_exceeded', retry: false, usage };
+  }
+  const text = message.content
+    .flatMap((block) =>
+      isJsonObject(block) && block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
+    )
+    .join('')
+    .trim();
+  if (text === '') return { kind: 'failure', code: 'empty_response_text', retry: false, usage };
+  return { kind: 'text', text, model: nameOf(message, asked), usage };
+}
+
+/** The one place where an error of the SDK becomes a code, and where it is said whether trying again can help. */
+function classify(error: unknown, question: Question): Failure {
+  if (error instanceof APIUserAbortError || error instanceof APIConnectionTimeoutError) {
+    return failed('sdk_timeout', true);
+  }
+  if (error instanceof APIConnectionError) return failed('sdk_transport', true);
+  if (error instanceof APIError && typeof error.status === 'number') return classifyStatus(error, question);
+  if (isTimeout(error)) return failed('sdk_timeout', true);
+  // A body that stops in the middle, JSON that does not end, or an answer that the SDK stumbles over.
+  if (error instanceof SyntaxError || error instanceof TypeError) return NO_MESSAGE;
+  return failed(engineException(error), false);
+}
+
+function classifyStatus(error: APIError, { schema, tools }: Question): Failure {
+  const status = error.status ?? 0;
+  const retryAfterMs = error.headers instanceof Headers ? retryAfter(error.headers) : undefined;
   const waits = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (status === 401 || status === 403) return { code: 'sdk_auth', retry: false };
-  if (status === 429) return { code: 'sdk_rate_limited', retry: true, ...waits };
-  if (status >= 500) return { code: 'sdk_5xx', retry: true, ...waits };
-  return { code: `sdk_4xx_${status}`, retry: false };
+  if (status === 401 || status === 403) return failed('sdk_auth', false);
+  if (status === 429) return { ...failed('sdk_rate_limited', true), ...waits };
+  if (status >= 500) return { ...failed('sdk_5xx', true), ...waits };
+  const refused = failed(`sdk_4xx_${status}`, false);
+  // A gateway or a local model names what it does not know.
+  if (schema && /output_config|output_format|json_schema|structured/i.test(error.message)) {
+    return { ...refused, cannot: 'schema' };
+  }
+  return tools.length > 0 && /\btools?\b/i.test(error.message) ? { ...refused, cannot: 'tools' } : refused;
 }
 
 /** `Retry-After`, in seconds or as a date, as ms from now. */
@@ -196,11 +231,6 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
 }
 
-/** Between half of `ms` and all of it, so that workers which failed together do not come back together. */
-function jittered(ms: number): number {
-  return ms * (0.5 + Math.random() / 2);
-}
-
 /** A gateway may count in its own way, or not at all. */
 function usageOf(usage: unknown): Usage {
   const count = (name: string) => {
@@ -213,17 +243,4 @@ function usageOf(usage: unknown): Usage {
     cacheCreationInputTokens: count('cache_creation_input_tokens'),
     cacheReadInputTokens: count('cache_read_input_tokens'),
   };
-}
-
-function addUsage(a: Usage, b: Usage): Usage {
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cacheCreationInputTokens: a.cacheCreationInputTokens + b.cacheCreationInputTokens,
-    cacheReadInputTokens: a.cacheReadInputTokens + b.cacheReadInputTokens,
-  };
-}
-
-function addCost(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? null : a + b;
 }

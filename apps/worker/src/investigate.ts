@@ -6,10 +6,13 @@
  * second investigation.
  */
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/core/report';
+import { recordInvestigation } from '@kora-wake/shared/investigations';
+import type { Keys } from '@kora-wake/shared/keys';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 import { type DeliveriesQueue, deliverJobOptions, type WakeJob } from '@kora-wake/shared/queues';
+import { isRedisAway, type RedisClient } from '@kora-wake/shared/redis';
 import { type Job, WaitingError } from 'bullmq';
-import type { Engine } from './engine.ts';
+import type { Engine } from './agent.ts';
 
 /** A wake whose worker died this often is told without an investigation: it may be what kills the workers. */
 const MAX_CRASHES = 4;
@@ -17,15 +20,19 @@ const MAX_CRASHES = 4;
 export interface Investigation {
   engine: Engine;
   deliveries: DeliveriesQueue;
+  redis: RedisClient;
+  keys: Keys;
+  now(): number;
   log: Logger;
 }
 
-export function investigator({ engine, deliveries, log }: Investigation) {
+export function investigator({ engine, deliveries, redis, keys, now, log }: Investigation) {
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     try {
       const report = job.data.report ?? (await investigated(job, signal ?? new AbortController().signal));
       if (!job.data.report) await job.updateData({ ...job.data, report });
+      await recordInvestigation(redis, keys, wake, report, now());
       await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
     } catch (error) {
       if (!signal?.aborted) throw error;
@@ -43,6 +50,8 @@ export function investigator({ engine, deliveries, log }: Investigation) {
       return await engine.investigate(wake, signal);
     } catch (error) {
       signal.throwIfAborted();
+      // Without Redis there is no budget to ask, and nowhere to keep an answer: BullMQ tries again.
+      if (isRedisAway(error)) throw error;
       log.error({ wakeId: wake.id, ...errorFields(error) }, 'the investigation failed in an unexpected way');
       return fallbackReport(engineException(error));
     }

@@ -1,21 +1,27 @@
 /** The worker: investigates wakes and delivers their DMs. */
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '@kora-wake/shared/config';
 import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
+import { redactor } from '@kora-wake/shared/core/redact';
+import { fallbackReport } from '@kora-wake/shared/core/report';
 import { StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis, redisKnowledge } from '@kora-wake/shared/redis';
+import { ledger } from '@kora-wake/shared/spend';
+import { agent, type Engine } from './agent.ts';
 import { auditWriter } from './audit.ts';
-import { anthropicEngine } from './engine.ts';
+import { anthropicModel } from './engine.ts';
 import { DeliveryFailure, type Messenger, slackMessenger } from './slack.ts';
 import { startSweeper } from './sweep.ts';
+import { toolbox } from './toolbox.ts';
 import { startWorkers } from './workers.ts';
 
 /** Before the first retry of an engine call, ms. */
 const ENGINE_RETRY_MS = 1_000;
-await runApp('worker', async ({ config, log, onClose }) => {
+await runApp('worker', async ({ config, env, log, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
   const redis = await connectRedis(config.redisUrl, 'producer', log);
   onClose(() => closeRedis(redis));
@@ -25,15 +31,33 @@ await runApp('worker', async ({ config, log, onClose }) => {
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
   onClose(() => deliveries.close());
 
-  const engine = anthropicEngine({
-    credential: config.anthropic.credential,
-    baseUrl: config.anthropic.baseUrl,
-    systemPrompt,
-    model: config.models.normal,
-    timeoutMs: config.investigationTimeoutMs,
-    retryDelayMs: ENGINE_RETRY_MS,
-    onCall: (wake, call) => log.info({ wakeId: wake.id, ...call }, 'engine call'),
-  });
+  const audit = auditWriter(config.auditLogPath, Date.now, log);
+  const box = await toolbox(config, env, redis, keys, Date.now, log);
+  onClose(() => box.close());
+  const { credential, baseUrl } = config.anthropic;
+  const { normal, warn75, downshift90 } = config.models;
+  const engine: Engine = credential
+    ? agent({
+        model: anthropicModel({ credential, baseUrl }),
+        models: { normal, warn_75: warn75, downshift_90: downshift90 },
+        ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
+        tools: (_wake, signal) => box.tools(signal),
+        systemPrompt,
+        redact: redactor(config.redact),
+        timeoutMs: config.investigationTimeoutMs,
+        maxToolRounds: config.maxToolRounds,
+        retryDelayMs: ENGINE_RETRY_MS,
+        newNonce: () => randomBytes(8).toString('hex'),
+        watcher: {
+          call: (wake, call) => log.info({ wakeId: wake.id, ...call }, 'engine call'),
+          tool: (wake, call) => {
+            log.info({ wakeId: wake.id, ...call }, 'tool call');
+            void audit.toolCalled(wake, call);
+          },
+        },
+        log,
+      })
+    : { investigate: async () => fallbackReport('engine_unavailable') };
   const messenger = messengerFor(config);
   onClose(
     startWorkers({
@@ -42,7 +66,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
       concurrency: config.workerConcurrency,
       messenger,
       deliveries,
-      audit: auditWriter(config.auditLogPath, Date.now, log),
+      audit,
       redis,
       keys,
       redisKnowledge: redisKnowledge(redis, keys),

@@ -18,8 +18,8 @@ import {
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { releaseWindow } from '@kora-wake/shared/windows';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Engine } from './agent.ts';
 import { type Delivery, deliverer } from './deliver.ts';
-import type { Engine } from './engine.ts';
 import { investigator } from './investigate.ts';
 
 /** To close a worker that has nothing in hand, ms. */
@@ -43,7 +43,7 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
   const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
   const recording = new Set<Promise<void>>();
   const deliver = counted(deliverer(options));
-  const wakes = counted(investigator({ engine, deliveries, log }));
+  const wakes = counted(investigator({ engine, deliveries, redis, keys, now, log }));
   const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliver.process, {
     ...common,
     concurrency: DELIVERY_CONCURRENCY,

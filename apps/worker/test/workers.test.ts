@@ -9,8 +9,8 @@ import { DIAGNOSIS } from '../../../test/support/anthropic.ts';
 import { eventually, type Namespace, rowsOf, test, testLog } from '../../../test/support/fixtures.ts';
 import { type Answer, cutShort, html, json, reset } from '../../../test/support/http-double.ts';
 import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
+import type { Engine } from '../src/agent.ts';
 import { auditWriter } from '../src/audit.ts';
-import type { Engine } from '../src/engine.ts';
 import { type Messenger, slackMessenger } from '../src/slack.ts';
 import { startWorkers } from '../src/workers.ts';
 

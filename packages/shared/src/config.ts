@@ -38,6 +38,12 @@ export interface Config {
   costMonthlyUsd: number;
   models: { normal: ModelChoice; warn75: ModelChoice; downshift90: ModelChoice };
   mcpConfigPath?: string;
+  /** Rounds of an investigation in which tools may be called. */
+  maxToolRounds: number;
+  /** What `http_check`, `dns_lookup` and `tls_certificate` may look at, as text; empty: nothing. */
+  httpCheckAllow: string;
+  /** Secrets beside the known ones. */
+  redact: RegExp[];
   api: { host: string; port: number; token?: string };
   logLevel: string;
 }
@@ -93,6 +99,21 @@ const model = z.string().transform((text, context): ModelChoice => {
   return { model: text };
 });
 
+/** Regular expressions, separated by blanks. */
+const patterns = z.string().transform((text, context): RegExp[] =>
+  text.split(/\s+/).flatMap((source, i) => {
+    try {
+      const pattern = new RegExp(source, 'g');
+      if (!pattern.test('')) return [pattern];
+    } catch {
+      // it is none
+    }
+    const message = `must be regular expressions separated by blanks that match something, the ${i + 1}. is not`;
+    context.addIssue({ code: 'custom', message });
+    return [];
+  }),
+);
+
 const slackId = z.string().regex(SLACK_ID, 'must be a Slack id such as U024BE7LH');
 const word = (what: string) => z.string().regex(/^[\x21-\x7e]+$/, `must be ${what}, without spaces`);
 
@@ -131,6 +152,9 @@ const STRICT = z.object({
   KORA_MODEL_WARN_75: model.default({ model: 'claude-sonnet-5-5', effort: 'low' }),
   KORA_MODEL_DOWNSHIFT_90: model.default({ model: 'claude-haiku-4-5' }),
   KORA_MCP_CONFIG: z.string().optional(),
+  KORA_MAX_TOOL_ITERATIONS: number({ min: 0, max: 50, integer: true }).default(5),
+  KORA_HTTP_CHECK_ALLOW: z.string().default(''),
+  KORA_REDACT: patterns.default([]),
   KORA_API_HOST: word('a host name or address').default('127.0.0.1'),
   KORA_API_PORT: number({ min: 0, max: 65_535, integer: true }).default(3900),
   KORA_API_TOKEN: word('a token').optional(),
@@ -218,6 +242,9 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
       costMonthlyUsd: e.KORA_COST_MONTHLY_USD,
       models: { normal: e.KORA_MODEL_NORMAL, warn75: e.KORA_MODEL_WARN_75, downshift90: e.KORA_MODEL_DOWNSHIFT_90 },
       ...(e.KORA_MCP_CONFIG && { mcpConfigPath: e.KORA_MCP_CONFIG }),
+      maxToolRounds: e.KORA_MAX_TOOL_ITERATIONS,
+      httpCheckAllow: e.KORA_HTTP_CHECK_ALLOW,
+      redact: e.KORA_REDACT,
       api: {
         host: e.KORA_API_HOST,
         port: e.KORA_API_PORT,

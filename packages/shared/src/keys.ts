@@ -20,6 +20,14 @@ export interface Keys {
   forgot: string;
   /** String with a TTL: the token of the tailer that may commit for this log. */
   lease(sourceId: string): string;
+  /** Hash: what a UTC month cost, in millionths of a dollar: `total`, and by day, route and model. Owner: the workers. */
+  spend(month: string): string;
+  /** Sorted set: what calls that are being made may cost, by when they lapse, ms. */
+  reserved: string;
+  /** Sorted set: the wakes of a pair that were investigated, by when, ms. Owner: the workers. */
+  pair(debounceId: string): string;
+  /** Sorted set: the same of a whole probe. */
+  ofProbe(probe: string): string;
   /**
    * BullMQ's own: the winner's job id, its TTL the window left. BullMQ has no public way to read that TTL; a
    * test pins this layout.
@@ -38,6 +46,10 @@ export function redisKeys(prefix: string): Keys {
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
     forgot: `${prefix}:forgot`,
     source: (sourceId) => `${prefix}:source:${sourceId}`,
+    spend: (month) => `${prefix}:spend:${month}`,
+    reserved: `${prefix}:spend:reserved`,
+    ofProbe: (probe) => `${prefix}:probe:${probe}`,
+    pair: (debounceId) => `${prefix}:pair:${debounceId}`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,
     unended: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),

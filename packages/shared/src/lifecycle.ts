@@ -17,6 +17,8 @@ const STOP_DEADLINE_MS = DRAIN_MS + 5_000;
 
 export interface App {
   config: Config;
+  /** For what names variables of its own, such as a file of tool servers. */
+  env: Record<string, string | undefined>;
   log: Logger;
   /** Registers what has to be closed, where it is made. */
   onClose(close: () => Promise<unknown>): void;
@@ -42,7 +44,7 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
     process.stdout.on('error', () => undefined);
     log = createLogger(name, config.logLevel, process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout);
     for (const warning of warnings) log.warn(warning);
-    const running = { config, log, onClose: (close: () => Promise<unknown>) => closers.push(close) };
+    const running = { config, env: process.env, log, onClose: (close: () => Promise<unknown>) => closers.push(close) };
     const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {
       if (err) log?.fatal(errorFields(err), 'unexpected error, stopping');
       else log?.info({ signal }, 'stopping');

@@ -8,6 +8,9 @@ describe('the configuration', () => {
     const { config, warnings } = loadConfig(NOTHING);
     expect(warnings).toEqual([]);
     expect(config).toEqual({
+      httpCheckAllow: '',
+      maxToolRounds: 5,
+      redact: [],
       redisUrl: 'redis://127.0.0.1:6379',
       queuePrefix: '{kora}',
       home: '/tmp/kora',
@@ -71,6 +74,8 @@ describe('the configuration', () => {
   });
 
   test.each([
+    ['KORA_REDACT', ['[', 'a b*', '.*']],
+    ['KORA_MAX_TOOL_ITERATIONS', ['-1', 'five']],
     ['REDIS_URL', ['http://x', 'redis', 'redis-sentinel://h']],
     ['KORA_QUEUE_PREFIX', ['a b', 'ä']],
     ['KORA_SLACK_OPERATOR_USER_ID', ['joshua']],

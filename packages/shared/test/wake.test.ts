@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../src/core/json.ts';
 import { directMessage } from '../src/core/messages.ts';
-import { investigationPrompt } from '../src/core/prompt.ts';
+import { wakeText } from '../src/core/prompt.ts';
 import { fallbackReport } from '../src/core/report.ts';
 import { parseTimestamp, readRow, type Wake } from '../src/core/wake.ts';
 
@@ -178,7 +178,7 @@ describe('a megabyte of planted text', () => {
       snapshot_details: { x: fill(unit) },
     });
     directMessage(wake, fallbackReport('refused'));
-    investigationPrompt(wake);
+    wakeText(wake);
     // Quadratic would be minutes; this is for a busy machine.
     expect(performance.now() - began).toBeLessThan(5_000);
   });

@@ -22,9 +22,18 @@ const SECRETS: ReadonlyArray<readonly [name: string, pattern: RegExp]> = [
 /** `scheme://user:password@host`; only the password is a secret, the rest says what is broken. */
 const URL_PASSWORD = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@"']{0,256}):[^\s/@"']{1,256}@/gi;
 
-/** Replaces every secret it recognises; text without one comes back unchanged. */
-export function redact(text: string): string {
-  let out = text;
-  for (const [name, pattern] of SECRETS) out = out.replace(pattern, `[redacted ${name}]`);
-  return out.replace(URL_PASSWORD, '$1:[redacted]@');
+/** Replaces every secret; text without one comes back unchanged. */
+export type Redact = (text: string) => string;
+
+/** Knows the shapes above, and those that the operator added. */
+export function redactor(patterns: readonly RegExp[] = []): Redact {
+  const all = [...SECRETS, ...patterns.map((pattern) => ['by KORA_REDACT', pattern] as const)];
+  return (text) => {
+    let out = text;
+    for (const [name, pattern] of all) out = out.replace(pattern, `[redacted ${name}]`);
+    return out.replace(URL_PASSWORD, '$1:[redacted]@');
+  };
 }
+
+/** By the shapes above alone. */
+export const redact = redactor();

@@ -32,12 +32,24 @@ export const NO_USAGE: Usage = {
 
 /** One request to the engine, answered or not. */
 export interface EngineCall {
-  route: 'probe_investigation';
+  /** The first request of an investigation, or one that came after tools were called. */
+  route: 'probe_investigation' | 'tool_loop_iteration';
   model: string;
   usage: Usage;
   durationMs: number;
   /** Absent where the call was answered. */
   error?: EngineErrorCode;
+}
+
+/** One call of a tool by the model. */
+export interface ToolCall {
+  /** What an answer quotes its output by: `call-1` and so on. */
+  source: string;
+  name: string;
+  status: 'ok' | 'not_allowed' | 'execution_error';
+  durationMs: number;
+  /** The name of the error, where it failed. */
+  excType?: string;
 }
 
 interface Telemetry {
@@ -48,9 +60,22 @@ interface Telemetry {
   costUsd: number | null;
   durationMs: number;
   calls: EngineCall[];
+  toolCalls?: ToolCall[];
 }
 
-export type Report = Telemetry & ({ kind: 'diagnosis'; text: string } | { kind: 'fallback'; code: EngineErrorCode });
+interface Diagnosis {
+  kind: 'diagnosis';
+  /** Plain text, redacted. */
+  text: string;
+  /** Absent where the model answered in plain text. */
+  verdict?: 'confirmed' | 'likely' | 'inconclusive';
+  /** Quotes that were found in what they name. */
+  evidence?: Array<{ source: string; quote: string }>;
+  /** Quotes that were not, and were dropped. */
+  droppedQuotes?: number;
+}
+
+export type Report = Telemetry & (Diagnosis | { kind: 'fallback'; code: EngineErrorCode });
 
 /** The code for an error of our own making, by its name. */
 export function engineException(error: unknown): EngineErrorCode {

@@ -1,6 +1,6 @@
 /** A wake: one `probe.wake_requested` row of the audit log, as everything after the tailer sees it. */
 import { isJsonObject, type Json, type JsonObject, mapStrings } from './json.ts';
-import { redact } from './redact.ts';
+import { type Redact, redact as redactKnown } from './redact.ts';
 
 export const WAKE_SEAM = 'probe.wake_requested';
 
@@ -35,8 +35,10 @@ export type Row =
  * @param line the parsed JSON of the line
  * @param id the wake id computed from the line's bytes and offset
  * @param now ms since the epoch
+ * @param redact takes secrets out; the known shapes where none is given
  */
-export function readRow(line: Json, id: string, now: number): Row {
+export function readRow(line: Json, id: string, now: number, redact: Redact = redactKnown): Row {
+  const text = (value: Json | undefined, whenEmpty: string) => textOf(value, whenEmpty, redact);
   if (!isJsonObject(line) || line.seam !== WAKE_SEAM) return { kind: 'other' };
   const details = line.details;
   if (!isJsonObject(details)) return { kind: 'malformed' };
@@ -51,7 +53,7 @@ export function readRow(line: Json, id: string, now: number): Row {
       severity: text(details.severity, 'warning'),
       title: text(details.title, '(no title)'),
       detail: text(details.detail, '(no detail)'),
-      snapshotDetails: snapshot(details.snapshot_details),
+      snapshotDetails: snapshot(details.snapshot_details, redact),
       envelopeEnabled: details.envelope_enabled === true,
       envelopeFixName: text(details.envelope_fix_name, '(none)'),
       emittedAt: emittedAt ?? now,
@@ -59,14 +61,14 @@ export function readRow(line: Json, id: string, now: number): Row {
   };
 }
 
-function text(value: Json | undefined, whenEmpty: string): string {
+function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): string {
   if (value === undefined || value === null) return whenEmpty;
   const raw = typeof value === 'string' ? value : JSON.stringify(mapStrings(value, (s) => s));
   // A lone surrogate is not text: percent-encoding, Redis and Slack would each mangle it in their own way.
   return raw.trim() === '' ? whenEmpty : redact(raw.toWellFormed());
 }
 
-function snapshot(value: Json | undefined): JsonObject {
+function snapshot(value: Json | undefined, redact: Redact): JsonObject {
   const clean = mapStrings(value ?? {}, (s) => redact(s.toWellFormed()));
   return isJsonObject(clean) ? clean : { value: clean };
 }

@@ -1,0 +1,338 @@
+/**
+ * The investigator: asks the model, lets it look with read-only tools for a few rounds, and then has it answer. Every
+ * round is paid for from the shared budget before it is made; everything it is shown goes through the door; what it
+ * quotes is checked. It ends before its deadline, with a diagnosis or a code.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ModelChoice } from '@kora-wake/shared/config';
+import { isJsonObject } from '@kora-wake/shared/core/json';
+import type { Rung } from '@kora-wake/shared/core/ladder';
+import { investigationPrompt, RULES, wakeText } from '@kora-wake/shared/core/prompt';
+import type { Redact } from '@kora-wake/shared/core/redact';
+import {
+  type EngineCall,
+  type EngineErrorCode,
+  NO_USAGE,
+  type Report,
+  type ToolCall,
+  type Usage,
+} from '@kora-wake/shared/core/report';
+import { type Door, door, fenceRule } from '@kora-wake/shared/core/untrusted';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { errorFields, type Logger } from '@kora-wake/shared/log';
+import type { Ledger, Reservation } from '@kora-wake/shared/spend';
+import { z } from 'zod';
+import { answerSchema, readAnswer } from './answer.ts';
+import { type Conversation, type Failure, MAX_TOKENS, type Model, type OfferedTool, type Reply } from './engine.ts';
+import { chargeUsd, priceUsd, worstCaseUsd } from './prices.ts';
+import { type Tool, ToolRefused } from './tools/tool.ts';
+
+export interface Engine {
+  /**
+   * Investigates one wake. Resolves with a diagnosis or a code, whatever the engine and the tools do.
+   *
+   * @throws the signal's reason, and only that, when `signal` aborts
+   */
+  investigate(wake: Wake, signal: AbortSignal): Promise<Report>;
+}
+
+/** What is seen of an investigation as it goes. */
+interface Watcher {
+  call(wake: Wake, call: EngineCall): void;
+  tool(wake: Wake, call: ToolCall, input: unknown, output: string): void;
+}
+
+export interface AgentOptions {
+  model: Model;
+  /** By rung; from 100 % on nobody is asked. */
+  models: Record<Exclude<Rung, 'hard_stop_100'>, ModelChoice>;
+  ledger: Ledger;
+  /** The tools on offer now, and the names of servers whose tools are missing. */
+  tools(wake: Wake, signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
+  systemPrompt: string;
+  redact: Redact;
+  /** For the whole investigation, ms. */
+  timeoutMs: number;
+  /** Rounds in which tools may be called; one more must answer. */
+  maxToolRounds: number;
+  /** Before the first retry of a round, ms; doubled for each further one. */
+  retryDelayMs: number;
+  newNonce(): string;
+  watcher: Watcher;
+  log: Logger;
+}
+
+const MAX_ATTEMPTS = 5;
+/** A request that hangs must leave time for another, ms. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const TOOL_TIMEOUT_MS = 15_000;
+/** This much of the time is kept for the answer, at most this many ms. */
+const ANSWER_SHARE = 0.25;
+const ANSWER_MS = 30_000;
+/** However many a model asks for. */
+const MAX_TOOL_CALLS = 24;
+const MAX_ROW_BYTES = 32 * 1024;
+const MAX_OUTPUT_BYTES = 32 * 1024;
+/** Of what is around the messages in a request, bytes. */
+const ENVELOPE_BYTES = 2_000;
+
+const ANSWER_SCHEMA = z.record(z.string(), z.json()).parse(z.toJSONSchema(answerSchema));
+const LADDER = ['normal', 'warn_75', 'downshift_90'] as const;
+
+export function agent(options: AgentOptions): Engine {
+  /** What the server was found not to do; a restart asks anew. */
+  const cannot = { schema: false, tools: false };
+  return {
+    investigate: (wake, signal) => new Investigation(options, cannot, wake, signal).run(),
+  };
+}
+
+/** One investigation: what it has seen and spent so far. */
+class Investigation {
+  readonly #options: AgentOptions;
+  readonly #cannot: { schema: boolean; tools: boolean };
+  readonly #wake: Wake;
+  readonly #signal: AbortSignal;
+  readonly #started = performance.now();
+  readonly #deadline: number;
+  readonly #nonce: string;
+  readonly #door: Door;
+  readonly #calls: EngineCall[] = [];
+  readonly #toolCalls: ToolCall[] = [];
+  /** What may be quoted, and how it was shown, by source. */
+  readonly #sources = new Map<string, { text: string; fenced: string; name: string }>();
+
+  constructor(options: AgentOptions, cannot: { schema: boolean; tools: boolean }, wake: Wake, signal: AbortSignal) {
+    this.#options = options;
+    this.#cannot = cannot;
+    this.#wake = wake;
+    this.#signal = signal;
+    this.#deadline = this.#started + options.timeoutMs;
+    this.#nonce = options.newNonce();
+    this.#door = door(options.redact, this.#nonce);
+  }
+
+  async run(): Promise<Report> {
+    const row = this.#door.admit('row', wakeText(this.#wake), MAX_ROW_BYTES);
+    this.#sources.set('row', { ...row, name: 'row' });
+    const offered = await this.#offer();
+    let conversation: Conversation = [{ role: 'user', content: investigationPrompt(row.fenced) }];
+    for (let round = 1; ; round++) {
+      const last = round > this.#options.maxToolRounds || this.#left() < this.#answerMs() || this.#cannot.tools;
+      // Without tools there must be no trace of calls in what is sent either.
+      if (last && round > 1) conversation = [{ role: 'user', content: this.#soFar(row.fenced) }];
+      const reply = await this.#round(round, conversation, last ? [] : offered);
+      if (reply.kind === 'failure') return this.#failed(reply.code);
+      if (reply.kind === 'text') return this.#told(reply.text);
+      for (const name of reply.unknown) this.#note(name, 'not_allowed', 0, {}, '', 'UnknownTool');
+      conversation = reply.conversation;
+    }
+  }
+
+  /** One round, tried again where that can help. */
+  async #round(round: number, conversation: Conversation, tools: OfferedTool[]): Promise<Reply | Failure> {
+    const route = round === 1 ? 'probe_investigation' : 'tool_loop_iteration';
+    for (let attempt = 1; ; attempt++) {
+      const reply = await this.#ask(route, conversation, this.#cannot.tools ? [] : tools);
+      if (reply.kind !== 'failure') return reply;
+      if (reply.cannot) {
+        this.#options.log.warn(
+          { cannot: reply.cannot, code: reply.code },
+          'the engine cannot do this; going on without',
+        );
+        this.#cannot[reply.cannot] = true;
+        continue;
+      }
+      const delay = reply.retryAfterMs ?? jittered(this.#options.retryDelayMs * 2 ** (attempt - 1));
+      if (!reply.retry || attempt === MAX_ATTEMPTS || delay >= this.#left()) return reply;
+      await sleep(delay, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted());
+    }
+  }
+
+  async #ask(route: EngineCall['route'], conversation: Conversation, tools: OfferedTool[]): Promise<Reply | Failure> {
+    const { model: engine, systemPrompt, watcher, log } = this.#options;
+    const system = [systemPrompt, `${RULES}\n\n${fenceRule(this.#nonce)}`];
+    const schema = this.#cannot.schema ? undefined : ANSWER_SCHEMA;
+    const bytes = ENVELOPE_BYTES + byteLength(JSON.stringify([system, conversation, tools, schema]));
+    const paid = await this.#reserve(bytes);
+    if (!paid) return { kind: 'failure', code: 'cost_ladder_halted', retry: false };
+    const { model, reservation } = paid;
+    const began = performance.now();
+    const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, this.#left()))));
+    const enter = async (name: string, usage: Usage, error?: EngineErrorCode) => {
+      await reservation
+        .settle({ usd: chargeUsd(name, usage), route, model: name })
+        // The answer is paid for: it is worth more than the entry.
+        .catch((failed: unknown) => log.error(errorFields(failed), 'what a call cost could not be entered'));
+      const durationMs = Math.round(performance.now() - began);
+      const made: EngineCall = { route, model: name, usage, durationMs, ...(error && { error }) };
+      this.#calls.push(made);
+      watcher.call(this.#wake, made);
+    };
+    try {
+      const question = { model, system, conversation, tools, schema, calling: enter };
+      const reply = await engine.ask(question, AbortSignal.any([this.#signal, timeout]));
+      this.#signal.throwIfAborted();
+      if (reply.kind === 'failure') await enter(model.model, reply.usage ?? NO_USAGE, reply.code);
+      else if (reply.kind === 'text') await enter(reply.model, reply.usage);
+      return reply;
+    } catch (error) {
+      await reservation.release().catch((failed: unknown) => log.debug(errorFields(failed), 'a reservation lapses'));
+      throw error;
+    }
+  }
+
+  /** The model that this month's rung allows, or a cheaper one where that is all there is money for. */
+  async #reserve(bytes: number): Promise<{ model: ModelChoice; reservation: Reservation } | undefined> {
+    const { ledger, models, log } = this.#options;
+    const rung = await ledger.rung();
+    if (rung === 'hard_stop_100') return undefined;
+    for (const step of LADDER.slice(LADDER.indexOf(rung))) {
+      const model = models[step];
+      if (priceUsd(model.model, NO_USAGE) === null) {
+        log.warn({ model: model.model }, 'the price of this model is not known; the budget is charged the dearest one');
+      }
+      const reservation = await ledger.reserve(worstCaseUsd(model.model, bytes, MAX_TOKENS));
+      if (reservation) return { model, reservation };
+    }
+    return undefined;
+  }
+
+  async #offer(): Promise<OfferedTool[]> {
+    const { tools, missing } = await this.#options.tools(this.#wake, this.#signal);
+    if (missing.length > 0) this.#options.log.warn({ missing }, 'tool servers are down; investigating without them');
+    return tools.map((tool) => ({
+      name: tool.name,
+      description: tool.description,
+      inputSchema: tool.inputSchema,
+      run: (input) => this.#use(tool, input),
+    }));
+  }
+
+  /** One call of a tool, within its time, through the door, on record. */
+  async #use(tool: Tool, given: unknown): Promise<string> {
+    const input = isJsonObject(given) ? given : {};
+    const began = performance.now();
+    const ms = () => Math.round(performance.now() - began);
+    if (this.#toolCalls.length >= MAX_TOOL_CALLS) {
+      this.#note(tool.name, 'not_allowed', 0, input, '', 'TooManyCalls');
+      throw new Error(`no more than ${MAX_TOOL_CALLS} calls in one investigation; answer now`);
+    }
+    const timeLeft = Math.max(1, Math.min(TOOL_TIMEOUT_MS, this.#left() - this.#answerMs()));
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(Math.ceil(timeLeft))]);
+    // The number is taken now: calls of one round run side by side.
+    const noted = this.#note(tool.name, 'ok', 0, input, '');
+    try {
+      // Whatever its type says: a tool may be anyone's.
+      const output: unknown = await Promise.race([tool.run(input, { wake: this.#wake, signal }), aborted(signal)]);
+      const said = typeof output === 'string' ? output : JSON.stringify(output);
+      return this.#ended(noted, { status: 'ok', durationMs: ms() }, input, said ?? '');
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const status = error instanceof ToolRefused ? 'not_allowed' : 'execution_error';
+      const excType = error instanceof Error ? error.name : 'Error';
+      const why = signal.aborted ? 'it did not answer in time' : reasonOf(error);
+      throw new Error(this.#ended(noted, { status, durationMs: ms(), excType }, input, why), { cause: error });
+    }
+  }
+
+  #note(
+    name: string,
+    status: ToolCall['status'],
+    durationMs: number,
+    input: unknown,
+    output: string,
+    excType?: string,
+  ): ToolCall {
+    const source = `call-${this.#toolCalls.length + 1}`;
+    const call: ToolCall = { source, name: name.slice(0, 64), status, durationMs, ...(excType && { excType }) };
+    this.#toolCalls.push(call);
+    if (status !== 'ok') this.#options.watcher.tool(this.#wake, call, input, output);
+    return call;
+  }
+
+  #ended(call: ToolCall, more: Partial<ToolCall>, input: unknown, output: string): string {
+    Object.assign(call, more);
+    const admitted = this.#door.admit(call.source, output, MAX_OUTPUT_BYTES);
+    this.#sources.set(call.source, { ...admitted, name: call.name });
+    this.#options.watcher.tool(this.#wake, call, input, admitted.text);
+    return admitted.fenced;
+  }
+
+  /** All there is to go by, for a round in which nothing can be called. */
+  #soFar(row: string): string {
+    const calls = [...this.#sources.values()].slice(1).map(({ name, fenced }) => `${name}:\n${fenced}`);
+    return `${investigationPrompt(row)}\n\nYou have looked already, and can look no more:\n\n${calls.join('\n\n')}\n\nAnswer now, with what you have.`;
+  }
+
+  #left(): number {
+    return this.#deadline - performance.now();
+  }
+
+  #answerMs(): number {
+    return Math.min(ANSWER_MS, this.#options.timeoutMs * ANSWER_SHARE);
+  }
+
+  #told(text: string): Report {
+    const texts = new Map([...this.#sources].map(([source, { text: shown }]) => [source, shown]));
+    const finding = readAnswer(text, texts);
+    if (!finding) return this.#failed('empty_response_text');
+    const { verdict, evidence, dropped } = finding;
+    if (dropped > 0) this.#options.log.warn({ wakeId: this.#wake.id, dropped }, 'quotes that are nowhere were dropped');
+    return {
+      kind: 'diagnosis',
+      text: this.#options.redact(finding.text),
+      ...(verdict && { verdict, evidence, droppedQuotes: dropped }),
+      ...this.#telemetry(),
+    };
+  }
+
+  #failed(code: EngineErrorCode): Report {
+    return { kind: 'fallback', code, ...this.#telemetry() };
+  }
+
+  #telemetry() {
+    return {
+      model: this.#calls.at(-1)?.model ?? null,
+      usage: this.#calls.map((call) => call.usage).reduce(addUsage, NO_USAGE),
+      costUsd: this.#calls.map(({ model, usage }) => priceUsd(model, usage)).reduce(addCost, 0),
+      durationMs: Math.round(performance.now() - this.#started),
+      calls: this.#calls,
+      toolCalls: this.#toolCalls,
+    };
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : 'it failed and did not say why';
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** Between half of `ms` and all of it, so that workers which failed together do not come back together. */
+function jittered(ms: number): number {
+  return ms * (0.5 + Math.random() / 2);
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheCreationInputTokens: a.cacheCreationInputTokens + b.cacheCreationInputTokens,
+    cacheReadInputTokens: a.cacheReadInputTokens + b.cacheReadInputTokens,
+  };
+}
+
+function addCost(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}

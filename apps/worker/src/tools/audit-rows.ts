@@ -1,0 +1,65 @@
+/** The audit log around a wake, where this machine can read it. */
+import { open } from 'node:fs/promises';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/core/json';
+import { parseTimestamp } from '@kora-wake/shared/core/wake';
+import { z } from 'zod';
+import { defineTool, type Tool } from './tool.ts';
+
+/** The log may be of any size: this much of its end is looked at, bytes. */
+const LOOKED_AT_BYTES = 8 * 1024 * 1024;
+const MAX_ROW_CHARACTERS = 600;
+const AFTER_MS = 5 * 60_000;
+
+export function auditRowsTool(path: string): Tool {
+  return defineTool({
+    name: 'audit_rows',
+    description:
+      'Rows of the audit log around the time of this wake, oldest first: what else the probes and the system recorded.',
+    input: z.object({
+      minutes_before: z.number().int().min(1).max(240).default(15).describe('how far back from the wake'),
+      contains: z.string().max(200).optional().describe('only rows in which this text stands'),
+      limit: z.number().int().min(1).max(50).default(20).describe('how many at most, the last ones'),
+    }),
+    run: async ({ minutes_before: minutes, contains, limit }, { wake, signal }) => {
+      const from = wake.emittedAt - minutes * 60_000;
+      const to = wake.emittedAt + AFTER_MS;
+      const rows = (await endOfLog(path)).filter((line) => line !== '' && (!contains || line.includes(contains)));
+      signal.throwIfAborted();
+      const near = rows.flatMap((line) => {
+        const row = parse(line);
+        const at = parseTimestamp(row?.emitted_at);
+        return row && at !== undefined && at >= from && at <= to ? [shown(row)] : [];
+      });
+      return near.slice(-limit).join('\n') || 'no such row in that time';
+    },
+  });
+}
+
+async function endOfLog(path: string): Promise<string[]> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const begin = Math.max(0, size - LOOKED_AT_BYTES);
+    const buffer = Buffer.alloc(size - begin);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, begin);
+    const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
+    // The first is cut off where the reading began, the last may be being written.
+    return lines.slice(begin > 0 ? 1 : 0, -1);
+  } finally {
+    await file.close();
+  }
+}
+
+function parse(line: string): JsonObject | undefined {
+  try {
+    const row: unknown = JSON.parse(line);
+    return isJsonObject(row) ? row : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function shown(row: JsonObject): string {
+  const text = JSON.stringify(row);
+  return text.length <= MAX_ROW_CHARACTERS ? text : `${text.slice(0, MAX_ROW_CHARACTERS).toWellFormed()}… (cut)`;
+}

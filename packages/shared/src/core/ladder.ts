@@ -1,0 +1,30 @@
+/** The cost ladder: what is spent of a month's budget decides which model is asked, and whether one is. */
+
+export type Rung = 'normal' | 'warn_75' | 'downshift_90' | 'hard_stop_100';
+
+/**
+ * @param spent in the UTC month so far
+ * @param budget of the month, in the same unit; 0 = no limit
+ */
+export function rungOf(spent: number, budget: number): Rung {
+  if (budget === 0) return 'normal';
+  const share = spent / budget;
+  if (share >= 1) return 'hard_stop_100';
+  if (share >= 0.9) return 'downshift_90';
+  return share >= 0.75 ? 'warn_75' : 'normal';
+}
+
+/** Money is counted in whole millionths of a dollar, so that sums are exact. */
+export function microUsd(usd: number): number {
+  return Math.ceil(usd * 1e6);
+}
+
+/** The UTC month of a time, as `2026-11`. @param at ms since the epoch */
+export function monthOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 7);
+}
+
+/** The UTC day of a time, as `2026-11-23`. @param at ms since the epoch */
+export function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}

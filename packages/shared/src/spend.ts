@@ -1,0 +1,80 @@
+/**
+ * The ledger of what engine calls cost, shared by all workers. Before a call its worst case is reserved, in one script
+ * with what is spent and reserved already, so that no number of workers together passes the budget; after it, what it
+ * really cost is entered in its place. The reservation of a worker that died lapses.
+ */
+import { dayOf, microUsd, monthOf, type Rung, rungOf } from './core/ladder.ts';
+import type { Keys } from './keys.ts';
+import type { RedisClient } from './redis.ts';
+
+export interface Ledger {
+  /** Where on the ladder this month stands. */
+  rung(): Promise<Rung>;
+  /** Reserves so many USD; undefined where that would pass the budget. */
+  reserve(usd: number): Promise<Reservation | undefined>;
+}
+
+export interface Reservation {
+  /** Enters what the call cost, USD, in the place of what was reserved. */
+  settle(call: { usd: number; route: string; model: string }): Promise<void>;
+  /** Gives back what was reserved: nothing was asked, or nothing answered. */
+  release(): Promise<void>;
+}
+
+/** Longer than any call, ms: then its worker has died. */
+const LAPSE_MS = 3 * 60_000;
+/** Thirteen months, seconds. */
+const KEEP_S = 400 * 86_400;
+
+/** KEYS: the month's spend, the reservations. ARGV: id, amount, budget, ms until it lapses. */
+const RESERVE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local taken = tonumber(redis.call('HGET', KEYS[1], 'total') or '0')
+for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  taken = taken + tonumber(string.match(member, ':(%d+)$'))
+end
+if tonumber(ARGV[3]) > 0 and taken + tonumber(ARGV[2]) > tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1] .. ':' .. ARGV[2])
+return 1`;
+
+/** KEYS: the month's spend, the reservations. ARGV: the reservation, amount, day and route and model, seconds to keep. */
+const SETTLE = `
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'total', ARGV[2])
+redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])`;
+
+/**
+ * @param budgetUsd a UTC month; 0 = no limit
+ * @param newId ids that no other reservation has
+ */
+export function ledger(
+  redis: RedisClient,
+  keys: Keys,
+  budgetUsd: number,
+  now: () => number,
+  newId: () => string,
+): Ledger {
+  const budget = Math.floor(budgetUsd * 1e6);
+  return {
+    rung: async () => rungOf(Number((await redis.hget(keys.spend(monthOf(now())), 'total')) ?? 0), budget),
+    reserve: async (usd) => {
+      const at = now();
+      const month = keys.spend(monthOf(at));
+      const [id, amount] = [newId(), microUsd(usd)];
+      const reserved = await redis.eval(RESERVE, 2, month, keys.reserved, id, amount, budget, LAPSE_MS);
+      if (reserved !== 1) return undefined;
+      return {
+        settle: async (call) => {
+          const entry = `${dayOf(at)}|${call.route}|${call.model}`;
+          await redis.eval(SETTLE, 2, month, keys.reserved, `${id}:${amount}`, microUsd(call.usd), entry, KEEP_S);
+        },
+        release: async () => {
+          await redis.zrem(keys.reserved, `${id}:${amount}`);
+        },
+      };
+    },
+  };
+}
