@@ -82,6 +82,10 @@ const LADDER = ['normal', 'warn_75', 'downshift_90'] as const;
 export function agent(options: AgentOptions): Engine {
   /** What the server was found not to do; a restart asks anew. */
   const cannot = { schema: false, tools: false };
+  for (const { model } of Object.values(options.models)) {
+    if (priceUsd(model, NO_USAGE) !== null) continue;
+    options.log.warn({ model }, 'the price of this model is not known; the budget is charged the dearest one');
+  }
   return {
     investigate: (wake, signal) => new Investigation(options, cannot, wake, signal).run(),
   };
@@ -184,14 +188,11 @@ class Investigation {
 
   /** The model that this month's rung allows, or a cheaper one where that is all there is money for. */
   async #reserve(bytes: number): Promise<{ model: ModelChoice; reservation: Reservation } | undefined> {
-    const { ledger, models, log } = this.#options;
+    const { ledger, models } = this.#options;
     const rung = await ledger.rung();
     if (rung === 'hard_stop_100') return undefined;
     for (const step of LADDER.slice(LADDER.indexOf(rung))) {
       const model = models[step];
-      if (priceUsd(model.model, NO_USAGE) === null) {
-        log.warn({ model: model.model }, 'the price of this model is not known; the budget is charged the dearest one');
-      }
       const reservation = await ledger.reserve(worstCaseUsd(model.model, bytes, MAX_TOKENS));
       if (reservation) return { model, reservation };
     }
