@@ -12,7 +12,7 @@ RUN npm ci
 COPY tsconfig.base.json ./
 COPY packages packages
 COPY apps apps
-RUN npx tsc -b apps/tailer apps/worker apps/api
+RUN npx tsc -b apps/tailer apps/worker apps/api && npx vite build apps/api/console
 
 FROM manifests
 ENV NODE_ENV=production

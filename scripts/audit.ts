@@ -2,6 +2,7 @@
  * `npm run audit`: prints the account, and fails where it does not add up. It is made twice: from the counters in Redis,
  * and, where the log can be read from here, row by row: every row that became a wake must have an end or a job.
  */
+import { parseArgs } from 'node:util';
 import { type Account, readAccount } from '@kora-wake/shared/account';
 import { loadConfig } from '@kora-wake/shared/config';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
@@ -16,6 +17,7 @@ const silent = createLogger('audit', 'silent', process.stdout);
 const UNENDED = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 try {
+  parseArgs({ options: {} });
   const { config } = loadConfig(process.env);
   const redis = await connectRedis(config.redisUrl, 'producer', silent);
   const keys = redisKeys(config.queuePrefix);
@@ -25,7 +27,8 @@ try {
   await closeRedis(redis);
   process.exitCode = account.unaccounted === 0 && lost.length === 0 ? 0 : 1;
 } catch (error) {
-  if (!(error instanceof StartupError)) throw error;
+  const told = error instanceof StartupError || errorReason(error).startsWith('ERR_PARSE_ARGS');
+  if (!(error instanceof Error) || !told) throw error;
   console.error(`kora-wake: ${error.message}`);
   process.exitCode = 2;
 }

@@ -5,7 +5,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 
@@ -89,12 +89,39 @@ function build() {
     },
   );
   if (tsc.status !== 0) fail('The build did not succeed; its message stands above.', tsc.status ?? 1);
+  buildConsole();
+}
+
+/** Builds the console where it is not built from what stands in its folder. */
+function buildConsole() {
+  const folder = join(root, 'apps', 'api', 'console');
+  const stamp = join(root, 'apps', 'api', 'dist', 'console.built');
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  for (const name of readdirSync(folder, { recursive: true }).sort()) {
+    const path = join(folder, String(name));
+    if (statSync(path).isFile()) hash.update(String(name)).update(readFileSync(path));
+  }
+  const built = hash.digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === built) return;
+  const vite = spawnSync(
+    node,
+    [join('node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn', folder],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
+  if (vite.status !== 0) fail('The console could not be built; the message stands above.', vite.status ?? 1);
+  writeFileSync(stamp, built);
 }
 
 /** Runs the script with our own terminal and signals, and ends as it ends. */
 function run(file, rest) {
   const child = spawn(node, [file, ...rest], { cwd: root, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // npm does not hand on every signal; when it is gone, we go too.
+  const parent = process.ppid;
+  setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref();
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0);
   });

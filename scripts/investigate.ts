@@ -3,7 +3,7 @@
  * FILE` keeps it, `--replay FILE` runs a kept one again, without a network or a key.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Config, loadConfig } from '@kora-wake/shared/config';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/core/json';
@@ -31,6 +31,9 @@ import {
   writeTranscript,
 } from './transcript.ts';
 
+const USAGE = `say which row, or which transcript:
+  npm run investigate -- --file row.jsonl [--record kept.json]   asks the engine: needs a key, and a Redis
+  npm run investigate -- --replay kept.json                      asks nobody`;
 const log = createLogger('investigate', 'silent', process.stdout);
 
 try {
@@ -39,7 +42,7 @@ try {
   const { config } = loadConfig(process.env);
   if (replay) show(...(await replayed(readTranscript(replay), config)));
   else if (file) show(...(await investigated(firstWakeRow(file), config, record)));
-  else throw new StartupError('say which row: --file row.jsonl, or which transcript: --replay FILE.');
+  else throw new StartupError(USAGE);
 } catch (error) {
   const told = error instanceof StartupError || errorReason(error).startsWith('ERR_PARSE_ARGS');
   if (!(error instanceof Error) || !told) throw error;
@@ -63,6 +66,8 @@ async function investigated(row: JsonObject, config: Config, record: string | un
   const keys = redisKeys(config.queuePrefix);
   const box = await toolbox(config, process.env, redis, keys, Date.now, log);
   const wake = wakeOf(row, kept.at, config);
+  // Before anything is paid for.
+  if (record) writable(record);
   try {
     const report = await agent({
       ...common(config, kept),
@@ -95,6 +100,14 @@ async function replayed(kept: Transcript, config: Config): Promise<[Wake, Report
     tools: async () => ({ tools: replayingTools(kept), missing: kept.missing }),
   }).investigate(wake, new AbortController().signal);
   return [wake, report];
+}
+
+function writable(path: string): void {
+  try {
+    writeFileSync(path, '', { mode: 0o600, flag: 'a' });
+  } catch (error) {
+    throw new StartupError(`${path} cannot be written (${errorReason(error)}).`, { cause: error });
+  }
 }
 
 async function nothing(): Promise<void> {}

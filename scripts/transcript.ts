@@ -1,6 +1,8 @@
 /** An investigation kept in a file: what was asked of whom, and what came back, so that it can be run again without a network. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { StartupError } from '@kora-wake/shared/errors';
+import { mapStrings } from '@kora-wake/shared/core/json';
+import { redact } from '@kora-wake/shared/core/redact';
+import { errorCode, StartupError } from '@kora-wake/shared/errors';
 import { z } from 'zod';
 import { type Tool, ToolRefused } from '../apps/worker/src/tools/tool.ts';
 
@@ -26,12 +28,15 @@ export function readTranscript(path: string): Transcript {
   try {
     return transcript.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
-    throw new StartupError(`${path} is no transcript that --record wrote.`, { cause: error });
+    const why = errorCode(error) ? `cannot be read (${errorCode(error)})` : 'is no transcript that --record wrote';
+    throw new StartupError(`${path} ${why}.`, { cause: error });
   }
 }
 
 export function writeTranscript(path: string, kept: Transcript): void {
-  writeFileSync(path, `${JSON.stringify(kept, null, 2)}\n`);
+  // It will be shown around: it holds no more than the model was shown.
+  const shown = mapStrings(json.parse(kept), redact);
+  writeFileSync(path, `${JSON.stringify(shown, null, 2)}\n`, { mode: 0o600 });
 }
 
 /** `fetch` that keeps every answer. No header, so no credential, is kept. */

@@ -1,5 +1,5 @@
 /** What the documents say must be so: links, files, commands, variables, and the containers they describe. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -17,9 +17,9 @@ describe.each(documents)('%s', (name) => {
   });
 
   test('names only files that exist', () => {
-    const files = [...text.matchAll(/`((?:apps|packages|test|scripts|docs)\/[\w./-]+|[\w-]+\.(?:yml|md|json))`/g)].map(
-      (match) => match[1] ?? '',
-    );
+    const files = [
+      ...text.matchAll(/`((?:apps|packages|test|scripts|docs|deploy)\/[\w./-]+|[\w-]+\.(?:yml|md|json))`/g),
+    ].map((match) => match[1] ?? '');
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
@@ -43,9 +43,9 @@ test('README.md names every variable that is read, and no other', () => {
 
 test('README.md gives the routes that exist', () => {
   const named = [...read('README.md').matchAll(/127\.0\.0\.1:3900(\/[\w/]*)/g)].map((match) => match[1] ?? '');
-  const routes = ['apps/api/src/routes/debounce.ts', 'apps/api/src/routes/queues.ts', 'apps/api/src/app.ts']
-    .map(read)
-    .join('\n');
+  const folder = 'apps/api/src/routes';
+  const files = readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+  const routes = [...files, 'apps/api/src/app.ts'].map(read).join('\n');
   const exists = (path: string) => {
     const [, v1, resource] = path.split('/');
     return v1 === 'v1' ? routes.includes(`/v1/${resource}`) : routes.includes(`'${path}'`);

@@ -45,6 +45,35 @@ async function apiUrl(api: Running): Promise<string> {
 
 const count = async (ns: Namespace, name: string) => Number((await ns.redis.hget(ns.keys.counters, name)) ?? 0);
 
+describe('metrics', () => {
+  test('of a tailer and a worker are served on their own port, and count what they did', async ({ ns, logPath }) => {
+    const { env } = await doubles();
+    const [tailerPort, workerPort] = [await tryListen(0), await tryListen(0)];
+    const tailer = runApp('tailer', environment(ns, logPath, { ...env, KORA_METRICS_PORT: String(tailerPort) }));
+    const worker = runApp('worker', environment(ns, logPath, { ...env, KORA_METRICS_PORT: String(workerPort) }));
+    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+    append(logPath, wakeRow(), wakeRow());
+    await eventually(() => count(ns, 'outcome:diagnosis').then((n) => n === 1));
+    const scrape = async (port: number) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(await scrape(tailerPort)).toMatch(
+      /kora_tailer_rows_total\{decision="enqueued"\} 1\n[^]*decision="coalesced"\} 1/,
+    );
+    const told = await scrape(workerPort);
+    expect(told).toContain('kora_dms_total{outcome="diagnosis"} 1');
+    expect(told).toContain('kora_wake_to_dm_seconds_count{stage="whole"} 1');
+    expect(told).toContain(
+      'kora_engine_calls_total{route="probe_investigation",model="claude-sonnet-5-5",error="ok"} 1',
+    );
+    const taken = runApp('tailer', environment(ns, logPath, { KORA_METRICS_PORT: String(workerPort) }));
+    expect([await taken.exited, taken.stderr()]).toEqual([
+      1,
+      expect.stringContaining('KORA_METRICS_PORT: cannot listen'),
+    ]);
+    for (const app of [tailer, worker]) app.child.kill('SIGTERM');
+    expect(await Promise.all([tailer.exited, worker.exited])).toEqual([0, 0]);
+  });
+});
+
 describe('the whole path', () => {
   test('from a row to the DM, one wake a window, and again after a clear', async ({ ns, logPath }) => {
     const { slack, env } = await doubles();
@@ -58,6 +87,13 @@ describe('the whole path', () => {
     const get = async (path: string): Promise<any> => (await fetch(`${url}${path}`)).json();
     const [entry] = (await get('/v1/debounce')).entries;
     expect(entry).toMatchObject({ probe: 'fly', category: 'service_unhealthy', severity: 'critical', suppressed: 1 });
+
+    const page = await fetch(`${url}/`);
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self';");
+    const [, script] = /<script[^>]* src="\.?([^"]+)"/.exec(await page.text()) ?? [];
+    expect((await fetch(`${url}${script}`)).headers.get('content-type')).toContain('javascript');
+    expect((await get('/v1/investigations')).entries).toMatchObject([{ outcome: 'diagnosis', suppressed: 1 }]);
+    expect((await get('/v1/tailer')).sources).toMatchObject([{ lagBytes: 0, holder: expect.stringMatching(/:\d+$/) }]);
 
     const cleared = await fetch(`${url}/v1/debounce/fly/service_unhealthy`, { method: 'DELETE' });
     expect(await cleared.json()).toMatchObject({ cleared: true, entry: { wakeId: entry.wakeId } });

@@ -54,7 +54,7 @@ async function settled(ns: Namespace, wakes: number): Promise<void> {
 
 /** More messages than an app sends for what it is given here; past the last one nothing fires, and nothing is killed. */
 const TAILER_MESSAGES = 8;
-const WORKER_MESSAGES = 24;
+const WORKER_MESSAGES = 32;
 /**
  * `npm test` takes every third arrow of the worker, other ones for each way to be killed. All of them:
  * `CRASH_EVERY_ARROW=1 npm test -- test/e2e/crash.test.ts`.

@@ -1,9 +1,10 @@
-/** One private Redis for the whole run: real, empty, on a free port, gone afterwards. */
+/** Before the run: the programs that tests need, and one private Redis, real, empty, on a free port, gone afterwards. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startRedis } from '../../scripts/redis.ts';
+import { installPrograms } from './programs.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -12,6 +13,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  installPrograms();
   const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-redis-'));
   const redis = await startRedis(folder, 0);
   project.provide('redisUrl', redis.url);

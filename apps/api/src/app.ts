@@ -1,7 +1,10 @@
 /** Builds the API; `main.ts` runs it. */
 import { STATUS_CODES } from 'node:http';
+import helmet from '@fastify/helmet';
+import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { AppendRow } from '@kora-wake/shared/audit-log';
 import { errorFields } from '@kora-wake/shared/log';
 import type { DeliveriesQueue } from '@kora-wake/shared/queues';
 import { isRedisAway } from '@kora-wake/shared/redis';
@@ -14,24 +17,38 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { requireToken } from './auth.ts';
+import { guard, type Tokens } from './auth.ts';
 import { board } from './board.ts';
+import { metrics } from './metrics.ts';
+import { operationsIn } from './operations.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { statusRoutes } from './routes/status.ts';
 
 export interface ApiOptions {
   store: WindowStore;
   deliveries: DeliveriesQueue;
-  /** Undefined: every route is open. */
-  token: string | undefined;
+  /** None: only this machine is answered. */
+  tokens: Tokens;
+  /** USD a UTC month; 0 = no limit. */
+  budgetUsd: number;
+  /** Where what operators do is written. */
+  append: AppendRow;
+  now(): number;
+  /** Where the built console lies; undefined: it is not served. */
+  consoleFolder?: string;
   log: FastifyBaseLogger;
 }
 
 /** A probe's name may be long and any script's: percent-encoded it is longer still. Bytes. */
 const MAX_URL_BYTES = 64 * 1024;
 
-export async function buildApp({ store, deliveries, token, log }: ApiOptions) {
+export async function buildApp({ store, deliveries, tokens, budgetUsd, append, now, consoleFolder, log }: ApiOptions) {
+  const { redis, keys, queue } = store;
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -42,29 +59,69 @@ export async function buildApp({ store, deliveries, token, log }: ApiOptions) {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(onError);
 
-  await requireToken(app, token);
+  await app.register(helmet, { contentSecurityPolicy: CSP });
+  await guard(app, tokens);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Kora Wake',
         version: '1',
-        description: 'Queues and debounce windows of the on-call first responder.',
+        description: 'What the on-call first responder does: queues, windows, investigations, costs.',
       },
       components: {
         securitySchemes: { token: { type: 'http', scheme: 'bearer' }, browser: { type: 'http', scheme: 'basic' } },
       },
-      ...(token !== undefined && { security: [{ token: [] }, { browser: [] }] }),
+      ...(tokens.token !== undefined && { security: [{ token: [] }, { browser: [] }] }),
     },
     transform: jsonSchemaTransform,
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
-  await app.register(healthRoutes, { redis: store.redis, keys: store.keys });
-  await app.register(queueRoutes, { queues: [store.queue, deliveries] });
-  await app.register(debounceRoutes, { store });
-  await app.register(board([store.queue, deliveries], '/admin/queues', onError), { prefix: '/admin/queues' });
+  const queues = [queue, deliveries];
+  const operations = operationsIn(redis, keys, append, now);
+  await app.register(healthRoutes, { redis, keys });
+  await app.register(queueRoutes, { queues, operations });
+  await app.register(debounceRoutes, { store, operations });
+  await app.register(investigationRoutes, { store, deliveries, now });
+  await app.register(deadLetterRoutes, { queues, operations });
+  await app.register(statusRoutes, { redis, keys, budgetUsd, operations, now });
+  await app.register(eventRoutes, { store, redis });
+  const scrape = metrics({ store, deliveries, budgetUsd, now });
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(scrape.type).send(await scrape.text()),
+  );
+  if (consoleFolder !== undefined) {
+    await app.register(fastifyStatic, {
+      root: consoleFolder,
+      wildcard: false,
+      // Nothing in it needs more; see CSP for what the other pages do.
+      setHeaders: (reply) => {
+        void reply.header('content-security-policy', CONSOLE_CSP);
+      },
+    });
+  }
+  await app.register(board(queues, '/admin/queues', onError), { prefix: '/admin/queues' });
   return app;
 }
+
+/** Swagger UI and Bull Board bring styles and scripts in their pages; what they are is in our lock file. */
+const CSP = {
+  directives: {
+    'default-src': ["'none'"],
+    'script-src': ["'self'", "'unsafe-inline'"],
+    'style-src': ["'self'", "'unsafe-inline'"],
+    'img-src': ["'self'", 'data:'],
+    'font-src': ["'self'", 'data:'],
+    'connect-src': ["'self'"],
+    'form-action': ["'self'"],
+    'frame-ancestors': ["'none'"],
+    'base-uri': ["'self'"],
+    'upgrade-insecure-requests': null,
+  },
+};
+
+const CONSOLE_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** Answers in Fastify's shape of an error. Of our own faults it says nothing but that; the log says the rest. */
 function onError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

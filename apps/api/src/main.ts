@@ -1,4 +1,6 @@
-/** The API: queues, debounce windows and Bull Board over HTTP. */
+/** The API: what the operator sees and does, over HTTP. */
+import { join } from 'node:path';
+import { auditLog } from '@kora-wake/shared/audit-log';
 import { isLoopback } from '@kora-wake/shared/config';
 import { listenFailure, StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
@@ -8,7 +10,8 @@ import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
 import { buildApp } from './app.ts';
 
 await runApp('api', async ({ config, log, onClose }) => {
-  const { host, port, token } = config.api;
+  const { host, port, ...tokens } = config.api;
+  const { token } = tokens;
   if (!token && !isLoopback(host)) {
     throw new StartupError(
       `KORA_API_HOST is ${host}, which others can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
@@ -19,7 +22,16 @@ await runApp('api', async ({ config, log, onClose }) => {
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
   for (const each of [queue, deliveries]) onClose(() => each.close());
-  const app = await buildApp({ store: { redis, queue, keys: redisKeys(config.queuePrefix) }, deliveries, token, log });
+  const app = await buildApp({
+    store: { redis, queue, keys: redisKeys(config.queuePrefix) },
+    deliveries,
+    tokens,
+    budgetUsd: config.costMonthlyUsd,
+    append: auditLog(config.auditLogPath, Date.now, log),
+    now: Date.now,
+    consoleFolder: join(import.meta.dirname, 'console'),
+    log,
+  });
   onClose(() => app.close());
   const access = token ? 'the token is asked for' : 'no token, this machine only';
   await app

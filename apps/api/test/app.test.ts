@@ -1,17 +1,10 @@
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { Redis } from 'ioredis';
-import { describe, expect, onTestFinished } from 'vitest';
-import { aWake, type Namespace, openWindow, test, testLog } from '../../../test/support/fixtures.ts';
-import { buildApp } from '../src/app.ts';
+import { describe, expect } from 'vitest';
+import { aWake, type Namespace, openWindow, test } from '../../../test/support/fixtures.ts';
+import { api } from './api.ts';
 
 const TOKEN = 'the-token-of-this-test';
-
-async function api(ns: Namespace, token?: string) {
-  const log = testLog();
-  const app = await buildApp({ store: ns, deliveries: ns.deliveries, token, log: log.logger });
-  onTestFinished(() => app.close());
-  return { app, log };
-}
 
 async function open(ns: Namespace, probe: string, category = 'down', id = `w-${probe.slice(0, 20)}x`): Promise<Wake> {
   const wake = aWake({ id, probe, category });
@@ -243,11 +236,21 @@ describe('documents', () => {
     expect(Object.keys(document.paths).toSorted()).toEqual([
       '/healthz',
       '/readyz',
+      '/v1/account',
+      '/v1/costs',
+      '/v1/dead-letters',
+      '/v1/dead-letters/{queue}/{jobId}',
+      '/v1/dead-letters/{queue}/{jobId}/retry',
       '/v1/debounce',
       '/v1/debounce/{probe}/{category}',
+      '/v1/events',
+      '/v1/investigations',
+      '/v1/investigations/{wakeId}',
+      '/v1/operations',
       '/v1/queues',
       '/v1/queues/{name}/pause',
       '/v1/queues/{name}/resume',
+      '/v1/tailer',
     ]);
     expect(document.paths['/v1/debounce'].get.parameters.map(({ name }: { name: string }) => name)).toEqual([
       'probe',

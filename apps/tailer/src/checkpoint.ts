@@ -8,6 +8,9 @@
  */
 
 import { debounceId } from '@kora-wake/shared/core/debounce';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { EVENTS_KEPT } from '@kora-wake/shared/events';
+import { indexKeys, rowFields } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
 import type { RedisClient } from '@kora-wake/shared/redis';
@@ -27,8 +30,8 @@ export interface Checkpoint {
 /** What one batch adds to the counters, the winners and the index of windows. */
 export interface Tally {
   counters: Map<string, number>;
-  /** The wakes that were enqueued; one that was counted before is counted as a replay. */
-  enqueued: Set<string>;
+  /** The wakes that were enqueued, by id; one that was counted before is counted as a replay. */
+  enqueued: Map<string, Wake>;
   /** By winner: how many wakes it took in. */
   suppressed: Map<string, number>;
   /** Deduplication ids of the windows this batch opened. */
@@ -39,7 +42,7 @@ export interface Tally {
 
 /** Adds up the decisions of one batch. */
 export function tallyOf(decisions: Decision[], overlong: number, at: number): Tally {
-  const tally: Tally = { counters: new Map(), enqueued: new Set(), suppressed: new Map(), opened: new Set(), at };
+  const tally: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at };
   const count = (name: string, n = 1) => tally.counters.set(name, (tally.counters.get(name) ?? 0) + n);
   if (overlong > 0) count('lines:overlong', overlong);
   for (const decision of decisions) {
@@ -48,7 +51,7 @@ export function tallyOf(decisions: Decision[], overlong: number, at: number): Ta
       continue;
     }
     if (decision.kind === 'enqueued') {
-      tally.enqueued.add(decision.wake.id);
+      tally.enqueued.set(decision.wake.id, decision.wake);
       tally.opened.add(debounceId(decision.wake.probe, decision.wake.category));
       continue;
     }
@@ -62,9 +65,10 @@ export function tallyOf(decisions: Decision[], overlong: number, at: number): Ta
 }
 
 /**
- * KEYS: lease, checkpoint, counters, window names, window ends, then a wake record for each winner, a deduplication
- * key for each opened window, and a wake record for each enqueued wake. ARGV: token, from, to, path, now, ttl of a
- * record, numbers of counters, winners, windows and enqueued wakes, then the names and amounts of the first three.
+ * KEYS: lease, checkpoint, counters, window names, window ends, sources, events, then a wake record for each winner, a
+ * deduplication key for each opened window, and a wake record and three indexes for each enqueued wake. ARGV: token,
+ * from, to, path, now, ttl of a record, numbers of counters, winners, windows and enqueued wakes, the source, whether
+ * there were rows, then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
  */
 const COMMIT = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -72,15 +76,23 @@ local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
 if stored ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5])
-local arg = 11
+redis.call('SADD', KEYS[6], ARGV[11])
+if ARGV[12] == '1' then redis.call('HSET', KEYS[2], 'lastRowAt', ARGV[5]) end
+local function tell(...)
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', ${EVENTS_KEPT}, '*', 'type', ...)
+end
+local arg = 13
 for i = 1, ARGV[7] do
   redis.call('HINCRBY', KEYS[3], ARGV[arg], ARGV[arg + 1])
+  local reason = string.match(ARGV[arg], '^rejected:(.+)')
+  if reason then tell('wake.rejected', 'reason', reason, 'count', ARGV[arg + 1]) end
   arg = arg + 2
 end
-local key = 6
+local key = 8
 for i = 1, ARGV[8] do
   redis.call('HINCRBY', KEYS[key], 'suppressed', ARGV[arg])
   redis.call('HSET', KEYS[key], 'lastSuppressedAt', ARGV[5])
+  tell('wake.coalesced', 'winner', string.match(KEYS[key], '[^:]+$'), 'count', ARGV[arg])
   redis.call('EXPIRE', KEYS[key], ARGV[6])
   key = key + 1
   arg = arg + 1
@@ -92,6 +104,7 @@ for i = 1, ARGV[9] do
   if left > 0 then
     redis.call('ZADD', KEYS[4], 0, ARGV[arg])
     redis.call('ZADD', KEYS[5], now + left, ARGV[arg])
+    tell('window.opened', 'pair', ARGV[arg])
   end
   key = key + 1
   arg = arg + 1
@@ -100,15 +113,25 @@ for i = 1, ARGV[10] do
   if redis.call('HSETNX', KEYS[key], 'enqueuedAt', ARGV[5]) == 1 then
     redis.call('HINCRBY', KEYS[3], 'rows', 1)
     redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
+    redis.call('HSETNX', KEYS[key], 'row', ARGV[arg + 1])
     redis.call('EXPIRE', KEYS[key], ARGV[6])
+    tell('wake.enqueued', 'wakeId', ARGV[arg], 'pair', ARGV[arg + 2], 'severity', ARGV[arg + 3], 'title', ARGV[arg + 4])
+    for j = 1, 3 do
+      redis.call('ZADD', KEYS[key + j], 'NX', ARGV[5], ARGV[arg])
+      redis.call('EXPIRE', KEYS[key + j], ARGV[6])
+    end
   else
     redis.call('HINCRBY', KEYS[3], 'replayed', 1)
   end
-  key = key + 1
+  key = key + 4
+  arg = arg + 5
 end
 return 1`;
 
-const NOTHING: Tally = { counters: new Map(), enqueued: new Set(), suppressed: new Map(), opened: new Set(), at: 0 };
+/** Of a title that is told as an event; characters. */
+const MAX_TOLD = 200;
+
+const NOTHING: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
   async function commit(token: string, from: string, to: Position, tally: Tally): Promise<boolean> {
@@ -118,9 +141,11 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       keys.counters,
       keys.windowNames,
       keys.windowEnds,
+      keys.sources,
+      keys.events,
       ...[...tally.suppressed.keys()].map(keys.wake),
       ...[...tally.opened].map(keys.dedup),
-      ...[...tally.enqueued].map(keys.wake),
+      ...[...tally.enqueued.values()].flatMap((wake) => [keys.wake(wake.id)].concat(indexKeys(keys, wake))),
     ];
     const answer = await redis.eval(
       COMMIT,
@@ -136,9 +161,18 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       tally.suppressed.size,
       tally.opened.size,
       tally.enqueued.size,
+      sourceId,
+      Number(tally.enqueued.size > 0 || tally.counters.has('rows')),
       ...[...tally.counters].flat(),
       ...tally.suppressed.values(),
       ...tally.opened,
+      ...[...tally.enqueued.values()].flatMap((wake) => [
+        wake.id,
+        rowFields(wake)[1],
+        debounceId(wake.probe, wake.category),
+        wake.severity.slice(0, MAX_TOLD),
+        wake.title.slice(0, MAX_TOLD).toWellFormed(),
+      ]),
     );
     return answer === 1;
   }

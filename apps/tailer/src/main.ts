@@ -1,16 +1,19 @@
 /** The tailer: follows the audit log and enqueues wakes. */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { secretsOf } from '@kora-wake/shared/config';
 import { redactor } from '@kora-wake/shared/core/redact';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
 import { makeFolder } from '@kora-wake/shared/folders';
 import { redisKeys, sourceId } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
+import { serveMetrics } from '@kora-wake/shared/metrics-server';
 import { wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis, unsafeSettings } from '@kora-wake/shared/redis';
 import { checkpoint } from './checkpoint.ts';
 import { endOf } from './follow.ts';
 import { fileHints } from './hints.ts';
+import { tailerMetrics } from './metrics.ts';
 import { runTailer } from './tailer.ts';
 
 await runApp('tailer', async ({ config, log, onClose }) => {
@@ -26,6 +29,10 @@ await runApp('tailer', async ({ config, log, onClose }) => {
   const hints = fileHints(path);
   onClose(async () => hints.close());
 
+  const metrics = tailerMetrics(Date.now);
+  if (config.metricsPort !== undefined) {
+    onClose(await serveMetrics(metrics.registry, config.api.host, config.metricsPort));
+  }
   const stop = new AbortController();
   const source = sourceId(path);
   const running = runTailer(
@@ -35,13 +42,14 @@ await runApp('tailer', async ({ config, log, onClose }) => {
       checkpoint: checkpoint(redis, keys, source, path),
       hints,
       pollMs: config.pollMs,
+      committed: metrics.committed,
       decider: {
         redis,
         queue,
         keys,
         policy: config.debounce,
         maxAgeMs: config.maxAgeMs,
-        redact: redactor(config.redact),
+        redact: redactor(config.redact, secretsOf(config)),
         now: Date.now,
         log,
       },

@@ -20,6 +20,8 @@ export interface Tailer {
   hints: Hints;
   /** The longest a new row may wait, ms. */
   pollMs: number;
+  /** Hears what was committed. */
+  committed(decisions: Decision[]): void;
 }
 
 /** What this process remembers from one holding of the lease to the next. */
@@ -112,7 +114,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
   try {
     while (!held.aborted) {
       hints.listen();
-      if (!(await step(follower, checkpoint, decider, memory, lease, held))) return;
+      if (!(await step(tailer, follower, memory, lease, held))) return;
       if (memory.failing) log.info({ path }, 'following the log again');
       memory.failing = false;
       await hints.wait(follower.lingers() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
@@ -124,9 +126,8 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
 
 /** Decides all there is to read. False where the log is no longer ours. */
 async function step(
+  { checkpoint, decider, committed }: Tailer,
   follower: Follower,
-  checkpoint: Checkpoint,
-  decider: Decider,
   memory: Memory,
   lease: Lease,
   held: AbortSignal,
@@ -148,6 +149,7 @@ async function step(
     }
     follower.accept(batch);
     memory.position = batch.to;
+    committed(decisions);
     report(decider, decisions);
   }
   return true;

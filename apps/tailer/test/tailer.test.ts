@@ -64,6 +64,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
       checkpoint: { ...stored, load },
       hints,
       pollMs: options.pollMs ?? 50,
+      committed: () => undefined,
       decider: deciderFor(ns, { ...options, log }),
     },
     stopping.signal,

@@ -22,7 +22,7 @@ import type { Wake } from '@kora-wake/shared/core/wake';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 import type { Ledger, Reservation } from '@kora-wake/shared/spend';
 import { z } from 'zod';
-import { answerSchema, readAnswer } from './answer.ts';
+import { answerSchema, readAnswer, type Source } from './answer.ts';
 import { type Conversation, type Failure, MAX_TOKENS, type Model, type OfferedTool, type Reply } from './engine.ts';
 import { chargeUsd, priceUsd, worstCaseUsd } from './prices.ts';
 import { type Tool, ToolRefused } from './tools/tool.ts';
@@ -71,8 +71,20 @@ const ANSWER_SHARE = 0.25;
 const ANSWER_MS = 30_000;
 /** However many a model asks for. */
 const MAX_TOOL_CALLS = 24;
+/** Of a tool or a model, as others call it. */
+const MAX_NAME = 64;
 const MAX_ROW_BYTES = 32 * 1024;
 const MAX_OUTPUT_BYTES = 32 * 1024;
+/** Of all outputs of one investigation: a model's window, and the money, have an end. */
+const MAX_OUTPUTS_BYTES = 200 * 1024;
+/** What is left to an output once they are used up. */
+const MIN_OUTPUT_BYTES = 1024;
+/** What was thought before is no proof of what is now. */
+const HEARSAY = new Set(['recent_wakes', 'past_investigations']);
+/** What a server was found not to do is tried again after this, ms. */
+const CANNOT_MS = 10 * 60_000;
+/** A guess at what is charged for a call whose end nobody told us. */
+const BYTES_PER_TOKEN = 4;
 /** Of what is around the messages in a request, bytes. */
 const ENVELOPE_BYTES = 2_000;
 
@@ -80,8 +92,7 @@ const ANSWER_SCHEMA = z.record(z.string(), z.json()).parse(z.toJSONSchema(answer
 const LADDER = ['normal', 'warn_75', 'downshift_90'] as const;
 
 export function agent(options: AgentOptions): Engine {
-  /** What the server was found not to do; a restart asks anew. */
-  const cannot = { schema: false, tools: false };
+  const cannot: Cannot = { schema: -Infinity, tools: -Infinity };
   for (const { model } of Object.values(options.models)) {
     if (priceUsd(model, NO_USAGE) !== null) continue;
     options.log.warn({ model }, 'the price of this model is not known; the budget is charged the dearest one');
@@ -91,10 +102,13 @@ export function agent(options: AgentOptions): Engine {
   };
 }
 
+/** When the server was last found not to do it, on the steady clock, ms. */
+type Cannot = Record<'schema' | 'tools', number>;
+
 /** One investigation: what it has seen and spent so far. */
 class Investigation {
   readonly #options: AgentOptions;
-  readonly #cannot: { schema: boolean; tools: boolean };
+  readonly #cannot: Cannot;
   readonly #wake: Wake;
   readonly #signal: AbortSignal;
   readonly #started = performance.now();
@@ -104,9 +118,10 @@ class Investigation {
   readonly #calls: EngineCall[] = [];
   readonly #toolCalls: ToolCall[] = [];
   /** What may be quoted, and how it was shown, by source. */
-  readonly #sources = new Map<string, { text: string; fenced: string; name: string }>();
+  readonly #sources = new Map<string, Source & { fenced: string; name: string }>();
+  #outputBytesLeft = MAX_OUTPUTS_BYTES;
 
-  constructor(options: AgentOptions, cannot: { schema: boolean; tools: boolean }, wake: Wake, signal: AbortSignal) {
+  constructor(options: AgentOptions, cannot: Cannot, wake: Wake, signal: AbortSignal) {
     this.#options = options;
     this.#cannot = cannot;
     this.#wake = wake;
@@ -118,18 +133,24 @@ class Investigation {
 
   async run(): Promise<Report> {
     const row = this.#door.admit('row', wakeText(this.#wake), MAX_ROW_BYTES);
-    this.#sources.set('row', { ...row, name: 'row' });
+    const { title, detail, snapshotDetails } = this.#wake;
+    // What the probe said, without the labels that we put around it.
+    const said = this.#door.admit('row', [title, detail, JSON.stringify(snapshotDetails)].join('\n'), MAX_ROW_BYTES);
+    this.#sources.set('row', { text: said.text, proves: true, fenced: row.fenced, name: 'row' });
     const offered = await this.#offer();
+    let brokeOff = false;
     let conversation: Conversation = [{ role: 'user', content: investigationPrompt(row.fenced) }];
     for (let round = 1; ; round++) {
-      const last = round > this.#options.maxToolRounds || this.#left() < this.#answerMs() || this.#cannot.tools;
+      const last =
+        brokeOff || round > this.#options.maxToolRounds || this.#left() < this.#answerMs() || this.#isUnable('tools');
       // Without tools there must be no trace of calls in what is sent either.
       if (last && round > 1) conversation = [{ role: 'user', content: this.#soFar(row.fenced) }];
       const reply = await this.#round(round, conversation, last ? [] : offered);
+      if (reply.kind === 'failure' && reply.cannot === 'tools') continue;
       if (reply.kind === 'failure') return this.#failed(reply.code);
       if (reply.kind === 'text') return this.#told(reply.text);
       for (const name of reply.unknown) this.#note(name, 'not_allowed', 0, {}, '', 'UnknownTool');
-      conversation = reply.conversation;
+      ({ conversation, brokeOff } = reply);
     }
   }
 
@@ -137,14 +158,19 @@ class Investigation {
   async #round(round: number, conversation: Conversation, tools: OfferedTool[]): Promise<Reply | Failure> {
     const route = round === 1 ? 'probe_investigation' : 'tool_loop_iteration';
     for (let attempt = 1; ; attempt++) {
-      const reply = await this.#ask(route, conversation, this.#cannot.tools ? [] : tools);
+      const reply = await this.#ask(route, conversation, tools);
       if (reply.kind !== 'failure') return reply;
-      if (reply.cannot) {
-        this.#options.log.warn(
-          { cannot: reply.cannot, code: reply.code },
-          'the engine cannot do this; going on without',
-        );
-        this.#cannot[reply.cannot] = true;
+      const [bad] = reply.badTool === undefined ? [] : tools.splice(reply.badTool, 1);
+      if (bad) {
+        this.#options.log.warn({ tool: bad.name }, 'the engine does not take this tool; going on without');
+        continue;
+      }
+      const { cannot, code } = reply;
+      if (cannot) {
+        this.#options.log.warn({ cannot, code }, 'the engine cannot do this; going on without');
+        this.#cannot[cannot] = performance.now();
+        // What is sent must be made anew where there were calls in it.
+        if (cannot === 'tools') return reply;
         continue;
       }
       const delay = reply.retryAfterMs ?? jittered(this.#options.retryDelayMs * 2 ** (attempt - 1));
@@ -156,16 +182,19 @@ class Investigation {
   async #ask(route: EngineCall['route'], conversation: Conversation, tools: OfferedTool[]): Promise<Reply | Failure> {
     const { model: engine, systemPrompt, watcher, log } = this.#options;
     const system = [systemPrompt, `${RULES}\n\n${fenceRule(this.#nonce)}`];
-    const schema = this.#cannot.schema ? undefined : ANSWER_SCHEMA;
+    const schema = this.#isUnable('schema') ? undefined : ANSWER_SCHEMA;
     const bytes = ENVELOPE_BYTES + byteLength(JSON.stringify([system, conversation, tools, schema]));
     const paid = await this.#reserve(bytes);
     if (!paid) return { kind: 'failure', code: 'cost_ladder_halted', retry: false };
     const { model, reservation } = paid;
+    // A call that nobody counted, or whose end nobody told us, may be charged all the same.
+    const guess = { ...NO_USAGE, inputTokens: Math.ceil(bytes / BYTES_PER_TOKEN) };
     const began = performance.now();
     const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, this.#left()))));
-    const enter = async (name: string, usage: Usage, error?: EngineErrorCode) => {
+    const enter = async (given: string, usage: Usage, error?: EngineErrorCode) => {
+      const name = this.#options.redact(given).slice(0, MAX_NAME);
       await reservation
-        .settle({ usd: chargeUsd(name, usage), route, model: name })
+        .settle({ usd: chargeUsd(name, isNothing(usage) && wasSent(error) ? guess : usage), route, model: name })
         // The answer is paid for: it is worth more than the entry.
         .catch((failed: unknown) => log.error(errorFields(failed), 'what a call cost could not be entered'));
       const durationMs = Math.round(performance.now() - began);
@@ -200,11 +229,13 @@ class Investigation {
   }
 
   async #offer(): Promise<OfferedTool[]> {
-    const { tools, missing } = await this.#options.tools(this.#wake, this.#signal);
+    const soon = AbortSignal.any([this.#signal, AbortSignal.timeout(Math.ceil(this.#answerMs()))]);
+    const { tools, missing } = await this.#options.tools(this.#wake, soon);
     if (missing.length > 0) this.#options.log.warn({ missing }, 'tool servers are down; investigating without them');
     return tools.map((tool) => ({
       name: tool.name,
-      description: tool.description,
+      // A server's own words, and so untrusted; they are shown where the API wants them, without a fence.
+      description: this.#options.redact(tool.description),
       inputSchema: tool.inputSchema,
       run: (input) => this.#use(tool, input),
     }));
@@ -212,6 +243,7 @@ class Investigation {
 
   /** One call of a tool, within its time, through the door, on record. */
   async #use(tool: Tool, given: unknown): Promise<string> {
+    const { redact } = this.#options;
     const input = isJsonObject(given) ? given : {};
     const began = performance.now();
     const ms = () => Math.round(performance.now() - began);
@@ -225,7 +257,10 @@ class Investigation {
     const noted = this.#note(tool.name, 'ok', 0, input, '');
     try {
       // Whatever its type says: a tool may be anyone's.
-      const output: unknown = await Promise.race([tool.run(input, { wake: this.#wake, signal }), aborted(signal)]);
+      const output: unknown = await Promise.race([
+        tool.run(input, { wake: this.#wake, redact, signal }),
+        aborted(signal),
+      ]);
       const said = typeof output === 'string' ? output : JSON.stringify(output);
       return this.#ended(noted, { status: 'ok', durationMs: ms() }, input, said ?? '');
     } catch (error) {
@@ -246,7 +281,13 @@ class Investigation {
     excType?: string,
   ): ToolCall {
     const source = `call-${this.#toolCalls.length + 1}`;
-    const call: ToolCall = { source, name: name.slice(0, 64), status, durationMs, ...(excType && { excType }) };
+    const call: ToolCall = {
+      source,
+      name: this.#options.redact(name).slice(0, MAX_NAME),
+      status,
+      durationMs,
+      ...(excType && { excType }),
+    };
     this.#toolCalls.push(call);
     if (status !== 'ok') this.#options.watcher.tool(this.#wake, call, input, output);
     return call;
@@ -254,8 +295,12 @@ class Investigation {
 
   #ended(call: ToolCall, more: Partial<ToolCall>, input: unknown, output: string): string {
     Object.assign(call, more);
-    const admitted = this.#door.admit(call.source, output, MAX_OUTPUT_BYTES);
-    this.#sources.set(call.source, { ...admitted, name: call.name });
+    const room = Math.max(MIN_OUTPUT_BYTES, Math.min(MAX_OUTPUT_BYTES, this.#outputBytesLeft));
+    const admitted = this.#door.admit(call.source, output, room);
+    this.#outputBytesLeft -= byteLength(admitted.text);
+    // What the model put in itself is no evidence when it comes back.
+    const text = stringsIn(input).reduce((left, own) => left.replaceAll(own, ' '), admitted.text);
+    this.#sources.set(call.source, { text, fenced: admitted.fenced, proves: !HEARSAY.has(call.name), name: call.name });
     this.#options.watcher.tool(this.#wake, call, input, admitted.text);
     return admitted.fenced;
   }
@@ -264,6 +309,10 @@ class Investigation {
   #soFar(row: string): string {
     const calls = [...this.#sources.values()].slice(1).map(({ name, fenced }) => `${name}:\n${fenced}`);
     return `${investigationPrompt(row)}\n\nYou have looked already, and can look no more:\n\n${calls.join('\n\n')}\n\nAnswer now, with what you have.`;
+  }
+
+  #isUnable(what: keyof Cannot): boolean {
+    return performance.now() - this.#cannot[what] < CANNOT_MS;
   }
 
   #left(): number {
@@ -275,8 +324,7 @@ class Investigation {
   }
 
   #told(text: string): Report {
-    const texts = new Map([...this.#sources].map(([source, { text: shown }]) => [source, shown]));
-    const finding = readAnswer(text, texts);
+    const finding = readAnswer(text, this.#sources);
     if (!finding) return this.#failed('empty_response_text');
     const { verdict, evidence, dropped } = finding;
     if (dropped > 0) this.#options.log.warn({ wakeId: this.#wake.id, dropped }, 'quotes that are nowhere were dropped');
@@ -310,6 +358,21 @@ function aborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
+}
+
+/** What a model put into a call, as far as a quote could hit it. */
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return value.length < 4 ? [] : [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}
+
+function isNothing({ inputTokens, outputTokens, cacheCreationInputTokens, cacheReadInputTokens }: Usage): boolean {
+  return inputTokens + outputTokens + cacheCreationInputTokens + cacheReadInputTokens === 0;
+}
+
+/** Whether the engine may have worked on what then failed: an answer, or silence, but no refusal. */
+function wasSent(error: EngineErrorCode | undefined): boolean {
+  return error === undefined || ['sdk_timeout', 'sdk_transport', 'empty_response_text', 'refused'].includes(error);
 }
 
 function reasonOf(error: unknown): string {

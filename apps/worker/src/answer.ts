@@ -9,7 +9,11 @@ type Verdict = (typeof VERDICTS)[number];
 
 /** What the model is asked to answer in. */
 export const answerSchema = z.object({
-  verdict: z.enum(VERDICTS).describe('confirmed only where quotes prove it; inconclusive where you cannot tell'),
+  verdict: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(VERDICTS))
+    .describe('confirmed only where quotes prove it; inconclusive where you cannot tell'),
   diagnosis: z.string().describe('2-4 sentences of plain text: what it most likely is, and what you do not know'),
   next_step: z.string().describe('one line: what the person on call should do or check next'),
   evidence: z
@@ -38,12 +42,14 @@ export interface Finding {
   dropped: number;
 }
 
+/** No answer is longer, in characters. */
+const MAX_ANSWER = 100_000;
 /** Longer parts of an answer are cut; characters. */
 const MAX_DIAGNOSIS = 2_000;
 const MAX_NEXT_STEP = 400;
 const MAX_EVIDENCE = 10;
 /** Shorter quotes are found anywhere and prove nothing; characters. */
-const MIN_QUOTE = 4;
+const MIN_QUOTE = 8;
 
 const DOUBT: Record<Verdict, string> = {
   confirmed: '',
@@ -51,23 +57,43 @@ const DOUBT: Record<Verdict, string> = {
   inconclusive: 'Inconclusive: ',
 };
 
+/** What may be quoted from one source, and whether a quote from it can prove anything. */
+export interface Source {
+  text: string;
+  proves: boolean;
+}
+
 /**
  * Reads an answer, in the schema or not.
  *
- * @param sources the texts that may be quoted, by the name of their source
+ * @param sources by their names
  * @returns undefined where nothing was said
  */
-export function readAnswer(given: string, sources: ReadonlyMap<string, string>): Finding | undefined {
+export function readAnswer(given: string, sources: ReadonlyMap<string, Source>): Finding | undefined {
   const text = given.trim();
-  const json = /^(?:```(?:json)?\s*)?(\{[\s\S]*?)(?:\s*```)?$/.exec(text)?.[1];
-  if (json === undefined) return text === '' ? undefined : { text, evidence: [], dropped: 0 };
+  const json = text.slice(0, MAX_ANSWER).includes('"diagnosis"') ? jsonIn(text) : undefined;
+  if (json === undefined) return text === '' || isEmptyJson(text) ? undefined : { text, evidence: [], dropped: 0 };
   const read = answerSchema.safeParse(parsed(json));
   if (!read.success) return salvaged(json);
   const { diagnosis, next_step: nextStep, evidence } = read.data;
   if (diagnosis.trim() === '') return undefined;
   const kept = evidence.filter(({ source, quote }) => isQuoted(quote, sources.get(source))).slice(0, MAX_EVIDENCE);
-  const verdict = read.data.verdict === 'confirmed' && kept.length === 0 ? 'likely' : read.data.verdict;
+  const proven = kept.some(({ source }) => sources.get(source)?.proves);
+  const verdict = read.data.verdict === 'confirmed' && !proven ? 'likely' : read.data.verdict;
   return { text: dm(verdict, diagnosis, nextStep), verdict, evidence: kept, dropped: evidence.length - kept.length };
+}
+
+/** From the first brace to the last: a model may put words or a fence around it. */
+function jsonIn(text: string): string {
+  const begin = text.indexOf('{');
+  const end = text.lastIndexOf('}');
+  return text.slice(begin, end > begin ? end + 1 : undefined).slice(0, MAX_ANSWER);
+}
+
+/** An object that says nothing is no diagnosis to be told verbatim. */
+function isEmptyJson(text: string): boolean {
+  const value = text.startsWith('{') && text.length < MAX_ANSWER ? parsed(text) : undefined;
+  return typeof value === 'object' && value !== null;
 }
 
 function dm(verdict: Verdict, diagnosis: string, nextStep: string): string {
@@ -88,17 +114,21 @@ function salvaged(json: string): Finding | undefined {
   return { text: dm('inconclusive', diagnosis, part('next_step')), verdict: 'inconclusive', evidence: [], dropped: 0 };
 }
 
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const CONTROLS = /[\u0000-\u001F]/g;
+
 function parsed(json: string): unknown {
   try {
-    return JSON.parse(json);
+    // Models put line breaks into strings as they are.
+    return JSON.parse(json.replace(CONTROLS, (character) => (character === '\t' ? '\\t' : ' ')));
   } catch {
     return undefined;
   }
 }
 
-function isQuoted(quote: string, text: string | undefined): boolean {
+function isQuoted(quote: string, source: Source | undefined): boolean {
   const wanted = squeezed(quote);
-  return text !== undefined && wanted.length >= MIN_QUOTE && squeezed(text).includes(wanted);
+  return source !== undefined && wanted.length >= MIN_QUOTE && squeezed(source.text).includes(wanted);
 }
 
 /** Line ends and runs of blanks are not what makes a quote. */

@@ -1,12 +1,10 @@
-/** Rows the worker appends to the audit log. A row that cannot be written is logged, and stops nothing. */
-import { appendFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+/** The rows that the worker appends to the audit log. */
+import { auditLog } from '@kora-wake/shared/audit-log';
 import type { JsonObject } from '@kora-wake/shared/core/json';
 import { messageBody } from '@kora-wake/shared/core/messages';
 import type { DmStatus, Report, ToolCall } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
-import { makeFolder } from '@kora-wake/shared/folders';
-import { errorFields, type Logger } from '@kora-wake/shared/log';
+import type { Logger } from '@kora-wake/shared/log';
 
 export interface AuditWriter {
   toolCalled(wake: Wake, call: ToolCall): Promise<void>;
@@ -14,25 +12,9 @@ export interface AuditWriter {
 }
 
 export function auditWriter(path: string, now: () => number, log: Logger): AuditWriter {
-  async function append(seam: string, wake: Wake, details: JsonObject): Promise<void> {
-    const row = {
-      emitted_at: new Date(now()).toISOString().replace('Z', '+00:00'),
-      seam,
-      details,
-      caller_session_id: `probe:${wake.probe}:${wake.category}`,
-      source: 'reasoning',
-    };
-    try {
-      await makeFolder(dirname(path));
-      // One write of a whole line: rows of several processes do not mix.
-      await appendFile(path, `${JSON.stringify(row)}\n`);
-    } catch (error) {
-      log.warn(
-        { path, seam, wakeId: wake.id, ...errorFields(error) },
-        'the audit log cannot be written; going on without this row',
-      );
-    }
-  }
+  const appendRow = auditLog(path, now, log);
+  const append = (seam: string, wake: Wake, details: JsonObject) =>
+    appendRow({ seam, details, sessionId: `probe:${wake.probe}:${wake.category}`, source: 'reasoning' });
 
   return {
     // Never what went in or came out: it may be anyone's, and any size.

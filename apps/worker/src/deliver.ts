@@ -16,7 +16,9 @@
  */
 
 import { deliveryNote, directMessage, escapeForSlack } from '@kora-wake/shared/core/messages';
-import { dmStatus, type Outcome } from '@kora-wake/shared/core/report';
+import { dmStatus, type Outcome, type Report } from '@kora-wake/shared/core/report';
+import { publish } from '@kora-wake/shared/events';
+import { recordDelivery } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
@@ -24,6 +26,7 @@ import type { DeliveriesQueue, DeliverJob } from '@kora-wake/shared/queues';
 import type { Knowledge, RedisClient } from '@kora-wake/shared/redis';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from './audit.ts';
+import type { Stages } from './metrics.ts';
 import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
 
 /** How often held deliveries are looked at again, ms. */
@@ -34,6 +37,8 @@ const MAX_WAIT_MS = 15 * 60_000;
 const SETTLED_MS = SLACK_TIMEOUT_MS + 5_000;
 /** Between saving a claim and posting there is nothing to do, ms. */
 const CLAIM_FRESH_MS = 2_000;
+/** Clocks of two machines differ by less, ms. */
+const CLOCK_SKEW_MS = 60_000;
 /** A Redis that went back further than this, in ms, is not made up for. */
 const MAX_FORGOTTEN_MS = 24 * 3_600_000;
 /** Looking up is tried for this long; then the message is posted again, marked, ms. */
@@ -47,6 +52,8 @@ export interface Delivery {
   redis: RedisClient;
   keys: Keys;
   redisKnowledge(): Promise<Knowledge>;
+  /** Hears how each wake ended. */
+  ended(outcome: Outcome, report: Report, stages: Stages): void;
   now(): number;
   log: Logger;
 }
@@ -99,7 +106,9 @@ export function deliverer(delivery: Delivery) {
     const { wake, claimedAt, firstClaimedAt, posted } = job.data;
     if (posted) return false;
     const known = await delivery.redisKnowledge();
-    const forgotten = wake.emittedAt < known.since;
+    // A row that is dated ahead has a clock of its own: it may be from before.
+    const datedAhead = wake.emittedAt > now() + CLOCK_SKEW_MS && known.forMs < MAX_FORGOTTEN_MS;
+    const forgotten = wake.emittedAt < known.since || datedAhead;
     if (claimedAt === undefined && !forgotten) return false;
     // A claim of a time still to come is of a clock that was set back.
     const claim = claimedAt === undefined ? undefined : Math.min(claimedAt, now());
@@ -110,7 +119,8 @@ export function deliverer(delivery: Delivery) {
       throw new DelayedError();
     }
     const firstAt = firstClaimedAt ?? claim ?? now();
-    const since = forgotten ? Math.min(firstAt, Math.max(wake.emittedAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
+    const rowAt = datedAhead ? 0 : wake.emittedAt;
+    const since = forgotten ? Math.min(firstAt, Math.max(rowAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
     try {
       const found = await at.find(wake.id, since);
       log.info({ wakeId: wake.id, found: found !== undefined }, 'looked up what became of an earlier post');
@@ -152,8 +162,15 @@ export function deliverer(delivery: Delivery) {
 
   async function record(job: Job<DeliverJob>, outcome: Exclude<Outcome, 'dead'>): Promise<void> {
     const { wake, report } = job.data;
-    await audit.investigationCompleted(wake, report, dmStatus(report, outcome !== 'dry_run'));
-    await settle(redis, keys, wake.id, outcome, now());
+    const status = dmStatus(report, outcome !== 'dry_run');
+    await audit.investigationCompleted(wake, report, status);
+    await recordDelivery(redis, keys, wake.id, status, job.data.posted);
+    const endedAt = now();
+    const first = await settle(redis, keys, wake.id, outcome, endedAt);
+    if (!first) return;
+    const { id: wakeId, probe, category } = wake;
+    await publish(redis, keys, log, 'dm.sent', { wakeId, probe, category, outcome });
+    delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
   }
 }
 

@@ -39,8 +39,11 @@ interface Question {
 /** What the model came back with: an answer, or calls of tools, which have been made by then. */
 export type Reply = { model: string; usage: Usage } & (
   | { kind: 'text'; text: string }
-  /** `conversation` holds the calls and their results; `unknown` names tools that nobody offered. */
-  | { kind: 'tools'; conversation: Conversation; unknown: string[] }
+  /**
+   * `conversation` holds the calls and their results; `unknown` names tools that nobody offered. Where the reply broke
+   * off, none was made, and it cannot go on from there.
+   */
+  | { kind: 'tools'; conversation: Conversation; unknown: string[]; brokeOff: boolean }
 );
 
 export interface Failure {
@@ -53,6 +56,8 @@ export interface Failure {
   usage?: Usage;
   /** What of the question this server cannot do; without it, it may. */
   cannot?: 'schema' | 'tools';
+  /** Which of the tools it does not take, where it is one of them. */
+  badTool?: number;
 }
 
 export interface Model {
@@ -127,6 +132,7 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
   return {
     kind: 'tools',
     conversation: runner.params.messages,
+    brokeOff: runner.params.messages.at(-1)?.role !== 'user',
     unknown: called.names.filter((name) => !offered.has(name)),
     model: called.model,
     usage: called.usage,
@@ -216,7 +222,14 @@ function classifyStatus(error: APIError, { schema, tools }: Question): Failure {
   if (schema && /output_config|output_format|json_schema|structured/i.test(error.message)) {
     return { ...refused, cannot: 'schema' };
   }
-  return tools.length > 0 && /\btools?\b/i.test(error.message) ? { ...refused, cannot: 'tools' } : refused;
+  if (tools.length === 0) return refused;
+  const badTool = /\btools\.(\d{1,4})\b/.exec(error.message)?.[1];
+  if (badTool !== undefined) return { ...refused, badTool: Number(badTool) };
+  return /\btools?\b.*(support|unknown|unrecogni|unexpected|permitted|extra)|(support|unknown|unrecogni|unexpected).*\btools?\b/i.test(
+    error.message,
+  )
+    ? { ...refused, cannot: 'tools' }
+    : refused;
 }
 
 /** `Retry-After`, in seconds or as a date, as ms from now. */

@@ -6,6 +6,7 @@
  * second investigation.
  */
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/core/report';
+import { publish } from '@kora-wake/shared/events';
 import { recordInvestigation } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
@@ -29,10 +30,13 @@ export interface Investigation {
 export function investigator({ engine, deliveries, redis, keys, now, log }: Investigation) {
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
+    const { id: wakeId, probe, category } = wake;
     try {
       const report = job.data.report ?? (await investigated(job, signal ?? new AbortController().signal));
       if (!job.data.report) await job.updateData({ ...job.data, report });
       await recordInvestigation(redis, keys, wake, report, now());
+      const found = report.kind === 'diagnosis' ? (report.verdict ?? 'plain text') : report.code;
+      await publish(redis, keys, log, 'investigation.ended', { wakeId, probe, category, found });
       await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
     } catch (error) {
       if (!signal?.aborted) throw error;
@@ -46,6 +50,8 @@ export function investigator({ engine, deliveries, redis, keys, now, log }: Inve
     const { wake } = job.data;
     if (job.stalledCounter > MAX_CRASHES) return fallbackReport('engine_exception:WorkerCrashed');
     log.info({ wakeId: wake.id, probe: wake.probe, category: wake.category }, 'investigating');
+    const { id: wakeId, probe, category } = wake;
+    await publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
     try {
       return await engine.investigate(wake, signal);
     } catch (error) {

@@ -1,19 +1,21 @@
 /** The worker: investigates wakes and delivers their DMs. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Config } from '@kora-wake/shared/config';
+import { type Config, secretsOf } from '@kora-wake/shared/config';
 import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
 import { redactor } from '@kora-wake/shared/core/redact';
 import { fallbackReport } from '@kora-wake/shared/core/report';
 import { StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
+import { serveMetrics } from '@kora-wake/shared/metrics-server';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis, redisKnowledge } from '@kora-wake/shared/redis';
 import { ledger } from '@kora-wake/shared/spend';
 import { agent, type Engine } from './agent.ts';
 import { auditWriter } from './audit.ts';
 import { anthropicModel } from './engine.ts';
+import { workerMetrics } from './metrics.ts';
 import { DeliveryFailure, type Messenger, slackMessenger } from './slack.ts';
 import { startSweeper } from './sweep.ts';
 import { toolbox } from './toolbox.ts';
@@ -32,6 +34,10 @@ await runApp('worker', async ({ config, env, log, onClose }) => {
   onClose(() => deliveries.close());
 
   const audit = auditWriter(config.auditLogPath, Date.now, log);
+  const metrics = workerMetrics();
+  if (config.metricsPort !== undefined) {
+    onClose(await serveMetrics(metrics.registry, config.api.host, config.metricsPort));
+  }
   const box = await toolbox(config, env, redis, keys, Date.now, log);
   onClose(() => box.close());
   const { credential, baseUrl } = config.anthropic;
@@ -43,14 +49,18 @@ await runApp('worker', async ({ config, env, log, onClose }) => {
         ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
         tools: (_wake, signal) => box.tools(signal),
         systemPrompt,
-        redact: redactor(config.redact),
+        redact: redactor(config.redact, [...secretsOf(config), ...box.secrets]),
         timeoutMs: config.investigationTimeoutMs,
         maxToolRounds: config.maxToolRounds,
         retryDelayMs: ENGINE_RETRY_MS,
         newNonce: () => randomBytes(8).toString('hex'),
         watcher: {
-          call: (wake, call) => log.info({ wakeId: wake.id, ...call }, 'engine call'),
+          call: (wake, call) => {
+            metrics.engineCall(call);
+            log.info({ wakeId: wake.id, ...call }, 'engine call');
+          },
           tool: (wake, call) => {
+            metrics.toolCall(call);
             log.info({ wakeId: wake.id, ...call }, 'tool call');
             void audit.toolCalled(wake, call);
           },
@@ -70,6 +80,7 @@ await runApp('worker', async ({ config, env, log, onClose }) => {
       redis,
       keys,
       redisKnowledge: redisKnowledge(redis, keys),
+      ended: metrics.ended,
       now: Date.now,
       log,
     }),

@@ -15,13 +15,13 @@ import {
   type DeliveriesQueue,
   deliverJobId,
   deliverJobOptions,
+  isOurs,
   type WakeJob,
   type WakesQueue,
 } from '@kora-wake/shared/queues';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { listWindows, releaseWindow } from '@kora-wake/shared/windows';
 import type { Job } from 'bullmq';
-import { isOurs } from './workers.ts';
 
 export interface Sweeper {
   redis: RedisClient;

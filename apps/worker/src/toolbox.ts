@@ -16,6 +16,8 @@ import type { Tool } from './tools/tool.ts';
 export interface Toolbox {
   /** The tools there are now, and the servers whose tools are missing. Waits for servers for a moment at most. */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
+  /** Values that the tool servers are given, which may be credentials. */
+  secrets: string[];
   close(): Promise<void>;
 }
 
@@ -33,7 +35,8 @@ export async function toolbox(
     auditRowsTool(config.auditLogPath),
     ...networkTools(allowListOf(config.httpCheckAllow), now),
   ];
-  const pool = mcpPool(config.mcpConfigPath ? await serversOf(config.mcpConfigPath, env) : [], log);
+  const servers = config.mcpConfigPath ? await serversOf(config.mcpConfigPath, env) : [];
+  const pool = mcpPool(servers, log);
   // Connects to the servers now, so that the first wake need not wait for them.
   void pool.tools(AbortSignal.abort());
   return {
@@ -41,8 +44,18 @@ export async function toolbox(
       const { tools, missing } = await pool.tools(signal);
       return { tools: [...builtIn, ...tools], missing };
     },
+    secrets: servers.flatMap(valuesOf),
     close: () => pool.close(),
   };
+}
+
+function valuesOf(server: McpServer): string[] {
+  const values =
+    server.kind === 'stdio'
+      ? Object.values(server.env)
+      : [...new URL(server.url).searchParams.values(), ...Object.values(server.headers)];
+  // Of `Bearer TOKEN` the token too.
+  return values.concat(values.flatMap((value) => value.split(' ')));
 }
 
 function allowListOf(text: string): AllowList {

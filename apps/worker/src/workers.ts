@@ -1,8 +1,8 @@
 /** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isJsonObject } from '@kora-wake/shared/core/json';
 import { dmStatus } from '@kora-wake/shared/core/report';
+import { publish } from '@kora-wake/shared/events';
 import { DRAIN_MS } from '@kora-wake/shared/lifecycle';
 import { errorFields } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
@@ -10,6 +10,7 @@ import {
   DELIVERIES,
   type DeliverJob,
   deliveryBackoffMs,
+  isOurs,
   MAX_WAKE_STARTS,
   WAKES,
   type WakeJob,
@@ -73,7 +74,12 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
     if (job?.finishedOn === undefined || !isOurs(job)) return;
     const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
     log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
-    const recorded = Promise.all([settle(redis, keys, job.data.wake.id, 'dead', now()), also(job.data)]).then(
+    const { id: wakeId, probe, category } = job.data.wake;
+    const recorded = Promise.all([
+      settle(redis, keys, wakeId, 'dead', now()),
+      publish(redis, keys, log, 'dm.dead', { wakeId, probe, category, reason: job.failedReason }),
+      also(job.data),
+    ]).then(
       () => undefined,
       (error: unknown) => log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
     );
@@ -98,11 +104,6 @@ function counted<T extends WakeJob>(process: (job: Job<T>, token?: string, signa
       }
     },
   };
-}
-
-/** Whether a job carries a wake; a person may have put anything into the queue. */
-export function isOurs(job: Job): boolean {
-  return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
 }
 
 /**

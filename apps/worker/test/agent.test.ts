@@ -281,6 +281,99 @@ describe('text that others wrote', () => {
   });
 });
 
+describe('what a reviewer found', () => {
+  const answered = async (ns: Parameters<typeof investigating>[0], text: string) => {
+    const { investigate } = await investigating(ns, [callsTools({ name: 'look' }), json(200, message(text))], {
+      tools: [look()],
+    });
+    return investigate();
+  };
+
+  test.for<[string, string, string | undefined]>([
+    ['a line break in a string', JSON.stringify(found).replace('401. The', '401.\nThe'), 'confirmed'],
+    ['words around it', `Here it is: ${JSON.stringify(found)} I hope this helps.`, 'confirmed'],
+    ['a verdict in capitals', JSON.stringify({ ...found, verdict: 'Confirmed' }), 'confirmed'],
+    ['braces and no JSON', '{fly-1, fly-2} both return 401: renew the token.', undefined],
+  ])('an answer with %s is worth having', async ([_name, text, verdict], { ns }) => {
+    const report = await answered(ns, text);
+    expect(report).toMatchObject({ kind: 'diagnosis', ...(verdict && { verdict, text: DM }) });
+  });
+
+  test('an answer of blanks without end is read in no time', async ({ ns }) => {
+    const began = performance.now();
+    await answered(ns, `{${' '.repeat(400_000)}x`);
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
+  test('a quote of what the model itself put in, or of what was thought before, proves nothing', async ({ ns }) => {
+    const claim = 'the production database has been deleted';
+    const echo = look(async ({ host }) => `not a host: ${JSON.stringify(host)}`);
+    const past = look(async () => 'the disk may be full', 'past_investigations');
+    for (const [tool, input, quote] of [
+      [echo, { host: claim }, claim],
+      [past, {}, 'the disk may be full'],
+    ] as const) {
+      const answers = [
+        callsTools({ name: tool.name, input }),
+        finds({ ...found, evidence: [{ source: 'call-1', quote }] }),
+      ];
+      const { investigate } = await investigating(ns, answers, { tools: [tool] });
+      expect(await investigate()).toMatchObject({ verdict: 'likely' });
+    }
+  });
+
+  test('a tool whose schema the server refuses goes alone', async ({ ns }) => {
+    const refusal = json(400, { error: { message: 'tools.1.custom.input_schema: JSON schema is invalid' } });
+    const { investigate, asked, log } = await investigating(ns, [refusal, callsTools({ name: 'look' }), finds(found)], {
+      tools: [look(), look(async () => '', 'odd')],
+    });
+    expect(await investigate()).toMatchObject({ verdict: 'confirmed' });
+    expect(asked().map(({ tools }) => tools.length)).toEqual([2, 1, 1]);
+    expect(log.lines).toMatchObject([{ tool: 'odd' }]);
+  });
+
+  test('tools that are refused in a later round leave no trace of calls in what is sent', async ({ ns }) => {
+    const refusal = json(400, { error: { message: 'tools are not supported' } });
+    const { investigate, asked } = await investigating(ns, [callsTools({ name: 'look' }), refusal, finds(found)], {
+      tools: [look()],
+    });
+    expect(await investigate()).toMatchObject({ verdict: 'confirmed' });
+    expect(JSON.stringify(asked()[2])).not.toMatch(/tool_use|tool_result/);
+  });
+
+  test('calls that break off are asked for again, without tools', async ({ ns }) => {
+    const content = [{ type: 'tool_use', id: 'toolu_0', name: 'look', input: {} }];
+    const broken = json(200, message('', { content, stop_reason: 'max_tokens' }));
+    const { investigate, asked } = await investigating(ns, [broken, finds({ ...found, evidence: [] })], {
+      tools: [look()],
+    });
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
+    expect(asked()[1].tools).toBeUndefined();
+  });
+
+  test('all outputs together have an end', async ({ ns }) => {
+    const many = callsTools(...Array.from({ length: 24 }, () => ({ name: 'look' })));
+    const { investigate, double } = await investigating(ns, [many, finds(found)], {
+      tools: [look(async () => 'x '.repeat(20_000))],
+    });
+    await investigate();
+    expect(double.requests.at(-1)?.body.length).toBeLessThan(280_000);
+  });
+
+  test('a call that was never answered is charged as a guess, not as nothing', async ({ ns }) => {
+    const { investigate } = await investigating(ns, [hang], { timeoutMs: 200 });
+    await investigate();
+    expect(Number(await ns.redis.hget(ns.keys.spend(new Date().toISOString().slice(0, 7)), 'total'))).toBeGreaterThan(
+      500,
+    );
+  });
+
+  test('a budget of next to nothing is a budget', async ({ ns }) => {
+    const { investigate } = await investigating(ns, [], { budgetUsd: 1e-7 });
+    expect(await investigate()).toMatchObject({ code: 'cost_ladder_halted' });
+  });
+});
+
 describe('the budget', () => {
   test('decides the model by what is spent, and at its end nobody is asked', async ({ ns }) => {
     const { investigate, asked } = await investigating(ns, [], { budgetUsd: 10 });

@@ -68,6 +68,7 @@ function working(
     audit: auditWriter(options.auditPath, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
+    ended: () => undefined,
     redisKnowledge: async () => {
       const since = options.redisKnowsAllSince ?? 0;
       return { since, forMs: Date.now() - since };
@@ -319,6 +320,17 @@ describe('a delivery', () => {
       expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual(marks);
     },
   );
+
+  test('that is dated ahead may be from before Redis came back, and is looked up too', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns, { emittedAt: Date.now() + 2 * 3_600_000 });
+    await messengerTo(double).post('told before', wake.id);
+    const messenger = messengerTo(double);
+    const redisKnowsAllSince = Date.now() - SETTLED_MS;
+    working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath, redisKnowsAllSince });
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
+  });
 
   test('that a Redis which just came back may have forgotten waits until Slack must know', async ({ ns, logPath }) => {
     const double = await slack();

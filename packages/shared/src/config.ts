@@ -44,7 +44,9 @@ export interface Config {
   httpCheckAllow: string;
   /** Secrets beside the known ones. */
   redact: RegExp[];
-  api: { host: string; port: number; token?: string };
+  api: { host: string; port: number; token?: string; readToken?: string };
+  /** Of tailer and worker; undefined: off. */
+  metricsPort?: number;
   logLevel: string;
 }
 
@@ -158,10 +160,22 @@ const STRICT = z.object({
   KORA_API_HOST: word('a host name or address').default('127.0.0.1'),
   KORA_API_PORT: number({ min: 0, max: 65_535, integer: true }).default(3900),
   KORA_API_TOKEN: word('a token').optional(),
+  KORA_METRICS_PORT: number({ min: 0, max: 65_535, integer: true }).optional(),
+  KORA_API_READ_TOKEN: word('a token').optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
     .default('info'),
 });
+
+/** A token to look with guards nothing where everybody may do everything. */
+function tokensFit(
+  e: { KORA_API_TOKEN?: string | undefined; KORA_API_READ_TOKEN?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (e.KORA_API_READ_TOKEN !== undefined && e.KORA_API_TOKEN === undefined) {
+    context.addIssue({ code: 'custom', path: ['KORA_API_READ_TOKEN'], message: 'needs KORA_API_TOKEN beside it' });
+  }
+}
 
 /** In a cluster a script may touch keys of one slot only, which a hash tag keeps together. */
 function prefixFits(e: { REDIS_URL: string; KORA_QUEUE_PREFIX: string }, context: z.RefinementCtx): void {
@@ -208,7 +222,7 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
     undefined,
   );
 
-  const read = STRICT.superRefine(prefixFits).safeParse(set);
+  const read = STRICT.superRefine(prefixFits).superRefine(tokensFit).safeParse(set);
   if (!read.success) {
     const faults = read.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
     throw new StartupError(`the configuration is not usable:\n${faults.join('\n')}`);
@@ -249,7 +263,9 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
         host: e.KORA_API_HOST,
         port: e.KORA_API_PORT,
         ...(e.KORA_API_TOKEN && { token: e.KORA_API_TOKEN }),
+        ...(e.KORA_API_READ_TOKEN && { readToken: e.KORA_API_READ_TOKEN }),
       },
+      ...(e.KORA_METRICS_PORT !== undefined && { metricsPort: e.KORA_METRICS_PORT }),
       logLevel: e.LOG_LEVEL,
     },
   };
@@ -259,6 +275,14 @@ function anthropicCredential(e: z.infer<typeof STRICT>): AnthropicCredential | u
   if (e.CLAUDE_CODE_OAUTH_TOKEN) return { kind: 'oauth', token: e.CLAUDE_CODE_OAUTH_TOKEN };
   const key = e.KORA_ANTHROPIC_API_KEY ?? e.ANTHROPIC_API_KEY;
   return key ? { kind: 'apiKey', key } : undefined;
+}
+
+/** The credentials in a configuration, for whoever takes them out of texts. */
+export function secretsOf({ slack, anthropic, api, redisUrl }: Config): string[] {
+  const { credential } = anthropic;
+  const engine = credential?.kind === 'oauth' ? credential.token : credential?.key;
+  const found = [slack.botToken, engine, api.token, api.readToken, readRedisUrl(redisUrl).password];
+  return found.filter((secret) => secret !== undefined);
 }
 
 /** Whether an address can be reached from this machine only. */

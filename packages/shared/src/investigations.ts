@@ -1,36 +1,76 @@
 /**
- * What was found out about each wake, kept longer than its jobs: the next investigation of the pair reads it, and so do
- * people. It lies in the wake's own record, and is found by pair and by probe.
+ * What is known of each wake, kept longer than its jobs: the next investigation of the pair reads it, and so do people.
+ * It lies in the wake's own record; three indexes find it, over all wakes, of a probe, and of a pair, by when it was
+ * enqueued.
  */
 import { debounceId } from './core/debounce.ts';
-import type { Report } from './core/report.ts';
+import type { JsonObject } from './core/json.ts';
+import type { DmStatus, Outcome, Report } from './core/report.ts';
 import type { Wake } from './core/wake.ts';
 import type { Keys } from './keys.ts';
 import { WAKE_RECORD_TTL_S } from './outcomes.ts';
 import type { RedisClient } from './redis.ts';
 
-export interface Investigated {
-  wakeId: string;
+/** The wake's row as it is kept: what is long is cut. */
+interface KeptRow {
   probe: string;
   category: string;
   severity: string;
   title: string;
-  /** When the wake was investigated, ms since the epoch. */
-  at: number;
-  /** The diagnosis, or the code of the failure. */
-  said: string;
-  verdict: string;
-  suppressed: number;
-  /** How it ended, or `in flight`. */
-  outcome: string;
+  detail: string;
+  snapshotDetails: JsonObject;
+  emittedAt: number;
 }
 
-/** KEYS: the wake's record, the pair's wakes, the probe's. ARGV: id, at, seconds to keep, then fields and values. */
+export interface KnownWake {
+  wakeId: string;
+  row: KeptRow;
+  /** ms since the epoch, as all times here. */
+  enqueuedAt: number;
+  investigatedAt: number | null;
+  report: Report | null;
+  outcome: Outcome | null;
+  outcomeAt: number | null;
+  dmStatus: DmStatus | null;
+  /** Where Slack put the DM. */
+  posted: { channel: string; ts: string } | null;
+  suppressed: number;
+  lastSuppressedAt: number | null;
+}
+
+const MAX_DETAIL = 8_000;
+const MAX_SNAPSHOT = 16_000;
+
+/** The fields of a wake's row in its record, as names and values. */
+export function rowFields(wake: Wake): [name: string, value: string] {
+  const { probe, category, severity, title, detail, snapshotDetails, emittedAt } = wake;
+  const tooLarge = JSON.stringify(snapshotDetails).length > MAX_SNAPSHOT;
+  const row: KeptRow = {
+    probe,
+    category,
+    severity,
+    title: title.slice(0, MAX_DETAIL).toWellFormed(),
+    detail: detail.slice(0, MAX_DETAIL).toWellFormed(),
+    snapshotDetails: tooLarge ? { cut: 'too large to be kept here; it is in the audit log' } : snapshotDetails,
+    emittedAt,
+  };
+  return ['row', JSON.stringify(row)];
+}
+
+/** The indexes that find a wake. */
+export function indexKeys(keys: Keys, wake: Pick<Wake, 'probe' | 'category'>): string[] {
+  return [keys.history, keys.historyOfProbe(wake.probe), keys.historyOfPair(debounceId(wake.probe, wake.category))];
+}
+
+/**
+ * KEYS: the wake's record, its indexes. ARGV: id, at, seconds to keep, then fields and values. The tailer's commit writes
+ * the same (see checkpoint.ts), and may come later.
+ */
 const RECORD = `
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-for i = 2, 3 do
-  redis.call('ZADD', KEYS[i], ARGV[2], ARGV[1])
+for i = 2, #KEYS do
+  redis.call('ZADD', KEYS[i], 'NX', ARGV[2], ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', ARGV[2] - ARGV[3] * 1000)
   redis.call('EXPIRE', KEYS[i], ARGV[3])
 end`;
@@ -43,46 +83,107 @@ export async function recordInvestigation(
   report: Report,
   at: number,
 ): Promise<void> {
-  const fields = {
-    probe: wake.probe,
-    category: wake.category,
-    severity: wake.severity,
-    title: wake.title.slice(0, 500),
-    investigatedAt: at,
-    said: report.kind === 'diagnosis' ? report.text : report.code,
-    verdict: report.kind === 'diagnosis' ? (report.verdict ?? 'plain text') : 'not investigated',
-  };
-  const { id, probe, category } = wake;
-  const recordKeys = [keys.wake(id), keys.pair(debounceId(probe, category)), keys.ofProbe(probe)];
-  await redis.eval(RECORD, 3, ...recordKeys, id, at, WAKE_RECORD_TTL_S, ...Object.entries(fields).flat());
+  const recordKeys = [keys.wake(wake.id), ...indexKeys(keys, wake)];
+  const fields = [...rowFields(wake), 'report', JSON.stringify(report), 'investigatedAt', at];
+  await redis.eval(RECORD, recordKeys.length, ...recordKeys, wake.id, at, WAKE_RECORD_TTL_S, ...fields);
 }
 
-/** The last investigations of a probe, or of one pair of it, newest first. */
-export async function lastInvestigations(
+/** Keeps how the DM went. */
+export async function recordDelivery(
   redis: RedisClient,
   keys: Keys,
-  of: { probe: string; category?: string },
-  limit: number,
-): Promise<Investigated[]> {
-  const index = of.category === undefined ? keys.ofProbe(of.probe) : keys.pair(debounceId(of.probe, of.category));
-  const ids = await redis.zrevrange(index, 0, limit - 1);
-  const records = await Promise.all(ids.map((id) => redis.hgetall(keys.wake(id))));
-  return records.flatMap((record, i): Investigated[] => {
-    const { probe, category, investigatedAt } = record;
-    if (probe === undefined || category === undefined) return [];
-    return [
-      {
-        wakeId: ids[i] ?? '',
-        probe,
-        category,
-        severity: record.severity ?? 'unknown',
-        title: record.title ?? '',
-        at: Number(investigatedAt),
-        said: record.said ?? '',
-        verdict: record.verdict ?? '',
-        suppressed: Number(record.suppressed ?? 0),
-        outcome: record.outcome ?? 'in flight',
-      },
-    ];
-  });
+  wakeId: string,
+  dmStatus: DmStatus,
+  posted: { channel: string; ts: string } | undefined,
+): Promise<void> {
+  await redis.hset(keys.wake(wakeId), { dmStatus, ...(posted && { posted: JSON.stringify(posted) }) });
+}
+
+/** A place in a list, newest first: after the wake that was enqueued then. */
+export interface Place {
+  at: number;
+  wakeId: string;
+}
+
+/** Members of one score that a page looks through at most. */
+const TIES = 500;
+
+/**
+ * Known wakes, newest first.
+ *
+ * @param page `since` leaves out what is older, ms since the epoch; `after` goes on where the page before ended
+ * @returns the wakes, and where the page ended, or null where there are no more
+ */
+export async function listKnown(
+  redis: RedisClient,
+  keys: Keys,
+  of: { probe?: string | undefined; category?: string },
+  page: { limit: number; since: number; after?: Place | undefined },
+): Promise<{ entries: KnownWake[]; next: Place | null }> {
+  const { limit, since, after } = page;
+  const flat = await redis.zrevrangebyscore(
+    indexOf(keys, of),
+    after?.at ?? '+inf',
+    since,
+    'WITHSCORES',
+    'LIMIT',
+    0,
+    limit + TIES,
+  );
+  const places = pairs(flat).filter((place) => !after || place.at < after.at || place.wakeId < after.wakeId);
+  const found = await Promise.all(places.slice(0, limit).map(({ wakeId }) => readKnown(redis, keys, wakeId)));
+  const last = places[limit - 1];
+  return {
+    entries: found.filter((wake) => wake !== undefined),
+    next: last && places.length > limit ? last : null,
+  };
+}
+
+function indexOf(keys: Keys, { probe, category }: { probe?: string | undefined; category?: string }): string {
+  if (probe === undefined) return keys.history;
+  return category === undefined ? keys.historyOfProbe(probe) : keys.historyOfPair(debounceId(probe, category));
+}
+
+/** Members and scores; ioredis gives them flat, or in pairs where it speaks RESP3. */
+function pairs(answer: unknown[]): Place[] {
+  const flat = answer.flat();
+  const places: Place[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) places.push({ wakeId: String(flat[i]), at: Number(flat[i + 1]) });
+  return places;
+}
+
+/** What is known of one wake, or undefined where it is not, or not any more. */
+export async function readKnown(redis: RedisClient, keys: Keys, wakeId: string): Promise<KnownWake | undefined> {
+  const record = await redis.hgetall(keys.wake(wakeId));
+  if (!record.row) return undefined;
+  return {
+    wakeId,
+    row: JSON.parse(record.row),
+    enqueuedAt: Number(record.enqueuedAt ?? record.investigatedAt),
+    investigatedAt: time(record.investigatedAt),
+    report: record.report ? JSON.parse(record.report) : null,
+    outcome: isOutcome(record.outcome) ? record.outcome : null,
+    outcomeAt: time(record.outcomeAt),
+    dmStatus: isDmStatus(record.dmStatus) ? record.dmStatus : null,
+    posted: record.posted ? JSON.parse(record.posted) : null,
+    suppressed: Number(record.suppressed ?? 0),
+    lastSuppressedAt: time(record.lastSuppressedAt),
+  };
+}
+
+function time(value: string | undefined): number | null {
+  return value === undefined ? null : Number(value);
+}
+
+function isOutcome(text: string | undefined): text is Outcome {
+  return ['diagnosis', 'fallback', 'dry_run', 'dead'].includes(text ?? '');
+}
+
+function isDmStatus(text: string | undefined): text is DmStatus {
+  return ['sent', 'failed_send', 'engine_unavailable_fallback', 'engine_unavailable_failed_send'].includes(text ?? '');
+}
+
+/** The wake as far as it was kept, for the text of its DM. */
+export function wakeOf({ wakeId, row }: KnownWake): Wake {
+  return { id: wakeId, ...row, envelopeEnabled: false, envelopeFixName: '(none)' };
 }

@@ -24,10 +24,18 @@ export interface Keys {
   spend(month: string): string;
   /** Sorted set: what calls that are being made may cost, by when they lapse, ms. */
   reserved: string;
-  /** Sorted set: the wakes of a pair that were investigated, by when, ms. Owner: the workers. */
-  pair(debounceId: string): string;
-  /** Sorted set: the same of a whole probe. */
-  ofProbe(probe: string): string;
+  /** Sorted set: all wakes that are known, by when they were enqueued, ms. Owner: the tailer; the worker where it is first. */
+  history: string;
+  /** Sorted set: the same of one probe. */
+  historyOfProbe(probe: string): string;
+  /** Sorted set: the same of one pair. */
+  historyOfPair(debounceId: string): string;
+  /** Stream: what happens, for who listens; see events.ts. */
+  events: string;
+  /** List: what operators did, as JSON, newest first. Owner: the API. */
+  operations: string;
+  /** Set: the logs that are followed. Owner: the tailers. */
+  sources: string;
   /**
    * BullMQ's own: the winner's job id, its TTL the window left. BullMQ has no public way to read that TTL; a
    * test pins this layout.
@@ -48,8 +56,12 @@ export function redisKeys(prefix: string): Keys {
     source: (sourceId) => `${prefix}:source:${sourceId}`,
     spend: (month) => `${prefix}:spend:${month}`,
     reserved: `${prefix}:spend:reserved`,
-    ofProbe: (probe) => `${prefix}:probe:${probe}`,
-    pair: (debounceId) => `${prefix}:pair:${debounceId}`,
+    history: `${prefix}:history`,
+    historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,
+    historyOfPair: (debounceId) => `${prefix}:history:pair:${debounceId}`,
+    events: `${prefix}:events`,
+    operations: `${prefix}:operations`,
+    sources: `${prefix}:sources`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,
     unended: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),

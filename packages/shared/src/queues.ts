@@ -1,7 +1,8 @@
 /** The two queues: their names, payloads and every BullMQ option that producer and worker must agree on. */
 
-import { Queue, type QueueOptions, type WorkerOptions } from 'bullmq';
+import { type Job, Queue, type QueueOptions, type WorkerOptions } from 'bullmq';
 import { type DebouncePolicy, debounceId } from './core/debounce.ts';
+import { isJsonObject } from './core/json.ts';
 import type { Report } from './core/report.ts';
 import type { Wake } from './core/wake.ts';
 import type { RedisClient } from './redis.ts';
@@ -114,4 +115,9 @@ export function deliverJobOptions(wakeId: string) {
 
 export function deliverJobId(wakeId: string): string {
   return `deliver-${wakeId}`;
+}
+
+/** Whether a job carries a wake; a person may have put anything into the queue. */
+export function isOurs(job: Job): boolean {
+  return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
 }

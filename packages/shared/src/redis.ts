@@ -75,7 +75,13 @@ function client(address: RedisAddress, kind: 'producer' | 'worker'): RedisClient
   const [node] = address.nodes;
   const where =
     address.kind === 'sentinel'
-      ? { sentinels: address.nodes, name: address.name, failoverDetector: true, sentinelRetryStrategy: once }
+      ? {
+          sentinels: address.nodes,
+          name: address.name,
+          failoverDetector: true,
+          sentinelRetryStrategy: once,
+          ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+        }
       : { ...node };
   return new Redis({
     ...options,
@@ -151,7 +157,7 @@ export function redisKnowledge(redis: RedisClient, keys: Keys): () => Promise<Kn
     const answer = await redis.eval(SERVER, 1, keys.forgot);
     const [info = '', forgot] = Array.isArray(answer) ? answer.map(String) : [];
     const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
-    const now = Number(field('server_time_usec')) / 1_000;
+    const now = Math.floor(Number(field('server_time_usec')) / 1_000);
     const runId = field('run_id');
     if (seen?.runId !== runId) seen = { runId, since: seen ? now : now - Number(field('uptime_in_seconds')) * 1_000 };
     const since = Math.max(seen.since, Number(forgot));
@@ -169,7 +175,7 @@ export async function recordForgotten(redis: RedisClient, keys: Keys): Promise<v
 }
 
 const AWAY =
-  /isn't writeable|isn't ready|Connection is closed|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels/;
+  /isn't writeable|isn't ready|Connection is closed|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:READONLY|OOM|MISCONF|LOADING|CLUSTERDOWN|TRYAGAIN)/;
 
 /** Whether a command failed because Redis could not be reached or did not answer, rather than for what it asked. */
 export function isRedisAway(error: unknown): boolean {

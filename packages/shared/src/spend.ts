@@ -57,7 +57,7 @@ export function ledger(
   now: () => number,
   newId: () => string,
 ): Ledger {
-  const budget = Math.floor(budgetUsd * 1e6);
+  const budget = microUsd(budgetUsd);
   return {
     rung: async () => rungOf(Number((await redis.hget(keys.spend(monthOf(now())), 'total')) ?? 0), budget),
     reserve: async (usd) => {
@@ -76,5 +76,36 @@ export function ledger(
         },
       };
     },
+  };
+}
+
+/** What a month cost so far, USD. */
+export interface Spend {
+  month: string;
+  rung: Rung;
+  spentUsd: number;
+  /** What the calls that are being made may still cost. */
+  reservedUsd: number;
+  entries: Array<{ day: string; route: string; model: string; usd: number }>;
+}
+
+/** Reads the ledger of a UTC month. @param at any time in it, ms since the epoch */
+export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: number, at: number): Promise<Spend> {
+  const month = monthOf(at);
+  const [fields, reserved] = await Promise.all([
+    redis.hgetall(keys.spend(month)),
+    redis.zrangebyscore(keys.reserved, at, '+inf'),
+  ]);
+  const total = Number(fields.total ?? 0);
+  const entries = Object.entries(fields).flatMap(([field, amount]) => {
+    const [day, route, ...model] = field.split('|');
+    return day && route ? [{ day, route, model: model.join('|'), usd: Number(amount) / 1e6 }] : [];
+  });
+  return {
+    month,
+    rung: rungOf(total, microUsd(budgetUsd)),
+    spentUsd: total / 1e6,
+    reservedUsd: reserved.reduce((sum, member) => sum + Number(/:(\d+)$/.exec(member)?.[1] ?? 0), 0) / 1e6,
+    entries: entries.toSorted((a, b) => a.day.localeCompare(b.day)),
   };
 }

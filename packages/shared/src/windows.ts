@@ -6,6 +6,7 @@
 
 import { debounceId, debouncePair, probePrefix } from './core/debounce.ts';
 import type { Wake } from './core/wake.ts';
+import { EVENTS_KEPT } from './events.ts';
 import type { Keys } from './keys.ts';
 import type { WakesQueue } from './queues.ts';
 import type { RedisClient } from './redis.ts';
@@ -110,10 +111,14 @@ local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000
 if #ended == 0 then return 0 end
 redis.call('ZREM', KEYS[1], unpack(ended))
 redis.call('ZREM', KEYS[2], unpack(ended))
+for _, id in ipairs(ended) do
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ${EVENTS_KEPT}, '*', 'type', 'window.expired', 'pair', id)
+end
 return #ended`;
 
-async function dropEnded({ redis, keys }: WindowStore): Promise<void> {
-  while ((await redis.eval(DROP_ENDED, 2, keys.windowNames, keys.windowEnds)) === 1000);
+/** Takes windows that have ended out of the index, and tells of each once. */
+export async function dropEnded({ redis, keys }: Pick<WindowStore, 'redis' | 'keys'>): Promise<void> {
+  while ((await redis.eval(DROP_ENDED, 3, keys.windowNames, keys.windowEnds, keys.events)) === 1000);
 }
 
 /** KEYS: names, ends, then a deduplication key for each id. Only what is still gone: a tailer may have opened it again. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { directMessage, escapeForSlack } from '../src/core/messages.ts';
 import { investigationPrompt, wakeText } from '../src/core/prompt.ts';
-import { redact } from '../src/core/redact.ts';
+import { redact, redactor } from '../src/core/redact.ts';
 import { dmStatus, fallbackReport, NO_USAGE, type Report } from '../src/core/report.ts';
 import type { Wake } from '../src/core/wake.ts';
 
@@ -118,6 +118,42 @@ describe('the prompt', () => {
     const prompt = wakeText({ ...wake, envelopeEnabled, envelopeFixName });
     expect(prompt).toContain(posture);
     expect(prompt.includes('(ENABLED)')).toBe(posture.includes('(ENABLED)'));
+  });
+});
+
+describe('redaction of text within text', () => {
+  const secrets = [
+    'xoxb-1234567890-abcdefghij',
+    'sk-ant-api03-AAAAAAAAAAAAAAAA',
+    'AKIAIOSFODNN7EXAMPLE',
+    'ghp_0123456789abcdefghij0123456789abcdef',
+    'Bearer abcdefghijklmnopqrstuvwx',
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijk',
+    'dp.st.prd.abcdefghijklmnopqrstuvwxyz',
+    'postgres://app:hunter2secret@db.example.com/app',
+  ];
+
+  test.each(secrets)('finds %s after a line break or a tab of JSON, and behind what is drawn as nothing', (secret) => {
+    const core = secret.slice(8, 20);
+    for (const text of [`env:\n${secret}\n`, `a\t${secret}`, `${secret.slice(0, 6)}\u200b${secret.slice(6)}`]) {
+      expect(redact(text)).not.toContain(secret);
+      expect(redact(JSON.stringify({ out: text }))).not.toContain(core.includes('hunter2') ? 'hunter2' : core);
+    }
+  });
+
+  test('finds an address whose slashes are escaped', () => {
+    expect(redact('postgres:\\/\\/app:hunter2secret@db')).not.toContain('hunter2');
+    expect(redact('https:\\/\\/hooks.slack.com\\/services\\/T0\\/B0\\/abcdef')).not.toContain('abcdef');
+  });
+
+  test('takes out what is secret by its value, whatever its shape', () => {
+    expect(redactor([], ['swordfish'])('the word is swordfish')).toBe('the word is [redacted credential]');
+  });
+
+  test('loses no more than a key to one that has no end', () => {
+    const text = `-----BEGIN PRIVATE KEY-----\nMIIEvQ\nabc\n{"title":"a later row"}`;
+    expect(redact(text)).toContain('a later row');
+    expect(redact(text)).not.toContain('MIIEvQ');
   });
 });
 

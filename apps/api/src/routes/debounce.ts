@@ -1,7 +1,9 @@
 import { probePrefix } from '@kora-wake/shared/core/debounce';
+import { publish } from '@kora-wake/shared/events';
 import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/windows';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Operations } from '../operations.ts';
 import { errorSchema } from './schemas.ts';
 
 const windowSchema = z.object({
@@ -23,7 +25,10 @@ const encodeCursor = (id: string) => Buffer.from(id).toString('base64url');
 const decodeCursor = (text: string) => Buffer.from(text, 'base64url').toString();
 
 /** Debounce windows: see them, and clear them so that the next wake is investigated. */
-export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = async (app, { store }) => {
+export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operations: Operations }> = async (
+  app,
+  { store, operations },
+) => {
   app.get(
     '/v1/debounce',
     {
@@ -68,13 +73,14 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = asy
         response: { 200: z.object({ cleared: z.literal(true), entry: windowSchema }), 404: errorSchema },
       },
     },
-    async ({ params }, reply) => {
+    async (request, reply) => {
+      const { params } = request;
       const entry = await clearWindow(store, params.probe, params.category);
       if (!entry) return reply.code(404).send(notOpen);
-      app.log.info(
-        { probe: entry.probe, category: entry.category, suppressed: entry.suppressed },
-        'debounce window cleared',
-      );
+      const { probe, category, suppressed } = entry;
+      app.log.info({ probe, category, suppressed }, 'debounce window cleared');
+      await publish(store.redis, store.keys, app.log, 'window.cleared', { probe, category, wakeId: entry.wakeId });
+      await operations.record(request, 'window_cleared', { probe, category, suppressed, wake_id: entry.wakeId });
       return { cleared: true as const, entry };
     },
   );
@@ -93,9 +99,13 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = asy
         response: { 200: z.object({ cleared: z.number() }), 400: errorSchema },
       },
     },
-    async ({ query }) => {
+    async (request) => {
+      const { query } = request;
       const cleared = await clearWindows(store, query.probe);
-      app.log.info({ probe: query.probe ?? '(all)', cleared }, 'debounce windows cleared');
+      const probe = query.probe ?? null;
+      app.log.info({ probe: probe ?? '(all)', cleared }, 'debounce windows cleared');
+      await publish(store.redis, store.keys, app.log, 'window.cleared', { ...(probe !== null && { probe }), cleared });
+      await operations.record(request, 'windows_cleared', { probe, cleared });
       return { cleared };
     },
   );

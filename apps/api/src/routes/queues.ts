@@ -1,6 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Operations } from '../operations.ts';
 import { errorSchema } from './schemas.ts';
 
 const queueSchema = z.object({
@@ -12,7 +13,10 @@ const queueSchema = z.object({
 });
 
 /** The queues, what stands in them, and whether they run. */
-export const queueRoutes: FastifyPluginAsyncZod<{ queues: Queue[] }> = async (app, { queues }) => {
+export const queueRoutes: FastifyPluginAsyncZod<{ queues: Queue[]; operations: Operations }> = async (
+  app,
+  { queues, operations },
+) => {
   app.get(
     '/v1/queues',
     {
@@ -31,7 +35,8 @@ export const queueRoutes: FastifyPluginAsyncZod<{ queues: Queue[] }> = async (ap
           response: { 200: queueSchema.pick({ name: true, isPaused: true }), 404: errorSchema },
         },
       },
-      async ({ params }, reply) => {
+      async (request, reply) => {
+        const { params } = request;
         const queue = queues.find(({ name }) => name === params.name);
         if (!queue) {
           const known = queues.map(({ name }) => name).join(' and ');
@@ -40,6 +45,7 @@ export const queueRoutes: FastifyPluginAsyncZod<{ queues: Queue[] }> = async (ap
             .send({ statusCode: 404, error: 'Not Found', message: `There is no such queue; there are ${known}.` });
         }
         await queue[action]();
+        await operations.record(request, `queue_${action}d`, { queue: queue.name });
         return { name: queue.name, isPaused: await queue.isPaused() };
       },
     );

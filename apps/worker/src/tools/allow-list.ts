@@ -65,11 +65,13 @@ export function parseAllowList(text: string): AllowList {
 /** Whether an address is one of the public internet: global unicast, and no tunnel or translation to something else. */
 export function isPublic(text: string): boolean {
   const address = readAddress(text);
-  if (address?.range() !== 'unicast') return false;
+  if (address?.range() !== 'unicast' || HOST_SERVICES.has(address.toString())) return false;
   // The library calls "unicast" what nobody has assigned; of IPv6, only 2000::/3 is.
   return address.kind() === 'ipv4' || address.match(GLOBAL_IPV6, 3);
 }
 
+/** Public by its number, and yet the platform's own service behind every machine of a cloud. */
+const HOST_SERVICES = new Set(['168.63.129.16']);
 const GLOBAL_IPV6 = ipaddr.IPv6.parse('2000::');
 
 /** The port a URL leads to. */

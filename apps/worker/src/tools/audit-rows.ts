@@ -1,12 +1,12 @@
 /** The audit log around a wake, where this machine can read it. */
 import { open } from 'node:fs/promises';
-import { isJsonObject, type JsonObject } from '@kora-wake/shared/core/json';
+import { isJsonObject, type JsonObject, mapStrings } from '@kora-wake/shared/core/json';
 import { parseTimestamp } from '@kora-wake/shared/core/wake';
 import { z } from 'zod';
 import { defineTool, type Tool } from './tool.ts';
 
 /** The log may be of any size: this much of its end is looked at, bytes. */
-const LOOKED_AT_BYTES = 8 * 1024 * 1024;
+const LOOKED_AT_BYTES = 4 * 1024 * 1024;
 const MAX_ROW_CHARACTERS = 600;
 const AFTER_MS = 5 * 60_000;
 
@@ -20,17 +20,19 @@ export function auditRowsTool(path: string): Tool {
       contains: z.string().max(200).optional().describe('only rows in which this text stands'),
       limit: z.number().int().min(1).max(50).default(20).describe('how many at most, the last ones'),
     }),
-    run: async ({ minutes_before: minutes, contains, limit }, { wake, signal }) => {
+    run: async ({ minutes_before: minutes, contains, limit }, { wake, redact }) => {
       const from = wake.emittedAt - minutes * 60_000;
       const to = wake.emittedAt + AFTER_MS;
-      const rows = (await endOfLog(path)).filter((line) => line !== '' && (!contains || line.includes(contains)));
-      signal.throwIfAborted();
-      const near = rows.flatMap((line) => {
-        const row = parse(line);
-        const at = parseTimestamp(row?.emitted_at);
-        return row && at !== undefined && at >= from && at <= to ? [shown(row)] : [];
-      });
-      return near.slice(-limit).join('\n') || 'no such row in that time';
+      const lines = await endOfLog(path);
+      const near: string[] = [];
+      // From the end, and only what is near in time is parsed: there may be many rows, of any size.
+      for (let line = lines.pop(); line !== undefined && near.length < limit; line = lines.pop()) {
+        if (contains && !line.includes(contains)) continue;
+        const at = parseTimestamp(/"emitted_at"\s*:\s*"([^"]{1,40})"/.exec(line)?.[1]);
+        const row = at !== undefined && at >= from && at <= to ? parse(line) : undefined;
+        if (row) near.push(shown(row, redact));
+      }
+      return near.toReversed().join('\n') || 'no such row in that time';
     },
   });
 }
@@ -59,7 +61,7 @@ function parse(line: string): JsonObject | undefined {
   }
 }
 
-function shown(row: JsonObject): string {
-  const text = JSON.stringify(row);
+function shown(row: JsonObject, redact: (text: string) => string): string {
+  const text = JSON.stringify(mapStrings(row, redact));
   return text.length <= MAX_ROW_CHARACTERS ? text : `${text.slice(0, MAX_ROW_CHARACTERS).toWellFormed()}… (cut)`;
 }

@@ -7,6 +7,8 @@ import { type Connection, type Network, openConnection, reasonOf, StepFailed, st
 import { ToolRefused } from './tool.ts';
 
 const MAX_REDIRECTS = 3;
+/** Read on for so long, so that no secret is cut where the body is; bytes. */
+const BEYOND_BYTES = 4_096;
 const MAX_BODY_BYTES = 1024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const TELLING_HEADERS = new Set([
@@ -29,7 +31,13 @@ export type Method = 'GET' | 'HEAD';
  *
  * @throws ToolRefused where the URL itself may not be asked; Error where it is none
  */
-export async function checkHttp(text: string, method: Method, network: Network, signal: AbortSignal): Promise<string> {
+export async function checkHttp(
+  text: string,
+  method: Method,
+  network: Network,
+  signal: AbortSignal,
+  redact: (text: string) => string,
+): Promise<string> {
   const first = URL.parse(text);
   if (!first) throw new Error(`not a URL: ${text}`);
   const refusal = refusalOf(first, network);
@@ -39,7 +47,7 @@ export async function checkHttp(text: string, method: Method, network: Network, 
   let url: URL | undefined = first;
   for (let redirects = 0; url; redirects++) {
     try {
-      const look: Hop = { url, method, network, signal, mayFollow: redirects < MAX_REDIRECTS };
+      const look: Hop = { url, method, network, signal, redact, mayFollow: redirects < MAX_REDIRECTS };
       url = await hop(look, lines);
     } catch (error) {
       const isAnswer = error instanceof StepFailed || (error instanceof ToolRefused && redirects > 0);
@@ -56,6 +64,7 @@ interface Hop {
   method: Method;
   network: Network;
   signal: AbortSignal;
+  redact(text: string): string;
   mayFollow: boolean;
 }
 
@@ -68,7 +77,10 @@ function refusalOf(url: URL, { allow }: Network): string | undefined {
 }
 
 /** One request. Writes what is seen as it is seen, so that a later failure does not lose it; resolves with what to follow. */
-async function hop({ url, method, network, signal, mayFollow }: Hop, lines: string[]): Promise<URL | undefined> {
+async function hop(
+  { url, method, network, signal, redact, mayFollow }: Hop,
+  lines: string[],
+): Promise<URL | undefined> {
   lines.push(...(lines.length > 0 ? [''] : []), `${method} ${withoutHash(url)}`);
   const started = performance.now();
   const host = canonicalHost(url.hostname);
@@ -88,7 +100,7 @@ async function hop({ url, method, network, signal, mayFollow }: Hop, lines: stri
     const redirect = redirectOf(response, url);
     const obstacle =
       redirect && (mayFollow ? obstacleTo(redirect.to, network) : `more than ${MAX_REDIRECTS} redirects`);
-    const body = redirect && obstacle === undefined ? [] : await readBody(response, signal);
+    const body = redirect && obstacle === undefined ? [] : await readBody(response, signal, redact);
     lines.push(timing(connection, ms, performance.now() - started), ...body);
     if (obstacle !== undefined) lines.push(`redirect to ${redirect?.location} not followed: ${obstacle}`);
     return obstacle === undefined ? redirect?.to : undefined;
@@ -121,7 +133,11 @@ function obstacleTo(url: URL | undefined, network: Network): string | undefined 
 }
 
 /** Lines with the beginning of the body; reads no further than that. */
-async function readBody(response: IncomingMessage, signal: AbortSignal): Promise<string[]> {
+async function readBody(
+  response: IncomingMessage,
+  signal: AbortSignal,
+  redact: (text: string) => string,
+): Promise<string[]> {
   // Without an encoding set, it gives buffers.
   const chunks: AsyncIterable<Buffer> = response;
   let read = Buffer.alloc(0);
@@ -129,17 +145,21 @@ async function readBody(response: IncomingMessage, signal: AbortSignal): Promise
   try {
     for await (const chunk of chunks) {
       read = Buffer.concat([read, chunk]);
-      if (read.length >= MAX_BODY_BYTES) break;
+      if (read.length >= MAX_BODY_BYTES + BEYOND_BYTES) break;
     }
   } catch (error) {
     broken = [`the body breaks off: ${signal.aborted ? 'time ran out' : reasonOf(error)}`];
   }
   if (read.length === 0) return ['body: none', ...broken];
-  const isCut = read.length >= MAX_BODY_BYTES;
-  const beginning = read.subarray(0, MAX_BODY_BYTES);
-  const size = `${isCut ? 'first ' : ''}${beginning.length} bytes`;
-  const text = decode(beginning, isCut || broken.length > 0);
-  return text === undefined ? [`body: binary, ${size}`, ...broken] : [`body, ${size}:`, text, ...broken];
+  const isCut = read.length > MAX_BODY_BYTES;
+  const size = `${isCut ? 'first ' : ''}${Math.min(read.length, MAX_BODY_BYTES)} bytes`;
+  const text = decode(read, isCut || broken.length > 0);
+  if (text === undefined) return [`body: binary, ${size}`, ...broken];
+  return [`body, ${size}:`, firstKiB(redact(text)), ...broken];
+}
+
+function firstKiB(text: string): string {
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, MAX_BODY_BYTES), { stream: true });
 }
 
 /** The text these bytes are, or undefined where they are none. A cut may go through a character. */

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { isJsonObject, type Json, type JsonObject } from '@kora-wake/shared/core/json';
+import { cutEnd } from '@kora-wake/shared/core/untrusted';
 import type { CallToolResult, Client, ContentBlock, Tool as ListedTool } from '@modelcontextprotocol/client';
 import type { McpServer } from './mcp-config.ts';
 
@@ -111,12 +112,12 @@ export function resultText({ content, structuredContent }: CallToolResult): stri
   let text = '';
   for (const block of content) {
     if (text.length >= MAX_RESULT_CHARS) break;
-    text += (text && '\n') + blockText(block).slice(0, MAX_RESULT_CHARS - text.length);
+    text += (text && '\n') + blockText(block).slice(0, MAX_RESULT_CHARS + 1 - text.length);
   }
   if (structuredContent !== undefined && !content.some((block) => block.type === 'text')) {
     text += (text && '\n') + JSON.stringify(structuredContent);
   }
-  return text.slice(0, MAX_RESULT_CHARS).toWellFormed() || '(nothing)';
+  return cutEnd(text, MAX_RESULT_CHARS) || '(nothing)';
 }
 
 function blockText(block: ContentBlock): string {

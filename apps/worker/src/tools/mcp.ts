@@ -285,10 +285,12 @@ function keepConnected(server: McpServer, log: Logger): Link {
         // It did not answer the question, so ask whether it answers at all.
         if (!(error instanceof ProtocolError)) outOfDate(current);
         const message = reason instanceof Error ? reason.message : String(reason);
-        throw new Error(`the MCP server ${server.name}: ${message.slice(0, MAX_ERROR_CHARS)}`, { cause: error });
+        throw new Error(`the MCP server ${server.name}: ${redact(message).slice(0, MAX_ERROR_CHARS)}`, {
+          cause: error,
+        });
       }
       const text = resultText(result);
-      if (result.isError) throw new Error(text.slice(0, MAX_ERROR_CHARS));
+      if (result.isError) throw new Error(redact(text).slice(0, MAX_ERROR_CHARS));
       return text;
     },
 

@@ -1,6 +1,6 @@
 /** What was there before: earlier wakes, what was suppressed, what was found out then, and what came after. */
 
-import { type Investigated, lastInvestigations } from '@kora-wake/shared/investigations';
+import { type KnownWake, listKnown } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { z } from 'zod';
@@ -11,6 +11,8 @@ const limit = z.number().int().min(1).max(20).default(10).describe('how many, th
 /** @param now ms since the epoch */
 export function memoryTools(redis: RedisClient, keys: Keys, now: () => number): Tool[] {
   const ago = (at: number) => `${duration(now() - at)} ago`;
+  const known = async (of: { probe: string; category?: string }, limit: number) =>
+    (await listKnown(redis, keys, of, { limit, since: 0 })).entries;
   return [
     defineTool({
       name: 'recent_wakes',
@@ -19,15 +21,8 @@ export function memoryTools(redis: RedisClient, keys: Keys, now: () => number): 
       input: z.object({ scope: z.enum(['pair', 'probe']).default('probe'), limit }),
       run: async ({ scope, limit: most }, { wake }) => {
         const of = { probe: wake.probe, ...(scope === 'pair' && { category: wake.category }) };
-        const found = (await lastInvestigations(redis, keys, of, most + 1)).filter(({ wakeId }) => wakeId !== wake.id);
-        if (found.length === 0) return 'no earlier wake is known';
-        return found
-          .slice(0, most)
-          .map(
-            ({ at, category, severity, title, suppressed, outcome }) =>
-              `${ago(at)}: ${category} (${severity}): ${title}; ${suppressed} more held back; ended as ${outcome}`,
-          )
-          .join('\n');
+        const found = (await known(of, most + 1)).filter(({ wakeId }) => wakeId !== wake.id).slice(0, most);
+        return found.map((each) => `${ago(each.enqueuedAt)}: ${told(each)}`).join('\n') || 'no earlier wake is known';
       },
     }),
     defineTool({
@@ -35,19 +30,31 @@ export function memoryTools(redis: RedisClient, keys: Keys, now: () => number): 
       description:
         'Earlier diagnoses of this same probe and category: how long ago, how sure, what was said, and when the issue came back after. They are what was thought then, not proof of what is wrong now.',
       input: z.object({ limit }),
-      run: async ({ limit: most }, { wake }) => {
-        const all = await lastInvestigations(redis, keys, wake, most + 1);
-        const found = all.filter(({ wakeId }) => wakeId !== wake.id).slice(0, most);
+      run: async ({ limit: most }, { wake: { id, probe, category } }) => {
+        const all = await known({ probe, category }, most + 1);
+        const found = all.filter(({ wakeId, report }) => wakeId !== id && report !== null).slice(0, most);
         if (found.length === 0) return 'this was never investigated before';
-        return found.map((each) => `${ago(each.at)} (${each.verdict}): ${each.said}\n${after(each, all)}`).join('\n\n');
+        return found.map((each) => `${ago(each.enqueuedAt)} (${said(each)}\n${after(each, all)}`).join('\n\n');
       },
     }),
   ];
 }
 
-function after(each: Investigated, all: Investigated[]): string {
-  const next = all.findLast(({ at }) => at > each.at);
-  return next ? `It came back ${duration(next.at - each.at)} later.` : 'It has not come back since, until now.';
+function told({ row, suppressed, outcome }: KnownWake): string {
+  const ended = outcome ? `ended as ${outcome}` : 'in flight';
+  return `${row.category} (${row.severity}): ${row.title}; ${suppressed} more held back; ${ended}`;
+}
+
+function said({ report }: KnownWake): string {
+  if (report?.kind !== 'diagnosis') return `not investigated): ${report?.code}`;
+  return `${report.verdict ?? 'no verdict'}): ${report.text}`;
+}
+
+function after(each: KnownWake, all: KnownWake[]): string {
+  const next = all.findLast(({ enqueuedAt }) => enqueuedAt > each.enqueuedAt);
+  return next
+    ? `It came back ${duration(next.enqueuedAt - each.enqueuedAt)} later.`
+    : 'It has not come back since, until now.';
 }
 
 /** In the largest unit that says enough. */

@@ -10,6 +10,9 @@ import { checkHttp } from './http-check.ts';
 import { defineTool, type Tool, ToolRefused } from './tool.ts';
 
 const PATIENCE_MS = 10_000;
+/** What is asked could carry out what was read: no more than a check needs. Characters. */
+const MAX_URL = 500;
+const MAX_HOST = 120;
 
 /**
  * None where nothing is listed.
@@ -36,14 +39,14 @@ export function networkTools(
     defineTool({
       name: 'http_check',
       description: `Sends one GET or HEAD and tells status, timing, headers, certificate and the first KiB of the body, also of redirects. ${listed}`,
-      input: z.strictObject({ url: z.string(), method: z.enum(['GET', 'HEAD']).optional() }),
+      input: z.strictObject({ url: z.string().max(MAX_URL), method: z.enum(['GET', 'HEAD']).optional() }),
       run: ({ url, method = 'GET' }, context) =>
-        answer(context, network, (signal) => checkHttp(url, method, network, signal)),
+        answer(context, network, (signal) => checkHttp(url, method, network, signal, context.redact)),
     }),
     defineTool({
       name: 'dns_lookup',
       description: `Asks the name servers for the records of a host; A and AAAA where no type is given. ${listed}`,
-      input: z.strictObject({ host: z.string(), type: z.enum(RECORD_TYPES).optional() }),
+      input: z.strictObject({ host: z.string().max(MAX_HOST), type: z.enum(RECORD_TYPES).optional() }),
       run: ({ host: given, type }, context) =>
         answer(context, network, async (signal) => {
           const host = listedHost(given, allow);
@@ -54,7 +57,7 @@ export function networkTools(
     defineTool({
       name: 'tls_certificate',
       description: `Opens a TLS connection (port 443 where none is given) and tells its certificate and whether it is trusted. ${listed}`,
-      input: z.strictObject({ host: z.string(), port: z.int().min(1).max(65_535).optional() }),
+      input: z.strictObject({ host: z.string().max(MAX_HOST), port: z.int().min(1).max(65_535).optional() }),
       run: ({ host: given, port = 443 }, context) =>
         answer(context, network, async (signal) => {
           const host = listedHost(given, allow, port);

@@ -6,6 +6,8 @@ import { z } from 'zod';
 export interface ToolContext {
   /** The wake that is being investigated. */
   wake: Wake;
+  /** Takes secrets out: to be used before anything is cut, since half a secret is not known as one. */
+  redact(text: string): string;
   /** Aborts when the tool's time, or the investigation's, is up. */
   signal: AbortSignal;
 }

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates, TLSSocket } from 'node:tls';
 import type { JsonObject } from '@kora-wake/shared/core/json';
+import { redact } from '@kora-wake/shared/core/redact';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parseAllowList } from '../../src/tools/allow-list.ts';
@@ -42,7 +43,7 @@ function run(list: string, name: string, input: JsonObject, setup: Setup = {}): 
   const { signal = new AbortController().signal, now, ...differently } = setup;
   const tool = networkTools(parseAllowList(list), now, differently).find((tool) => tool.name === name);
   if (!tool) throw new Error(`no tool ${name}`);
-  return tool.run(input, { wake, signal });
+  return tool.run(input, { wake, redact, signal });
 }
 
 const check = (list: string, url: string, setup: Setup & { method?: string } = {}) => {

@@ -16,7 +16,8 @@ export function rungOf(spent: number, budget: number): Rung {
 
 /** Money is counted in whole millionths of a dollar, so that sums are exact. */
 export function microUsd(usd: number): number {
-  return Math.ceil(usd * 1e6);
+  // Not what a sum of floats leaves behind its last digit.
+  return Math.ceil(Math.round(usd * 1e9) / 1e3);
 }
 
 /** The UTC month of a time, as `2026-11`. @param at ms since the epoch */

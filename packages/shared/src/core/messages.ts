@@ -40,13 +40,13 @@ export function deliveryNote(lateMs: number, mayRepeat: boolean): string {
 
 /** The DM without its heading: the engine's answer, or the issue verbatim and why there is no answer. */
 export function messageBody(wake: Wake, report: Report): string {
-  return report.kind === 'diagnosis' ? cut(visible(redact(report.text)), MAX_BODY) : fallback(wake, report.code);
+  return report.kind === 'diagnosis' ? cut(redact(visible(report.text)), MAX_BODY) : fallback(wake, report.code);
 }
 
 function fallback(wake: Wake, code: string): string {
   const before = `${line(wake.probe, MAX_PROBE)} (${line(wake.severity, MAX_PROBE)}): ${line(wake.title, MAX_TITLE)}\n\n`;
   const after = `\n\nI was unable to investigate — engine returned: ${code}`;
-  return `${before}${cut(visible(wake.detail), MAX_BODY, ' in the audit log')}${after}`;
+  return `${before}${cut(redact(visible(wake.detail)), MAX_BODY, ' in the audit log')}${after}`;
 }
 
 /**
@@ -74,7 +74,7 @@ function line(text: string, max: number): string {
   const words = visible(text)
     .split('\n', MAX_TITLE)
     .map((part) => part.trim());
-  return cut(words.join(' '), max);
+  return cut(redact(words.join(' ')), max);
 }
 
 /** Cuts by the length that Slack sees, escapes counted, and never inside a character. */

@@ -42,6 +42,22 @@ export function cutMiddle(text: string, maxBytes: number): string {
   return `${head}\n… (${bytes.length - 2 * half} bytes in the middle are cut) …\n${tail}`;
 }
 
+const BLANK = /\s/;
+/** No secret is longer, in characters. */
+const MAX_SECRET = 4_096;
+
+/**
+ * Cuts the end off, and with it the last run without a blank: half a secret is not known as one. For text that is cut
+ * before it comes to the door.
+ */
+export function cutEnd(text: string, max: number): string {
+  if (text.length <= max) return text.toWellFormed();
+  const shortest = Math.max(0, max - MAX_SECRET);
+  let end = max;
+  while (end > shortest && !BLANK.test(text.charAt(end - 1))) end--;
+  return `${text.slice(0, end).toWellFormed()}… (cut)`;
+}
+
 /** Without the pieces of characters that a cut leaves at an end. */
 function decodeWhole(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes).replace(/^\uFFFD+|\uFFFD+$/g, '');

@@ -63,7 +63,7 @@ export function readRow(line: Json, id: string, now: number, redact: Redact = re
 
 function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): string {
   if (value === undefined || value === null) return whenEmpty;
-  const raw = typeof value === 'string' ? value : JSON.stringify(mapStrings(value, (s) => s));
+  const raw = typeof value === 'string' ? value : JSON.stringify(mapStrings(value, (s) => redact(s.toWellFormed())));
   // A lone surrogate is not text: percent-encoding, Redis and Slack would each mangle it in their own way.
   return raw.trim() === '' ? whenEmpty : redact(raw.toWellFormed());
 }

@@ -1,0 +1,101 @@
+/** Numbers and times as people say them; the exact value goes into a title. */
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const dollars = (digits: number) =>
+  new Intl.NumberFormat('en', {
+    style: 'currency',
+    currency: 'USD',
+    minimumFractionDigits: Math.min(digits, 2),
+    maximumFractionDigits: digits,
+  });
+const [whole, cents, fine] = [dollars(0), dollars(2), dollars(4)];
+
+export function usd(amount: number): string {
+  if (amount === 0) return '$0';
+  if (Math.abs(amount) < 0.0001) return amount < 0 ? '> −$0.0001' : '< $0.0001';
+  if (Math.abs(amount) < 0.995) return fine.format(amount);
+  return Number.isInteger(amount) ? whole.format(amount) : cents.format(amount);
+}
+
+export const count = (n: number) => n.toLocaleString('en');
+export const counted = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+export function duration(ms: number): string {
+  if (ms < 1) return '< 1 ms';
+  if (ms < SECOND) return `${Math.round(ms)} ms`;
+  if (ms < 10 * SECOND) return `${(ms / SECOND).toFixed(1)} s`;
+  return span(ms);
+}
+
+/** In whole seconds and above, two units at most. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / SECOND));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 600) return join(Math.floor(seconds / 60), 'min', seconds % 60, 's');
+  if (ms < HOUR) return `${Math.floor(seconds / 60)} min`;
+  if (ms < DAY) return join(Math.floor(ms / HOUR), 'h', Math.floor((ms % HOUR) / MINUTE), 'min');
+  return join(Math.floor(ms / DAY), 'd', Math.floor((ms % DAY) / HOUR), 'h');
+}
+
+const join = (a: number, unit: string, b: number, smaller: string) =>
+  b === 0 ? `${a} ${unit}` : `${a} ${unit} ${b} ${smaller}`;
+
+/** One unit, rounded down: what stands beside a time to place it. */
+export function ago(ms: number): string {
+  if (Number.isNaN(ms)) return '';
+  if (ms < 5 * SECOND) return 'just now';
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s ago`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`;
+  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h ago`;
+  return `${Math.floor(ms / DAY)} d ago`;
+}
+
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** 9:05, 1:02:07 */
+export function countdown(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / SECOND));
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+export function bytes(n: number): string {
+  if (n < 1024) return counted(n, 'byte');
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let [value, unit] = [n / 1024, 0];
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const dayAndClock = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+const exactly = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
+
+/** 14:03 today, 22 Nov, 14:03 before; in the browser's zone. */
+export function time(at: number, now: number): string {
+  if (Number.isNaN(at)) return '?';
+  const today = new Date(at).toDateString() === new Date(now).toDateString();
+  return (today ? clock : dayAndClock).format(at);
+}
+
+/** With day and zone, and as the API gave it. */
+export const exactTime = (iso: string) =>
+  Number.isNaN(Date.parse(iso)) ? iso : `${exactly.format(Date.parse(iso))} (${iso})`;
+
+/** Cut for a sentence or a label; characters are kept whole. */
+export function brief(text: string, max = 60): string {
+  const characters = Array.from(text);
+  return characters.length <= max ? text : `${characters.slice(0, max - 1).join('')}…`;
+}

@@ -1,0 +1,58 @@
+/** What operators did: each thing that changes something is a row in the audit log, and the last of them are shown. */
+import type { AppendRow } from '@kora-wake/shared/audit-log';
+import type { JsonObject } from '@kora-wake/shared/core/json';
+import type { Keys } from '@kora-wake/shared/keys';
+import type { RedisClient } from '@kora-wake/shared/redis';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { operatorOf } from './auth.ts';
+
+/** So many of the last operations are kept to be shown. */
+const KEPT = 200;
+
+const operation = z.object({
+  at: z.iso.datetime(),
+  what: z.string(),
+  by: z.string(),
+  reason: z.string().nullable(),
+  details: z.record(z.string(), z.json()),
+});
+export const operationSchema = operation;
+type Operation = z.infer<typeof operation>;
+
+type Asked = Pick<FastifyRequest, 'headers' | 'ip'>;
+
+export interface Operations {
+  /** @param what in the past tense, such as `window_cleared` */
+  record(request: Asked, what: string, details: JsonObject): Promise<void>;
+  /** The last ones, newest first. */
+  last(): Promise<Operation[]>;
+}
+
+export function operationsIn(redis: RedisClient, keys: Keys, append: AppendRow, now: () => number): Operations {
+  return {
+    record: async (request, what, { reason, ...details }) => {
+      const given = typeof reason === 'string' ? reason : reasonOf(request);
+      const by = operatorOf(request);
+      const done: Operation = { at: new Date(now()).toISOString(), what, by, reason: given, details };
+      await append({
+        seam: `operator.${what}`,
+        details: { ...details, by, from: request.ip, reason: given },
+        sessionId: null,
+        source: null,
+      });
+      await redis.lpush(keys.operations, JSON.stringify(done));
+      await redis.ltrim(keys.operations, 0, KEPT - 1);
+    },
+    last: async () => {
+      const kept = await redis.lrange(keys.operations, 0, KEPT - 1);
+      return kept.map((text) => operation.parse(JSON.parse(text)));
+    },
+  };
+}
+
+/** Why, where the caller says so in `X-Reason`. */
+function reasonOf({ headers }: Asked): string | null {
+  const given = headers['x-reason'];
+  return typeof given === 'string' && given.trim() !== '' ? given.trim().slice(0, 500) : null;
+}

@@ -1,0 +1,357 @@
+/** What the person on call asks: what is going on, why was I woken, what was found, what does it cost. */
+import { NO_USAGE, type Report } from '@kora-wake/shared/core/report';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { recordDelivery, recordInvestigation } from '@kora-wake/shared/investigations';
+import { sourceId } from '@kora-wake/shared/keys';
+import { settle } from '@kora-wake/shared/outcomes';
+import { deliverJobOptions } from '@kora-wake/shared/queues';
+import { ledger } from '@kora-wake/shared/spend';
+import { Worker } from 'bullmq';
+import * as fc from 'fast-check';
+import { describe, expect } from 'vitest';
+import { z } from 'zod';
+import { append, aWake, eventually, type Namespace, openWindow, test } from '../../../test/support/fixtures.ts';
+import { api } from './api.ts';
+
+const TOKEN = 'the-token-of-this-test';
+const HOUR = 3_600_000;
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+const report: Report = {
+  kind: 'diagnosis',
+  text: 'The token expired.\nNext step: renew it.',
+  verdict: 'confirmed',
+  evidence: [{ source: 'call-1', quote: '401' }],
+  droppedQuotes: 1,
+  model: 'claude-sonnet-5-5',
+  usage: { ...NO_USAGE, inputTokens: 500, outputTokens: 60 },
+  costUsd: 0.0016,
+  durationMs: 1_200,
+  calls: [{ route: 'probe_investigation', model: 'claude-sonnet-5-5', usage: NO_USAGE, durationMs: 1_000 }],
+  toolCalls: [{ source: 'call-1', name: 'http_check', status: 'ok', durationMs: 40 }],
+};
+
+/** A wake that was investigated so long ago, and told. */
+async function told(ns: Namespace, id: string, ago: number, more: Partial<Wake> = {}): Promise<Wake> {
+  const wake = aWake({ id, emittedAt: Date.now() - ago, ...more });
+  await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now() - ago);
+  await recordDelivery(ns.redis, ns.keys, id, 'sent', { channel: 'D1', ts: '1.2' });
+  await settle(ns.redis, ns.keys, id, 'diagnosis', Date.now() - ago + 2_000);
+  return wake;
+}
+
+/** A delivery that failed for good. */
+async function dead(ns: Namespace, id: string, reason: string): Promise<string> {
+  const wake = aWake({ id, category: id });
+  const job = await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(id), attempts: 1 });
+  const worker = new Worker(
+    'deliveries',
+    async () => {
+      throw new Error(reason);
+    },
+    { connection: ns.redis, prefix: ns.prefix },
+  );
+  await eventually(() => job.isFailed());
+  await worker.close();
+  return job.id ?? '';
+}
+
+describe('investigations', () => {
+  test('are listed newest first, by window and probe, in pages that hold still while more arrive', async ({ ns }) => {
+    const { app } = await api(ns);
+    for (const [i, ago] of [1, 2, 3, 30, 24 * 9].entries()) await told(ns, `w-${i}`, ago * HOUR);
+    await told(ns, 'w-other', HOUR / 2, { probe: 'a/b:c %' });
+    const ids = async (query: string) => {
+      const { entries, nextCursor } = (await app.inject(`/v1/investigations?${query}`)).json();
+      return { ids: entries.map(({ wakeId }: { wakeId: string }) => wakeId), nextCursor };
+    };
+    expect((await ids('')).ids).toEqual(['w-other', 'w-0', 'w-1', 'w-2']);
+    expect((await ids('window=7d')).ids).toEqual(['w-other', 'w-0', 'w-1', 'w-2', 'w-3']);
+    expect((await ids(`probe=${encodeURIComponent('a/b:c %')}`)).ids).toEqual(['w-other']);
+    const first = await ids('window=all&limit=2');
+    await told(ns, 'w-new', 0);
+    const second = await ids(`window=all&limit=2&cursor=${first.nextCursor}`);
+    const third = await ids(`window=all&limit=9&cursor=${second.nextCursor}`);
+    expect([first.ids, second.ids, third]).toEqual([
+      ['w-other', 'w-0'],
+      ['w-1', 'w-2'],
+      { ids: ['w-3', 'w-4'], nextCursor: null },
+    ]);
+  });
+
+  test('of one time are each on one page', async ({ ns }) => {
+    const { app } = await api(ns);
+    const at = Date.now();
+    for (let i = 0; i < 7; i++) await recordInvestigation(ns.redis, ns.keys, aWake({ id: `w-${i}` }), report, at);
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const page = (await app.inject(`/v1/investigations?limit=2${cursor && `&cursor=${cursor}`}`)).json();
+      seen.push(...page.entries.map(({ wakeId }: { wakeId: string }) => wakeId));
+      cursor = page.nextCursor ?? '';
+    } while (cursor);
+    expect(seen.toSorted()).toEqual(Array.from({ length: 7 }, (_, i) => `w-${i}`));
+  });
+
+  test('say in one what was asked, found, quoted, paid and told', async ({ ns }) => {
+    const { app } = await api(ns);
+    await told(ns, 'w-1', HOUR, { title: 'Fly is down', snapshotDetails: { apps: 0 } });
+    await ns.redis.hset(ns.keys.wake('w-1'), 'suppressed', 7, 'lastSuppressedAt', Date.now());
+    expect((await app.inject('/v1/investigations/w-1')).json()).toMatchObject({
+      wakeId: 'w-1',
+      title: 'Fly is down',
+      state: 'ended',
+      outcome: 'diagnosis',
+      verdict: 'confirmed',
+      toolCalls: 1,
+      costUsd: 0.0016,
+      dmStatus: 'sent',
+      suppressed: 7,
+      snapshotDetails: { apps: 0 },
+      tools: [{ name: 'http_check', status: 'ok' }],
+      evidence: [{ source: 'call-1', quote: '401' }],
+      droppedQuotes: 1,
+      dm: '🚨 Probe alert · fly\nThe token expired.\nNext step: renew it.',
+      posted: { channel: 'D1', ts: '1.2' },
+    });
+    expect((await app.inject('/v1/investigations/w-2')).statusCode).toBe(404);
+  });
+});
+
+describe('dead letters', () => {
+  test('are listed newest first over both queues, retried, and dropped with a reason', async ({ ns }) => {
+    const { app, written } = await api(ns);
+    const one = await dead(ns, 'w-1', 'channel_not_found');
+    const two = await dead(ns, 'w-2', 'operator_unset');
+    const list = async (query = '') => (await app.inject(`/v1/dead-letters${query}`)).json();
+    const all = await list();
+    expect(all.entries).toMatchObject([
+      { queue: 'deliveries', jobId: two, wakeId: 'w-2', reason: 'operator_unset' },
+      { queue: 'deliveries', jobId: one, wakeId: 'w-1', probe: 'fly', reason: 'channel_not_found' },
+    ]);
+    const first = await list('?limit=1');
+    expect((await list(`?limit=1&cursor=${first.nextCursor}`)).entries).toMatchObject([{ jobId: one }]);
+
+    const url = `/v1/dead-letters/deliveries/${one}`;
+    expect((await app.inject({ method: 'POST', url: `${url}/retry` })).json()).toEqual({ retried: true });
+    expect(await ns.deliveries.getWaitingCount()).toBe(1);
+    const drop = (payload: object) => app.inject({ method: 'DELETE', url: url.replace(one, two), payload });
+    expect((await drop({ reason: ' ' })).statusCode).toBe(400);
+    expect((await drop({ reason: 'told by phone' })).json()).toEqual({ dropped: true });
+    expect((await drop({ reason: 'again' })).statusCode).toBe(404);
+    expect((await app.inject({ method: 'POST', url: `${url}/retry` })).statusCode).toBe(404);
+    expect((await list()).entries).toEqual([]);
+    expect(written).toMatchObject([
+      { seam: 'operator.dead_letter_retried', details: { by: 'local', wake_id: 'w-1' } },
+      { seam: 'operator.dead_letter_dropped', details: { wake_id: 'w-2', reason: 'told by phone' } },
+    ]);
+  });
+});
+
+describe('costs, tailer and account', () => {
+  test('are what the ledger says', async ({ ns }) => {
+    const { app } = await api(ns);
+    const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
+    await (await money.reserve(1))?.settle({ usd: 0.25, route: 'probe_investigation', model: 'claude-sonnet-5-5' });
+    await (await money.reserve(1))?.settle({ usd: 0.5, route: 'tool_loop_iteration', model: 'claude-haiku-4-5' });
+    await money.reserve(2);
+    const day = new Date().toISOString().slice(0, 10);
+    expect((await app.inject('/v1/costs')).json()).toMatchObject({
+      rung: 'normal',
+      budgetUsd: 200,
+      month: day.slice(0, 7),
+      spentMonthUsd: 0.75,
+      spentTodayUsd: 0.75,
+      reservedUsd: 2,
+      days: [{ day, usd: 0.75 }],
+      byModel: expect.arrayContaining([{ model: 'claude-haiku-4-5', usd: 0.5 }]),
+    });
+  });
+
+  test('are what is followed, and how far behind', async ({ ns, logPath }) => {
+    const { app } = await api(ns);
+    append(logPath, 'a row');
+    const id = sourceId(logPath);
+    await ns.redis.sadd(ns.keys.sources, id);
+    const { ino } = await import('node:fs').then((fs) => fs.statSync(logPath, { bigint: true }));
+    const position = JSON.stringify({ files: [{ inode: String(ino), offset: 2 }], finished: [] });
+    await ns.redis.hset(ns.keys.source(id), { path: logPath, position, committedAt: 1_000, lastRowAt: 500 });
+    await ns.redis.set(ns.keys.lease(id), 'host:12:token');
+    expect((await app.inject('/v1/tailer')).json().sources).toEqual([
+      {
+        path: logPath,
+        offset: 2,
+        size: 6,
+        lagBytes: 4,
+        lastRowAt: '1970-01-01T00:00:00.500Z',
+        committedAt: '1970-01-01T00:00:01.000Z',
+        holder: 'host:12',
+      },
+    ]);
+    await ns.redis.hset(ns.keys.counters, 'rows', 3, 'enqueued', 1, 'coalesced', 1);
+    expect((await app.inject('/v1/account')).json()).toMatchObject({ rows: 3, unaccounted: 2 });
+  });
+});
+
+test('metrics are in the text that Prometheus reads, and say what Redis says', async ({ ns }) => {
+  const { app } = await api(ns);
+  await openWindow(ns, aWake());
+  await ns.redis.hset(
+    ns.keys.counters,
+    'rows',
+    5,
+    'enqueued',
+    1,
+    'coalesced',
+    1,
+    'rejected:stale',
+    1,
+    'mended:delivery',
+    2,
+  );
+  const scrape = async () => {
+    const response = await app.inject('/metrics');
+    expect(response.headers['content-type']).toContain('text/plain');
+    return response.body;
+  };
+  await scrape();
+  const lines = (await scrape()).split('\n');
+  for (const line of [
+    'kora_wake_rows_total{decision="enqueued",reason=""} 1',
+    'kora_wake_rows_total{decision="rejected",reason="stale"} 1',
+    'kora_wakes_unaccounted 2',
+    'kora_mended_total{kind="delivery"} 2',
+    'kora_debounce_windows 1',
+    'kora_queue_jobs{queue="wakes",state="waiting"} 1',
+    'kora_deliveries_held 0',
+    'kora_budget_rung{rung="normal"} 1',
+  ]) {
+    expect(lines).toContain(line);
+  }
+});
+
+describe('who may', () => {
+  test('a read token looks at everything and changes nothing', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN, 'only-looking');
+    const status = async (method: 'GET' | 'DELETE' | 'POST', url: string, token: string) =>
+      (await app.inject({ method, url, headers: bearer(token) })).statusCode;
+    expect(await status('GET', '/v1/account', 'only-looking')).toBe(200);
+    expect(await status('DELETE', '/v1/debounce?all=true', 'only-looking')).toBe(403);
+    expect(await status('POST', '/v1/queues/wakes/pause', 'only-looking')).toBe(403);
+    expect(await status('POST', '/v1/queues/wakes/pause', TOKEN)).toBe(200);
+    expect(await status('PUT' as 'POST', '/admin/queues/api/queues/wakes/pause', 'only-looking')).toBe(403);
+  });
+
+  test('without a token no page of another name or origin is answered', async ({ ns }) => {
+    const { app } = await api(ns);
+    const status = async (headers: Record<string, string>, method: 'GET' | 'POST' = 'POST') =>
+      (await app.inject({ method, url: '/v1/queues/wakes/resume', headers })).statusCode;
+    expect(await status({ host: 'evil.example:3900' })).toBe(403);
+    expect(await status({ host: '127.0.0.1.evil.example' })).toBe(403);
+    expect(await status({ host: '127.0.0.1:3900', origin: 'http://evil.example' })).toBe(403);
+    expect(await status({ host: '127.0.0.1:3900', origin: 'null' })).toBe(403);
+    expect(await status({ host: '127.0.0.1:3900', 'sec-fetch-site': 'cross-site' })).toBe(403);
+    for (const host of ['127.0.0.1:3900', 'localhost:3900', '[::1]:3900']) {
+      expect(await status({ host, origin: `http://${host}` })).toBe(200);
+    }
+  });
+
+  test('guesses at the token are slowed down, and those who know it are not', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const status = async (token: string) =>
+      (await app.inject({ url: '/v1/account', headers: bearer(token) })).statusCode;
+    const guesses = [];
+    for (let i = 0; i < 25; i++) guesses.push(await status(`guess-${i}`));
+    expect([guesses[0], guesses.at(-1), await status(TOKEN)]).toEqual([401, 429, 200]);
+  });
+
+  test('who changed what, when and why is kept, in the log and to be shown', async ({ ns }) => {
+    const { app, written } = await api(ns, TOKEN);
+    const authorization = `Basic ${Buffer.from(`jo:${TOKEN}`).toString('base64')}`;
+    await openWindow(ns, aWake());
+    const headers = { authorization, 'x-reason': 'known issue' };
+    await app.inject({ method: 'DELETE', url: '/v1/debounce/fly/down', headers });
+    await app.inject({ method: 'POST', url: '/v1/queues/wakes/pause', headers: bearer(TOKEN) });
+    expect(written).toMatchObject([
+      {
+        seam: 'operator.window_cleared',
+        source: null,
+        details: { by: 'jo', reason: 'known issue', probe: 'fly', category: 'down', wake_id: 'w-1' },
+      },
+      { seam: 'operator.queue_paused', details: { by: 'token', reason: null, queue: 'wakes' } },
+    ]);
+    const { entries } = (await app.inject({ url: '/v1/operations', headers: bearer(TOKEN) })).json();
+    expect(entries).toMatchObject([
+      { what: 'queue_paused', by: 'token', details: { queue: 'wakes' } },
+      { what: 'window_cleared', by: 'jo', reason: 'known issue' },
+    ]);
+  });
+
+  test('every answer forbids frames, sniffing and scripts from elsewhere', async ({ ns }) => {
+    const { app } = await api(ns);
+    const { headers } = await app.inject('/v1/account');
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(headers['x-content-type-options']).toBe('nosniff');
+  });
+});
+
+test('whatever is put into any parameter of any route, the answer is a 2xx or a 4xx that says why', {
+  timeout: 60_000,
+}, async ({ ns }) => {
+  const { app } = await api(ns);
+  await openWindow(ns, aWake());
+  const { paths } = (await app.inject('/docs/json')).json();
+  // A stream has no end to be waited for.
+  delete paths['/v1/events'];
+  const routes = Object.entries<Record<string, { parameters?: Array<{ in: string; name: string }> }>>(paths).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, { parameters = [] }]) => ({
+        path,
+        method: z.enum(['GET', 'POST', 'DELETE']).parse(method.toUpperCase()),
+        query: parameters.filter((each) => each.in === 'query').map(({ name }) => name),
+      })),
+  );
+  const nasty = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 50 }),
+    fc.constantFrom(
+      '',
+      '0',
+      '-1',
+      '1e9',
+      '99999999999999999999',
+      '../..',
+      '%',
+      '%00',
+      'é',
+      '🔥',
+      "';--",
+      '{}',
+      'null',
+      'x'.repeat(3_000),
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...routes),
+      fc.array(nasty, { minLength: 6, maxLength: 6 }),
+      async (route, values) => {
+        const take = () => encodeURIComponent((values.shift() ?? '').toWellFormed());
+        const path = route.path.replace(/\{\w+\}/g, take);
+        const query = route.query.map((name) => `${name}=${take()}`).join('&');
+        const payload = route.method === 'DELETE' && path.includes('dead-letters') ? { reason: values[0] } : undefined;
+        const response = await app.inject({
+          method: route.method,
+          url: `${path}?${query}`,
+          ...(payload && { payload }),
+        });
+        const ok = response.statusCode < 300 || (response.statusCode >= 400 && response.statusCode < 500);
+        expect(
+          { ok, said: response.statusCode < 300 || response.json().message !== '' },
+          `${route.method} ${path}`,
+        ).toEqual({ ok: true, said: true });
+      },
+    ),
+    { numRuns: 400 },
+  );
+});

@@ -1,0 +1,78 @@
+/**
+ * What happens, as it happens: a Redis stream that every app adds to and the API hands on to who listens. It is for
+ * eyes, not for accounts: it is trimmed, and an entry that cannot be added stops nothing.
+ */
+import { debouncePair } from './core/debounce.ts';
+import type { Keys } from './keys.ts';
+import { errorFields, type Logger } from './log.ts';
+import type { RedisClient } from './redis.ts';
+
+/** About so many of the last events are kept. */
+export const EVENTS_KEPT = 10_000;
+
+const EVENT_TYPES = [
+  'wake.enqueued',
+  'wake.coalesced',
+  'wake.rejected',
+  'investigation.started',
+  'investigation.ended',
+  'dm.sent',
+  'dm.dead',
+  'window.opened',
+  'window.cleared',
+  'window.expired',
+] as const;
+type EventType = (typeof EVENT_TYPES)[number];
+
+export interface WakeEvent {
+  /** Where it stands in the stream: what a listener resumes after. */
+  id: string;
+  type: EventType;
+  data: Record<string, string | number>;
+}
+
+/** Adds an event, and never fails. */
+export async function publish(
+  redis: RedisClient,
+  keys: Keys,
+  log: Pick<Logger, 'debug'>,
+  type: EventType,
+  data: Record<string, string | number>,
+): Promise<void> {
+  const fields = Object.entries(data).flat();
+  await redis
+    .xadd(keys.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, ...fields)
+    .catch((error: unknown) => log.debug(errorFields(error), 'an event could not be told'));
+}
+
+/** Events after one, oldest first. @param after an id of the stream */
+export async function readEvents(redis: RedisClient, keys: Keys, after: string, limit: number): Promise<WakeEvent[]> {
+  return (await redis.xrange(keys.events, `(${after}`, '+', 'COUNT', limit)).flatMap(eventOf);
+}
+
+/** The id of the last event there is. */
+export async function lastEventId(redis: RedisClient, keys: Keys): Promise<string> {
+  const [last] = await redis.xrevrange(keys.events, '+', '-', 'COUNT', 1);
+  return last?.[0] ?? '0-0';
+}
+
+function eventOf(entry: unknown): WakeEvent[] {
+  const [id, fields]: unknown[] = Array.isArray(entry) ? entry : [];
+  const flat = Array.isArray(fields) ? fields.map(String) : [];
+  const data: WakeEvent['data'] = {};
+  for (let i = 0; i + 1 < flat.length; i += 2) data[flat[i] ?? ''] = flat[i + 1] ?? '';
+  const { type: name, pair, count, ...rest } = data;
+  const type = EVENT_TYPES.find((known) => known === name);
+  if (typeof id !== 'string' || !type) return [];
+  return [
+    {
+      id,
+      type,
+      data: {
+        ...rest,
+        ...(pair !== undefined && debouncePair(String(pair))),
+        ...(count !== undefined && { count: Number(count) }),
+      },
+    },
+  ];
+}
