@@ -128,12 +128,7 @@ function banner(config: Config, url: string): string {
       'redis',
       `${redactedUrl(url)}${redis ? `  (${redis.adopted ? 'of an earlier start' : 'started here'}; data in ${join(config.home, 'redis')})` : ''}`,
     ],
-    [
-      'api',
-      port === 0
-        ? 'see "listening" above'
-        : `${base}/docs   queues: ${base}/admin/queues${token ? '   (asks for the token)' : ''}`,
-    ],
+    ['console', port === 0 ? 'see "listening" above' : `${base}${token ? '   (asks for the token)' : ''}`],
     [
       'engine',
       config.anthropic.credential

@@ -14,6 +14,7 @@ import type {
   Investigation,
   OpenedInvestigation,
   OpenWindow,
+  Operation,
   Page,
   Queues,
   Tailer,
@@ -270,6 +271,7 @@ interface World {
   costs: Costs;
   investigations: Page<Investigation>;
   deadLetters: Page<DeadLetter>;
+  operations: Operation[];
 }
 
 function busy(): World {
@@ -310,6 +312,15 @@ function busy(): World {
         },
       ],
     },
+    operations: [
+      {
+        at: new Date(Date.now() - MINUTE).toISOString(),
+        what: 'window_cleared',
+        by: 'jo',
+        reason: MARKUP,
+        details: { probe: NASTY, category: 'deploy' },
+      },
+    ],
     account: {
       rows: 1204,
       enqueued: 210,
@@ -367,6 +378,7 @@ function quiet(): World {
         oldestWaitingMs: null,
       })),
     },
+    operations: [],
     account: {
       ...account,
       rows: 0,
@@ -407,6 +419,7 @@ async function api(world: World) {
   const state = { world, override: (() => undefined) as Override };
   const changes: { method: string; path: string; body: string }[] = [];
   const requests: { method: string; path: string }[] = [];
+  const streams = new Set<ServerResponse>();
   const respond = (request: IncomingMessage, body: string, response: ServerResponse) => {
     const { method = 'GET', url: path = '/' } = request;
     const { pathname, searchParams } = new URL(path, 'http://console');
@@ -414,6 +427,12 @@ async function api(world: World) {
       const file = join(built, pathname === '/' ? 'index.html' : pathname);
       const headers = { 'content-type': TYPES[extname(file)] ?? 'text/plain', 'content-security-policy': POLICY };
       response.writeHead(200, headers).end(readFileSync(file));
+      return;
+    }
+    if (pathname === '/v1/events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('retry: 2000\n\n');
+      streams.add(response);
+      response.on('close', () => streams.delete(response));
       return;
     }
     requests.push({ method, path });
@@ -443,7 +462,10 @@ async function api(world: World) {
     });
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, state, changes, requests };
+  const emit = (type: string) => {
+    for (const stream of streams) stream.write(`id: 1-0\nevent: ${type}\ndata: {}\n\n`);
+  };
+  return { url, state, changes, requests, emit };
 }
 
 const notFound = { status: 404, body: { statusCode: 404, error: 'Not Found', message: 'There is no such thing.' } };
@@ -492,6 +514,7 @@ function answer(
   if (kind === 'debounce') return ok(world.windows);
   if (kind === 'queues') return ok(world.queues);
   if (kind === 'account') return ok(world.account);
+  if (kind === 'operations') return ok({ entries: world.operations });
   if (kind === 'tailer') return ok(world.tailer);
   if (kind === 'costs') return ok(world.costs);
   if (kind === 'dead-letters') return ok(world.deadLetters);
@@ -590,6 +613,22 @@ describe('the first screen', () => {
     state.override = (path) => (path === '/v1/debounce' ? 'hang' : undefined);
     await eventually(async () => seconds(await left.innerText()) <= before - 3);
     expect(seconds(await left.innerText())).toBeGreaterThan(before - 12);
+  });
+
+  test('shows at once what a live event tells of, and who changed what by hand', async () => {
+    const { url, state, requests, emit } = await api(busy());
+    const page = await open(url);
+    await page.getByText('window cleared').waitFor();
+    expect(await text(page, '.operations')).toContain('by jo');
+    // Right after a poll, so that the next is three seconds away.
+    const asked = () => requests.filter(({ path }) => path.startsWith('/v1/debounce')).length;
+    const before = asked();
+    await eventually(() => asked() > before);
+    state.world.windows.entries = [];
+    const began = Date.now();
+    emit('window.cleared');
+    await page.locator('.empty').filter({ hasText: 'No window is open' }).waitFor();
+    expect(Date.now() - began).toBeLessThan(2_500);
   });
 
   test('asks once before a window is cleared, and says what happened', async () => {

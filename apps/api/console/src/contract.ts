@@ -143,6 +143,15 @@ export interface OpenedInvestigation extends Investigation {
   posted: { channel: string; ts: string } | null;
 }
 
+/** What somebody changed. */
+export interface Operation {
+  at: string;
+  what: string;
+  by: string;
+  reason: string | null;
+  details: Record<string, unknown>;
+}
+
 export interface DeadLetter {
   queue: string;
   jobId: string;

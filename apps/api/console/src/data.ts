@@ -13,6 +13,7 @@ import type {
   Investigation,
   OpenedInvestigation,
   OpenWindow,
+  Operation,
   Page,
   Queues,
   Tailer,
@@ -20,6 +21,20 @@ import type {
 
 const POLL_MS = 3_000;
 const PATIENCE_MS = 10_000;
+/** Events come in bursts: one reading for all of them. */
+const SETTLE_MS = 200;
+const EVENTS = [
+  'wake.enqueued',
+  'wake.coalesced',
+  'wake.rejected',
+  'investigation.started',
+  'investigation.ended',
+  'dm.sent',
+  'dm.dead',
+  'window.opened',
+  'window.cleared',
+  'window.expired',
+];
 
 export interface Fault {
   kind: 'no_permission' | 'unreachable' | 'refused' | 'not_found';
@@ -152,6 +167,7 @@ export const queues = resource<Queues>('/v1/queues');
 export const account = resource<Account>('/v1/account');
 export const tailer = resource<Tailer>('/v1/tailer');
 export const costs = resource<Costs>('/v1/costs');
+export const operations = resource<{ entries: Operation[] }>('/v1/operations');
 export const deadLetters = resource<Page<DeadLetter>>('/v1/dead-letters');
 export const latest = resource<Page<Investigation>>('/v1/investigations?window=all&limit=8');
 export const investigations = family<Page<Investigation>>((query) => `/v1/investigations?${query}`);
@@ -182,9 +198,22 @@ function poll(): void {
   if (document.visibilityState === 'visible') void refresh();
 }
 
-export function startPolling(): void {
+/** Also reads as soon as something happens. Polling goes on beside it: a stream may end without a word. */
+export function startReading(): void {
   setInterval(poll, POLL_MS);
   document.addEventListener('visibilitychange', poll);
+  const events = new EventSource('/v1/events');
+  let soon: ReturnType<typeof setTimeout> | undefined;
+  for (const type of EVENTS) {
+    events.addEventListener(type, () => {
+      clearTimeout(soon);
+      soon = setTimeout(poll, SETTLE_MS);
+    });
+  }
+  onlookers.add(() => {
+    // Each try of a refused stream would count as an attack.
+    if (barred) events.close();
+  });
 }
 
 export function useResource<T>(one: Resource<T>): Known<T> {

@@ -1,12 +1,12 @@
 import { render } from 'preact';
 import { Console } from './app.tsx';
 import { startClock } from './clock.ts';
-import { startPolling } from './data.ts';
+import { startReading } from './data.ts';
 
 const place = document.getElementById('console');
 if (place) {
   place.replaceChildren();
   render(<Console />, place);
 }
-startPolling();
+startReading();
 startClock();

@@ -7,6 +7,7 @@ import type {
   DeadLetter,
   Investigation,
   OpenWindow,
+  Operation,
   Page,
   Queue,
   Queues,
@@ -27,6 +28,7 @@ export function Now() {
   const costs = useResource(api.costs);
   const dead = useResource(api.deadLetters);
   const latest = useResource(api.latest);
+  const operations = useResource(api.operations);
   const troubles = troublesOf(queues.data, account.data, tailer.data, dead.data);
   if (costs.data?.rung === 'hard_stop_100') troubles.push('The budget is spent: wakes are told without a diagnosis.');
   return (
@@ -50,6 +52,7 @@ export function Now() {
           <QueuesPanel known={queues} />
           <TailerPanel known={tailer} />
           <AccountPanel known={account} />
+          <OperationsPanel known={operations} />
           {dead.data && dead.data.entries.length === 0 && <p class="fine">No dead letters: nothing was left untold.</p>}
         </div>
       </div>
@@ -382,6 +385,28 @@ function AccountPanel({ known }: { known: Known<Account> }) {
       )}
     </Panel>
   );
+}
+
+/** The last few things that somebody changed. */
+function OperationsPanel({ known }: { known: Known<{ entries: Operation[] }> }) {
+  const last = known.data?.entries.slice(0, 3) ?? [];
+  if (last.length === 0) return null;
+  return (
+    <Panel id="operations" title="Changed by hand" known={known}>
+      <ul class="operations">
+        {last.map(({ at, what, by, reason, details }) => (
+          <li key={`${at} ${what}`} title={JSON.stringify(details)}>
+            {what.replaceAll('_', ' ')} {brief(subject(details))} <Ago at={at} /> by {by}
+            {reason !== null && `: ${brief(reason)}`}
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function subject({ probe, category, queue }: Record<string, unknown>): string {
+  return [probe, category, queue].filter((part) => typeof part === 'string').join(' / ');
 }
 
 function DeadLetters({ known }: { known: Known<Page<DeadLetter>> }) {
