@@ -1,19 +1,19 @@
 /** What the documents say must be so: links, files, commands, variables, and the containers they describe. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
-const documents = ['README.md', 'CONTRIBUTING.md'];
+const documents = ['README.md', 'CONTRIBUTING.md', 'docs/operator.md'];
 
 describe.each(documents)('%s', (name) => {
   const text = read(name);
 
   test('links only to what exists', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
-    expect(links.filter((link) => !existsSync(join(root, link)))).toEqual([]);
+    expect(links.filter((link) => !existsSync(join(root, dirname(name), link)))).toEqual([]);
   });
 
   test('names only files that exist', () => {

@@ -258,8 +258,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a tool has its time',
     file: 'apps/worker/src/agent.ts',
-    find: ', aborted(signal)]);',
-    replace: ']);',
+    find: '        aborted(signal),\n',
+    replace: '',
     test: AGENT,
     named: 'ends before its deadline',
   },

@@ -125,7 +125,7 @@ function wakes(): Investigation[] {
       severity: 'info',
       enqueuedAt: at(4 * HOUR),
       verdict: 'inconclusive',
-      summary: `${MARKUP} could not be told from noise.`,
+      summary: `Inconclusive: ${MARKUP} could not be told from noise.`,
       suppressed: 0,
     }),
     wake({

@@ -5,7 +5,7 @@ import * as api from './data.ts';
 import { useResource } from './data.ts';
 import { count, counted } from './format.ts';
 import { Empty, Money, Outcome, Panel, Severity, Took, When } from './parts.tsx';
-import { reasonOf, STATES, VERDICTS } from './words.ts';
+import { reasonOf, STATES, VERDICTS, withoutDoubt } from './words.ts';
 
 export function OneInvestigation({ wakeId }: { wakeId: string }) {
   const known = useResource(api.investigation(wakeId));
@@ -71,7 +71,7 @@ function Report({ entry }: { entry: OpenedInvestigation }) {
   return (
     <Panel id="report" title="What it found">
       {verdict && <p class={`verdict ${verdict}`}>{VERDICTS[verdict]}</p>}
-      {summary !== null && <p class="summary">{summary}</p>}
+      {summary !== null && <p class="summary">{withoutDoubt(summary)}</p>}
       {code !== null && (
         <p class="why">
           Not investigated: {reasonOf(code)}. <code title={code}>{code}</code>

@@ -48,6 +48,12 @@ export const reasonOf = (code: string) => REASONS[code] ?? code;
 export function finding(entry: Investigation): string {
   if (entry.outcome === null) return STATES[entry.state];
   const why = entry.code === null ? '' : `Not investigated: ${reasonOf(entry.code)}`;
-  if (entry.summary ?? why) return entry.summary ?? why;
+  if (entry.summary !== null) return withoutDoubt(entry.summary);
+  if (why) return why;
   return entry.outcome === 'dead' ? 'Nobody was told: it is a dead letter' : FATES[fateOf(entry)];
+}
+
+/** The DM says its doubt in words; here the verdict stands beside it. */
+export function withoutDoubt(text: string): string {
+  return text.replace(/^(?:Likely, not confirmed|Inconclusive): /, '');
 }
