@@ -15,7 +15,7 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: ['test/support/redis-server.ts'],
     // Most of a test's time is waiting for processes and for what lapses, so more run at once than there are cores.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     coverage: {

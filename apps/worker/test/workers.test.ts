@@ -472,6 +472,8 @@ describe('a delivery', () => {
     expect(double.accepted.map(({ wakeId }) => wakeId)).toEqual(wakes.map(({ id }) => id));
     for (const { text } of double.accepted)
       expect(text).toMatch(/\n\n\(Delivered 1 h 5 min late: Slack could not be reached before\.\)$/);
+    // The outcome is recorded a moment before the job has ended, which counts the attempt.
+    await eventually(async () => (await ns.deliveries.getCompletedCount()) === wakes.length);
     const jobs = await Promise.all(wakes.map(({ id }) => ns.deliveries.getJob(deliverJobId(id))));
     expect(jobs.map((job) => job?.attemptsMade)).toEqual([1, 1, 1]);
   }, 60_000);
