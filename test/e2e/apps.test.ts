@@ -326,6 +326,7 @@ describe('while Redis is away', () => {
     append(logPath, wakeRow());
     const again = await startRedis(join(folder, 'redis'), port);
     onTestFinished(() => again.stop());
+    await tailer.until('enqueued', undefined, 30_000);
     await worker.until('DM accepted', undefined, 30_000);
     expect(slack.accepted).toHaveLength(1);
 

@@ -803,8 +803,8 @@ describe('investigations', () => {
     const { url, requests } = await api(busy());
     const page = await open(url, '#/investigations');
     await page.getByRole('button', { name: NASTY }).click();
-    await page.locator('.wakes .wake').nth(1).waitFor({ state: 'detached' });
-    expect(await page.locator('.wakes .wake').count()).toBe(1);
+    // For a moment there is none, while the new list is read.
+    await eventually(async () => (await page.locator('.wakes .wake').count()) === 1);
     await page.getByRole('button', { name: '7 days' }).click();
     await eventually(async () => requests.some(({ path }) => path.includes('window=7d')));
     expect(requests.at(-1)?.path).toBe(`/v1/investigations?window=7d&limit=100&probe=${encodeURIComponent(NASTY)}`);

@@ -69,22 +69,25 @@ await runApp('worker', async ({ config, env, log, onClose }) => {
       })
     : { investigate: async () => fallbackReport('engine_unavailable') };
   const messenger = messengerFor(config);
-  onClose(
-    startWorkers({
-      connection,
-      engine,
-      concurrency: config.workerConcurrency,
-      messenger,
-      deliveries,
-      audit,
-      redis,
-      keys,
-      redisKnowledge: redisKnowledge(redis, keys),
-      ended: metrics.ended,
-      now: Date.now,
-      log,
-    }),
-  );
+  const workers = startWorkers({
+    connection,
+    engine,
+    concurrency: config.workerConcurrency,
+    messenger,
+    deliveries,
+    audit,
+    redis,
+    keys,
+    redisKnowledge: redisKnowledge(redis, keys),
+    ended: metrics.ended,
+    now: Date.now,
+    log,
+  });
+  onClose(workers.stop);
+  // A worker of BullMQ that loses Redis before it has begun never begins: better to be started again.
+  await workers.ready().catch((error: unknown) => {
+    throw new StartupError('Redis went away while the worker started. Start it again.', { cause: error });
+  });
   const wakes = wakesQueue(redis, config.queuePrefix);
   onClose(() => wakes.close());
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));

@@ -38,8 +38,15 @@ export interface WorkersOptions extends Delivery {
   concurrency: number;
 }
 
-/** Starts both workers. The returned function stops them within the drain deadline; what is not done by then is given back. */
-export function startWorkers(options: WorkersOptions): () => Promise<void> {
+export interface Workers {
+  /** Resolves when both can take jobs. Rejects where Redis goes away before: then they never will. */
+  ready(): Promise<void>;
+  /** Stops them within the drain deadline; what is not done by then is given back. */
+  stop(): Promise<void>;
+}
+
+/** Starts both workers. */
+export function startWorkers(options: WorkersOptions): Workers {
   const { connection, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
   const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
   const recording = new Set<Promise<void>>();
@@ -64,9 +71,14 @@ export function startWorkers(options: WorkersOptions): () => Promise<void> {
   );
   // A wake that never got as far as a message holds no window.
   investigating.on('failed', (job) => ended(job, ({ wake }) => releaseWindow(redis, keys, wake)));
-  return async () => {
-    await Promise.all([drain(investigating, wakes.busy), drain(delivering, deliver.busy)]);
-    await within(Promise.all(recording), IDLE_CLOSE_MS);
+  return {
+    ready: async () => {
+      await Promise.all([investigating.waitUntilReady(), delivering.waitUntilReady()]);
+    },
+    stop: async () => {
+      await Promise.all([drain(investigating, wakes.busy), drain(delivering, deliver.busy)]);
+      await within(Promise.all(recording), IDLE_CLOSE_MS);
+    },
   };
 
   /** The one place where a job that failed for good is recorded, also one that BullMQ fails without asking the processor. */

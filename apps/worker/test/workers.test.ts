@@ -59,7 +59,7 @@ function working(
   /** How far the workers' clock is ahead of the machine's. */
   const clock = { aheadMs: 0 };
   const connection = new Redis(ns.redisUrl, { maxRetriesPerRequest: null });
-  const stopWorkers = startWorkers({
+  const workers = startWorkers({
     connection,
     engine: options.engine,
     concurrency: 4,
@@ -78,7 +78,7 @@ function working(
   });
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= stopWorkers().then(() => connection.disconnect());
+    stopped ??= workers.stop().then(() => connection.disconnect());
     return stopped;
   };
   onTestFinished(stop);
