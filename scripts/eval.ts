@@ -8,6 +8,7 @@ import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
 import { redactor } from '@kora-wake/shared/core/redact';
 import { readRow } from '@kora-wake/shared/core/wake';
 import { createLogger } from '@kora-wake/shared/log';
+import { freeLedger } from '@kora-wake/shared/spend';
 import { agent } from '../apps/worker/src/agent.ts';
 import { anthropicModel } from '../apps/worker/src/engine.ts';
 import { SCENARIOS, type Scenario, score } from '../test/scenarios.ts';
@@ -51,7 +52,7 @@ function investigate({ row: { title, detail, probe = 'fly', snapshot = {} }, too
   return agent({
     model,
     models: { normal, warn_75: warn75, downshift_90: downshift90 },
-    ledger: { rung: async () => 'normal', reserve: async () => ({ settle: async () => {}, release: async () => {} }) },
+    ledger: freeLedger,
     tools: async () => ({
       tools: Object.entries(tools).map(([name, said]) => ({
         name,

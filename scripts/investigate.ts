@@ -16,7 +16,7 @@ import { errorReason, StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { createLogger } from '@kora-wake/shared/log';
 import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
-import { ledger } from '@kora-wake/shared/spend';
+import { freeLedger, ledger } from '@kora-wake/shared/spend';
 import { type AgentOptions, agent } from '../apps/worker/src/agent.ts';
 import { anthropicModel } from '../apps/worker/src/engine.ts';
 import { priceUsd } from '../apps/worker/src/prices.ts';
@@ -96,7 +96,7 @@ async function replayed(kept: Transcript, config: Config): Promise<[Wake, Report
       baseUrl: undefined,
       fetch: replayingFetch(kept),
     }),
-    ledger: { rung: async () => 'normal', reserve: async () => ({ settle: nothing, release: nothing }) },
+    ledger: freeLedger,
     tools: async () => ({ tools: replayingTools(kept), missing: kept.missing }),
   }).investigate(wake, new AbortController().signal);
   return [wake, report];
@@ -109,8 +109,6 @@ function writable(path: string): void {
     throw new StartupError(`${path} cannot be written (${errorReason(error)}).`, { cause: error });
   }
 }
-
-async function nothing(): Promise<void> {}
 
 function common(config: Config, kept: Transcript): Omit<AgentOptions, 'model' | 'ledger' | 'tools'> {
   const { normal, warn75, downshift90 } = config.models;

@@ -1,5 +1,6 @@
 /** What Prometheus scrapes from the API: what Redis says of all of us, read anew at each scrape. */
 import { readAccount } from '@kora-wake/shared/account';
+import { RUNGS } from '@kora-wake/shared/core/ladder';
 import type { DeliveriesQueue } from '@kora-wake/shared/queues';
 import { readSources } from '@kora-wake/shared/sources';
 import { readSpend } from '@kora-wake/shared/spend';
@@ -76,7 +77,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     }
     for (const { route, model, usd } of spent.entries) spend.inc({ route, model }, usd);
     budget.set(budgetUsd);
-    for (const step of ['normal', 'warn_75', 'downshift_90', 'hard_stop_100']) {
+    for (const step of RUNGS) {
       rung.set({ rung: step }, step === spent.rung ? 1 : 0);
     }
     for (const each of [queue, deliveries]) {

@@ -10,15 +10,14 @@ import { operatorOf } from './auth.ts';
 /** So many of the last operations are kept to be shown. */
 const KEPT = 200;
 
-const operation = z.object({
+export const operationSchema = z.object({
   at: z.iso.datetime(),
   what: z.string(),
   by: z.string(),
   reason: z.string().nullable(),
   details: z.record(z.string(), z.json()),
 });
-export const operationSchema = operation;
-type Operation = z.infer<typeof operation>;
+type Operation = z.infer<typeof operationSchema>;
 
 type Asked = Pick<FastifyRequest, 'headers' | 'ip'>;
 
@@ -46,7 +45,7 @@ export function operationsIn(redis: RedisClient, keys: Keys, append: AppendRow, 
     },
     last: async () => {
       const kept = await redis.lrange(keys.operations, 0, KEPT - 1);
-      return kept.map((text) => operation.parse(JSON.parse(text)));
+      return kept.map((text) => operationSchema.parse(JSON.parse(text)));
     },
   };
 }

@@ -38,7 +38,7 @@ const SETTLED_MS = SLACK_TIMEOUT_MS + 5_000;
 /** Between saving a claim and posting there is nothing to do, ms. */
 const CLAIM_FRESH_MS = 2_000;
 /** Clocks of two machines differ by less, ms. */
-const CLOCK_SKEW_MS = 60_000;
+export const CLOCK_SKEW_MS = 60_000;
 /** A Redis that went back further than this, in ms, is not made up for. */
 const MAX_FORGOTTEN_MS = 24 * 3_600_000;
 /** Looking up is tried for this long; then the message is posted again, marked, ms. */

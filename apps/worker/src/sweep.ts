@@ -22,6 +22,7 @@ import {
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { listWindows, releaseWindow } from '@kora-wake/shared/windows';
 import type { Job } from 'bullmq';
+import { CLOCK_SKEW_MS } from './deliver.ts';
 
 export interface Sweeper {
   redis: RedisClient;
@@ -40,8 +41,6 @@ const RECORDING_MS = 10_000;
 
 /** What ended so long before an earlier sweep began was settled by it, ms: clocks differ, and Redis may go back. */
 const LOOK_BACK_MS = 10 * 60_000;
-/** Clocks of two machines differ by less, ms. */
-const CLOCK_SKEW_MS = 60_000;
 
 /** Sweeps at once and then every minute; the returned function stops it. */
 export function startSweeper(sweeper: Sweeper): () => Promise<void> {

@@ -8,7 +8,7 @@ import type { RedisClient } from '@kora-wake/shared/redis';
 import { type AllowList, parseAllowList } from './tools/allow-list.ts';
 import { auditRowsTool } from './tools/audit-rows.ts';
 import { mcpPool } from './tools/mcp.ts';
-import { type McpServer, parseMcpConfig } from './tools/mcp-config.ts';
+import { configuredValues, type McpServer, parseMcpConfig } from './tools/mcp-config.ts';
 import { memoryTools } from './tools/memory.ts';
 import { networkTools } from './tools/network.ts';
 import type { Tool } from './tools/tool.ts';
@@ -44,18 +44,9 @@ export async function toolbox(
       const { tools, missing } = await pool.tools(signal);
       return { tools: [...builtIn, ...tools], missing };
     },
-    secrets: servers.flatMap(valuesOf),
+    secrets: servers.flatMap(configuredValues),
     close: () => pool.close(),
   };
-}
-
-function valuesOf(server: McpServer): string[] {
-  const values =
-    server.kind === 'stdio'
-      ? Object.values(server.env)
-      : [...new URL(server.url).searchParams.values(), ...Object.values(server.headers)];
-  // Of `Bearer TOKEN` the token too.
-  return values.concat(values.flatMap((value) => value.split(' ')));
 }
 
 function allowListOf(text: string): AllowList {

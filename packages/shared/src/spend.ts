@@ -79,6 +79,12 @@ export function ledger(
   };
 }
 
+/** Money is no object, and nothing is entered: for a replay, or an evaluation. */
+export const freeLedger: Ledger = {
+  rung: async () => 'normal',
+  reserve: async () => ({ settle: async () => undefined, release: async () => undefined }),
+};
+
 /** What a month cost so far, USD. */
 export interface Spend {
   month: string;

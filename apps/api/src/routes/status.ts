@@ -1,5 +1,5 @@
 import { readAccount } from '@kora-wake/shared/account';
-import { dayOf } from '@kora-wake/shared/core/ladder';
+import { dayOf, RUNGS } from '@kora-wake/shared/core/ladder';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { readSources, type Source } from '@kora-wake/shared/sources';
@@ -12,7 +12,7 @@ const counts = z.record(z.string(), z.number());
 const usd = z.number().describe('USD');
 
 const costsSchema = z.object({
-  rung: z.enum(['normal', 'warn_75', 'downshift_90', 'hard_stop_100']),
+  rung: z.enum(RUNGS),
   budgetUsd: usd.describe('USD of a UTC month; 0 = no limit'),
   month: z.string(),
   spentMonthUsd: usd,

@@ -143,3 +143,17 @@ function checkHeaders({ headers }: { headers: Record<string, string> }, context:
 function faultsOf(error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
 }
+
+/** The values that a server is given and that may be credentials; of `Bearer TOKEN` the token too. */
+export function configuredValues(server: McpServer): string[] {
+  const values =
+    server.kind === 'stdio'
+      ? Object.values(server.env)
+      : [...new URL(server.url).searchParams.values(), ...Object.values(server.headers)];
+  return withParts(values);
+}
+
+/** Each value, and what blanks divide it into. */
+export function withParts(values: string[]): string[] {
+  return values.concat(values.flatMap((value) => value.split(' ')));
+}

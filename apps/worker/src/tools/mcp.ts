@@ -19,7 +19,7 @@ import {
   StreamableHTTPClientTransport,
   type Transport,
 } from '@modelcontextprotocol/client';
-import type { McpServer } from './mcp-config.ts';
+import { configuredValues, type McpServer, withParts } from './mcp-config.ts';
 import { type Listing, list, type Offer, resultText } from './mcp-listing.ts';
 import { httpTransport, stdioTransport } from './mcp-transport.ts';
 import { type Tool, ToolRefused } from './tool.ts';
@@ -311,12 +311,8 @@ function keepConnected(server: McpServer, log: Logger): Link {
 
 /** For the log: short, and without what the configuration holds or what looks like a secret. */
 function cleaner(server: McpServer): (text: string) => string {
-  const values =
-    server.kind === 'stdio'
-      ? [...Object.values(server.env), ...server.args]
-      : [...new URL(server.url).searchParams.values(), ...Object.values(server.headers)];
-  // Of `Bearer TOKEN` the token too.
-  const hidden = [...new Set([...values, ...values.flatMap((value) => value.split(' '))])]
+  const args = server.kind === 'stdio' ? server.args : [];
+  const hidden = [...new Set([...configuredValues(server), ...withParts(args)])]
     .filter((value) => value.length >= 6)
     .sort((a, b) => b.length - a.length);
   return (text) => {

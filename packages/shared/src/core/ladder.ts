@@ -1,6 +1,7 @@
 /** The cost ladder: what is spent of a month's budget decides which model is asked, and whether one is. */
 
-export type Rung = 'normal' | 'warn_75' | 'downshift_90' | 'hard_stop_100';
+export const RUNGS = ['normal', 'warn_75', 'downshift_90', 'hard_stop_100'] as const;
+export type Rung = (typeof RUNGS)[number];
 
 /**
  * @param spent in the UTC month so far
