@@ -63,6 +63,7 @@ describe('imports', () => {
     ['@pydantic/genai-prices', ['apps/worker/src/prices.ts']],
     ['close-with-grace', ['packages/shared/src/lifecycle.ts']],
     ['pino', ['packages/shared/src/log.ts']],
+    ['@opentelemetry/api', ['packages/shared/src/tracing.ts']],
     [
       '@modelcontextprotocol/client',
       [
@@ -76,6 +77,12 @@ describe('imports', () => {
   ])('of %s stand in one place', (name, files) => {
     expect(importers((specifier) => specifier === name)).toEqual(files);
   });
+});
+
+test('what traces need is loaded only where they are on', () => {
+  const loaded = importers((specifier) => /opentelemetry\/(?!api)|bullmq-otel|@fastify\/otel/.test(specifier));
+  expect(loaded).toEqual([]);
+  expect(touching(/import\('@opentelemetry\/sdk-trace'\)/)).toEqual(['packages/shared/src/tracing.ts']);
 });
 
 describe('the process', () => {

@@ -265,6 +265,8 @@ function costs(): Costs {
 
 interface World {
   windows: Page<OpenWindow>;
+  /** Windows that are not on the first page. */
+  hiddenWindows: OpenWindow[];
   queues: Queues;
   account: Account;
   tailer: Tailer;
@@ -277,6 +279,7 @@ interface World {
 function busy(): World {
   const counts = { waiting: 0, active: 0, delayed: 0, prioritized: 0, completed: 209, failed: 0 };
   return {
+    hiddenWindows: [],
     windows: {
       entries: [
         openWindow({}),
@@ -378,6 +381,7 @@ function quiet(): World {
         oldestWaitingMs: null,
       })),
     },
+    hiddenWindows: [],
     operations: [],
     account: {
       ...account,
@@ -511,7 +515,11 @@ function answer(
     const end = after + limit;
     return ok({ entries: all.slice(after, end), nextCursor: end < all.length ? String(end) : null });
   }
-  if (kind === 'debounce') return ok(world.windows);
+  if (kind === 'debounce') {
+    const of = query.get('probe');
+    if (of === null) return ok(world.windows);
+    return ok({ entries: world.hiddenWindows.filter(({ probe }) => probe === of), nextCursor: null });
+  }
   if (kind === 'queues') return ok(world.queues);
   if (kind === 'account') return ok(world.account);
   if (kind === 'operations') return ok({ entries: world.operations });
@@ -653,6 +661,25 @@ describe('the first screen', () => {
     ]);
     expect(await row.count()).toBe(0);
     expect(await page.evaluate('document.activeElement?.textContent')).toContain('Cleared');
+  });
+
+  test('finds a window that is not on the first page by the name of its probe', async () => {
+    const { url, state } = await api(busy());
+    const page = await open(url);
+    await windowRow(page, 'postgres').waitFor();
+    expect(await page.getByRole('button', { name: 'Find' }).count()).toBe(0);
+    const [some] = state.world.windows.entries;
+    state.world.windows.nextCursor = 'more';
+    state.world.hiddenWindows = [{ ...some!, probe: NASTY, category: 'far_down', wakeId: 'w-far' }];
+    await page.getByLabel('Probe').fill(NASTY);
+    await page.keyboard.press('Enter');
+    await windowRow(page, 'far_down').waitFor();
+    expect(await page.locator('.windows li').count()).toBe(1);
+    await page.getByLabel('Probe').fill('nobody');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.getByText('No window of nobody is open').waitFor();
+    await page.getByRole('button', { name: 'All probes' }).click();
+    await windowRow(page, 'postgres').waitFor();
   });
 
   test('clears names of 3,000 characters, and says why where it cannot', async () => {

@@ -41,24 +41,35 @@ export interface ApiOptions {
   now(): number;
   /** Where the built console lies; undefined: it is not served. */
   consoleFolder?: string;
+  /** Whether each request is a span. */
+  traced?: boolean;
   log: FastifyBaseLogger;
 }
 
 /** A probe's name may be long and any script's: percent-encoded it is longer still. Bytes. */
 const MAX_URL_BYTES = 64 * 1024;
+/** A reason of 500 characters is the most that anybody has to send; Bull Board may send a job. Bytes. */
+const MAX_BODY_BYTES = 256 * 1024;
 
-export async function buildApp({ store, deliveries, tokens, budgetUsd, append, now, consoleFolder, log }: ApiOptions) {
+export async function buildApp(options: ApiOptions) {
+  const { store, deliveries, tokens, budgetUsd, append, now, consoleFolder, traced, log } = options;
   const { redis, keys, queue } = store;
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: MAX_URL_BYTES },
     http: { maxHeaderSize: MAX_URL_BYTES },
+    bodyLimit: MAX_BODY_BYTES,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(onError);
 
+  if (traced) {
+    const { FastifyOtelInstrumentation } = await import('@fastify/otel');
+    const requests = new FastifyOtelInstrumentation({ instrumentHooks: false, instrumentHandler: false });
+    await app.register(requests.plugin());
+  }
   await app.register(helmet, { contentSecurityPolicy: CSP });
   await guard(app, tokens);
   await app.register(swagger, {
@@ -100,7 +111,7 @@ export async function buildApp({ store, deliveries, tokens, budgetUsd, append, n
       },
     });
   }
-  await app.register(board(queues, '/admin/queues', onError), { prefix: '/admin/queues' });
+  await app.register(board(queues, '/admin/queues', onError, operations), { prefix: '/admin/queues' });
   return app;
 }
 

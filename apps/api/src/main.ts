@@ -9,7 +9,7 @@ import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
 import { buildApp } from './app.ts';
 
-await runApp('api', async ({ config, log, onClose }) => {
+await runApp('api', async ({ config, log, tracing, onClose }) => {
   const { host, port, ...tokens } = config.api;
   const { token } = tokens;
   if (!token && !isLoopback(host)) {
@@ -30,6 +30,7 @@ await runApp('api', async ({ config, log, onClose }) => {
     append: auditLog(config.auditLogPath, Date.now, log),
     now: Date.now,
     consoleFolder: join(import.meta.dirname, 'console'),
+    traced: tracing !== undefined,
     log,
   });
   onClose(() => app.close());

@@ -15,7 +15,7 @@ export const operationSchema = z.object({
   what: z.string(),
   by: z.string(),
   reason: z.string().nullable(),
-  details: z.record(z.string(), z.json()),
+  details: z.record(z.string(), z.unknown()),
 });
 type Operation = z.infer<typeof operationSchema>;
 

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { Redis } from 'ioredis';
 import { describe, expect } from 'vitest';
@@ -11,6 +14,8 @@ async function open(ns: Namespace, probe: string, category = 'down', id = `w-${p
   await openWindow(ns, wake);
   return wake;
 }
+
+const docs = join(import.meta.dirname, '../../../docs');
 
 describe('queues', () => {
   test('are listed with what stands in them', async ({ ns }) => {
@@ -257,6 +262,16 @@ describe('documents', () => {
       'limit',
       'cursor',
     ]);
+  });
+
+  test('docs/openapi.json is what the API says of itself, and docs/openapi.d.ts was made from it', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const { body } = await app.inject({ url: '/docs/json', headers: { authorization: `Bearer ${TOKEN}` } });
+    const json = `${JSON.stringify(JSON.parse(body), null, 2)}\n`;
+    // Updated by `npm run client-types`.
+    await expect(json).toMatchFileSnapshot(join(docs, 'openapi.json'));
+    const types = readFileSync(join(docs, 'openapi.d.ts'), 'utf8');
+    expect(types.split('\n')[0]).toContain(createHash('sha256').update(json).digest('hex'));
   });
 
   test('Bull Board shows both queues and their jobs', async ({ ns }) => {

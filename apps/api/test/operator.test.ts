@@ -10,6 +10,7 @@ import { Worker } from 'bullmq';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { z } from 'zod';
+import { overview } from '../../../docs/client.ts';
 import { append, aWake, eventually, type Namespace, openWindow, test } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';
 
@@ -287,6 +288,18 @@ describe('who may', () => {
     ]);
   });
 
+  test('what is changed in Bull Board is on record too', async ({ ns }) => {
+    const { app, written } = await api(ns);
+    const jobId = await dead(ns, 'w-1', 'channel_not_found');
+    const ask = (url: string) => app.inject({ method: 'PUT', url: `/admin/queues/api/queues/deliveries/${url}` });
+    expect((await ask(`${jobId}/clean`)).statusCode).toBeLessThan(300);
+    expect((await ask('no-such-job/clean')).statusCode).toBe(404);
+    expect(await ns.deliveries.getJob(jobId)).toBeUndefined();
+    const details = { by: 'local', request: `PUT /queues/deliveries/${jobId}/clean` };
+    expect(written).toMatchObject([{ seam: 'operator.bull_board_used', details }]);
+    expect((await app.inject('/v1/operations')).json().entries).toMatchObject([{ what: 'bull_board_used' }]);
+  });
+
   test('every answer forbids frames, sniffing and scripts from elsewhere', async ({ ns }) => {
     const { app } = await api(ns);
     const { headers } = await app.inject('/v1/account');
@@ -294,6 +307,34 @@ describe('who may', () => {
     expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
     expect(headers['x-content-type-options']).toBe('nosniff');
   });
+});
+
+test('the client in docs/ is typed by the API and reads it', async ({ ns }) => {
+  const { app } = await api(ns, TOKEN);
+  await told(ns, 'w-old', HOUR);
+  await openWindow(ns, aWake({ id: 'w-new', probe: 'vercel' }));
+  const url = await app.listen({ port: 0 });
+  expect(await overview(url, TOKEN)).toEqual(['fly/down: diagnosis', 'vercel/down: 0 held back']);
+  await expect(overview(url, 'wrong')).rejects.toThrow('The token is missing or wrong');
+});
+
+test('what is too large is refused over a real socket, and the next request is answered', async ({ ns }) => {
+  const { app } = await api(ns);
+  const url = await app.listen({ port: 0 });
+  const drop = (reason: string) =>
+    fetch(`${url}/v1/dead-letters/deliveries/none`, {
+      method: 'DELETE',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason }),
+    });
+  const large = await drop('x'.repeat(300_000));
+  expect([large.status, await large.json()]).toEqual([413, expect.objectContaining({ error: 'Payload Too Large' })]);
+  expect((await drop('x'.repeat(501))).status).toBe(400);
+  expect((await drop('mended')).status).toBe(404);
+  const probe = (name: string) => fetch(`${url}/v1/debounce/${name}/down`);
+  expect((await probe('x'.repeat(100_000))).status).toBe(431);
+  expect((await fetch(`${url}/v1/account`, { headers: { 'x-reason': 'x'.repeat(100_000) } })).status).toBe(431);
+  expect((await probe(encodeURIComponent('🔥'.repeat(3_000)))).status).toBe(404);
 });
 
 test('whatever is put into any parameter of any route, the answer is a 2xx or a 4xx that says why', {

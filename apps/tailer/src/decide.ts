@@ -13,6 +13,7 @@ import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { type WakesQueue, wakeJobOptions } from '@kora-wake/shared/queues';
 import type { RedisClient } from '@kora-wake/shared/redis';
+import type { RowTraces } from '@kora-wake/shared/tracing';
 import type { Line } from './follow.ts';
 
 export type Decision =
@@ -31,6 +32,7 @@ export interface Decider {
   maxAgeMs: number;
   /** Takes secrets out of rows, so that no job holds one. */
   redact: Redact;
+  traces: RowTraces;
   now(): number;
   log: Logger;
 }
@@ -82,7 +84,7 @@ export async function decide(decider: Decider, line: Line): Promise<Decision> {
 /** Adds the wake's job; the id that comes back is the wake's own, or that of the wake that holds the window. */
 async function add(decider: Decider, wake: Wake): Promise<string> {
   const { queue, policy } = decider;
-  const options = wakeJobOptions(wake, policy);
+  const options = wakeJobOptions(wake, policy, decider.traces.begin(wake));
   const passes = policy.windowMs > 0 && policy.bypassCritical && wake.severity === 'critical';
   for (;;) {
     if (passes) await closeWindowFor(decider, wake);

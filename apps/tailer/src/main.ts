@@ -10,6 +10,7 @@ import { runApp } from '@kora-wake/shared/lifecycle';
 import { serveMetrics } from '@kora-wake/shared/metrics-server';
 import { wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis, unsafeSettings } from '@kora-wake/shared/redis';
+import { rowTraces } from '@kora-wake/shared/tracing';
 import { checkpoint } from './checkpoint.ts';
 import { endOf } from './follow.ts';
 import { fileHints } from './hints.ts';
@@ -50,6 +51,7 @@ await runApp('tailer', async ({ config, log, onClose }) => {
         policy: config.debounce,
         maxAgeMs: config.maxAgeMs,
         redact: redactor(config.redact, secretsOf(config)),
+        traces: rowTraces(),
         now: Date.now,
         log,
       },

@@ -155,12 +155,15 @@ async function step(
   return true;
 }
 
-function report({ log }: Decider, decisions: Decision[]): void {
+function report({ log, traces }: Decider, decisions: Decision[]): void {
   for (const decision of decisions) {
     if (decision.kind === 'none' || decision.kind === 'rejected') continue;
-    const { id, probe, category, severity } = decision.wake;
-    const winner = decision.kind === 'coalesced' ? { winner: decision.winner } : {};
-    log.info({ wakeId: id, probe, category, severity, ...winner }, decision.kind);
+    const { kind, wake } = decision;
+    const { id, probe, category, severity } = wake;
+    const winner = kind === 'coalesced' ? { winner: decision.winner } : {};
+    traces.end(wake, { 'kora.decision': kind }, () =>
+      log.info({ wakeId: id, probe, category, severity, ...winner }, kind),
+    );
   }
 }
 

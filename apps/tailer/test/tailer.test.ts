@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redact } from '@kora-wake/shared/core/redact';
 import { sourceId } from '@kora-wake/shared/keys';
+import { rowTraces } from '@kora-wake/shared/tracing';
 import { getWindow } from '@kora-wake/shared/windows';
 import { describe, expect, onTestFinished } from 'vitest';
 import {
@@ -39,6 +40,7 @@ function deciderFor(ns: Namespace, options: Options): Decider {
     policy: { windowMs: options.windowMs ?? 600_000, bypassCritical: options.bypassCritical ?? false },
     maxAgeMs: options.maxAgeMs ?? 0,
     redact,
+    traces: rowTraces(),
     now: Date.now,
     log: (options.log ?? testLog()).logger,
   };

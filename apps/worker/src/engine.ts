@@ -85,6 +85,8 @@ export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Mo
     ...(fetch && { fetch }),
     maxRetries: 0,
     logLevel: 'off',
+    // Whatever the environment says, prompts and answers are not for a trace.
+    openTelemetry: { traces: { contentMode: 'metadata_only' } },
   });
   return {
     ask: (question, signal) => ask(client, question, signal).catch((error: unknown) => classify(error, question)),

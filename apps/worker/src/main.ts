@@ -23,14 +23,14 @@ import { startWorkers } from './workers.ts';
 
 /** Before the first retry of an engine call, ms. */
 const ENGINE_RETRY_MS = 1_000;
-await runApp('worker', async ({ config, env, log, onClose }) => {
+await runApp('worker', async ({ config, env, log, tracing, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
   const redis = await connectRedis(config.redisUrl, 'producer', log);
   onClose(() => closeRedis(redis));
   const connection = await connectRedis(config.redisUrl, 'worker', log);
   onClose(() => closeRedis(connection));
   const keys = redisKeys(config.queuePrefix);
-  const deliveries = deliveriesQueue(redis, config.queuePrefix);
+  const deliveries = deliveriesQueue(redis, config.queuePrefix, tracing?.telemetry);
   onClose(() => deliveries.close());
 
   const audit = auditWriter(config.auditLogPath, Date.now, log);
@@ -71,6 +71,7 @@ await runApp('worker', async ({ config, env, log, onClose }) => {
   const messenger = messengerFor(config);
   const workers = startWorkers({
     connection,
+    telemetry: tracing?.telemetry,
     engine,
     concurrency: config.workerConcurrency,
     messenger,

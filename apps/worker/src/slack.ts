@@ -4,6 +4,7 @@
  */
 import { isJsonObject } from '@kora-wake/shared/core/json';
 import { errorCode } from '@kora-wake/shared/errors';
+import { traced } from '@kora-wake/shared/tracing';
 import {
   ErrorCode,
   LogLevel,
@@ -102,8 +103,8 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
     },
   });
   return {
-    post: async (text, wakeId) => {
-      try {
+    post: (text, wakeId) =>
+      spanning('slack post', wakeId, async () => {
         const answer = await client.chat.postMessage({
           channel: options.channel,
           text,
@@ -113,12 +114,9 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
           metadata: { event_type: EVENT_TYPE, event_payload: { wake_id: wakeId } },
         });
         return { channel: answer.channel ?? options.channel, ts: answer.ts ?? '' };
-      } catch (error) {
-        throw classify(error);
-      }
-    },
-    find: async (wakeId, since) => {
-      try {
+      }),
+    find: (wakeId, since) =>
+      spanning('slack look up', wakeId, async () => {
         const opened = await client.conversations.open({ users: options.channel });
         const channel = opened.channel?.id ?? options.channel;
         let cursor: string | undefined;
@@ -135,11 +133,15 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
           cursor = page.response_metadata?.next_cursor;
         } while (cursor);
         return undefined;
-      } catch (error) {
-        throw classify(error);
-      }
-    },
+      }),
   };
+}
+
+/** One call, or a few of one purpose, as a span of the wake's trace. @throws DeliveryFailure */
+function spanning<T>(name: string, wakeId: string, call: () => Promise<T>): Promise<T> {
+  return traced(name, { 'kora.wake_id': wakeId }, () =>
+    call().catch((error: unknown) => Promise.reject(classify(error))),
+  );
 }
 
 function isOfWake(metadata: unknown, wakeId: string): boolean {

@@ -18,7 +18,7 @@ import {
 } from '@kora-wake/shared/queues';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { releaseWindow } from '@kora-wake/shared/windows';
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { type Job, type Telemetry, UnrecoverableError, Worker } from 'bullmq';
 import type { Engine } from './agent.ts';
 import { type Delivery, deliverer } from './deliver.ts';
 import { investigator } from './investigate.ts';
@@ -33,6 +33,8 @@ const SLACK_PACE = { max: 1, duration: 1_000 };
 export interface WorkersOptions extends Delivery {
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
   connection: RedisClient;
+  /** Undefined: nothing is traced. */
+  telemetry?: Telemetry | undefined;
   engine: Engine;
   /** Investigations at once. */
   concurrency: number;
@@ -47,8 +49,8 @@ export interface Workers {
 
 /** Starts both workers. */
 export function startWorkers(options: WorkersOptions): Workers {
-  const { connection, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
-  const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix };
+  const { connection, telemetry, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
+  const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix, ...(telemetry && { telemetry }) };
   const recording = new Set<Promise<void>>();
   const deliver = counted(deliverer(options));
   const wakes = counted(investigator({ engine, deliveries, redis, keys, now, log }));

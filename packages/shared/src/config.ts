@@ -47,6 +47,8 @@ export interface Config {
   api: { host: string; port: number; token?: string; readToken?: string };
   /** Of tailer and worker; undefined: off. */
   metricsPort?: number;
+  /** Where traces go; undefined: nowhere. */
+  otlp?: { endpoint: string; headers: Record<string, string> };
   logLevel: string;
 }
 
@@ -116,6 +118,20 @@ const patterns = z.string().transform((text, context): RegExp[] =>
   }),
 );
 
+/** Pairs as OpenTelemetry writes them: `name=value,name=value`, percent-encoded. */
+const headers = z.string().transform((text, context): Record<string, string> => {
+  try {
+    const pairs = text.split(',').map((pair) => /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? []);
+    if (pairs.every(([pair]) => pair !== undefined)) {
+      return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, decodeURIComponent(value)]));
+    }
+  } catch {
+    // percent-encoded in a way that it is not
+  }
+  context.addIssue({ code: 'custom', message: 'must be name=value pairs separated by commas, percent-encoded' });
+  return z.NEVER;
+});
+
 const slackId = z.string().regex(SLACK_ID, 'must be a Slack id such as U024BE7LH');
 const word = (what: string) => z.string().regex(/^[\x21-\x7e]+$/, `must be ${what}, without spaces`);
 
@@ -162,6 +178,8 @@ const STRICT = z.object({
   KORA_API_TOKEN: word('a token').optional(),
   KORA_METRICS_PORT: number({ min: 0, max: 65_535, integer: true }).optional(),
   KORA_API_READ_TOKEN: word('a token').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:']).optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: headers.default({}),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
     .default('info'),
@@ -266,6 +284,9 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
         ...(e.KORA_API_READ_TOKEN && { readToken: e.KORA_API_READ_TOKEN }),
       },
       ...(e.KORA_METRICS_PORT !== undefined && { metricsPort: e.KORA_METRICS_PORT }),
+      ...(e.OTEL_EXPORTER_OTLP_ENDPOINT && {
+        otlp: { endpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT, headers: e.OTEL_EXPORTER_OTLP_HEADERS },
+      }),
       logLevel: e.LOG_LEVEL,
     },
   };
@@ -278,10 +299,11 @@ function anthropicCredential(e: z.infer<typeof STRICT>): AnthropicCredential | u
 }
 
 /** The credentials in a configuration, for whoever takes them out of texts. */
-export function secretsOf({ slack, anthropic, api, redisUrl }: Config): string[] {
+export function secretsOf({ slack, anthropic, api, redisUrl, otlp }: Config): string[] {
   const { credential } = anthropic;
   const engine = credential?.kind === 'oauth' ? credential.token : credential?.key;
-  const found = [slack.botToken, engine, api.token, api.readToken, readRedisUrl(redisUrl).password];
+  const sent = Object.values(otlp?.headers ?? {});
+  const found = [slack.botToken, engine, api.token, api.readToken, readRedisUrl(redisUrl).password, ...sent];
   return found.filter((secret) => secret !== undefined);
 }
 

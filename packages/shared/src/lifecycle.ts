@@ -9,6 +9,7 @@ import closeWithGrace from 'close-with-grace';
 import { type Config, loadConfig } from './config.ts';
 import { StartupError } from './errors.ts';
 import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
+import { startTracing, type Tracing, traceFields } from './tracing.ts';
 
 /** A worker lets investigations end for this long before it gives them back, ms. */
 export const DRAIN_MS = 20_000;
@@ -20,6 +21,8 @@ export interface App {
   /** For what names variables of its own, such as a file of tool servers. */
   env: Record<string, string | undefined>;
   log: Logger;
+  /** Undefined: nothing is traced. */
+  tracing: Tracing | undefined;
   /** Registers what has to be closed, where it is made. */
   onClose(close: () => Promise<unknown>): void;
 }
@@ -42,9 +45,13 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
     const { config, warnings } = loadConfig(process.env);
     // Whoever read the log may be gone; that is no reason to fail.
     process.stdout.on('error', () => undefined);
-    log = createLogger(name, config.logLevel, process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout);
+    const to = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;
+    log = createLogger(name, config.logLevel, to, config.otlp && traceFields);
     for (const warning of warnings) log.warn(warning);
-    const running = { config, env: process.env, log, onClose: (close: () => Promise<unknown>) => closers.push(close) };
+    const onClose = (close: () => Promise<unknown>) => closers.push(close);
+    const tracing = config.otlp && (await startTracing(name, config.otlp, log));
+    if (tracing) onClose(tracing.close);
+    const running = { config, env: process.env, log, tracing, onClose };
     const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {
       if (err) log?.fatal(errorFields(err), 'unexpected error, stopping');
       else log?.info({ signal }, 'stopping');

@@ -10,9 +10,10 @@ export type Logger = PinoLogger;
  *
  * @param level a pino level, or `silent`
  * @param to given as a stream, since pino's own destination never ends a process whose reader is gone
+ * @param fields what each line has beside its own, asked as it is written
  */
-export function createLogger(app: string, level: string, to: DestinationStream): Logger {
-  return pino({ level, base: { app } }, to);
+export function createLogger(app: string, level: string, to: DestinationStream, fields?: () => object): Logger {
+  return pino({ level, base: { app }, ...(fields && { mixin: fields }) }, to);
 }
 
 /** Takes JSON lines and writes readable ones. */

@@ -1,6 +1,6 @@
 /** The two queues: their names, payloads and every BullMQ option that producer and worker must agree on. */
 
-import { type Job, Queue, type QueueOptions, type WorkerOptions } from 'bullmq';
+import { type Job, Queue, type QueueOptions, type Telemetry, type WorkerOptions } from 'bullmq';
 import { type DebouncePolicy, debounceId } from './core/debounce.ts';
 import { isJsonObject } from './core/json.ts';
 import type { Report } from './core/report.ts';
@@ -80,16 +80,22 @@ export function wakesQueue(connection: RedisClient, prefix: string): WakesQueue 
   return queue.on('error', reportedElsewhere);
 }
 
-export function deliveriesQueue(connection: RedisClient, prefix: string): DeliveriesQueue {
-  const queue: DeliveriesQueue = new Queue(DELIVERIES, queueOptions(connection, prefix));
+/** @param telemetry makes what is added part of the trace it is added in */
+export function deliveriesQueue(connection: RedisClient, prefix: string, telemetry?: Telemetry): DeliveriesQueue {
+  const queue: DeliveriesQueue = new Queue(DELIVERIES, {
+    ...queueOptions(connection, prefix),
+    ...(telemetry && { telemetry }),
+  });
   return queue.on('error', reportedElsewhere);
 }
 
 /**
  * Options that make a wake's job: its own id makes a second add of the same row the same job, the deduplication
  * id in throttle mode is the debounce.
+ *
+ * @param trace what a row's trace gave to carry on
  */
-export function wakeJobOptions(wake: Wake, policy: DebouncePolicy) {
+export function wakeJobOptions(wake: Wake, policy: DebouncePolicy, trace?: string) {
   return {
     jobId: wake.id,
     attempts: 10,
@@ -99,6 +105,7 @@ export function wakeJobOptions(wake: Wake, policy: DebouncePolicy) {
     ...(policy.windowMs > 0 && {
       deduplication: { id: debounceId(wake.probe, wake.category), ttl: policy.windowMs },
     }),
+    ...(trace !== undefined && { telemetry: { metadata: trace } }),
   };
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect } from 'vitest';
+import { Redis } from 'ioredis';
+import { describe, expect, vi } from 'vitest';
 import { aWake, openWindow, test } from '../../../test/support/fixtures.ts';
 import { debounceId } from '../src/core/debounce.ts';
 import { settle } from '../src/outcomes.ts';
@@ -107,4 +108,32 @@ describe('an outcome', () => {
     expect(await settle(ns.redis, ns.keys, 'w-1', 'fallback', 2)).toBe(true);
     expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:fallback': '1' });
   });
+});
+
+test('the first page asks Redis the same of 20,000 open windows as of 100', async ({ ns }) => {
+  const openMore = async (from: number, to: number) => {
+    const pipeline = ns.redis.pipeline();
+    for (let i = from; i < to; i++) {
+      const id = debounceId(`probe-${i}`, 'down');
+      pipeline.set(ns.keys.dedup(id), `w-${i}`, 'PX', 60_000);
+      pipeline.zadd(ns.keys.windowNames, 0, id);
+      pipeline.zadd(ns.keys.windowEnds, Date.now() + 60_000, id);
+    }
+    await pipeline.exec();
+  };
+  const redis = new Redis(ns.redisUrl);
+  await redis.ping();
+  const asked = vi.spyOn(redis, 'sendCommand');
+  const firstPage = async () => {
+    asked.mockClear();
+    const { entries, next } = await listWindows({ ...ns, redis }, { limit: 50 });
+    expect([entries.length, next]).toEqual([50, expect.any(String)]);
+    return asked.mock.calls.map(([{ name }]) => name).toSorted();
+  };
+  await openMore(0, 100);
+  const few = await firstPage();
+  await openMore(100, 20_000);
+  expect(await firstPage()).toEqual(few);
+  expect(few.filter((name) => /scan|keys|zrange$|zrangebyscore/i.test(name))).toEqual([]);
+  await redis.quit();
 });

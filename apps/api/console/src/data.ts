@@ -163,6 +163,9 @@ function family<T>(pathOf: (key: string) => string): (key: string) => Resource<T
 }
 
 export const windows = resource<Page<OpenWindow>>('/v1/debounce?limit=100');
+export const windowsOf = family<Page<OpenWindow>>(
+  (probe) => `/v1/debounce?limit=100&probe=${encodeURIComponent(probe)}`,
+);
 export const queues = resource<Queues>('/v1/queues');
 export const account = resource<Account>('/v1/account');
 export const tailer = resource<Tailer>('/v1/tailer');

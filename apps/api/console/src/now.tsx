@@ -153,8 +153,11 @@ function Latest({ known }: { known: Known<Page<Investigation>> }) {
   );
 }
 
-function Windows({ known }: { known: Known<Page<OpenWindow>> }) {
+function Windows({ known: first }: { known: Known<Page<OpenWindow>> }) {
   const [said, say] = useState<Said>();
+  const [probe, setProbe] = useState('');
+  const found = useResource(probe === '' ? api.windows : api.windowsOf(probe));
+  const known = probe === '' ? first : found;
   const newest = (known.data?.entries ?? []).toSorted((a, b) => b.openedAt.localeCompare(a.openedAt));
   const [some, more] = useSome(newest, 6, 'windows');
   const clear = async ({ probe, category }: OpenWindow) => {
@@ -179,8 +182,13 @@ function Windows({ known }: { known: Known<Page<OpenWindow>> }) {
       known={known}
     >
       <Saying said={said} dismiss={() => say(undefined)} />
+      {(first.data?.nextCursor || probe !== '') && <FindWindows probe={probe} find={setProbe} />}
       {newest.length === 0 ? (
-        <Empty>No window is open. The next wake of any probe is investigated and told.</Empty>
+        <Empty>
+          {probe === ''
+            ? 'No window is open. The next wake of any probe is investigated and told.'
+            : `No window of ${brief(probe)} is open. The name must be whole and exact.`}
+        </Empty>
       ) : (
         <ul class="windows">
           {some.map((entry) => (
@@ -196,6 +204,43 @@ function Windows({ known }: { known: Known<Page<OpenWindow>> }) {
       {more}
       {known.data?.nextCursor && <p class="fine">The first {count(newest.length)} are shown; the API has them all.</p>}
     </Panel>
+  );
+}
+
+/** More windows are open than one page holds: those of one probe are found by its name. */
+function FindWindows({ probe, find }: { probe: string; find: (probe: string) => void }) {
+  const [typed, setTyped] = useState(probe);
+  return (
+    <form
+      class="filter"
+      onSubmit={(event) => {
+        event.preventDefault();
+        find(typed);
+      }}
+    >
+      <label for="window-probe">Probe</label>
+      <input
+        id="window-probe"
+        autocomplete="off"
+        spellcheck={false}
+        placeholder="all of them"
+        value={typed}
+        onInput={(event) => setTyped(event.currentTarget.value)}
+      />
+      <button type="submit">Find</button>
+      {probe !== '' && (
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            setTyped('');
+            find('');
+          }}
+        >
+          All probes
+        </button>
+      )}
+    </form>
   );
 }
 
@@ -405,8 +450,8 @@ function OperationsPanel({ known }: { known: Known<{ entries: Operation[] }> }) 
   );
 }
 
-function subject({ probe, category, queue }: Record<string, unknown>): string {
-  return [probe, category, queue].filter((part) => typeof part === 'string').join(' / ');
+function subject({ probe, category, queue, request }: Record<string, unknown>): string {
+  return [probe, category, queue, request].filter((part) => typeof part === 'string').join(' / ');
 }
 
 function DeadLetters({ known }: { known: Known<Page<DeadLetter>> }) {
