@@ -1,7 +1,7 @@
 /** What most tests stand on: a Redis namespace, a folder and an audit log of their own, and a log that can be awaited. */
 
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debounceId } from '@kora-wake/shared/core/debounce';
@@ -11,6 +11,9 @@ import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/q
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
+import { type LogLine, lineWaiter } from './spawn.ts';
+
+export { append, rowsOf, wakeRow } from './rows.ts';
 
 /** What still uses the namespace or the folder of the running test, to be ended before they go. */
 const users: Array<() => Promise<void>> = [];
@@ -77,8 +80,6 @@ async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
   }
 }
 
-export type LogLine = Record<string, unknown> & { msg: string };
-
 /** A pino logger that keeps its lines, and lets a test wait for one. */
 export function testLog() {
   const lines: LogLine[] = [];
@@ -96,30 +97,6 @@ export function testLog() {
 }
 
 export type TestLog = ReturnType<typeof testLog>;
-
-/** Resolves with the first line, from the start, whose message contains `message` and which `also` accepts. */
-export function lineWaiter(lines: LogLine[], waiting: Set<() => void>) {
-  return (message: string, also: (line: LogLine) => boolean = () => true, ms = 15_000) =>
-    new Promise<LogLine>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiting.delete(check);
-        reject(
-          new Error(
-            `no log line "${message}" within ${ms} ms; there were:\n${lines.map((l) => JSON.stringify(l)).join('\n')}`,
-          ),
-        );
-      }, ms);
-      function check() {
-        const found = lines.find((line) => line.msg.includes(message) && also(line));
-        if (!found) return;
-        clearTimeout(timer);
-        waiting.delete(check);
-        resolve(found);
-      }
-      waiting.add(check);
-      check();
-    });
-}
 
 /** A wake as the tailer hands it on. */
 export function aWake(more: Partial<Wake> = {}): Wake {
@@ -145,49 +122,6 @@ export async function openWindow({ queue, redis, keys }: Namespace, wake: Wake):
   const id = debounceId(wake.probe, wake.category);
   await redis.zadd(keys.windowNames, 0, id);
   await redis.zadd(keys.windowEnds, Date.now() + windowMs, id);
-}
-
-interface RowOptions {
-  probe?: string;
-  category?: string;
-  severity?: string;
-  title?: string;
-  detail?: string;
-  emittedAt?: string;
-  details?: Record<string, unknown>;
-}
-
-/** One wake row as a probe writes it, without its newline. */
-export function wakeRow(options: RowOptions = {}): string {
-  return JSON.stringify({
-    emitted_at: options.emittedAt ?? new Date().toISOString().replace('Z', '+00:00'),
-    seam: 'probe.wake_requested',
-    details: {
-      probe: options.probe ?? 'fly',
-      severity: options.severity ?? 'warning',
-      category: options.category ?? 'service_unhealthy',
-      title: options.title ?? 'Fly app(s) unreachable: HTTP 401',
-      detail: options.detail ?? 'Fly probe reported status=unhealthy.',
-      snapshot_details: { apps_running: 0 },
-      envelope_enabled: false,
-      envelope_fix_name: '(none)',
-      ...options.details,
-    },
-    caller_session_id: null,
-    source: null,
-  });
-}
-
-export function append(path: string, ...rows: string[]): void {
-  appendFileSync(path, rows.map((row) => `${row}\n`).join(''));
-}
-
-/** The rows of a JSONL file. */
-export function rowsOf(path: string): Array<Record<string, any>> {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
 }
 
 /** Polls `probe` until it gives something; for states that have no event of their own. */

@@ -1,0 +1,142 @@
+/** How quick the operator's view is: with many windows open, and while wakes storm in. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readAccount } from '@kora-wake/shared/account';
+import { append, wakeRow } from '../test/support/rows.ts';
+import { type Bench, median, quantile, ratios, repeated, timed } from './measure.ts';
+import { apiUrl, type Place, stop } from './world.ts';
+
+const MANY = 100_000;
+const FEW = 100;
+
+/** Opens a window for each of so many pairs, as probes would: by rows in the log, which a tailer decides. */
+async function withWindows(place: Place, windows: number): Promise<string> {
+  const tailer = place.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '86400' });
+  const counted = async () => (await readAccount(place.redis, place.keys)).enqueued;
+  await tailer.until('following the log');
+  for (let written = 0; written < windows; ) {
+    const rows = Array.from({ length: Math.min(10_000, windows - written) }, (_, i) =>
+      wakeRow({ probe: `probe-${Math.floor((written + i) / 20)}`, category: `category-${(written + i) % 20}` }),
+    );
+    append(place.logPath, ...rows);
+    written += rows.length;
+  }
+  while ((await counted()) < windows) await sleep(100);
+  await stop(tailer);
+  return apiUrl(place.app('api'));
+}
+
+async function page(url: string): Promise<void> {
+  const response = await fetch(`${url}/v1/debounce`);
+  const { entries }: { entries: unknown[] } = JSON.parse(await response.text());
+  if (entries.length !== 50) throw new Error(`a page has ${entries.length} windows`);
+}
+
+export const firstPage: Bench = {
+  id: 'P9',
+  title: 'the first page of `/v1/debounce`',
+  measure: async ({ world, quick, runs }) => {
+    const [many, few] = [await world.place(), await world.place()];
+    const windows = quick ? MANY / 20 : MANY;
+    const [ofMany, ofFew] = [await withWindows(many, windows), await withWindows(few, FEW)];
+    const pages = quick ? 50 : 300;
+    for (let warm = 0; warm < pages; warm++) for (const url of [ofMany, ofFew]) await page(url);
+    const taken = await repeated(runs, async () => {
+      const times = { ours: [] as number[], theirs: [] as number[] };
+      for (let i = 0; i < pages; i++) {
+        times.ours.push(await timed(() => page(ofMany)));
+        times.theirs.push(await timed(() => page(ofFew)));
+      }
+      return { ours: median(times.ours), theirs: median(times.theirs) };
+    });
+    await Promise.all([many.end(), few.end()]);
+    const [ours, theirs] = [taken.map((run) => run.ours), taken.map((run) => run.theirs)];
+    return {
+      figures: [
+        {
+          what: `with ${windows} open windows against ${FEW}`,
+          values: ratios(ours, theirs),
+          unit: '×',
+          goal: { atMost: 1.3 },
+        },
+        { what: `with ${windows}`, values: ours, unit: 'ms' },
+        { what: `with ${FEW}`, values: theirs, unit: 'ms' },
+      ],
+      notes: [
+        `Windows were opened by rows in a log. Each run is the median of ${pages} pages of 50, asked for in turn.`,
+      ],
+    };
+  },
+};
+
+const LISTS = ['investigations', 'debounce', 'queues', 'dead-letters', 'costs', 'tailer', 'account', 'operations'];
+const REQUESTS_PER_S = 200;
+const ROWS_PER_S = 500;
+const PAIRS = 50;
+
+/** Asks at a fixed pace, whether or not earlier answers have come: what waits for us is counted as waiting. */
+async function load(url: string, ms: number): Promise<{ times: number[]; errors: number }> {
+  const times: number[] = [];
+  let errors = 0;
+  const asking: Promise<void>[] = [];
+  const begun = performance.now();
+  for (let n = 0; (n * 1_000) / REQUESTS_PER_S < ms; n++) {
+    const due = begun + (n * 1_000) / REQUESTS_PER_S;
+    const wait = due - performance.now();
+    if (wait > 1) await sleep(wait);
+    const ask = async () => {
+      const response = await fetch(`${url}/v1/${LISTS[n % LISTS.length]}`);
+      await response.arrayBuffer();
+      if (response.status !== 200) throw new Error(`${response.status}`);
+    };
+    asking.push(
+      ask().then(
+        () => void times.push(performance.now() - due),
+        () => void errors++,
+      ),
+    );
+  }
+  await Promise.all(asking);
+  return { times, errors };
+}
+
+/** Appends wakes until the signal aborts. */
+async function storm({ logPath }: Place, signal: AbortSignal): Promise<void> {
+  for (let n = 0; !signal.aborted; ) {
+    const rows = Array.from({ length: ROWS_PER_S / 10 }, () => wakeRow({ probe: `probe-${n++ % PAIRS}` }));
+    append(logPath, ...rows);
+    await sleep(100);
+  }
+}
+
+export const listsUnderStorm: Bench = {
+  id: 'load',
+  title: 'the lists of the API while wakes storm in',
+  measure: async ({ world, quick, runs }) => {
+    const place = await world.place();
+    const url = await apiUrl(place.app('api'));
+    const tailer = place.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '1' });
+    await Promise.all([tailer.until('following the log'), place.app('worker').until('waiting for wakes')]);
+    const over = new AbortController();
+    const storming = storm(place, over.signal);
+    await load(url, 2_000);
+    const asked = await repeated(runs, async () => {
+      const { times, errors } = await load(url, quick ? 3_000 : 30_000);
+      return { p50: median(times), p99: quantile(times, 0.99), max: Math.max(...times), errors };
+    });
+    over.abort();
+    await storming;
+    const { rows, enqueued, unaccounted } = await readAccount(place.redis, place.keys);
+    await place.end();
+    return {
+      figures: [
+        { what: 'median', values: asked.map(({ p50 }) => p50), unit: 'ms' },
+        { what: 'p99', values: asked.map(({ p99 }) => p99), unit: 'ms' },
+        { what: 'longest', values: asked.map(({ max }) => max), unit: 'ms' },
+        { what: 'errors', values: asked.map(({ errors }) => errors), unit: '' },
+      ],
+      notes: [
+        `${REQUESTS_PER_S} requests a second in turn over ${LISTS.length} routes for ${quick ? 3 : 30} s a run, at a fixed pace; ${ROWS_PER_S} rows a second over ${PAIRS} pairs with a window of 1 s: ${rows} rows, ${enqueued} wakes, unaccounted ${unaccounted}.`,
+      ],
+    };
+  },
+};

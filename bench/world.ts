@@ -1,0 +1,101 @@
+/** What a benchmark runs against: a Redis of its own, the built apps as processes, and doubles of both services. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Keys, redisKeys } from '@kora-wake/shared/keys';
+import { Redis } from 'ioredis';
+import { startRedis } from '../scripts/redis.ts';
+import { type AppName, appScript, type Running, spawnScript } from '../test/support/spawn.ts';
+
+export interface World {
+  /** A place in Redis and on disk that nobody else has; `end` clears both. */
+  place(): Promise<Place>;
+  /** Ends whatever still runs. */
+  close(): Promise<void>;
+}
+
+export interface Place {
+  prefix: string;
+  keys: Keys;
+  redis: Redis;
+  redisUrl: string;
+  folder: string;
+  logPath: string;
+  /** Starts one of the built apps here, with more of its environment. */
+  app(name: AppName, more?: Record<string, string>): Running;
+  /** Starts a script of the project here. */
+  script(path: string, args: string[], more?: Record<string, string>): Running;
+  /** Ends the processes, and removes what they left. */
+  end(): Promise<void>;
+}
+
+/** How long an app may take to stop before it is killed, ms. */
+const STOP_MS = 15_000;
+
+export async function makeWorld(): Promise<World> {
+  const root = mkdtempSync(join(tmpdir(), 'kora-wake-bench-'));
+  const server = await startRedis(join(root, 'redis'), 0);
+  const places = new Set<Place>();
+  let made = 0;
+
+  async function place(): Promise<Place> {
+    const number = made++;
+    const prefix = `{bench-${number}}`;
+    const folder = join(root, String(number));
+    mkdirSync(folder);
+    const logPath = join(folder, 'kora_audit_log.jsonl');
+    // Redis has sixteen databases; no more than a few places are there at once.
+    const redisUrl = `${server.url}/${number % 16}`;
+    const redis = new Redis(redisUrl);
+    const running: Running[] = [];
+    const script = (path: string, args: string[], more: Record<string, string> = {}) => {
+      const env = { REDIS_URL: redisUrl, KORA_QUEUE_PREFIX: prefix, KORA_AUDIT_LOG_PATH: logPath, KORA_API_PORT: '0' };
+      const started = spawnScript(path, args, { ...env, ...more });
+      running.push(started);
+      return started;
+    };
+    const here: Place = {
+      prefix,
+      keys: redisKeys(prefix),
+      redis,
+      redisUrl,
+      folder,
+      logPath,
+      app: (name, more) => script(appScript(name), [], more),
+      script,
+      end: async () => {
+        places.delete(here);
+        await Promise.all(running.map(stop));
+        await redis.flushdb();
+        await redis.quit();
+        rmSync(folder, { recursive: true });
+      },
+    };
+    places.add(here);
+    return here;
+  }
+
+  return {
+    place,
+    close: async () => {
+      for (const left of places) await left.end();
+      await server.stop();
+      rmSync(root, { recursive: true });
+    },
+  };
+}
+
+/** Ends a process and waits for its end. */
+export async function stop({ child, exited }: Running): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** Where a running API listens. */
+export async function apiUrl(api: Running): Promise<string> {
+  const { msg } = await api.until('listening on');
+  return /http:\/\/\S+/.exec(msg)?.[0] ?? '';
+}

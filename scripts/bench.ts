@@ -1,0 +1,56 @@
+/**
+ * `npm run bench`: measures everything, with what it is compared to, and writes `bench/results.md`.
+ *
+ *   npm run bench -- P1 P4       only these; prints, and writes nothing
+ *   npm run bench -- --runs 3    how often each thing is measured (5)
+ *   npm run bench -- --quick     small sizes and one run: fails only where a ratio is far off its goal
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { firstPage, listsUnderStorm } from '../bench/api.ts';
+import { type Bench, reached } from '../bench/measure.ts';
+import { line, page, type Result } from '../bench/report.ts';
+import { makeWorld } from '../bench/world.ts';
+
+const BENCHES: Bench[] = [firstPage, listsUnderStorm];
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, runs: { type: 'string' } },
+  allowPositionals: true,
+});
+const { quick } = values;
+const runs = Number(values.runs ?? (quick ? 1 : 5));
+const unknown = positionals.filter((name) => !BENCHES.some(({ id }) => id === name));
+if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
+  console.error(`Give some of ${BENCHES.map(({ id }) => id).join(', ')}, --quick, and --runs with a whole number.`);
+  process.exit(2);
+}
+const wanted = BENCHES.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
+
+const world = await makeWorld();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void world.close().finally(() => process.exit(130)));
+}
+const results: Result[] = [];
+try {
+  for (const bench of wanted) {
+    console.log(`\n${bench.id}  ${bench.title}`);
+    const outcome = await bench.measure({ world, quick, runs });
+    results.push({ bench, outcome });
+    for (const figure of outcome.figures) console.log(`  ${line(figure, quick)}`);
+  }
+} finally {
+  await world.close();
+}
+const missed = results.flatMap(({ bench, outcome }) =>
+  outcome.figures.filter((figure) => reached(figure, quick) === false).map(({ what }) => `${bench.id}, ${what}`),
+);
+if (missed.length > 0) console.log(`\nNot reached: ${missed.join('; ')}`);
+if (!quick && positionals.length === 0) {
+  const file = join(import.meta.dirname, '..', 'bench', 'results.md');
+  writeFileSync(file, page(results, new Date().toISOString().slice(0, 10)));
+  console.log('\nWritten to bench/results.md.');
+}
+// A goal that is missed is a finding; only in a quick run, which leaves room for a busy machine, is it a failure.
+process.exitCode = quick && missed.length > 0 ? 1 : 0;
