@@ -112,14 +112,12 @@ describe('an outcome', () => {
 
 test('the first page asks Redis the same of 20,000 open windows as of 100', async ({ ns }) => {
   const openMore = async (from: number, to: number) => {
-    const pipeline = ns.redis.pipeline();
-    for (let i = from; i < to; i++) {
-      const id = debounceId(`probe-${i}`, 'down');
-      pipeline.set(ns.keys.dedup(id), `w-${i}`, 'PX', 60_000);
-      pipeline.zadd(ns.keys.windowNames, 0, id);
-      pipeline.zadd(ns.keys.windowEnds, Date.now() + 60_000, id);
-    }
-    await pipeline.exec();
+    const ids = Array.from({ length: to - from }, (_, i) => debounceId(`probe-${from + i}`, 'down'));
+    const endsAt = Date.now() + 60_000;
+    await ns.redis.zadd(ns.keys.windowNames, ...ids.flatMap((id) => [0, id]));
+    await ns.redis.zadd(ns.keys.windowEnds, ...ids.flatMap((id) => [endsAt, id]));
+    await ns.redis.mset(ids.flatMap((id) => [ns.keys.dedup(id), 'w-1']));
+    await Promise.all(ids.map((id) => ns.redis.pexpireat(ns.keys.dedup(id), endsAt)));
   };
   const redis = new Redis(ns.redisUrl);
   await redis.ping();
