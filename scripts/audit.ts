@@ -5,12 +5,13 @@
 import { parseArgs } from 'node:util';
 import { type Account, readAccount } from '@kora-wake/shared/account';
 import { loadConfig } from '@kora-wake/shared/config';
+import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
 import { type Keys, redisKeys } from '@kora-wake/shared/keys';
 import { createLogger } from '@kora-wake/shared/log';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/queues';
 import { closeRedis, connectRedis, type RedisClient } from '@kora-wake/shared/redis';
-import { readLine } from '../apps/tailer/src/decide.ts';
+import { wakeIdIn } from '../apps/tailer/src/decide.ts';
 import { followLog, NOWHERE } from '../apps/tailer/src/follow.ts';
 
 const silent = createLogger('audit', 'silent', process.stdout);
@@ -71,7 +72,7 @@ async function wakesIn(path: string): Promise<Set<string>> {
   const follower = followLog({
     path,
     start: NOWHERE,
-    needle: 'probe.wake_requested',
+    seam: WAKE_SEAM,
     lingerMs: 0,
     clock: () => performance.now(),
     log: silent,
@@ -79,8 +80,8 @@ async function wakesIn(path: string): Promise<Set<string>> {
   try {
     for (let batch = await follower.read(); batch; batch = await follower.read()) {
       for (const line of batch.lines) {
-        const row = readLine(line, Date.now());
-        if (row?.kind === 'wake') ids.add(row.wake.id);
+        const id = wakeIdIn(line);
+        if (id !== undefined) ids.add(id);
       }
       follower.accept(batch);
     }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { loadConfig } from '@kora-wake/shared/config';
 import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
 import { redactor } from '@kora-wake/shared/core/redact';
-import { readRow } from '@kora-wake/shared/core/wake';
+import { readWake } from '@kora-wake/shared/core/wake';
 import { createLogger } from '@kora-wake/shared/log';
 import { freeLedger } from '@kora-wake/shared/spend';
 import { agent } from '../apps/worker/src/agent.ts';
@@ -47,8 +47,8 @@ function investigate({ row: { title, detail, probe = 'fly', snapshot = {} }, too
     seam: 'probe.wake_requested',
     details: { probe, category: 'service_unhealthy', severity: 'critical', title, detail, snapshot_details: snapshot },
   };
-  const read = readRow(row, 'w-eval', Date.now());
-  if (read.kind !== 'wake') throw new Error(`the row of a scenario is no wake: ${title}`);
+  const wake = readWake(row, 'w-eval', Date.now());
+  if (!wake) throw new Error(`the row of a scenario is no wake: ${title}`);
   return agent({
     model,
     models: { normal, warn_75: warn75, downshift_90: downshift90 },
@@ -70,5 +70,5 @@ function investigate({ row: { title, detail, probe = 'fly', snapshot = {} }, too
     newNonce: () => randomBytes(8).toString('hex'),
     watcher: { call: () => undefined, tool: () => undefined },
     log: createLogger('eval', 'silent', process.stdout),
-  }).investigate(read.wake, new AbortController().signal);
+  }).investigate(wake, new AbortController().signal);
 }

@@ -11,7 +11,7 @@ import { directMessage } from '@kora-wake/shared/core/messages';
 import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
 import { redactor } from '@kora-wake/shared/core/redact';
 import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/core/report';
-import { readRow, type Wake } from '@kora-wake/shared/core/wake';
+import { readWake, type Wake } from '@kora-wake/shared/core/wake';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
 import { redisKeys } from '@kora-wake/shared/keys';
 import { createLogger } from '@kora-wake/shared/log';
@@ -147,9 +147,9 @@ function firstWakeRow(path: string): JsonObject {
 }
 
 function wakeOf(row: JsonObject, at: number, config: Config): Wake {
-  const read = readRow(row, 'w-replay', at, redactor(config.redact));
-  if (read.kind !== 'wake') throw new StartupError('the row is no wake: its details are not an object.');
-  return read.wake;
+  const wake = readWake(row, 'w-replay', at, redactor(config.redact));
+  if (!wake) throw new StartupError('the row is no wake: its details are not an object.');
+  return wake;
 }
 
 function engineLine({ route, model, usage, durationMs, error }: EngineCall): string {

@@ -138,15 +138,15 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a second reading leaves a bypassed window alone',
     file: 'apps/tailer/src/decide.ts',
-    find: "if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1]) end",
-    replace: "redis.call('DEL', KEYS[1])",
+    find: "if redis.call('EXISTS', KEYS[i + 1]) == 0 then redis.call('DEL', KEYS[i]) end",
+    replace: "redis.call('DEL', KEYS[i])",
     test: TAILER,
     named: 'leaves a bypassed window as it was',
   },
   {
     guard: 'what was enqueued is not stale later',
     file: 'apps/tailer/src/decide.ts',
-    find: ' && !(await decider.queue.getJob(wake.id))',
+    find: ' && !(before && (await decider.queue.getJob(wakeId(line))))',
     replace: '',
     test: TAILER,
     named: 'does not call stale',

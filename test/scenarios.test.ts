@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { directMessage } from '@kora-wake/shared/core/messages';
-import { readRow, type Wake } from '@kora-wake/shared/core/wake';
+import { readWake, type Wake } from '@kora-wake/shared/core/wake';
 import { describe, expect } from 'vitest';
 import { investigating } from '../apps/worker/test/investigating.ts';
 import { SCENARIOS, type Scenario, score } from './scenarios.ts';
@@ -13,9 +13,9 @@ const NOW = Date.parse('2026-11-23T03:00:00Z');
 
 function wakeOf({ row: { title, detail, probe = 'fly', snapshot = {} } }: Scenario): Wake {
   const line = wakeRow({ probe, title, detail, details: { snapshot_details: snapshot } });
-  const read = readRow(JSON.parse(line), 'w-scenario', NOW);
-  if (read.kind !== 'wake') throw new Error('it is no wake');
-  return read.wake;
+  const wake = readWake(JSON.parse(line), 'w-scenario', NOW);
+  if (!wake) throw new Error('it is no wake');
+  return wake;
 }
 
 describe('a scenario', () => {
@@ -44,8 +44,7 @@ describe('a hostile row', () => {
   const rows = readFileSync(join(import.meta.dirname, 'fixtures', 'hostile.jsonl'), 'utf8').split('\n');
   const wakes = rows.flatMap((line, i) => {
     try {
-      const read = readRow(JSON.parse(line), `w-${i}`, NOW);
-      return read.kind === 'wake' ? [read.wake] : [];
+      return readWake(JSON.parse(line), `w-${i}`, NOW) ?? [];
     } catch {
       return [];
     }

@@ -16,6 +16,8 @@ const row = (id: string, more: Partial<History['rows'][number]> = {}): History['
 const first = { id: 'a', outcome: 'diagnosis', suppressed: 1, addedAt: T0 };
 const second = { id: 'c', outcome: 'fallback', suppressed: 0, addedAt: T0 };
 
+const coalesced = { kind: 'coalesced' as const, pair: 'fly down', winner: 'a', at: T0 + 10 };
+
 /** Two wakes of two pairs told, one row coalesced into the first, one rejected. */
 function well(): History {
   return {
@@ -27,10 +29,7 @@ function well(): History {
       { wakeId: 'c', text: 'row-c', at: T0 + 100 },
     ],
     paid: [{ marker: 'row-a', at: T0 + 50 }],
-    decisions: [
-      { kind: 'enqueued', id: 'a', at: T0 },
-      { kind: 'coalesced', id: 'b', winner: 'a', at: T0 + 10 },
-    ],
+    decisions: [{ kind: 'enqueued', id: 'a', at: T0 }, coalesced],
     offsets: [
       { file: '-7-1', offset: 100, afterNewline: true, at: T0 },
       { file: '-7-1', offset: 200, afterNewline: true, at: T0 + 10 },
@@ -71,8 +70,8 @@ test.each<[string, string, Partial<History>]>([
   ['a wake that was never told', 'I2', { posts: well().posts.slice(0, 1) }],
   ['a wake without an end', 'I2', { wakes: [{ ...first, outcome: undefined }, second] }],
   ['work that does not end', 'I2', { settled: false }],
-  ['coalesced into another pair', 'I3', { decisions: [{ kind: 'coalesced', id: 'b', winner: 'c', at: T0 }] }],
-  ['coalesced after the window', 'I3', { decisions: [{ kind: 'coalesced', id: 'b', winner: 'a', at: T0 + 90_000 }] }],
+  ['coalesced into another pair', 'I3', { decisions: [{ ...coalesced, winner: 'c' }] }],
+  ['coalesced after the window', 'I3', { decisions: [{ ...coalesced, at: T0 + 90_000 }] }],
   ['not counted on its winner', 'I3', { wakes: [{ ...first, suppressed: 0 }, second] }],
   ['told twice', 'I4', { posts: [...well().posts, again] }],
   ['told of what is no row', 'I5', { posts: [...well().posts, { ...again, wakeId: 'x' }] }],

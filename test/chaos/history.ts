@@ -28,13 +28,10 @@ export interface PaidAnswer {
   at: number;
 }
 
-/** What a tailer's log said of one row. */
-export interface SeenDecision {
-  kind: 'enqueued' | 'coalesced';
-  id: string;
-  winner?: string;
-  at: number;
-}
+/** What a tailer's log said: of one wake, or of rows of one pair that were coalesced together. */
+export type SeenDecision =
+  | { kind: 'enqueued'; id: string; at: number }
+  | { kind: 'coalesced'; pair: string; winner: string; at: number };
 
 /** One look at the checkpoint. */
 export interface SeenOffset {
@@ -131,15 +128,15 @@ export function check(history: History): Verdict {
   for (const { id, outcome } of untold) violated('I2', `wake ${id} was never told; its outcome is ${outcome}`);
   for (const { id, outcome } of history.wakes) if (!outcome) violated('I2', `wake ${id} has no outcome`);
 
-  for (const { kind, id, winner, at } of history.decisions) {
+  for (const decision of history.decisions) {
+    const id = decision.kind === 'enqueued' ? decision.id : decision.winner;
     const row = rows.get(id);
     if (!row) violated('I1', `a decision was made on ${id}, which is no row`);
-    if (kind !== 'coalesced' || !row) continue;
-    const held = wakes.get(winner ?? '');
-    const pair = rows.get(winner ?? '')?.pair;
-    if (pair !== row.pair) violated('I3', `${id} of ${row.pair} coalesced into ${winner} of ${pair}`);
-    const end = (held?.addedAt ?? at) + history.windowMs + SLACK_MS;
-    if (at > end && !forgotBetween(end - 120_000, at)) violated('I3', `${id} coalesced after ${winner}'s window`);
+    if (decision.kind === 'enqueued' || !row) continue;
+    const { pair, at } = decision;
+    if (pair !== row.pair) violated('I3', `rows of ${pair} coalesced into ${id} of ${row.pair}`);
+    const end = (wakes.get(id)?.addedAt ?? at) + history.windowMs + SLACK_MS;
+    if (at > end && !forgotBetween(end - 120_000, at)) violated('I3', `rows of ${pair} coalesced after ${id}'s window`);
   }
   const suppressed = history.wakes.reduce((sum, wake) => sum + wake.suppressed, 0);
   if (suppressed !== counts.coalesced) {

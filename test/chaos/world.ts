@@ -133,11 +133,11 @@ export async function makeWorld(folder: string, chance: Random) {
       });
       createInterface({ input: child.stdout }).on('line', (line) => {
         output.write(`${line}\n`);
-        const { msg, level, wakeId, winner } = JSON.parse(line);
+        const { msg, level, wakeId, winner, probe, category } = JSON.parse(line);
         if (level >= 60) crashes.push(`${name} ${number}: ${line}`);
-        if (msg === 'enqueued' || msg === 'coalesced') {
-          decisions.push({ kind: msg, id: wakeId, winner, at: Date.now() });
-        }
+        const at = Date.now();
+        if (msg === 'enqueued') decisions.push({ kind: msg, id: wakeId, at });
+        if (msg === 'coalesced') decisions.push({ kind: msg, pair: `${probe} ${category}`, winner, at });
       });
       child.stderr.on('data', (text) => {
         output.write(String(text));

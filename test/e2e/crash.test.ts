@@ -53,7 +53,7 @@ async function settled(ns: Namespace, wakes: number): Promise<void> {
 }
 
 /** More messages than an app sends for what it is given here; past the last one nothing fires, and nothing is killed. */
-const TAILER_MESSAGES = 8;
+const TAILER_MESSAGES = 5;
 const WORKER_MESSAGES = 32;
 /**
  * `npm test` takes every third arrow of the worker, other ones for each way to be killed. All of them:
@@ -122,7 +122,8 @@ test('a tailer killed around any message to Redis is followed by another, and ea
     await removeNamespace(ns);
     return fired;
   });
-  expect(killed).toBeGreaterThanOrEqual(TAILER_MESSAGES);
+  // It asks what there is already, adds the jobs, and commits: each was died before and after.
+  expect(killed).toBeGreaterThanOrEqual(6);
 }, 120_000);
 
 test('a worker killed around any message to Redis is followed by another; the wake is told once, and paid for again only where it could not be saved', async ({

@@ -60,8 +60,10 @@ describe('with a collector', () => {
     };
     const [tailer, worker, api] = [runApp('tailer', env), runApp('worker', env), runApp('api', env)];
     await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
-    append(logPath, wakeRow({ title: 'a title of its own' }), wakeRow({ title: 'a second title' }));
+    append(logPath, wakeRow({ title: 'a title of its own' }));
     const enqueued = await tailer.until('enqueued');
+    append(logPath, wakeRow({ title: 'a second title' }));
+    await tailer.until('coalesced');
     const told = await worker.until('DM accepted by Slack');
     const url = /http:\/\/\S+/.exec((await api.until('listening on')).msg)?.[0] ?? '';
     const asked = '0af7651916cd43dd8448eb211c80319c';

@@ -31,6 +31,7 @@ import {
   statKey,
   tailOf,
 } from './identity.ts';
+import { type Line, MAX_LINE_BYTES, type Place, scanner, tailAt } from './scan.ts';
 
 /** How far a log is read: the files that are not finished, oldest first, and those that are. */
 export interface Position {
@@ -39,15 +40,8 @@ export interface Position {
   finished: string[];
 }
 
-export interface Line {
-  /** Without its newline. Valid until the next `read`. */
-  bytes: Buffer;
-  /** Where it begins in its file, bytes. */
-  offset: number;
-}
-
 interface Batch {
-  /** Whole lines that contain the searched text. */
+  /** Whole lines that name the seam. */
   lines: Line[];
   /** Where lines over the cap began; they are skipped. */
   overlong: number[];
@@ -67,8 +61,8 @@ export interface Follower {
 export interface FollowOptions {
   path: string;
   start: Position;
-  /** Text that a line must contain to be of interest. */
-  needle: string;
+  /** What a line must name to be of interest. */
+  seam: string;
   /** How long a left file must be quiet before it is given up, ms. */
   lingerMs: number;
   /** Steady, ms. */
@@ -76,9 +70,8 @@ export interface FollowOptions {
   log: Logger;
 }
 
+/** The first read of a look: most find less than that. */
 const CHUNK_BYTES = 256 * 1024;
-/** Longer lines are skipped and counted. */
-const MAX_LINE_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** Nothing read, nothing there: whatever file comes to be is new from its start. */
@@ -100,12 +93,13 @@ interface OpenFile {
 /** What a look into one file found. */
 type Look = { kind: 'lines'; batch: Batch } | { kind: 'rest'; rest: Line[] } | { kind: 'emptied' };
 
-export function followLog({ path, start, needle, lingerMs, clock, log }: FollowOptions): Follower {
+export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOptions): Follower {
   let accepted = start;
   /** Oldest first. The last one is live as long as the path names it. */
   let files: OpenFile[] | undefined;
   let finished = start.finished;
   let buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
+  const { scan, sweep } = scanner(seam);
   /** Siblings that were complained of; once is enough. */
   const toldOf = new Set<string>();
   /** What `accept` of the batch given last has to change in memory. */
@@ -140,43 +134,62 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
     for (;;) {
       const prefix = file.skipFrom === undefined ? file.tail.length : 0;
       const at = file.skipFrom ?? file.state.offset;
-      const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, at - prefix);
+      const room = Math.min(buffer.length, prefix + MAX_LINE_BYTES + 1);
+      const { bytesRead } = await file.handle.read(buffer, 0, room, at - prefix);
       const end = at - prefix + bytesRead;
       if (!buffer.subarray(0, Math.min(prefix, bytesRead)).equals(file.tail.subarray(0, prefix)))
         return { kind: 'emptied' };
       if (file.skipFrom !== undefined && (await file.handle.stat()).size < file.skipFrom) return { kind: 'emptied' };
       if (end > file.seen.size) file.seen = { size: end, at: clock() };
       const bytes = buffer.subarray(prefix, bytesRead);
+      const full = bytesRead === room;
       const newline = file.skipFrom === undefined ? bytes.lastIndexOf(NEWLINE) : bytes.indexOf(NEWLINE);
-      if (newline >= 0) {
-        const consumed = bytes.subarray(0, newline + 1);
-        const overlong = file.skipFrom === undefined ? [] : [file.state.offset];
-        const lines = file.skipFrom === undefined ? linesWith(needle, consumed, at) : [];
-        return { kind: 'lines', batch: await moved(file, at + consumed.length, consumed, lines, overlong) };
+      if (newline >= 0 && file.skipFrom !== undefined) {
+        // Of an over-long line only the last piece is at hand, which may be shorter than a fingerprint.
+        const past = at + newline + 1;
+        const batch = await moved(
+          file,
+          { offset: past, tail: await tailOf(file.handle, past) },
+          [],
+          [file.state.offset],
+        );
+        return { kind: 'lines', batch };
       }
-      const full = bytesRead === buffer.length;
+      if (newline >= 0) {
+        const lines: Line[] = [];
+        const place = await searched(file, bytes.subarray(0, newline + 1), full, lines);
+        return place ? { kind: 'lines', batch: await moved(file, place, lines, []) } : { kind: 'emptied' };
+      }
       if (file.skipFrom !== undefined || bytes.length > MAX_LINE_BYTES) file.skipFrom = end;
       else if (full) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + Math.min(bytes.length * 2, MAX_LINE_BYTES + 1));
       if (!full) {
-        const whole = file.skipFrom === undefined;
-        return { kind: 'rest', rest: whole ? linesWith(needle, bytes, at) : [] };
+        const rest: Line[] = [];
+        if (file.skipFrom === undefined) scan(bytes, at, rest, false);
+        return { kind: 'rest', rest };
       }
     }
   }
 
-  /** The batch that moves one file to `offset`. */
-  async function moved(
-    file: OpenFile,
-    offset: number,
-    consumed: Buffer,
-    lines: Line[],
-    overlong: number[],
-  ): Promise<Batch> {
-    // Of an over-long line only the last piece is at hand, which may be shorter than a fingerprint.
-    const tail =
-      overlong.length > 0
-        ? await tailOf(file.handle, offset)
-        : Buffer.concat([file.tail, consumed.subarray(-PRINT_BYTES)]).subarray(-PRINT_BYTES);
+  /**
+   * Searches the lines that were read at a file's position, and where there are more, those after them. Undefined
+   * where the file was emptied meanwhile: then nothing tells what was read before from what was read after.
+   */
+  async function searched(file: OpenFile, read: Buffer, more: boolean, lines: Line[]): Promise<Place | undefined> {
+    const { offset } = file.state;
+    const scanned = scan(read, offset, lines, false);
+    const place = { offset: offset + scanned, tail: tailAt(read, scanned, file.tail) };
+    if (!more || scanned < read.length) return place;
+    const reached = await sweep(file.handle, place, lines);
+    const begin = read.subarray(0, PRINT_BYTES);
+    const again = Buffer.alloc(begin.length);
+    await file.handle.read(again, 0, again.length, offset);
+    if (!again.equals(begin) || (await file.handle.stat()).size < reached.offset) return undefined;
+    if (reached.offset > file.seen.size) file.seen = { size: reached.offset, at: clock() };
+    return reached;
+  }
+
+  /** The batch that moves one file to a place. */
+  async function moved(file: OpenFile, { offset, tail }: Place, lines: Line[], overlong: number[]): Promise<Batch> {
     const head = file.head.length < PRINT_BYTES ? await headOf(file.handle, offset) : file.head;
     const state = { ...file.state, offset, print: printOf(tail) };
     settle = () => {
@@ -323,7 +336,9 @@ export function followLog({ path, start, needle, lingerMs, clock, log }: FollowO
   /** Drops what is only the beginning of another file: somebody's backup, not a generation of the log. */
   async function withoutCopies(made: OpenFile[], others: OpenFile[]): Promise<OpenFile[]> {
     const kept = [...made];
-    for (const file of made) {
+    // Of two that are the same the younger is the copy: to the older one a late writer may still add.
+    const youngestFirst = made.toSorted((a, b) => Number(BigInt(b.state.born) - BigInt(a.state.born)));
+    for (const file of youngestFirst) {
       const rivals = [...kept.filter((other) => other !== file), ...others];
       const copied = await Promise.all(rivals.map((other) => beginsAs(other.handle, file.handle)));
       if (!copied.includes(true)) continue;
@@ -449,20 +464,5 @@ export async function endOf(path: string): Promise<Position> {
     return { files: [await identify(file, end)], finished };
   } finally {
     await file.close();
-  }
-}
-
-/** The lines of `bytes` that contain `needle`; the others are never looked at. */
-function linesWith(needle: string, bytes: Buffer, offset: number): Line[] {
-  const lines: Line[] = [];
-  let from = 0;
-  for (;;) {
-    const hit = bytes.indexOf(needle, from);
-    if (hit < 0) return lines;
-    const begin = bytes.lastIndexOf(NEWLINE, hit) + 1;
-    const newline = bytes.indexOf(NEWLINE, hit);
-    const end = newline < 0 ? bytes.length : newline;
-    lines.push({ bytes: bytes.subarray(begin, end), offset: offset + begin });
-    from = end + 1;
   }
 }

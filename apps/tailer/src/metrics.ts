@@ -26,7 +26,9 @@ export function tailerMetrics(now: () => number) {
       for (const decision of decisions) {
         if (decision.kind === 'none') continue;
         decided.inc({ decision: decision.kind });
-        if (decision.kind !== 'rejected') lag.observe(Math.max(0, now() - decision.wake.emittedAt) / 1_000);
+        if (decision.kind === 'rejected') continue;
+        const { emittedAt } = decision.kind === 'enqueued' ? decision.wake : decision;
+        lag.observe(Math.max(0, now() - emittedAt) / 1_000);
       }
     },
   };

@@ -3,7 +3,7 @@
  * anything fails on the way the batch is read and decided again, which changes nothing that was already done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
+import { WAKE_SEAM, type Wake } from '@kora-wake/shared/core/wake';
 import { errorFields } from '@kora-wake/shared/log';
 import { recordForgotten } from '@kora-wake/shared/redis';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
@@ -11,6 +11,7 @@ import { type Decider, type Decision, decide } from './decide.ts';
 import { endOf, type Follower, followLog, type Position } from './follow.ts';
 import type { Hints } from './hints.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
+import { MAX_LINES } from './scan.ts';
 
 export interface Tailer {
   path: string;
@@ -28,6 +29,8 @@ export interface Tailer {
 interface Memory {
   /** Where it was, as far as it knows: then there was a checkpoint. */
   position: Position | undefined;
+  /** How many lines it has decided since it began to follow. */
+  decided: number;
   /** Said once, until it works again. */
   failing: boolean;
 }
@@ -45,7 +48,7 @@ const RETRY_MS = 1_000;
 /** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
-  const memory: Memory = { position: undefined, failing: false };
+  const memory: Memory = { position: undefined, decided: 0, failing: false };
   const token = newToken();
   let heldBy: string | undefined;
   while (!signal.aborted) {
@@ -108,7 +111,8 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
     throw new Error('the checkpoint changed hands');
   }
   memory.position = start;
-  const follower = followLog({ path, start, needle: WAKE_SEAM, lingerMs: LINGER_MS, clock: steady, log });
+  memory.decided = 0;
+  const follower = followLog({ path, start, seam: WAKE_SEAM, lingerMs: LINGER_MS, clock: steady, log });
   const offset = start.files.at(-1)?.offset ?? 0;
   if (!memory.failing) log.info({ path, offset }, `following the log ${known ? 'where it was left' : 'from its end'}`);
   try {
@@ -137,11 +141,11 @@ async function step(
     const batch = await follower.read();
     if (!batch) return true;
     for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
-    const decisions: Decision[] = [];
-    for (const line of batch.lines) {
-      if (!lease.valid() && !(await lease.renew())) return false;
-      decisions.push(await decide(decider, line));
-    }
+    // What was decided and not committed, before a crash or a failure, was one batch.
+    const again = memory.decided < MAX_LINES;
+    const decisions = await decide(decider, batch.lines, again, async () => lease.valid() || (await lease.renew()));
+    if (!decisions) return false;
+    memory.decided += decisions.length;
     const tally = tallyOf(decisions, batch.overlong.length, decider.now());
     if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally))) {
       log.warn('the lease or the checkpoint has changed hands; nothing was committed');
@@ -155,15 +159,24 @@ async function step(
   return true;
 }
 
+/** Tells of each wake, and of the rows that were coalesced in one line for each that Redis was asked about. */
 function report({ log, traces }: Decider, decisions: Decision[]): void {
+  const coalesced = new Map<Wake, { winner: string; rows: number }>();
   for (const decision of decisions) {
-    if (decision.kind === 'none' || decision.kind === 'rejected') continue;
-    const { kind, wake } = decision;
-    const { id, probe, category, severity } = wake;
-    const winner = kind === 'coalesced' ? { winner: decision.winner } : {};
-    traces.end(wake, { 'kora.decision': kind }, () =>
-      log.info({ wakeId: id, probe, category, severity, ...winner }, kind),
-    );
+    if (decision.kind === 'enqueued') {
+      const { id, probe, category, severity } = decision.wake;
+      traces.end(decision.wake, { 'kora.decision': 'enqueued' }, () =>
+        log.info({ wakeId: id, probe, category, severity }, 'enqueued'),
+      );
+    }
+    if (decision.kind === 'coalesced') {
+      const { asked, winner } = decision;
+      coalesced.set(asked, { winner, rows: (coalesced.get(asked)?.rows ?? 0) + 1 });
+    }
+  }
+  for (const [asked, { winner, rows }] of coalesced) {
+    const { probe, category } = asked;
+    traces.end(asked, { 'kora.decision': 'coalesced' }, () => log.info({ winner, probe, category, rows }, 'coalesced'));
   }
 }
 

@@ -13,6 +13,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   unlinkSync,
   writeSync,
@@ -29,12 +30,12 @@ const LINGER_MS = 10_000;
 type Step =
   | { do: 'append'; rows: number; size: number }
   | { do: 'partial'; part: number }
+  | { do: 'backup'; later: boolean }
   | {
       do:
         | 'rename'
         | 'copytruncate'
         | 'copyahead'
-        | 'backup'
         | 'truncate'
         | 'delete'
         | 'late'
@@ -57,7 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ do: 'rename' as const }) },
   { weight: 2, arbitrary: fc.constant({ do: 'copytruncate' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'truncate' as const }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'backup' as const }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('backup' as const), later: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ do: 'copyahead' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'delete' as const }) },
   { weight: 2, arbitrary: fc.constant({ do: 'late' as const }) },
@@ -80,6 +81,7 @@ class World {
   /** The writer's descriptor of the file before the last rename, as long as it may still write there. */
   private left: number | undefined;
   private pending: { id: string; rest: string } | undefined;
+  private backedUp = false;
   /** Rows in the live file that nobody has looked at. */
   private unread: string[] = [];
   private position: Position = NOWHERE;
@@ -89,7 +91,7 @@ class World {
     return followLog({
       path: this.path,
       start: this.position,
-      needle: 'wake',
+      seam: 'wake',
       lingerMs: LINGER_MS,
       clock: () => this.clock,
       log: testLog().logger,
@@ -98,7 +100,7 @@ class World {
 
   private row(size: number): { id: string; text: string } {
     const id = `row-${this.serial++}`;
-    return { id, text: JSON.stringify({ seam: 'wake', id, pad: 'x'.repeat(size) }) };
+    return { id, text: JSON.stringify({ seam: 'wake', id, pad: 'x'.repeat(size), end: id }) };
   }
 
   private put(fd: number, id: string, text: string): void {
@@ -126,6 +128,21 @@ class World {
     this.pending = undefined;
   }
 
+  /** Removes a file that is no younger than it should be. */
+  private sameAge(path: string, birthtimeNs: bigint): boolean {
+    const same = statSync(path, { bigint: true }).birthtimeNs === birthtimeNs;
+    if (same) unlinkSync(path);
+    return same;
+  }
+
+  /**
+   * Once a log is gone, nothing tells its backup from a generation of it: should nobody look before a restart, the
+   * rows in it would be seen again, under the ids they had.
+   */
+  private async forget(): Promise<void> {
+    if (this.backedUp) await this.look();
+  }
+
   private reopen(): void {
     if (this.left !== undefined) closeSync(this.left);
     this.left = this.writer;
@@ -145,7 +162,8 @@ class World {
       case 'partial': {
         this.finishPending(this.writer);
         const { id, text } = this.row(20);
-        const part = Math.min(step.part, text.length);
+        // No two files begin with the same bytes: of what is torn in two, what is left still says whose it was.
+        const part = Math.min(step.part, text.length - `${id}"}`.length);
         writeSync(this.writer, text.slice(0, part));
         this.pending = { id, rest: `${text.slice(part)}\n` };
         return;
@@ -181,7 +199,12 @@ class World {
         return;
       }
       case 'backup': {
-        copyFileSync(this.path, `${this.path}.bak${this.serial++}`);
+        const copy = `${this.path}.bak${this.serial++}`;
+        const { birthtimeNs } = statSync(this.path, { bigint: true });
+        // A file system's clock ticks every few milliseconds: what is made within one is of the same age.
+        do copyFileSync(this.path, copy);
+        while (step.later && this.sameAge(copy, birthtimeNs));
+        this.backedUp = true;
         return;
       }
       case 'copyahead': {
@@ -200,7 +223,7 @@ class World {
       case 'truncate': {
         truncateSync(this.path);
         this.lose();
-        return;
+        return this.forget();
       }
       case 'delete': {
         unlinkSync(this.path);
@@ -208,7 +231,7 @@ class World {
         const old = this.writer;
         this.writer = openSync(this.path, 'a');
         closeSync(old);
-        return;
+        return this.forget();
       }
       case 'look':
         return this.look();
@@ -308,6 +331,14 @@ const KEPT: Array<[name: string, Step[]]> = [
   [
     'copied and emptied, written to again, and renamed twice, all while down',
     [one, { do: 'restart' }, { do: 'copytruncate' }, one, { do: 'rename' }, { do: 'rename' }, { do: 'restart' }],
+  ],
+  [
+    'backed up and renamed before the first look, then written to by a late writer',
+    [one, { do: 'backup', later: true }, { do: 'rename' }, { do: 'look' }, { do: 'late' }],
+  ],
+  [
+    'backed up, while it is as young as its copy, and renamed before the first look, then written to by a late writer',
+    [one, { do: 'backup', later: false }, { do: 'rename' }, { do: 'look' }, { do: 'late' }],
   ],
 ];
 

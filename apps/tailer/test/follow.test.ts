@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../test/support/fixtures.ts';
 import { endOf, followLog, NOWHERE, type Position } from '../src/follow.ts';
 
-const NEEDLE = 'probe.wake_requested';
+const SEAM = 'probe.wake_requested';
 const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
 
 /** Follows a file and gives back the texts of the lines it saw, until nothing is left to read. */
@@ -14,7 +14,7 @@ function following(path: string, start: Position = NOWHERE) {
   const follower = followLog({
     path,
     start,
-    needle: NEEDLE,
+    seam: SEAM,
     lingerMs: 10_000,
     clock: () => time.now,
     log: testLog().logger,
@@ -211,7 +211,7 @@ describe('following a file', () => {
             .split('\n')
             .slice(0, -1);
           expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
-            whole.filter((line) => line.includes(NEEDLE)),
+            whole.filter((line) => line.includes(SEAM)),
           );
         },
       ),

@@ -5,14 +5,14 @@ import type { Json } from '../src/core/json.ts';
 import { directMessage } from '../src/core/messages.ts';
 import { wakeText } from '../src/core/prompt.ts';
 import { fallbackReport } from '../src/core/report.ts';
-import { parseTimestamp, readRow, type Wake } from '../src/core/wake.ts';
+import { parseTimestamp, readWake, rowOf, type Wake } from '../src/core/wake.ts';
 
 const NOW = Date.parse('2026-05-24T14:00:00Z');
 
 function wakeOf(details: Record<string, Json>, emittedAt: Json = '2026-05-24T14:00:00+00:00'): Wake {
-  const row = readRow({ emitted_at: emittedAt, seam: 'probe.wake_requested', details }, 'w-1', NOW);
-  if (row.kind !== 'wake') throw new Error(`not a wake: ${row.kind}`);
-  return row.wake;
+  const wake = readWake({ emitted_at: emittedAt, seam: 'probe.wake_requested', details }, 'w-1', NOW);
+  if (!wake) throw new Error('not a wake');
+  return wake;
 }
 
 describe('a wake row', () => {
@@ -72,11 +72,11 @@ describe('a wake row', () => {
   });
 
   test.each([[null], [[]], ['text'], [7]])('with details %j is malformed', (details) => {
-    expect(readRow({ seam: 'probe.wake_requested', details }, 'w-1', NOW)).toEqual({ kind: 'malformed' });
+    expect(rowOf({ seam: 'probe.wake_requested', details })).toEqual({ kind: 'malformed' });
   });
 
   test('without details is malformed', () => {
-    expect(readRow({ seam: 'probe.wake_requested' }, 'w-1', NOW)).toEqual({ kind: 'malformed' });
+    expect(rowOf({ seam: 'probe.wake_requested' })).toEqual({ kind: 'malformed' });
   });
 
   test.each([
@@ -86,7 +86,8 @@ describe('a wake row', () => {
     [{ seam: 'mcp.tool_called', details: {} }],
     [{ details: { seam: 'probe.wake_requested' } }],
   ])('is not what %j is', (line) => {
-    expect(readRow(line, 'w-1', NOW)).toEqual({ kind: 'other' });
+    expect(rowOf(line)).toEqual({ kind: 'other' });
+    expect(readWake(line, 'w-1', NOW)).toBeUndefined();
   });
 
   test('carries no secret, in no field and no key of its snapshot', () => {
@@ -110,18 +111,18 @@ describe('a wake row', () => {
   });
 
   test('with an unreadable clock is taken as of now, and says so', () => {
-    expect(readRow({ seam: 'probe.wake_requested', details: {}, emitted_at: 'not a date' }, 'w-1', NOW)).toMatchObject({
+    expect(rowOf({ seam: 'probe.wake_requested', details: {}, emitted_at: 'not a date' })).toMatchObject({
       kind: 'wake',
-      emittedAtUnreadable: true,
-      wake: { emittedAt: NOW },
+      emittedAt: undefined,
     });
+    expect(wakeOf({}, 'not a date').emittedAt).toBe(NOW);
   });
 
   test('is read or refused whatever JSON it is, and can always be written again', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (details) => {
-        const row = readRow({ seam: 'probe.wake_requested', details: { ...(details as object) } as Json }, 'w-1', NOW);
-        expect(() => JSON.stringify(row)).not.toThrow();
+        const line = { seam: 'probe.wake_requested', details: { ...(details as object) } as Json };
+        expect(() => JSON.stringify(readWake(line, 'w-1', NOW))).not.toThrow();
       }),
     );
   });
@@ -131,7 +132,7 @@ test('every line of the hostile fixture is a wake, malformed, or none of ours', 
   const lines = readFileSync(new URL('../../../test/fixtures/hostile.jsonl', import.meta.url), 'utf8').split('\n');
   const kinds = lines.flatMap((line) => {
     try {
-      return [readRow(JSON.parse(line), 'w-1', NOW).kind];
+      return [rowOf(JSON.parse(line)).kind];
     } catch {
       return [];
     }

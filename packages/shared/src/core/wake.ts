@@ -25,40 +25,54 @@ export interface Wake {
 export type Row =
   | { kind: 'other' }
   | { kind: 'malformed' }
-  | { kind: 'wake'; wake: Wake; emittedAtUnreadable: boolean };
+  /** `emittedAt` in ms since the epoch, undefined where it cannot be read. `details` still have their secrets. */
+  | { kind: 'wake'; details: JsonObject; emittedAt: number | undefined };
+
+/** Tells what a parsed line is, without the cost of reading all of it. */
+export function rowOf(line: Json): Row {
+  if (!isJsonObject(line) || line.seam !== WAKE_SEAM) return { kind: 'other' };
+  const { details } = line;
+  if (!isJsonObject(details)) return { kind: 'malformed' };
+  return { kind: 'wake', details, emittedAt: parseTimestamp(line.emitted_at) };
+}
 
 /**
- * Reads one line of the log, leniently, as the contract asks: missing or empty fields get their stated
- * defaults, numbers and booleans become text, an unreadable clock becomes `now`. Secrets are redacted here,
- * so that no job, message or prompt ever holds one.
+ * Reads the details of a row, leniently, as the contract asks: missing or empty fields get their stated defaults,
+ * numbers and booleans become text. Secrets are redacted here, so that no job, message or prompt ever holds one.
  *
- * @param line the parsed JSON of the line
  * @param id the wake id computed from the line's bytes and offset
- * @param now ms since the epoch
+ * @param emittedAt ms since the epoch
  * @param redact takes secrets out; the known shapes where none is given
  */
-export function readRow(line: Json, id: string, now: number, redact: Redact = redactKnown): Row {
+export function wakeOf(details: JsonObject, id: string, emittedAt: number, redact: Redact = redactKnown): Wake {
   const text = (value: Json | undefined, whenEmpty: string) => textOf(value, whenEmpty, redact);
-  if (!isJsonObject(line) || line.seam !== WAKE_SEAM) return { kind: 'other' };
-  const details = line.details;
-  if (!isJsonObject(details)) return { kind: 'malformed' };
-  const emittedAt = parseTimestamp(line.emitted_at);
   return {
-    kind: 'wake',
-    emittedAtUnreadable: emittedAt === undefined,
-    wake: {
-      id,
-      probe: text(details.probe, 'unknown'),
-      category: text(details.category, 'unknown'),
-      severity: text(details.severity, 'warning'),
-      title: text(details.title, '(no title)'),
-      detail: text(details.detail, '(no detail)'),
-      snapshotDetails: snapshot(details.snapshot_details, redact),
-      envelopeEnabled: details.envelope_enabled === true,
-      envelopeFixName: text(details.envelope_fix_name, '(none)'),
-      emittedAt: emittedAt ?? now,
-    },
+    id,
+    ...pairOf(details, redact),
+    severity: severityOf(details, redact),
+    title: text(details.title, '(no title)'),
+    detail: text(details.detail, '(no detail)'),
+    snapshotDetails: snapshot(details.snapshot_details, redact),
+    envelopeEnabled: details.envelope_enabled === true,
+    envelopeFixName: text(details.envelope_fix_name, '(none)'),
+    emittedAt,
   };
+}
+
+/** The pair that {@link wakeOf} reads. */
+export function pairOf({ probe, category }: JsonObject, redact: Redact): { probe: string; category: string } {
+  return { probe: textOf(probe, 'unknown', redact), category: textOf(category, 'unknown', redact) };
+}
+
+/** The severity that {@link wakeOf} reads. */
+export function severityOf(details: JsonObject, redact: Redact): string {
+  return textOf(details.severity, 'warning', redact);
+}
+
+/** Reads a parsed line that is a wake row, in one go; undefined where it is none. @param now for a bad clock, ms */
+export function readWake(line: Json, id: string, now: number, redact?: Redact): Wake | undefined {
+  const row = rowOf(line);
+  return row.kind === 'wake' ? wakeOf(row.details, id, row.emittedAt ?? now, redact) : undefined;
 }
 
 function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): string {
