@@ -13,6 +13,7 @@ import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/que
 import { closeRedis, connectRedis, type RedisClient } from '@kora-wake/shared/redis';
 import { wakeIdIn } from '../apps/tailer/src/decide.ts';
 import { followLog, NOWHERE } from '../apps/tailer/src/follow.ts';
+import type { Line } from '../apps/tailer/src/scan.ts';
 
 const silent = createLogger('audit', 'silent', process.stdout);
 const UNENDED = new Set(['waiting', 'active', 'delayed', 'prioritized']);
@@ -73,16 +74,18 @@ async function wakesIn(path: string): Promise<Set<string>> {
     path,
     start: NOWHERE,
     seam: WAKE_SEAM,
+    collect: () => ({
+      take: (line: Line) => {
+        const id = wakeIdIn(line);
+        if (id !== undefined) ids.add(id);
+      },
+    }),
     lingerMs: 0,
     clock: () => performance.now(),
     log: silent,
   });
   try {
     for (let batch = await follower.read(); batch; batch = await follower.read()) {
-      for (const line of batch.lines) {
-        const id = wakeIdIn(line);
-        if (id !== undefined) ids.add(id);
-      }
       follower.accept(batch);
     }
   } finally {

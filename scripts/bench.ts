@@ -9,11 +9,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { firstPage, listsUnderStorm } from '../bench/api.ts';
+import { following } from '../bench/follow.ts';
 import { type Bench, reached } from '../bench/measure.ts';
 import { line, page, type Result } from '../bench/report.ts';
 import { makeWorld } from '../bench/world.ts';
 
-const BENCHES: Bench[] = [firstPage, listsUnderStorm];
+const BENCHES: Bench[] = [following, firstPage, listsUnderStorm];
 
 const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, runs: { type: 'string' } },

@@ -146,15 +146,15 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'what was enqueued is not stale later',
     file: 'apps/tailer/src/decide.ts',
-    find: ' && !(before && (await decider.queue.getJob(wakeId(line))))',
-    replace: '',
+    find: 'if (isStale(row) && !known) {',
+    replace: 'if (isStale(row)) {',
     test: TAILER,
     named: 'does not call stale',
   },
   {
     guard: 'the offset in the wake id',
     file: 'apps/tailer/src/decide.ts',
-    find: '.update(`\\n${line.offset}`)',
+    find: '.update(`\\n${offset}`)',
     replace: '',
     test: TAILER,
     named: 'two equal lines',

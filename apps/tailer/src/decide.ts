@@ -12,13 +12,13 @@ import type { DebouncePolicy } from '@kora-wake/shared/core/debounce';
 import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Json, JsonObject } from '@kora-wake/shared/core/json';
 import type { Redact } from '@kora-wake/shared/core/redact';
-import { pairOf, rowOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/core/wake';
+import { pairOf, type Row, rowOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/core/wake';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { type WakesQueue, wakeJobOptions } from '@kora-wake/shared/queues';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import type { RowTraces } from '@kora-wake/shared/tracing';
-import type { Line } from './scan.ts';
+import type { Collector, Line } from './scan.ts';
 
 export type Decision =
   | { kind: 'enqueued'; wake: Wake }
@@ -42,6 +42,17 @@ export interface Decider {
   log: Logger;
 }
 
+/** A wake row as it was read. */
+interface WakeRow {
+  line: Line;
+  /** Its place in the batch. */
+  index: number;
+  /** Still with their secrets. */
+  details: JsonObject;
+  /** ms since the epoch. */
+  emittedAt: number;
+}
+
 /** A row that Redis is asked about. */
 interface Question {
   wake: Wake;
@@ -51,7 +62,6 @@ interface Question {
   passes: boolean;
   /** The wake that holds the window, once that is known. */
   winner: string | undefined;
-  /** Its place in the batch. */
   index: number;
   /** The rows for which the answer holds too: their places, and when they were written, ms since the epoch. */
   followers: Array<{ index: number; emittedAt: number }>;
@@ -61,8 +71,8 @@ interface Question {
 const MAX_QUESTIONS = 1_000;
 
 /** The wake id of a row: a hash of its bytes and of where it stands, whatever its file is called by now. */
-function wakeId(line: Line): string {
-  return `w-${createHash('sha256').update(line.bytes).update(`\n${line.offset}`).digest('hex').slice(0, 32)}`;
+function wakeId({ bytes, offset }: Line): string {
+  return `w-${createHash('sha256').update(bytes).update(`\n${offset}`).digest('hex').slice(0, 32)}`;
 }
 
 /** The id of the wake that a line asks for, or undefined where it is no wake row. */
@@ -71,89 +81,115 @@ export function wakeIdIn(line: Line): string | undefined {
   return json !== undefined && rowOf(json).kind === 'wake' ? wakeId(line) : undefined;
 }
 
-/**
- * Decides the lines of one batch, in their order. Rejects where Redis does not answer; the lines can then be decided
- * again.
- *
- * @param again whether they may have been decided before, by a tailer that did not come to commit it
- * @param mayAsk whether the log is still ours; asked before each round trip that adds jobs
- * @returns a decision for each line, or undefined where the log is no longer ours
- */
-export async function decide(
-  decider: Decider,
-  lines: Line[],
-  again: boolean,
-  mayAsk: () => Promise<boolean>,
-): Promise<Decision[] | undefined> {
-  const { policy, maxAgeMs, redact, log } = decider;
+/** The lines of one batch, which are read as they are taken, and decided in their order. */
+export interface Batch extends Collector {
+  /**
+   * Decides what was taken, once. Rejects where Redis does not answer; the same lines can then be decided again, in
+   * another batch.
+   *
+   * @param mayAsk whether the log is still ours; asked before each round trip that adds jobs
+   * @returns a decision for each line, or undefined where the log is no longer ours
+   */
+  decide(mayAsk: () => Promise<boolean>): Promise<Decision[] | undefined>;
+}
+
+/** @param again whether its lines may have been decided before, by a tailer that did not come to commit it */
+export function batchOf(decider: Decider, again: boolean): Batch {
+  const { policy, maxAgeMs, redact, queue, log } = decider;
   const now = decider.now();
-  // What was enqueued then must be found again, whatever the windows and settings are by now.
-  const before = again && (await anyEnqueued(decider, lines));
-  const singly = before || policy.windowMs === 0;
   const bypass = policy.windowMs > 0 && policy.bypassCritical;
   const decisions: Decision[] = [];
   const windowOf = windowIds(redact);
   const lastOf = new Map<string, Question>();
-  let questions: Question[] = [];
+  /** Asked one after the other: in one round no question depends on another. */
+  const rounds: Question[][] = [[]];
+  /** Where they may have been decided before, nothing can be said of them until Redis was asked. */
+  const undecided: WakeRow[] = [];
+  let taken = 0;
 
-  async function ask(): Promise<boolean> {
-    if (questions.length === 0) return true;
-    if (!(await mayAsk())) return false;
-    await add(decider, questions);
-    for (const question of questions) {
-      const { wake, winner, index, followers } = question;
-      decisions[index] = winner === wake.id ? { kind: 'enqueued', wake } : answer(question, wake.emittedAt);
-      for (const follower of followers) decisions[follower.index] = answer(question, follower.emittedAt);
+  function take(line: Line): void {
+    const index = taken++;
+    const read = readLine(line, log);
+    if (read.kind !== 'wake') {
+      decisions[index] = read;
+      return;
     }
-    questions = [];
-    return true;
+    const row = { line, index, details: read.details, emittedAt: read.emittedAt ?? now };
+    if (again) undecided.push({ ...row, line: { ...line, bytes: Buffer.from(line.bytes) } });
+    else place(row, policy.windowMs === 0);
   }
 
-  for (const [index, line] of lines.entries()) {
-    const row = read(decider, line);
-    if (row.kind !== 'wake') {
-      decisions[index] = row;
-      continue;
-    }
-    const { details } = row;
-    const emittedAt = row.emittedAt ?? now;
-    const age = now - emittedAt;
-    const stale = maxAgeMs > 0 && age > maxAgeMs;
-    // A row enqueued before a crash may have grown old by the time it is decided again.
-    if (stale && !(before && (await decider.queue.getJob(wakeId(line))))) {
-      const { id, probe } = wakeOf(details, wakeId(line), emittedAt, redact);
-      log.warn({ offset: line.offset, wakeId: id, probe, ageMs: age }, 'wake row rejected: stale');
+  function isStale({ emittedAt }: WakeRow): boolean {
+    return maxAgeMs > 0 && now - emittedAt > maxAgeMs;
+  }
+
+  /** Finds the question that a row is, or the one whose answer holds for it too. */
+  function place(row: WakeRow, singly: boolean, known = false): void {
+    const { line, index, details, emittedAt } = row;
+    if (isStale(row) && !known) {
+      const { probe } = pairOf(details, redact);
+      const fields = { offset: line.offset, wakeId: wakeId(line), probe, ageMs: now - emittedAt };
+      log.warn(fields, 'wake row rejected: stale');
       decisions[index] = { kind: 'rejected', reason: 'stale' };
-      continue;
+      return;
     }
     const window = windowOf(details);
     const passes = bypass && severityOf(details, redact) === 'critical';
     const last = lastOf.get(window);
     if (last && !passes && !singly) {
-      if (last.winner === undefined) last.followers.push({ index, emittedAt });
-      else decisions[index] = answer(last, emittedAt);
-      continue;
+      last.followers.push({ index, emittedAt });
+      return;
     }
+    let round = rounds.at(-1) ?? [];
     // It would close the window that a row before it is about to open.
-    const tooSoon = passes && last !== undefined && last.winner === undefined;
-    if ((tooSoon || questions.length === MAX_QUESTIONS) && !(await ask())) return undefined;
+    const tooSoon = passes && last !== undefined && round.includes(last);
+    if (tooSoon || round.length === MAX_QUESTIONS) {
+      round = [];
+      rounds.push(round);
+    }
     const wake = wakeOf(details, wakeId(line), emittedAt, redact);
     const question = { wake, window, passes, winner: undefined, index, followers: [] };
-    questions.push(question);
+    round.push(question);
     lastOf.set(window, question);
   }
-  return (await ask()) ? decisions : undefined;
+
+  return {
+    take,
+    decide: async (mayAsk) => {
+      // What was enqueued then must be found again, whatever the windows and settings are by now.
+      const before = await anyEnqueued(decider, undecided);
+      for (const row of undecided) {
+        // A row enqueued before a crash may have grown old by the time it is decided again.
+        const known = before && isStale(row) && (await queue.getJob(wakeId(row.line))) !== undefined;
+        place(row, before || policy.windowMs === 0, known);
+      }
+      for (const round of rounds) {
+        if (round.length === 0) continue;
+        if (!(await mayAsk())) return undefined;
+        await add(decider, round);
+        for (const question of round) {
+          const { wake, winner, index, followers } = question;
+          decisions[index] = winner === wake.id ? { kind: 'enqueued', wake } : answer(question, wake.emittedAt);
+          for (const follower of followers) decisions[follower.index] = answer(question, follower.emittedAt);
+        }
+      }
+      return decisions;
+    },
+  };
 }
 
 /** Gives the deduplication id of a row, and reads each pair, which costs more, only once. */
 function windowIds(redact: Redact): (details: JsonObject) => string {
   const known = new Map<string, string>();
   return (details) => {
-    const written = JSON.stringify([details.probe, details.category]);
+    const { probe, category } = details;
+    const texts = typeof probe === 'string' && typeof category === 'string';
+    // No two pairs are written the same: the length says where the second begins, and a list begins with a bracket.
+    const written = texts ? `${probe.length}:${probe}${category}` : JSON.stringify([probe, category]);
     let id = known.get(written);
     if (id === undefined) {
-      const { probe, category } = pairOf(details, redact);
-      id = debounceId(probe, category);
+      const pair = pairOf(details, redact);
+      id = debounceId(pair.probe, pair.category);
       known.set(written, id);
     }
     return id;
@@ -165,20 +201,15 @@ function answer({ wake, winner = wake.id }: Question, emittedAt: number): Decisi
   return { kind: 'coalesced', winner, asked: wake, emittedAt };
 }
 
-type Read = Exclude<Decision, { kind: 'enqueued' | 'coalesced' }> | WakeRow;
-interface WakeRow {
-  kind: 'wake';
-  details: JsonObject;
-  emittedAt: number | undefined;
-}
-
-function read({ log }: Decider, line: Line): Read {
+/** What a line says: a decision where that is one already. */
+function readLine(
+  line: Line,
+  log: Logger,
+): Exclude<Decision, { kind: 'enqueued' | 'coalesced' }> | Extract<Row, { kind: 'wake' }> {
   const json = parse(line.bytes);
   if (json === undefined) {
-    log.warn(
-      { offset: line.offset, bytes: line.bytes.length },
-      'a line that names the wake seam is not valid JSON; passed over',
-    );
+    const fields = { offset: line.offset, bytes: line.bytes.length };
+    log.warn(fields, 'a line that names the wake seam is not valid JSON; passed over');
     return { kind: 'none', bad: true };
   }
   const row = rowOf(json);
@@ -194,8 +225,8 @@ function read({ log }: Decider, line: Line): Read {
 }
 
 /** Whether there is a job of any of these rows. */
-async function anyEnqueued({ redis, queue }: Decider, lines: Line[]): Promise<boolean> {
-  return lines.length > 0 && (await redis.exists(lines.map((line) => queue.toKey(wakeId(line))))) > 0;
+async function anyEnqueued({ redis, queue }: Decider, rows: WakeRow[]): Promise<boolean> {
+  return rows.length > 0 && (await redis.exists(rows.map(({ line }) => queue.toKey(wakeId(line))))) > 0;
 }
 
 /** Adds the jobs; the id that comes back for each is its own, or that of the wake that holds the window. */

@@ -31,7 +31,7 @@ import {
   statKey,
   tailOf,
 } from './identity.ts';
-import { type Line, MAX_LINE_BYTES, type Place, scanner, tailAt } from './scan.ts';
+import { type Collector, MAX_LINE_BYTES, type Place, type Search, scanner, tailAt } from './scan.ts';
 
 /** How far a log is read: the files that are not finished, oldest first, and those that are. */
 export interface Position {
@@ -40,29 +40,31 @@ export interface Position {
   finished: string[];
 }
 
-interface Batch {
-  /** Whole lines that name the seam. */
-  lines: Line[];
+interface Batch<C> {
+  /** Has taken the whole lines that name the seam. */
+  found: C;
   /** Where lines over the cap began; they are skipped. */
   overlong: number[];
   from: Position;
   to: Position;
 }
 
-export interface Follower {
+export interface Follower<C> {
   /** What can be decided after the position, or null where there is nothing new. Rejects where a file cannot be read. */
-  read(): Promise<Batch | null>;
-  accept(batch: Batch): void;
+  read(): Promise<Batch<C> | null>;
+  accept(batch: Batch<C>): void;
   /** Whether a file that rotation left is still watched, which wants a look now and then without a hint. */
   lingers(): boolean;
   close(): Promise<void>;
 }
 
-export interface FollowOptions {
+export interface FollowOptions<C> {
   path: string;
   start: Position;
   /** What a line must name to be of interest. */
   seam: string;
+  /** Makes what takes the lines of a batch; called again where a batch has to be begun again. */
+  collect(): C;
   /** How long a left file must be quiet before it is given up, ms. */
   lingerMs: number;
   /** Steady, ms. */
@@ -91,9 +93,10 @@ interface OpenFile {
 }
 
 /** What a look into one file found. */
-type Look = { kind: 'lines'; batch: Batch } | { kind: 'rest'; rest: Line[] } | { kind: 'emptied' };
+type Look<C> = { kind: 'lines'; batch: Batch<C> } | { kind: 'rest'; rest: Buffer } | { kind: 'emptied' };
 
-export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOptions): Follower {
+export function followLog<C extends Collector>(options: FollowOptions<C>): Follower<C> {
+  const { path, start, seam, collect, lingerMs, clock, log } = options;
   let accepted = start;
   /** Oldest first. The last one is live as long as the path names it. */
   let files: OpenFile[] | undefined;
@@ -105,7 +108,7 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
   /** What `accept` of the batch given last has to change in memory. */
   let settle: (() => void) | undefined;
 
-  async function read(): Promise<Batch | null> {
+  async function read(): Promise<Batch<C> | null> {
     const open = files ?? (await resume());
     for (;;) {
       for (const file of open.slice()) {
@@ -123,14 +126,14 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
   }
 
   /** With no line to decide: what was found out about the files, since a restart must know it, or null. */
-  function learned(): Batch | null {
+  function learned(): Batch<C> | null {
     settle = undefined;
-    const batch = batchTo([], [], (file) => file.state);
+    const batch = batchTo(collect(), [], (file) => file.state);
     return JSON.stringify(batch.to) === JSON.stringify(accepted) ? null : batch;
   }
 
   /** Reads one file once, from its position. */
-  async function lookInto(file: OpenFile): Promise<Look> {
+  async function lookInto(file: OpenFile): Promise<Look<C>> {
     for (;;) {
       const prefix = file.skipFrom === undefined ? file.tail.length : 0;
       const at = file.skipFrom ?? file.state.offset;
@@ -147,26 +150,19 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
       if (newline >= 0 && file.skipFrom !== undefined) {
         // Of an over-long line only the last piece is at hand, which may be shorter than a fingerprint.
         const past = at + newline + 1;
-        const batch = await moved(
-          file,
-          { offset: past, tail: await tailOf(file.handle, past) },
-          [],
-          [file.state.offset],
-        );
+        const batch = await moved(file, { offset: past, tail: await tailOf(file.handle, past) }, collect(), [
+          file.state.offset,
+        ]);
         return { kind: 'lines', batch };
       }
       if (newline >= 0) {
-        const lines: Line[] = [];
-        const place = await searched(file, bytes.subarray(0, newline + 1), full, lines);
-        return place ? { kind: 'lines', batch: await moved(file, place, lines, []) } : { kind: 'emptied' };
+        const found = collect();
+        const place = await searched(file, bytes.subarray(0, newline + 1), full, searchInto(found));
+        return place ? { kind: 'lines', batch: await moved(file, place, found, []) } : { kind: 'emptied' };
       }
       if (file.skipFrom !== undefined || bytes.length > MAX_LINE_BYTES) file.skipFrom = end;
       else if (full) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + Math.min(bytes.length * 2, MAX_LINE_BYTES + 1));
-      if (!full) {
-        const rest: Line[] = [];
-        if (file.skipFrom === undefined) scan(bytes, at, rest, false);
-        return { kind: 'rest', rest };
-      }
+      if (!full) return { kind: 'rest', rest: file.skipFrom === undefined ? bytes : Buffer.alloc(0) };
     }
   }
 
@@ -174,12 +170,12 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
    * Searches the lines that were read at a file's position, and where there are more, those after them. Undefined
    * where the file was emptied meanwhile: then nothing tells what was read before from what was read after.
    */
-  async function searched(file: OpenFile, read: Buffer, more: boolean, lines: Line[]): Promise<Place | undefined> {
+  async function searched(file: OpenFile, read: Buffer, more: boolean, search: Search): Promise<Place | undefined> {
     const { offset } = file.state;
-    const scanned = scan(read, offset, lines, false);
+    const scanned = scan(read, offset, search);
     const place = { offset: offset + scanned, tail: tailAt(read, scanned, file.tail) };
     if (!more || scanned < read.length) return place;
-    const reached = await sweep(file.handle, place, lines);
+    const reached = await sweep(file.handle, place, search);
     const begin = read.subarray(0, PRINT_BYTES);
     const again = Buffer.alloc(begin.length);
     await file.handle.read(again, 0, again.length, offset);
@@ -189,7 +185,7 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
   }
 
   /** The batch that moves one file to a place. */
-  async function moved(file: OpenFile, { offset, tail }: Place, lines: Line[], overlong: number[]): Promise<Batch> {
+  async function moved(file: OpenFile, { offset, tail }: Place, found: C, overlong: number[]): Promise<Batch<C>> {
     const head = file.head.length < PRINT_BYTES ? await headOf(file.handle, offset) : file.head;
     const state = { ...file.state, offset, print: printOf(tail) };
     settle = () => {
@@ -199,11 +195,13 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
       file.skipFrom = undefined;
       if (buffer.length > PRINT_BYTES + CHUNK_BYTES) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
     };
-    return batchTo(lines, overlong, (other) => (other === file ? state : other.state));
+    return batchTo(found, overlong, (other) => (other === file ? state : other.state));
   }
 
   /** The batch that ends with a file which rotation left; its last line counts, newline or not. */
-  async function giveUp(file: OpenFile, rest: Line[]): Promise<Batch> {
+  async function giveUp(file: OpenFile, rest: Buffer): Promise<Batch<C>> {
+    const found = collect();
+    scan(rest, file.state.offset, searchInto(found));
     // As long as rotation keeps a file it must be known; after that its key is of no use.
     const kept = new Set((await siblingsOf(path)).map(({ key }) => key));
     const nowFinished = [...finished.filter((key) => kept.has(key)), fileKey(file.state)];
@@ -213,17 +211,17 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
       file.handle.close().catch(() => undefined);
       log.debug({ inode: file.state.inode, offset: file.state.offset }, 'a rotated file is finished');
     };
-    return batchTo(rest, [], (other) => (other === file ? undefined : other.state), nowFinished);
+    return batchTo(found, [], (other) => (other === file ? undefined : other.state), nowFinished);
   }
 
   function batchTo(
-    lines: Line[],
+    found: C,
     overlong: number[],
     stateOf: (file: OpenFile) => FileState | undefined,
     nowFinished = finished,
-  ): Batch {
+  ): Batch<C> {
     const states = (files ?? []).map(stateOf).filter((state) => state !== undefined);
-    return { lines, overlong, from: accepted, to: { files: states, finished: nowFinished } };
+    return { found, overlong, from: accepted, to: { files: states, finished: nowFinished } };
   }
 
   function quiet(file: OpenFile): boolean {
@@ -410,6 +408,10 @@ export function followLog({ path, start, seam, lingerMs, clock, log }: FollowOpt
     lingers: () => (files?.length ?? 0) > 1,
     close,
   };
+}
+
+function searchInto(into: Collector): Search {
+  return { into, lines: 0, bytes: 0 };
 }
 
 /** Among the siblings: the same file under another name, or else its longest copy. */

@@ -7,10 +7,23 @@ import type { FileHandle } from 'node:fs/promises';
 import { PRINT_BYTES } from './identity.ts';
 
 export interface Line {
-  /** Without its newline. Valid until the next `read` of the follower. */
+  /** Without its newline. Valid only while it is taken. */
   bytes: Buffer;
   /** Where it begins in its file, bytes. */
   offset: number;
+}
+
+/** Takes the lines of one batch as they are found: while it reads them, the next bytes are on their way. */
+export interface Collector {
+  take(line: Line): void;
+}
+
+/** A search for one batch, and how much it has found. */
+export interface Search {
+  into: Collector;
+  lines: number;
+  /** Of those lines. */
+  bytes: number;
 }
 
 /** A place in a file that follows a newline. */
@@ -21,7 +34,7 @@ export interface Place {
   tail: Buffer;
 }
 
-/** A search stops at so many hits, so that a batch is decided and committed in a bounded time. */
+/** A search stops at so many lines, so that a batch is decided and committed in a bounded time. */
 export const MAX_LINES = 4_096;
 /** And at so many bytes in them, so that memory stays bounded. */
 const MAX_LINES_BYTES = 8 * 1024 * 1024;
@@ -31,22 +44,23 @@ const MAX_SPAN_BYTES = 256 * 1024 * 1024;
 export const MAX_LINE_BYTES = 1024 * 1024;
 /** What is read at once; larger reads leave the processor's cache and are slower. */
 const BLOCK_BYTES = 960 * 1024;
+/** So many reads are under way while a block is searched: a search is quicker than a read. */
+const READS_AHEAD = 2;
 /** The begun line that one read leaves to the next; with a longer one the sweep stops. */
 const CARRY_BYTES = MAX_LINE_BYTES - BLOCK_BYTES;
 const NEWLINE = 0x0a;
 
 export interface Scanner {
   /**
-   * Adds the lines of `bytes` that name the seam to `lines`.
+   * Finds the lines of `bytes` that name the seam.
    *
    * @param bytes begin after a newline
    * @param offset where they begin in their file, bytes
-   * @param copied whether the lines outlive `bytes`
-   * @returns how many bytes were searched: all, or less where `lines` are full
+   * @returns how many bytes were searched: all, or less where the search has found enough
    */
-  scan(bytes: Buffer, offset: number, lines: Line[], copied: boolean): number;
+  scan(bytes: Buffer, offset: number, search: Search): number;
   /** Searches the whole lines of a file from a place on, and returns the place it came to. Rejects as reads do. */
-  sweep(file: FileHandle, from: Place, lines: Line[]): Promise<Place>;
+  sweep(file: FileHandle, from: Place, search: Search): Promise<Place>;
 }
 
 /** Searches for a seam, such as `probe.wake_requested`. */
@@ -54,12 +68,11 @@ export function scanner(seam: string): Scanner {
   // A text is found by its first byte, and `p` is in every second word: after the dot it is rare.
   const prefix = Buffer.from(seam.slice(0, seam.lastIndexOf('.') + 1));
   const rare = Buffer.from(seam.slice(prefix.length));
-  let blocks: [Buffer, Buffer] | undefined;
+  let blocks: Buffer[] | undefined;
 
-  function scan(bytes: Buffer, offset: number, lines: Line[], copied: boolean): number {
-    let room = MAX_LINES_BYTES - lines.reduce((sum, line) => sum + line.bytes.length, 0);
+  function scan(bytes: Buffer, offset: number, search: Search): number {
     let from = 0;
-    for (;;) {
+    while (!isFull(search)) {
       const found = bytes.indexOf(rare, from);
       if (found < 0) return bytes.length;
       const hit = found - prefix.length;
@@ -70,44 +83,58 @@ export function scanner(seam: string): Scanner {
       const begin = bytes.lastIndexOf(NEWLINE, hit) + 1;
       const newline = bytes.indexOf(NEWLINE, found);
       const end = newline < 0 ? bytes.length : newline;
-      const line = bytes.subarray(begin, end);
-      lines.push({ bytes: copied ? Buffer.from(line) : line, offset: offset + begin });
-      room -= line.length;
+      search.into.take({ bytes: bytes.subarray(begin, end), offset: offset + begin });
+      search.lines++;
+      search.bytes += end - begin;
       from = Math.min(end + 1, bytes.length);
-      if (lines.length >= MAX_LINES || room <= 0) return from;
     }
+    return from;
   }
 
-  async function sweep(file: FileHandle, from: Place, lines: Line[]): Promise<Place> {
-    blocks ??= [Buffer.allocUnsafeSlow(MAX_LINE_BYTES), Buffer.allocUnsafeSlow(MAX_LINE_BYTES)];
-    let [block, spare] = blocks;
+  async function sweep(file: FileHandle, from: Place, search: Search): Promise<Place> {
+    blocks ??= Array.from({ length: READS_AHEAD + 1 }, () => Buffer.allocUnsafeSlow(MAX_LINE_BYTES));
+    const free = [...blocks];
+    const reading: Array<Promise<{ block: Buffer; bytesRead: number }>> = [];
     const limit = from.offset + MAX_SPAN_BYTES;
-    const read = (into: Buffer, at: number) => file.read(into, CARRY_BYTES, BLOCK_BYTES, at);
-    let place = from;
-    let carried = 0;
     let at = from.offset;
-    let reading = read(block, at);
-    for (;;) {
-      const { bytesRead } = await reading;
-      const more = bytesRead === BLOCK_BYTES && at < limit;
-      // The next block is read while this one is searched.
-      if (more) reading = read(spare, at + BLOCK_BYTES);
-      const bytes = block.subarray(CARRY_BYTES - carried, CARRY_BYTES + bytesRead);
-      const whole = bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
-      const scanned = scan(whole, place.offset, lines, true);
-      if (scanned > 0) place = { offset: place.offset + scanned, tail: tailAt(whole, scanned, place.tail) };
-      carried = bytes.length - whole.length;
-      if (!more || scanned < whole.length || lines.length >= MAX_LINES || carried > CARRY_BYTES) {
-        if (more) await reading;
-        return place;
+    const readOn = () => {
+      for (let block = free.pop(); block; block = free.pop()) {
+        const into = block;
+        reading.push(
+          file.read(into, CARRY_BYTES, BLOCK_BYTES, at).then(({ bytesRead }) => ({ block: into, bytesRead })),
+        );
+        at += BLOCK_BYTES;
       }
-      bytes.copy(spare, CARRY_BYTES - carried, whole.length);
-      [block, spare] = [spare, block];
-      at += BLOCK_BYTES;
+    };
+    let place = from;
+    /** What the block before ended with: a line that was only begun. */
+    let begun = Buffer.alloc(0);
+    try {
+      for (;;) {
+        readOn();
+        const next = reading.shift();
+        if (!next) return place;
+        const { block, bytesRead } = await next;
+        begun.copy(block, CARRY_BYTES - begun.length);
+        const bytes = block.subarray(CARRY_BYTES - begun.length, CARRY_BYTES + bytesRead);
+        const whole = bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
+        const scanned = scan(whole, place.offset, search);
+        if (scanned > 0) place = { offset: place.offset + scanned, tail: tailAt(whole, scanned, place.tail) };
+        const more = bytesRead === BLOCK_BYTES && place.offset < limit;
+        if (!more || isFull(search) || bytes.length - whole.length > CARRY_BYTES) return place;
+        begun = Buffer.from(bytes.subarray(whole.length));
+        free.push(block);
+      }
+    } finally {
+      await Promise.allSettled(reading);
     }
   }
 
   return { scan, sweep };
+}
+
+function isFull({ lines, bytes }: Search): boolean {
+  return lines >= MAX_LINES || bytes >= MAX_LINES_BYTES;
 }
 
 /** What a fingerprint after `end` bytes is made of. @param before the same, of the place where `bytes` begin */

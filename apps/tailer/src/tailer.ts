@@ -7,7 +7,7 @@ import { WAKE_SEAM, type Wake } from '@kora-wake/shared/core/wake';
 import { errorFields } from '@kora-wake/shared/log';
 import { recordForgotten } from '@kora-wake/shared/redis';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
-import { type Decider, type Decision, decide } from './decide.ts';
+import { type Batch, batchOf, type Decider, type Decision } from './decide.ts';
 import { endOf, type Follower, followLog, type Position } from './follow.ts';
 import type { Hints } from './hints.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
@@ -112,7 +112,16 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
   }
   memory.position = start;
   memory.decided = 0;
-  const follower = followLog({ path, start, seam: WAKE_SEAM, lingerMs: LINGER_MS, clock: steady, log });
+  const follower = followLog({
+    path,
+    start,
+    seam: WAKE_SEAM,
+    // What was decided and not committed, before a crash or a failure, was one batch.
+    collect: () => batchOf(decider, memory.decided < MAX_LINES),
+    lingerMs: LINGER_MS,
+    clock: steady,
+    log,
+  });
   const offset = start.files.at(-1)?.offset ?? 0;
   if (!memory.failing) log.info({ path, offset }, `following the log ${known ? 'where it was left' : 'from its end'}`);
   try {
@@ -131,7 +140,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
 /** Decides all there is to read. False where the log is no longer ours. */
 async function step(
   { checkpoint, decider, committed }: Tailer,
-  follower: Follower,
+  follower: Follower<Batch>,
   memory: Memory,
   lease: Lease,
   held: AbortSignal,
@@ -141,9 +150,7 @@ async function step(
     const batch = await follower.read();
     if (!batch) return true;
     for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
-    // What was decided and not committed, before a crash or a failure, was one batch.
-    const again = memory.decided < MAX_LINES;
-    const decisions = await decide(decider, batch.lines, again, async () => lease.valid() || (await lease.renew()));
+    const decisions = await batch.found.decide(async () => lease.valid() || (await lease.renew()));
     if (!decisions) return false;
     memory.decided += decisions.length;
     const tally = tallyOf(decisions, batch.overlong.length, decider.now());

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { type Namespace, namespace, removeNamespace, test, testLog, wakeRow } from '../../../test/support/fixtures.ts';
 import { tallyOf } from '../src/checkpoint.ts';
-import { type Decider, type Decision, decide } from '../src/decide.ts';
+import { type Batch, batchOf, type Decider, type Decision } from '../src/decide.ts';
 import type { Line } from '../src/scan.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
@@ -101,8 +101,16 @@ function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decide
   };
 }
 
+function batchWith(decider: Decider, lines: Line[], again = false): Batch {
+  const batch = batchOf(decider, again);
+  // A line is valid only while it is taken.
+  const bytes = Buffer.alloc(2_000);
+  for (const line of lines) batch.take({ ...line, bytes: bytes.subarray(0, line.bytes.copy(bytes.fill(0))) });
+  return batch;
+}
+
 async function decided(decider: Decider, lines: Line[], again = false): Promise<Decision[]> {
-  const decisions = await decide(decider, lines, again, async () => true);
+  const decisions = await batchWith(decider, lines, again).decide(async () => true);
   if (!decisions) throw new Error('the log was said not to be ours');
   return decisions;
 }
@@ -193,7 +201,7 @@ describe('a batch', () => {
   test('is left undecided once the log is no longer ours', async ({ ns }) => {
     const decider = deciderFor(ns, { windowMs: 600_000, bypassCritical: false });
     const lines = linesOf([{ probe: 'fly', critical: false, kind: 'wake' }]);
-    expect(await decide(decider, lines, false, async () => false)).toBeUndefined();
+    expect(await batchWith(decider, lines).decide(async () => false)).toBeUndefined();
     expect(await ns.queue.getWaitingCount()).toBe(0);
   });
 });

@@ -24,6 +24,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { testLog } from '../../../test/support/fixtures.ts';
 import { type Follower, followLog, NOWHERE, type Position } from '../src/follow.ts';
+import { type Kept, keeping } from './collecting.ts';
 
 const LINGER_MS = 10_000;
 
@@ -85,13 +86,14 @@ class World {
   /** Rows in the live file that nobody has looked at. */
   private unread: string[] = [];
   private position: Position = NOWHERE;
-  private follower: Follower = this.follow();
+  private follower: Follower<Kept> = this.follow();
 
-  private follow(): Follower {
+  private follow(): Follower<Kept> {
     return followLog({
       path: this.path,
       start: this.position,
       seam: 'wake',
+      collect: keeping,
       lingerMs: LINGER_MS,
       clock: () => this.clock,
       log: testLog().logger,
@@ -257,7 +259,7 @@ class World {
 
   private async look(): Promise<void> {
     for (let batch = await this.follower.read(); batch; batch = await this.follower.read()) {
-      for (const { bytes } of batch.lines) this.note(bytes.toString());
+      for (const { text } of batch.found.lines) this.note(text);
       this.follower.accept(batch);
       this.position = batch.to;
     }

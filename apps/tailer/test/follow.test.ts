@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../test/support/fixtures.ts';
 import { endOf, followLog, NOWHERE, type Position } from '../src/follow.ts';
+import { keeping } from './collecting.ts';
 
 const SEAM = 'probe.wake_requested';
 const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
@@ -15,6 +16,7 @@ function following(path: string, start: Position = NOWHERE) {
     path,
     start,
     seam: SEAM,
+    collect: keeping,
     lingerMs: 10_000,
     clock: () => time.now,
     log: testLog().logger,
@@ -26,7 +28,7 @@ function following(path: string, start: Position = NOWHERE) {
     all: async () => {
       const seen: string[] = [];
       for (let batch = await follower.read(); batch; batch = await follower.read()) {
-        seen.push(...batch.lines.map(({ bytes }) => bytes.toString()), ...batch.overlong.map((at) => `overlong@${at}`));
+        seen.push(...batch.found.lines.map(({ text }) => text), ...batch.overlong.map((at) => `overlong@${at}`));
         follower.accept(batch);
       }
       return seen;
@@ -39,7 +41,7 @@ describe('following a file', () => {
     writeFileSync(logPath, `{"seam":"other"}\n${row('a')}\n\n${row('b')}\r\n`);
     const { follower } = following(logPath);
     const batch = await follower.read();
-    expect(batch?.lines.map(({ bytes, offset }) => [bytes.toString(), offset])).toEqual([
+    expect(batch?.found.lines.map(({ text, offset }) => [text, offset])).toEqual([
       [row('a'), 17],
       [`${row('b')}\r`, 17 + row('a').length + 2],
     ]);
@@ -48,7 +50,7 @@ describe('following a file', () => {
   test('gives a batch again until it is accepted', async ({ logPath }) => {
     writeFileSync(logPath, `${row('a')}\n`);
     const { follower, all } = following(logPath);
-    const texts = async () => (await follower.read())?.lines.map(({ bytes }) => bytes.toString());
+    const texts = async () => (await follower.read())?.found.lines.map(({ text }) => text);
     expect(await texts()).toEqual([row('a')]);
     expect(await texts()).toEqual([row('a')]);
     expect(await all()).toEqual([row('a')]);

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../test/support/fixtures.ts';
 import { type Follower, followLog, NOWHERE } from '../src/follow.ts';
 import { MAX_LINE_BYTES, MAX_LINES } from '../src/scan.ts';
+import { type Kept, keeping } from './collecting.ts';
 
 interface Found {
   offset: number;
@@ -39,6 +40,7 @@ function following(path: string, clock = () => 0) {
     path,
     start: NOWHERE,
     seam: WAKE_SEAM,
+    collect: keeping,
     lingerMs: 10_000,
     clock,
     log: testLog().logger,
@@ -47,15 +49,14 @@ function following(path: string, clock = () => 0) {
   return follower;
 }
 
-async function readAll(follower: Follower) {
+async function readAll(follower: Follower<Kept>) {
   const rows: Found[] = [];
   const overlong: number[] = [];
   let largest = 0;
   for (let batch = await follower.read(); batch; batch = await follower.read()) {
-    largest = Math.max(largest, batch.lines.length);
+    largest = Math.max(largest, batch.found.lines.length);
     overlong.push(...batch.overlong);
-    for (const { bytes, offset } of batch.lines) {
-      const text = bytes.toString();
+    for (const { text, offset } of batch.found.lines) {
       if (isRow(text)) rows.push({ offset, text });
     }
     follower.accept(batch);

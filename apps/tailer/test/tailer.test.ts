@@ -16,7 +16,7 @@ import {
   wakeRow,
 } from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
-import { type Decider, type Decision, decide } from '../src/decide.ts';
+import { batchOf, type Decider, type Decision } from '../src/decide.ts';
 import { fileHints } from '../src/hints.ts';
 import { newToken, takeLease } from '../src/lease.ts';
 import type { Line } from '../src/scan.ts';
@@ -90,7 +90,9 @@ async function tailing(ns: Namespace, path: string, options: Options = {}) {
 
 /** Decides a row as one that may have been decided before. */
 async function decideAgain(decider: Decider, line: Line): Promise<Decision> {
-  const decisions = await decide(decider, [line], true, async () => true);
+  const batch = batchOf(decider, true);
+  batch.take(line);
+  const decisions = await batch.decide(async () => true);
   if (!decisions?.[0]) throw new Error('it was not decided');
   return decisions[0];
 }

@@ -89,16 +89,24 @@ function snapshot(value: Json | undefined, redact: Redact): JsonObject {
 
 const ISO_8601 = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
+/** As nearly every writer writes it; this much `Date.parse` knows by itself, which is quicker. */
+const USUAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
 /**
  * Reads an ISO 8601 time; without an offset it is UTC.
  *
  * @returns ms since the epoch, or undefined where it cannot be read
  */
 export function parseTimestamp(value: Json | undefined): number | undefined {
+  if (typeof value === 'string' && USUAL.test(value)) return msOf(value);
   const parts = typeof value === 'string' ? ISO_8601.exec(value.trim()) : null;
   if (!parts) return undefined;
   const [, date, time = '00:00', zone = 'Z'] = parts;
   const offset = zone.toUpperCase() === 'Z' ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`;
-  const ms = Date.parse(`${date}T${time.replace(',', '.')}${offset}`);
+  return msOf(`${date}T${time.replace(',', '.')}${offset}`);
+}
+
+function msOf(text: string): number | undefined {
+  const ms = Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;
 }
