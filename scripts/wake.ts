@@ -1,7 +1,7 @@
 /** `npm run wake`: appends one wake row to the audit log, as a probe would. */
-import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { appendRow } from '@kora-wake/shared/audit-log';
 import { loadConfig } from '@kora-wake/shared/config';
 import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
@@ -67,26 +67,10 @@ function snapshot(json: string): unknown {
 async function append(path: string, line: string): Promise<void> {
   try {
     await makeFolder(dirname(path));
-    appendFileSync(path, `${endsInNewline(path) ? '' : '\n'}${line}\n`);
+    await appendRow(path, line);
   } catch (error) {
     throw new StartupError(
       `${path} cannot be written (${errorReason(error)}). Set KORA_AUDIT_LOG_PATH or KORA_HOME to a place that can.`,
     );
-  }
-}
-
-/** A writer that died in its last line must not take this one with it. */
-function endsInNewline(path: string): boolean {
-  return !existsSync(path) || statSync(path).size === 0 || lastByte(path) === 0x0a;
-}
-
-function lastByte(path: string): number | undefined {
-  const file = openSync(path, 'r');
-  try {
-    const byte = Buffer.alloc(1);
-    readSync(file, byte, 0, 1, fstatSync(file).size - 1);
-    return byte[0];
-  } finally {
-    closeSync(file);
   }
 }

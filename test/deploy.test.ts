@@ -1,6 +1,6 @@
 /** The alert rules and the dashboard: Prometheus can read them, and they ask only for what is told. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
@@ -28,6 +28,69 @@ test('Prometheus reads the alert rules, and those of the dashboard', ({ folder }
     execFileSync('sh', ['-c', 'cat > "$1"', 'sh', file], { input: one });
     execFileSync(promtool, ['check', 'rules', file], { stdio: 'pipe' });
   }
+});
+
+/** All is well: what each alert looks at, minute by minute. */
+const WELL = {
+  kora_wakes_unaccounted: '0x20',
+  'kora_tailer_lease_held{source="/log"}': '1x20',
+  'kora_tailer_lag_bytes{source="/log"}': '0x20',
+  'kora_tailer_committed_timestamp_seconds{source="/log"}': '0+60x20',
+  kora_oldest_untold_seconds: '12x20',
+  'kora_queue_jobs{queue="deliveries",state="failed"}': '0x20',
+  kora_deliveries_held: '0x20',
+  'kora_queue_oldest_seconds{queue="wakes"}': '3x20',
+  'kora_budget_rung{rung="downshift_90"}': '0x20',
+};
+
+test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>([
+  [undefined, {}],
+  ['KoraWakeAbsent', { kora_wakes_unaccounted: undefined }],
+  ['KoraWakeUnaccounted', { kora_wakes_unaccounted: '1x20' }],
+  ['KoraWakeNobodyFollows', { 'kora_tailer_lease_held{source="/log"}': '0x20' }],
+  ['KoraWakeNobodyFollows', { 'kora_tailer_lease_held{source="/log"}': undefined }],
+  [
+    'KoraWakeBehind',
+    {
+      'kora_tailer_lag_bytes{source="/log"}': '400x20',
+      'kora_tailer_committed_timestamp_seconds{source="/log"}': '0x20',
+    },
+  ],
+  // Nothing was written for long: that is no lag.
+  [undefined, { 'kora_tailer_committed_timestamp_seconds{source="/log"}': '0x20' }],
+  ['KoraWakeUntold', { kora_oldest_untold_seconds: '0+60x20' }],
+  ['KoraWakeDeadLetters', { 'kora_queue_jobs{queue="deliveries",state="failed"}': '0x5 1x15' }],
+  ['KoraWakeDeliveriesHeld', { kora_deliveries_held: '1x20' }],
+  ['KoraWakeQueueOld', { 'kora_queue_oldest_seconds{queue="wakes"}': '0+60x20' }],
+  ['KoraWakeBudget', { 'kora_budget_rung{rung="downshift_90"}': '1x20' }],
+])('%s is what fires, and nothing else: %j', ([alert, wrong], { folder }) => {
+  const series = Object.entries({ ...WELL, ...wrong }).filter(([, values]) => values !== undefined);
+  const others = rules.filter((rule: any) => rule.alert !== alert);
+  const silent = others.map((rule: any) => ({
+    expr: `ALERTS{alertname="${rule.alert}",alertstate="firing"}`,
+    eval_time: '15m',
+    exp_samples: [],
+  }));
+  const tests = {
+    rule_files: [join(deploy, 'alerts.yml')],
+    tests: [
+      {
+        interval: '1m',
+        input_series: series.map(([name, values]) => ({ series: name, values })),
+        promql_expr_test: [
+          ...silent,
+          {
+            expr: 'count(ALERTS{alertstate="firing"}) or vector(0)',
+            eval_time: '15m',
+            exp_samples: [{ labels: '{}', value: alert ? 1 : 0 }],
+          },
+        ],
+      },
+    ],
+  };
+  const file = join(folder, 'tests.yml');
+  writeFileSync(file, JSON.stringify(tests));
+  execFileSync(program('promtool'), ['test', 'rules', file], { stdio: 'pipe' });
 });
 
 test('every alert says what to do', () => {

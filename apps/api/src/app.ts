@@ -46,8 +46,8 @@ export interface ApiOptions {
   log: FastifyBaseLogger;
 }
 
-/** A probe's name may be long and any script's: percent-encoded it is longer still. Bytes. */
-const MAX_URL_BYTES = 64 * 1024;
+/** The two names of a window may be long and in any script: 3,000 emoji are 36,000 bytes, percent-encoded. Bytes. */
+const MAX_URL_BYTES = 128 * 1024;
 /** A reason of 500 characters is the most that anybody has to send; Bull Board may send a job. Bytes. */
 const MAX_BODY_BYTES = 256 * 1024;
 
@@ -60,6 +60,7 @@ export async function buildApp(options: ApiOptions) {
     routerOptions: { maxParamLength: MAX_URL_BYTES },
     http: { maxHeaderSize: MAX_URL_BYTES },
     bodyLimit: MAX_BODY_BYTES,
+    frameworkErrors: (error, request, reply) => void onError(error, request, reply),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -94,8 +95,8 @@ export async function buildApp(options: ApiOptions) {
   await app.register(queueRoutes, { queues, operations });
   await app.register(debounceRoutes, { store, operations });
   await app.register(investigationRoutes, { store, deliveries, now });
-  await app.register(deadLetterRoutes, { queues, operations });
-  await app.register(statusRoutes, { redis, keys, budgetUsd, operations, now });
+  await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
+  await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, now });
   await app.register(eventRoutes, { store, redis });
   const scrape = metrics({ store, deliveries, budgetUsd, now });
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
@@ -136,13 +137,15 @@ const CONSOLE_CSP =
 
 /** Answers in Fastify's shape of an error. Of our own faults it says nothing but that; the log says the rest. */
 function onError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  const status = isRedisAway(error) ? 503 : (error.statusCode ?? 500);
+  // A name that is no job's, but that of a key of BullMQ's beside them.
+  const noJob = error.message.startsWith('WRONGTYPE');
+  const status = isRedisAway(error) ? 503 : noJob ? 404 : (error.statusCode ?? 500);
   if (status >= 500) {
     const fields = { method: request.method, route: request.routeOptions.url, ...errorFields(error) };
     request.log.error(fields, 'request failed');
   }
   const ours =
     status === 503 ? 'Redis does not answer; try again.' : 'Something went wrong; the log of the API says what.';
-  const message = status < 500 ? error.message : ours;
+  const message = noJob ? 'There is no such job.' : status < 500 ? error.message : ours;
   return reply.code(status).send({ statusCode: status, error: STATUS_CODES[status] ?? 'Error', message });
 }

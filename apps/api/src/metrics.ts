@@ -1,6 +1,7 @@
 /** What Prometheus scrapes from the API: what Redis says of all of us, read anew at each scrape. */
 import { readAccount } from '@kora-wake/shared/account';
 import { RUNGS } from '@kora-wake/shared/core/ladder';
+import { oldestUntoldMs } from '@kora-wake/shared/outcomes';
 import type { DeliveriesQueue } from '@kora-wake/shared/queues';
 import { readSources } from '@kora-wake/shared/sources';
 import { readSpend } from '@kora-wake/shared/spend';
@@ -43,6 +44,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const windows = gauge('debounce_windows', 'Open debounce windows');
   const jobs = gauge('queue_jobs', 'Jobs by queue and state', ['queue', 'state']);
   const oldest = gauge('queue_oldest_seconds', 'Age of the oldest waiting job', ['queue']);
+  const untold = gauge('oldest_untold_seconds', 'How long the wake that waits longest for its end has waited');
   const held = gauge('deliveries_held', '1 while all deliveries wait, for Slack or for a good token');
   const lag = gauge('tailer_lag_bytes', 'Written and not decided; only where the API sees the log', ['source']);
   const committed = gauge('tailer_committed_timestamp_seconds', 'When a batch was last committed', ['source']);
@@ -52,12 +54,13 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const rung = gauge('budget_rung', '1 for the rung of the cost ladder that holds', ['rung']);
 
   async function collect(): Promise<void> {
-    const [account, sources, spent, open, holdMs] = await Promise.all([
+    const [account, sources, spent, open, holdMs, untoldMs] = await Promise.all([
       readAccount(redis, keys),
       readSources(redis, keys),
       readSpend(redis, keys, budgetUsd, now()),
       redis.zcount(keys.windowEnds, now(), '+inf'),
       deliveries.getRateLimitTtl(),
+      oldestUntoldMs(redis, keys, now()),
     ]);
     registry.resetMetrics();
     rows.inc({ decision: 'enqueued', reason: '' }, account.enqueued);
@@ -69,6 +72,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     inFlight.set(account.inFlight);
     unaccounted.set(account.unaccounted);
     windows.set(open);
+    untold.set(untoldMs / 1_000);
     held.set(holdMs > HELD_MS ? 1 : 0);
     for (const source of sources) {
       if (source.lagBytes !== null) lag.set({ source: source.path }, source.lagBytes);

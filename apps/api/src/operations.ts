@@ -1,6 +1,6 @@
 /** What operators did: each thing that changes something is a row in the audit log, and the last of them are shown. */
 import type { AppendRow } from '@kora-wake/shared/audit-log';
-import type { JsonObject } from '@kora-wake/shared/core/json';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/core/json';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import type { FastifyRequest } from 'fastify';
@@ -19,7 +19,12 @@ export const operationSchema = z.object({
 });
 type Operation = z.infer<typeof operationSchema>;
 
-type Asked = Pick<FastifyRequest, 'headers' | 'ip'>;
+export type Asked = Pick<FastifyRequest, 'headers' | 'ip' | 'query'>;
+
+/** Why something is changed; every route that changes something takes it. */
+export const reasonQuery = z.object({
+  reason: z.string().max(500).optional().describe('why; kept in the audit log'),
+});
 
 export interface Operations {
   /** @param what in the past tense, such as `window_cleared` */
@@ -50,8 +55,19 @@ export function operationsIn(redis: RedisClient, keys: Keys, append: AppendRow, 
   };
 }
 
-/** Why, where the caller says so in `X-Reason`. */
-function reasonOf({ headers }: Asked): string | null {
-  const given = headers['x-reason'];
-  return typeof given === 'string' && given.trim() !== '' ? given.trim().slice(0, 500) : null;
+/** Why, where the caller says so: in the query, or in the header `X-Reason`. */
+function reasonOf({ headers, query }: Asked): string | null {
+  const asked = isJsonObject(query) ? query.reason : undefined;
+  const given = typeof asked === 'string' ? asked : utf8(headers['x-reason']);
+  return given.trim() === '' ? null : given.trim().slice(0, 500).toWellFormed();
+}
+
+/** Node reads headers as Latin-1, and most programs send UTF-8. */
+function utf8(header: string | string[] | undefined): string {
+  const text = typeof header === 'string' ? header : '';
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'));
+  } catch {
+    return text;
+  }
 }

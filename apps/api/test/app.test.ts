@@ -112,10 +112,11 @@ describe('debounce windows', () => {
     expect(await clear('')).toMatchObject({
       statusCode: 400,
       error: 'Bad Request',
-      message: expect.stringContaining('probe=NAME or all=true'),
+      message: expect.stringContaining('either probe=NAME'),
     });
     expect(await clear('?all=false')).toMatchObject({ statusCode: 400 });
     expect(await clear('?probe=a&all=true')).toMatchObject({ statusCode: 400 });
+    expect(await clear('?category=down')).toMatchObject({ statusCode: 400 });
     expect(await clear('?probe=a')).toEqual({ cleared: 1 });
     expect(await clear('?all=true')).toEqual({ cleared: 2 });
     expect(await clear('?all=true')).toEqual({ cleared: 0 });
@@ -200,6 +201,14 @@ describe('access', () => {
     for (const taken of [`Bearer ${TOKEN}`, `bearer ${TOKEN}`, basic(TOKEN)]) expect(await status(taken)).not.toBe(401);
   });
 
+  test('refused makes no page wait for a password that nobody types', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN);
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const { statusCode, headers } = await app.inject({ url: '/v1/queues', headers: { accept } });
+      expect([statusCode, headers['www-authenticate']]).toEqual([401, undefined]);
+    }
+  });
+
   test('refused makes a browser ask, in the shape of every error', async ({ ns }) => {
     const { app } = await api(ns, TOKEN);
     const response = await app.inject('/v1/queues');
@@ -251,6 +260,7 @@ describe('documents', () => {
       '/v1/events',
       '/v1/investigations',
       '/v1/investigations/{wakeId}',
+      '/v1/me',
       '/v1/operations',
       '/v1/queues',
       '/v1/queues/{name}/pause',
@@ -259,6 +269,7 @@ describe('documents', () => {
     ]);
     expect(document.paths['/v1/debounce'].get.parameters.map(({ name }: { name: string }) => name)).toEqual([
       'probe',
+      'category',
       'limit',
       'cursor',
     ]);

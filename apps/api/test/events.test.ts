@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { publish } from '@kora-wake/shared/events';
+import { publish, readEvents } from '@kora-wake/shared/events';
 import { expect, onTestFinished } from 'vitest';
 import { aWake, eventually, type Namespace, openWindow, test, testLog } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';
@@ -24,17 +24,19 @@ async function listening(ns: Namespace) {
     const [response]: IncomingMessage[] = await once(request, 'response');
     const events: Heard[] = [];
     let rest = '';
+    let gaps = 0;
     response?.on('data', (chunk) => {
       const parts = (rest + String(chunk)).split('\n\n');
       rest = parts.pop() ?? '';
       for (const part of parts) {
         const [, id = '', event = '', data = ''] = /^id: (.+)\nevent: (.+)\ndata: (.+)$/.exec(part) ?? [];
         if (id) events.push({ id, event, data: JSON.parse(data) });
+        if (part.startsWith('event: gap')) gaps++;
       }
     });
     response?.on('error', () => undefined);
     const heard = () => events;
-    return { request, response, heard };
+    return { request, response, heard, gaps: () => gaps };
   };
   const tell = (n: number) => publish(ns.redis, ns.keys, testLog().logger, 'dm.sent', { wakeId: `w-${n}` });
   return { app, listen, tell };
@@ -77,6 +79,46 @@ test('a listener that comes back gets what it missed, and nothing twice', async 
   await tell(6);
   await eventually(() => second.heard().length === 5);
   expect(second.heard().map(({ data }) => data.wakeId)).toEqual(['w-2', 'w-3', 'w-4', 'w-5', 'w-6']);
+});
+
+test('a listener that missed more than it can be sent at once gets it all, at its own pace', async ({ ns }) => {
+  const { listen } = await listening(ns);
+  const log = testLog().logger;
+  const long = 'x'.repeat(2_000);
+  const total = 3_000;
+  await publish(ns.redis, ns.keys, log, 'dm.sent', { wakeId: 'w-first' });
+  const [first] = await readEvents(ns.redis, ns.keys, '0-0', 1);
+  for (let n = 0; n < total; n++) await publish(ns.redis, ns.keys, log, 'dm.sent', { wakeId: `w-${n}`, long });
+  const late = await listen(first?.id);
+  await publish(ns.redis, ns.keys, log, 'dm.sent', { wakeId: 'w-last' });
+  await eventually(() => late.heard().length > total);
+  const ids = Array.from({ length: total }, (_, n) => `w-${n}`);
+  expect(late.heard().map(({ data }) => data.wakeId)).toEqual([...ids, 'w-last']);
+});
+
+test('a listener is told where some of what it missed is kept no longer, or its id is none of ours', async ({ ns }) => {
+  const { listen, tell } = await listening(ns);
+  await tell(1);
+  const old = await listen('1-1');
+  const ahead = await listen('999999999999999-0');
+  await tell(2);
+  await eventually(() => old.heard().length === 2 && ahead.heard().length === 1);
+  expect(old.heard().map(({ data }) => data.wakeId)).toEqual(['w-1', 'w-2']);
+  expect([old.gaps(), ahead.gaps()]).toEqual([1, 1]);
+});
+
+test('an event that somebody put there by hand stops no other', async ({ ns }) => {
+  const { listen, tell } = await listening(ns);
+  const one = await listen();
+  await ns.redis.xadd(ns.keys.events, '*', 'type', 'window.opened', 'pair', '%zz');
+  await tell(1);
+  await eventually(() => one.heard().length === 2);
+  expect(one.heard()[0]?.data).toEqual({ pair: '%zz' });
+});
+
+test('HEAD does not listen', async ({ ns }) => {
+  const { app } = await api(ns);
+  expect((await app.inject({ method: 'HEAD', url: '/v1/events' })).statusCode).toBe(404);
 });
 
 test('a listener that does not read is dropped, and the others hear on', async ({ ns }) => {

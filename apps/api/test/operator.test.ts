@@ -1,11 +1,12 @@
 /** What the person on call asks: what is going on, why was I woken, what was found, what does it cost. */
+import { appendFileSync } from 'node:fs';
 import { NO_USAGE, type Report } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { recordDelivery, recordInvestigation } from '@kora-wake/shared/investigations';
 import { sourceId } from '@kora-wake/shared/keys';
 import { settle } from '@kora-wake/shared/outcomes';
 import { deliverJobOptions } from '@kora-wake/shared/queues';
-import { ledger } from '@kora-wake/shared/spend';
+import { ledger, readSpend } from '@kora-wake/shared/spend';
 import { Worker } from 'bullmq';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
@@ -94,6 +95,24 @@ describe('investigations', () => {
     expect(seen.toSorted()).toEqual(Array.from({ length: 7 }, (_, i) => `w-${i}`));
   });
 
+  test('that came in one moment, more than any page holds, are all there', async ({ ns }) => {
+    const { app } = await api(ns);
+    const at = Date.now();
+    const ids = Array.from({ length: 1_500 }, (_, i) => `w-${i}`);
+    const wakes = ids.map((id) => recordInvestigation(ns.redis, ns.keys, aWake({ id }), report, at));
+    await Promise.all(wakes);
+    const seen: string[] = [];
+    for (let cursor = ''; ; ) {
+      const page = (await app.inject(`/v1/investigations?limit=400${cursor}`)).json();
+      seen.push(...page.entries.map(({ wakeId }: { wakeId: string }) => wakeId));
+      if (page.nextCursor === null) break;
+      cursor = `&cursor=${page.nextCursor}`;
+      // The place is found even where its wake is no longer kept.
+      await ns.redis.zrem(ns.keys.history, seen.at(-1) ?? '');
+    }
+    expect(seen.toSorted()).toEqual(ids.toSorted());
+  });
+
   test('say in one what was asked, found, quoted, paid and told', async ({ ns }) => {
     const { app } = await api(ns);
     await told(ns, 'w-1', HOUR, { title: 'Fly is down', snapshotDetails: { apps: 0 } });
@@ -116,6 +135,24 @@ describe('investigations', () => {
       posted: { channel: 'D1', ts: '1.2' },
     });
     expect((await app.inject('/v1/investigations/w-2')).statusCode).toBe(404);
+  });
+
+  test('give a long diagnosis whole in one, begun in the list, and what the DM said of its delivery', async ({
+    ns,
+  }) => {
+    const { app } = await api(ns);
+    const text = `${'It points to a deploy. '.repeat(40)}\nNext step: roll back.`;
+    const note = '\n\n(Delivered 7 min late: Slack could not be reached before.)';
+    await recordInvestigation(ns.redis, ns.keys, aWake(), { ...report, text }, Date.now());
+    await recordDelivery(ns.redis, ns.keys, 'w-1', 'sent', { channel: 'D1', ts: '1.2', note });
+    const one = (await app.inject('/v1/investigations/w-1')).json();
+    expect([one.summary, one.dm, one.posted]).toEqual([
+      text,
+      expect.stringMatching(/roll back\.\n\n\(Delivered 7 min late.*\)$/),
+      { channel: 'D1', ts: '1.2' },
+    ]);
+    const [listed] = (await app.inject('/v1/investigations')).json().entries;
+    expect(listed.summary).toBe(`${text.slice(0, 400)}…`);
   });
 });
 
@@ -149,6 +186,65 @@ describe('dead letters', () => {
   });
 });
 
+describe('dead letters, many or wanted by many', () => {
+  test('are each on one page', async ({ ns }) => {
+    const { app } = await api(ns);
+    const ids = [];
+    for (let i = 0; i < 6; i++) ids.push(await dead(ns, `w.${i}`, 'channel_not_found'));
+    const seen: string[] = [];
+    for (let cursor = ''; ; ) {
+      const page = (await app.inject(`/v1/dead-letters?limit=1${cursor}`)).json();
+      seen.push(...page.entries.map(({ jobId }: { jobId: string }) => jobId));
+      if (page.nextCursor === null) break;
+      cursor = `&cursor=${page.nextCursor}`;
+    }
+    expect(seen).toEqual(ids.toReversed());
+  });
+
+  test.for(['retry', 'drop'])('are what the first one says: %s', async (what, { ns }) => {
+    const { app, written } = await api(ns);
+    const url = `/v1/dead-letters/deliveries/${await dead(ns, 'w-1', 'channel_not_found')}`;
+    const ask = () =>
+      what === 'retry'
+        ? app.inject({ method: 'POST', url: `${url}/retry` })
+        : app.inject({ method: 'DELETE', url, payload: { reason: 'told by phone' } });
+    const answers = await Promise.all(Array.from({ length: 5 }, ask));
+    const codes = answers.map(({ statusCode }) => statusCode);
+    expect(codes.filter((code) => code === 200)).toHaveLength(1);
+    expect(codes.filter((code) => code === 404 || code === 409)).toHaveLength(4);
+    expect(written).toHaveLength(1);
+    expect(await ns.deliveries.getJobCountByTypes('failed', 'waiting')).toBe(what === 'retry' ? 1 : 0);
+  });
+
+  test('that are retried have no end any more, and the account adds up', async ({ ns }) => {
+    const { app } = await api(ns);
+    await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
+    await recordInvestigation(ns.redis, ns.keys, aWake(), report, Date.now() - 60_000);
+    const jobId = await dead(ns, 'w-1', 'channel_not_found');
+    await settle(ns.redis, ns.keys, 'w-1', 'dead', Date.now());
+    const account = async () => (await app.inject('/v1/account')).json();
+    expect(await account()).toMatchObject({ outcomes: { dead: 1 }, inFlight: 0, unaccounted: 0, oldestUntoldMs: 0 });
+    await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${jobId}/retry` });
+    expect(await account()).toMatchObject({ outcomes: { dead: 0 }, inFlight: 1, unaccounted: 0 });
+    expect((await app.inject('/v1/investigations/w-1')).json()).toMatchObject({ outcome: null, state: 'delivering' });
+    await ns.deliveries.obliterate({ force: true });
+    expect(await account()).toMatchObject({ unaccounted: 1 });
+  });
+
+  test.for(['events', 'id', 'completed', 'meta', '..'])(
+    'are not taken for what BullMQ keeps as %s',
+    async (name, { ns }) => {
+      const { app } = await api(ns);
+      await dead(ns, 'w-1', 'channel_not_found');
+      const id = encodeURIComponent(name);
+      const retry = await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${id}/retry` });
+      expect(retry.statusCode).toBe(404);
+      const board = await app.inject(`/admin/queues/api/queues/deliveries/${id}`);
+      expect(board.statusCode).toBeLessThan(500);
+    },
+  );
+});
+
 describe('costs, tailer and account', () => {
   test('are what the ledger says', async ({ ns }) => {
     const { app } = await api(ns);
@@ -167,6 +263,21 @@ describe('costs, tailer and account', () => {
       days: [{ day, usd: 0.75 }],
       byModel: expect.arrayContaining([{ model: 'claude-haiku-4-5', usd: 0.5 }]),
     });
+  });
+
+  test('are at the last rung once a call was refused, until one goes through or the budget is raised', async ({
+    ns,
+  }) => {
+    const { app } = await api(ns);
+    const rung = async () => (await app.inject('/v1/costs')).json().rung;
+    const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
+    await (await money.reserve(199.5))?.settle({ usd: 199.5, route: 'r', model: 'm' });
+    expect(await rung()).toBe('downshift_90');
+    expect(await money.reserve(1)).toBeUndefined();
+    expect(await rung()).toBe('hard_stop_100');
+    expect(await readSpend(ns.redis, ns.keys, 300, Date.now())).toMatchObject({ rung: 'normal' });
+    await (await money.reserve(0.1))?.release();
+    expect(await rung()).toBe('downshift_90');
   });
 
   test('are what is followed, and how far behind', async ({ ns, logPath }) => {
@@ -189,6 +300,8 @@ describe('costs, tailer and account', () => {
         holder: 'host:12',
       },
     ]);
+    appendFileSync(logPath, 'a row that is only beg');
+    expect((await app.inject('/v1/tailer')).json().sources).toMatchObject([{ size: 28, lagBytes: 4 }]);
     await ns.redis.hset(ns.keys.counters, 'rows', 3, 'enqueued', 1, 'coalesced', 1);
     expect((await app.inject('/v1/account')).json()).toMatchObject({ rows: 3, unaccounted: 2 });
   });
@@ -225,6 +338,7 @@ test('metrics are in the text that Prometheus reads, and say what Redis says', a
     'kora_debounce_windows 1',
     'kora_queue_jobs{queue="wakes",state="waiting"} 1',
     'kora_deliveries_held 0',
+    'kora_oldest_untold_seconds 0',
     'kora_budget_rung{rung="normal"} 1',
   ]) {
     expect(lines).toContain(line);
@@ -257,13 +371,47 @@ describe('who may', () => {
     }
   });
 
-  test('guesses at the token are slowed down, and those who know it are not', async ({ ns }) => {
+  test('guesses at the token are slowed down, and those who know it or were not asked yet are not', async ({ ns }) => {
     const { app } = await api(ns, TOKEN);
-    const status = async (token: string) =>
-      (await app.inject({ url: '/v1/account', headers: bearer(token) })).statusCode;
+    const ask = (headers = {}) => app.inject({ url: '/v1/account', headers });
     const guesses = [];
-    for (let i = 0; i < 25; i++) guesses.push(await status(`guess-${i}`));
-    expect([guesses[0], guesses.at(-1), await status(TOKEN)]).toEqual([401, 429, 200]);
+    for (let i = 0; i < 25; i++) guesses.push((await ask(bearer(`guess-${i}`))).statusCode);
+    expect([guesses[0], guesses.at(-1), (await ask(bearer(TOKEN))).statusCode]).toEqual([401, 429, 200]);
+    expect(Number((await ask(bearer('guess'))).headers['retry-after'])).toBeGreaterThan(0);
+    const { statusCode, headers } = await ask();
+    expect([statusCode, headers['www-authenticate']]).toEqual([401, expect.stringContaining('Basic')]);
+  });
+
+  test('a browser that knows the token changes nothing for a page of another address', async ({ ns }) => {
+    const { app } = await api(ns, TOKEN);
+    const known = { authorization: `Basic ${Buffer.from(`jo:${TOKEN}`).toString('base64')}`, host: 'kora.example' };
+    const pause = async (headers: Record<string, string>) =>
+      (await app.inject({ method: 'POST', url: '/v1/queues/wakes/pause', headers: { ...known, ...headers } }))
+        .statusCode;
+    expect(await pause({ origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await pause({ origin: 'http://evil.kora.example', 'sec-fetch-site': 'same-site' })).toBe(403);
+    expect(await pause({ origin: 'http://evil.example' })).toBe(403);
+    expect(await pause({ origin: 'null' })).toBe(403);
+    expect(await ns.queue.isPaused()).toBe(false);
+    // Its own page, also behind a proxy that speaks TLS or names another host.
+    expect(await pause({ origin: 'https://kora.example' })).toBe(200);
+    expect(await pause({ origin: 'https://proxy.example', 'sec-fetch-site': 'same-origin' })).toBe(200);
+    const link = { ...known, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    expect((await app.inject({ url: '/v1/account', headers: link })).statusCode).toBe(200);
+  });
+
+  test('without a token a link from elsewhere is followed, and whoever asks is told what they may', async ({ ns }) => {
+    const { app } = await api(ns);
+    const get = (headers: Record<string, string>) => app.inject({ url: '/v1/me', headers });
+    const cross = { host: 'LOCALHOST:3900', 'sec-fetch-site': 'cross-site' };
+    expect((await get(cross)).statusCode).toBe(403);
+    expect((await get({ ...cross, 'sec-fetch-mode': 'navigate' })).json()).toEqual({ name: 'local', may: 'change' });
+    const { app: asking } = await api(ns, TOKEN, 'only-looking');
+    const me = async (token: string) => (await asking.inject({ url: '/v1/me', headers: bearer(token) })).json();
+    expect([await me(TOKEN), await me('only-looking')]).toEqual([
+      { name: 'token', may: 'change' },
+      { name: 'token', may: 'look' },
+    ]);
   });
 
   test('who changed what, when and why is kept, in the log and to be shown', async ({ ns }) => {
@@ -281,6 +429,18 @@ describe('who may', () => {
       },
       { seam: 'operator.queue_paused', details: { by: 'token', reason: null, queue: 'wakes' } },
     ]);
+    const reasons = [];
+    for (const [query, header] of [
+      [`?reason=${encodeURIComponent('Störung 🔥')}`, ''],
+      ['', Buffer.from('Störung bekannt').toString('latin1')],
+      ['', 'é only Latin-1'],
+    ] as const) {
+      const asked = { ...bearer(TOKEN), ...(header && { 'x-reason': header }) };
+      await app.inject({ method: 'POST', url: `/v1/queues/wakes/resume${query}`, headers: asked });
+      reasons.push(written.at(-1)?.details.reason);
+    }
+    expect(reasons).toEqual(['Störung 🔥', 'Störung bekannt', 'é only Latin-1']);
+    await ns.redis.ltrim(ns.keys.operations, 3, -1);
     const { entries } = (await app.inject({ url: '/v1/operations', headers: bearer(TOKEN) })).json();
     expect(entries).toMatchObject([
       { what: 'queue_paused', by: 'token', details: { queue: 'wakes' } },
@@ -332,9 +492,32 @@ test('what is too large is refused over a real socket, and the next request is a
   expect((await drop('x'.repeat(501))).status).toBe(400);
   expect((await drop('mended')).status).toBe(404);
   const probe = (name: string) => fetch(`${url}/v1/debounce/${name}/down`);
-  expect((await probe('x'.repeat(100_000))).status).toBe(431);
-  expect((await fetch(`${url}/v1/account`, { headers: { 'x-reason': 'x'.repeat(100_000) } })).status).toBe(431);
-  expect((await probe(encodeURIComponent('🔥'.repeat(3_000)))).status).toBe(404);
+  expect((await probe('x'.repeat(200_000))).status).toBe(431);
+  expect((await fetch(`${url}/v1/account`, { headers: { 'x-reason': 'x'.repeat(200_000) } })).status).toBe(431);
+});
+
+test('names of any script and length, and those that mean a folder, work wherever a window is named', async ({
+  ns,
+}) => {
+  const { app } = await api(ns);
+  const url = await app.listen({ port: 0 });
+  const json = async (path: string, method = 'GET') => (await fetch(`${url}${path}`, { method })).json();
+  const emoji = '🔥'.repeat(3_000);
+  const path = `/v1/debounce/${encodeURIComponent(emoji)}/${encodeURIComponent(emoji)}`;
+  await openWindow(ns, aWake({ id: 'w-1', probe: emoji, category: emoji }));
+  await openWindow(ns, aWake({ id: 'w-2', probe: emoji, category: 'z' }));
+  expect(await json(path)).toMatchObject({ wakeId: 'w-1' });
+  const of = `probe=${encodeURIComponent(emoji)}`;
+  const first: any = await json(`/v1/debounce?limit=1&${of}`);
+  const second: any = await json(`/v1/debounce?limit=1&${of}&cursor=${first.nextCursor}`);
+  expect([first, second].map(({ entries }) => entries[0].wakeId)).toEqual(['w-1', 'w-2']);
+  expect(await json(path, 'DELETE')).toMatchObject({ cleared: true, entry: { wakeId: 'w-1' } });
+
+  await openWindow(ns, aWake({ id: 'w-3', probe: '..', category: '.' }));
+  const dots = '/v1/debounce?probe=..&category=.';
+  expect(await json(dots)).toMatchObject({ entries: [{ wakeId: 'w-3' }], nextCursor: null });
+  expect(await json(dots, 'DELETE')).toEqual({ cleared: 1 });
+  expect(await json(dots, 'DELETE')).toEqual({ cleared: 0 });
 });
 
 test('whatever is put into any parameter of any route, the answer is a 2xx or a 4xx that says why', {

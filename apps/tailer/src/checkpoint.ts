@@ -65,7 +65,7 @@ export function tallyOf(decisions: Decision[], overlong: number, at: number): Ta
 }
 
 /**
- * KEYS: lease, checkpoint, counters, window names, window ends, sources, events, then a wake record for each winner, a
+ * KEYS: lease, checkpoint, counters, window names, window ends, sources, events, untold, then a wake record for each winner, a
  * deduplication key for each opened window, and a wake record and three indexes for each enqueued wake. ARGV: token,
  * from, to, path, now, ttl of a record, numbers of counters, winners, windows and enqueued wakes, the source, whether
  * there were rows, then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
@@ -88,7 +88,7 @@ for i = 1, ARGV[7] do
   if reason then tell('wake.rejected', 'reason', reason, 'count', ARGV[arg + 1]) end
   arg = arg + 2
 end
-local key = 8
+local key = 9
 for i = 1, ARGV[8] do
   redis.call('HINCRBY', KEYS[key], 'suppressed', ARGV[arg])
   redis.call('HSET', KEYS[key], 'lastSuppressedAt', ARGV[5])
@@ -115,6 +115,7 @@ for i = 1, ARGV[10] do
     redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
     redis.call('HSETNX', KEYS[key], 'row', ARGV[arg + 1])
     redis.call('EXPIRE', KEYS[key], ARGV[6])
+    if redis.call('HEXISTS', KEYS[key], 'outcome') == 0 then redis.call('ZADD', KEYS[8], ARGV[5], ARGV[arg]) end
     tell('wake.enqueued', 'wakeId', ARGV[arg], 'pair', ARGV[arg + 2], 'severity', ARGV[arg + 3], 'title', ARGV[arg + 4])
     for j = 1, 3 do
       redis.call('ZADD', KEYS[key + j], 'NX', ARGV[5], ARGV[arg])
@@ -143,6 +144,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       keys.windowEnds,
       keys.sources,
       keys.events,
+      keys.untold,
       ...[...tally.suppressed.keys()].map(keys.wake),
       ...[...tally.opened].map(keys.dedup),
       ...[...tally.enqueued.values()].flatMap((wake) => [keys.wake(wake.id)].concat(indexKeys(keys, wake))),

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redact } from '@kora-wake/shared/core/redact';
 import { sourceId } from '@kora-wake/shared/keys';
+import { settle } from '@kora-wake/shared/outcomes';
 import { rowTraces } from '@kora-wake/shared/tracing';
 import { getWindow } from '@kora-wake/shared/windows';
 import { describe, expect, onTestFinished } from 'vitest';
 import {
   append,
+  aWake,
   eventually,
   type Namespace,
   type TestLog,
@@ -302,6 +304,17 @@ describe('deciding again, after a crash before the commit', () => {
 describe('the commit', () => {
   const at = (offset: number) => ({ files: [{ device: '1', inode: '2', born: '3', offset, print: '' }], finished: [] });
   const oneRow = () => tallyOf([{ kind: 'rejected', reason: 'stale' }], 0, 1);
+
+  test('says of a wake that it has no end yet, unless it has ended by then', async ({ ns }) => {
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
+    if ('heldBy' in lease) throw new Error('held');
+    await source.begin(lease.token, '', at(0));
+    await settle(ns.redis, ns.keys, 'w-quick', 'diagnosis', 1);
+    const decisions = ['w-quick', 'w-slow'].map((id) => ({ kind: 'enqueued' as const, wake: aWake({ id }) }));
+    await source.commit(lease.token, at(0), at(10), tallyOf(decisions, 0, 2));
+    expect(await ns.redis.zrangebyscore(ns.keys.untold, '-inf', '+inf')).toEqual(['w-slow']);
+  });
 
   test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');

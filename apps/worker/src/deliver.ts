@@ -22,7 +22,7 @@ import { recordDelivery } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
-import type { DeliveriesQueue, DeliverJob } from '@kora-wake/shared/queues';
+import type { DeliveriesQueue, DeliverJob, Posted } from '@kora-wake/shared/queues';
 import type { Knowledge, RedisClient } from '@kora-wake/shared/redis';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from './audit.ts';
@@ -82,14 +82,15 @@ export function deliverer(delivery: Delivery) {
 
   async function post(job: Job<DeliverJob>, to: Messenger, mayRepeat: boolean): Promise<void> {
     const { wake, report } = job.data;
-    const text = directMessage(wake, report) + deliveryNote(now() - job.timestamp, mayRepeat);
+    const note = deliveryNote(now() - job.timestamp, mayRepeat);
     const before = job.data;
     const claimedAt = now();
     await job.updateData({ ...before, claimedAt, firstClaimedAt: before.firstClaimedAt ?? claimedAt });
     try {
       // Frozen in between, and for so long that another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
-      await accepted(job, await to.post(escapeForSlack(text), wake.id));
+      const posted = await to.post(escapeForSlack(directMessage(wake, report) + note), wake.id);
+      await accepted(job, note === '' ? posted : { ...posted, note });
     } catch (error) {
       if (error instanceof DeliveryFailure && error.kind !== 'unknown') await job.updateData(before);
       throw error;
@@ -135,9 +136,10 @@ export function deliverer(delivery: Delivery) {
     }
   }
 
-  async function accepted(job: Job<DeliverJob>, posted: { channel: string; ts: string }): Promise<void> {
+  async function accepted(job: Job<DeliverJob>, posted: Posted): Promise<void> {
     await job.updateData({ ...withoutClaim(job.data), posted });
-    log.info({ wakeId: job.data.wake.id, ...posted }, 'DM accepted by Slack');
+    const { channel, ts } = posted;
+    log.info({ wakeId: job.data.wake.id, channel, ts }, 'DM accepted by Slack');
   }
 
   async function failed(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {

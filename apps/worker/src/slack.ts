@@ -4,6 +4,7 @@
  */
 import { isJsonObject } from '@kora-wake/shared/core/json';
 import { errorCode } from '@kora-wake/shared/errors';
+import type { Posted } from '@kora-wake/shared/queues';
 import { traced } from '@kora-wake/shared/tracing';
 import {
   ErrorCode,
@@ -15,11 +16,6 @@ import {
   WebAPIRequestError,
   WebClient,
 } from '@slack/web-api';
-
-interface Posted {
-  channel: string;
-  ts: string;
-}
 
 export interface Messenger {
   /**

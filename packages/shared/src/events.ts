@@ -50,6 +50,11 @@ export async function readEvents(redis: RedisClient, keys: Keys, after: string, 
   return (await redis.xrange(keys.events, `(${after}`, '+', 'COUNT', limit)).flatMap(eventOf);
 }
 
+/** Whether an event is still kept: after one that is not, events may be missing. */
+export async function isKept(redis: RedisClient, keys: Keys, id: string): Promise<boolean> {
+  return (await redis.xrange(keys.events, id, id)).length > 0;
+}
+
 /** The id of the last event there is. */
 export async function lastEventId(redis: RedisClient, keys: Keys): Promise<string> {
   const [last] = await redis.xrevrange(keys.events, '+', '-', 'COUNT', 1);
@@ -64,15 +69,15 @@ function eventOf(entry: unknown): WakeEvent[] {
   const { type: name, pair, count, ...rest } = data;
   const type = EVENT_TYPES.find((known) => known === name);
   if (typeof id !== 'string' || !type) return [];
-  return [
-    {
-      id,
-      type,
-      data: {
-        ...rest,
-        ...(pair !== undefined && debouncePair(String(pair))),
-        ...(count !== undefined && { count: Number(count) }),
-      },
-    },
-  ];
+  const counted = count !== undefined && { count: Number(count) };
+  return [{ id, type, data: { ...rest, ...(pair !== undefined && named(String(pair))), ...counted } }];
+}
+
+/** A pair by its id; what somebody put into the stream by hand is given as it is. */
+function named(pair: string): Record<string, string> {
+  try {
+    return debouncePair(pair);
+  } catch {
+    return { pair };
+  }
 }

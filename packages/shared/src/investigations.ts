@@ -9,6 +9,7 @@ import type { DmStatus, Outcome, Report } from './core/report.ts';
 import type { Wake } from './core/wake.ts';
 import type { Keys } from './keys.ts';
 import { WAKE_RECORD_TTL_S } from './outcomes.ts';
+import type { Posted } from './queues.ts';
 import type { RedisClient } from './redis.ts';
 
 /** The wake's row as it is kept: what is long is cut. */
@@ -32,8 +33,8 @@ export interface KnownWake {
   outcome: Outcome | null;
   outcomeAt: number | null;
   dmStatus: DmStatus | null;
-  /** Where Slack put the DM. */
-  posted: { channel: string; ts: string } | null;
+  /** Where Slack put the DM, and what the DM said of its own delivery, if anything. */
+  posted: Posted | null;
   suppressed: number;
   lastSuppressedAt: number | null;
 }
@@ -94,7 +95,7 @@ export async function recordDelivery(
   keys: Keys,
   wakeId: string,
   dmStatus: DmStatus,
-  posted: { channel: string; ts: string } | undefined,
+  posted: Posted | undefined,
 ): Promise<void> {
   await redis.hset(keys.wake(wakeId), { dmStatus, ...(posted && { posted: JSON.stringify(posted) }) });
 }
@@ -105,8 +106,22 @@ export interface Place {
   wakeId: string;
 }
 
-/** Members of one score that a page looks through at most. */
-const TIES = 500;
+/**
+ * KEYS: an index. ARGV: where the page before ended (when, and which; empty for the first), and how many. Many wakes can be
+ * of one moment, so the place is found by rank; one that has gone meanwhile is put back for that long.
+ */
+const READ_PAGE = `
+local first = 0
+if ARGV[2] ~= '' then
+  local gone = redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[2]) == 1
+  first = redis.call('ZREVRANK', KEYS[1], ARGV[2])
+  if gone then redis.call('ZREM', KEYS[1], ARGV[2]) else first = first + 1 end
+end
+local page = {}
+for _, part in ipairs(redis.call('ZREVRANGE', KEYS[1], first, first + ARGV[3] - 1, 'WITHSCORES')) do
+  page[#page + 1] = tostring(part)
+end
+return page`;
 
 /**
  * Known wakes, newest first.
@@ -121,16 +136,8 @@ export async function listKnown(
   page: { limit: number; since: number; after?: Place | undefined },
 ): Promise<{ entries: KnownWake[]; next: Place | null }> {
   const { limit, since, after } = page;
-  const flat = await redis.zrevrangebyscore(
-    indexOf(keys, of),
-    after?.at ?? '+inf',
-    since,
-    'WITHSCORES',
-    'LIMIT',
-    0,
-    limit + TIES,
-  );
-  const places = pairs(flat).filter((place) => !after || place.at < after.at || place.wakeId < after.wakeId);
+  const answer = await redis.eval(READ_PAGE, 1, indexOf(keys, of), after?.at ?? 0, after?.wakeId ?? '', limit + 1);
+  const places = pairs(Array.isArray(answer) ? answer : []).filter(({ at }) => at >= since);
   const found = await Promise.all(places.slice(0, limit).map(({ wakeId }) => readKnown(redis, keys, wakeId)));
   const last = places[limit - 1];
   return {
@@ -144,9 +151,8 @@ function indexOf(keys: Keys, { probe, category }: { probe?: string | undefined; 
   return category === undefined ? keys.historyOfProbe(probe) : keys.historyOfPair(debounceId(probe, category));
 }
 
-/** Members and scores; ioredis gives them flat, or in pairs where it speaks RESP3. */
-function pairs(answer: unknown[]): Place[] {
-  const flat = answer.flat();
+/** Members and scores, one after the other. */
+function pairs(flat: unknown[]): Place[] {
   const places: Place[] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) places.push({ wakeId: String(flat[i]), at: Number(flat[i + 1]) });
   return places;

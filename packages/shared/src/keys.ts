@@ -24,6 +24,8 @@ export interface Keys {
   spend(month: string): string;
   /** Sorted set: what calls that are being made may cost, by when they lapse, ms. */
   reserved: string;
+  /** Sorted set: the wakes that have no end yet, by when they were enqueued, ms. Owner: the tailer adds, who ends one removes. */
+  untold: string;
   /** Sorted set: all wakes that are known, by when they were enqueued, ms. Owner: the tailer; the worker where it is first. */
   history: string;
   /** Sorted set: the same of one probe. */
@@ -41,6 +43,8 @@ export interface Keys {
    * test pins this layout.
    */
   dedup(debounceId: string): string;
+  /** BullMQ's own: the jobs of a queue that failed for good, by when, ms. */
+  failed(queue: string): string;
   /** BullMQ's own lists and sets of the jobs of a queue that have not ended. */
   unended(queue: string): string[];
 }
@@ -57,6 +61,7 @@ export function redisKeys(prefix: string): Keys {
     spend: (month) => `${prefix}:spend:${month}`,
     reserved: `${prefix}:spend:reserved`,
     history: `${prefix}:history`,
+    untold: `${prefix}:untold`,
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,
     historyOfPair: (debounceId) => `${prefix}:history:pair:${debounceId}`,
     events: `${prefix}:events`,
@@ -64,6 +69,7 @@ export function redisKeys(prefix: string): Keys {
     sources: `${prefix}:sources`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,
+    failed: (queue) => `${prefix}:${queue}:failed`,
     unended: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),
   };
 }

@@ -25,8 +25,16 @@ export interface DeliverJob {
   claimedAt?: number;
   /** The first such post that is not settled: look-ups begin there. */
   firstClaimedAt?: number;
-  /** Where Slack put the message; saved as soon as Slack accepted it. */
-  posted?: { channel: string; ts: string };
+  /** Saved as soon as Slack accepted the message. */
+  posted?: Posted;
+}
+
+/** Where Slack put a message. */
+export interface Posted {
+  channel: string;
+  ts: string;
+  /** What the message said of its own delivery, after its text; absent where it said nothing, or nobody knows. */
+  note?: string;
 }
 
 /** Ended jobs stay at least this long, so that a replayed row finds its job; seconds. */

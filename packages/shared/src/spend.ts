@@ -26,7 +26,10 @@ const LAPSE_MS = 3 * 60_000;
 /** Thirteen months, seconds. */
 const KEEP_S = 400 * 86_400;
 
-/** KEYS: the month's spend, the reservations. ARGV: id, amount, budget, ms until it lapses. */
+/** Field of a month's spend: the budget at which a call was refused; there while none went through since. */
+const REFUSED_AT = 'refusedAt';
+
+/** KEYS: the month's spend, the reservations. ARGV: id, amount, budget, ms until it lapses, seconds to keep. */
 const RESERVE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,7 +38,12 @@ local taken = tonumber(redis.call('HGET', KEYS[1], 'total') or '0')
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   taken = taken + tonumber(string.match(member, ':(%d+)$'))
 end
-if tonumber(ARGV[3]) > 0 and taken + tonumber(ARGV[2]) > tonumber(ARGV[3]) then return 0 end
+if tonumber(ARGV[3]) > 0 and taken + tonumber(ARGV[2]) > tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[1], '${REFUSED_AT}', ARGV[3])
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+  return 0
+end
+redis.call('HDEL', KEYS[1], '${REFUSED_AT}')
 redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1] .. ':' .. ARGV[2])
 return 1`;
 
@@ -64,7 +72,7 @@ export function ledger(
       const at = now();
       const month = keys.spend(monthOf(at));
       const [id, amount] = [newId(), microUsd(usd)];
-      const reserved = await redis.eval(RESERVE, 2, month, keys.reserved, id, amount, budget, LAPSE_MS);
+      const reserved = await redis.eval(RESERVE, 2, month, keys.reserved, id, amount, budget, LAPSE_MS, KEEP_S);
       if (reserved !== 1) return undefined;
       return {
         settle: async (call) => {
@@ -88,6 +96,7 @@ export const freeLedger: Ledger = {
 /** What a month cost so far, USD. */
 export interface Spend {
   month: string;
+  /** `hard_stop_100` also where what is left was too little for the last call that wanted to be made. */
   rung: Rung;
   spentUsd: number;
   /** What the calls that are being made may still cost. */
@@ -103,13 +112,16 @@ export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: numbe
     redis.zrangebyscore(keys.reserved, at, '+inf'),
   ]);
   const total = Number(fields.total ?? 0);
+  const budget = microUsd(budgetUsd);
+  // A budget that was raised since has room again, as far as anybody knows.
+  const refused = fields[REFUSED_AT] !== undefined && budget <= Number(fields[REFUSED_AT]);
   const entries = Object.entries(fields).flatMap(([field, amount]) => {
     const [day, route, ...model] = field.split('|');
     return day && route ? [{ day, route, model: model.join('|'), usd: Number(amount) / 1e6 }] : [];
   });
   return {
     month,
-    rung: rungOf(total, microUsd(budgetUsd)),
+    rung: refused && budget > 0 ? 'hard_stop_100' : rungOf(total, budget),
     spentUsd: total / 1e6,
     reservedUsd: reserved.reduce((sum, member) => sum + Number(/:(\d+)$/.exec(member)?.[1] ?? 0), 0) / 1e6,
     entries: entries.toSorted((a, b) => a.day.localeCompare(b.day)),

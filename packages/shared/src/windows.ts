@@ -64,13 +64,22 @@ export async function listWindows(
   }
 }
 
+/** KEYS: the deduplication key, names, ends. What is closed is what is told of, also where it opened just now. */
+const CLEAR = `
+local winner = redis.call('GET', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+return {winner, left}`;
+
 /** Closes the window of a pair, so that its next wake is investigated. Returns what was closed, or undefined. */
 export async function clearWindow(store: WindowStore, probe: string, category: string): Promise<Window | undefined> {
+  const { redis, keys } = store;
   const id = debounceId(probe, category);
-  const window = await readWindow(store, id);
-  await store.queue.removeDeduplicationKey(id);
-  await dropFromIndex(store, [id]);
-  return window;
+  const closed = await redis.eval(CLEAR, 3, keys.dedup(id), keys.windowNames, keys.windowEnds, id);
+  const [winner, left]: unknown[] = Array.isArray(closed) ? closed : [];
+  return typeof winner === 'string' ? windowOf(store, id, winner, Number(left)) : undefined;
 }
 
 /** Closes all windows, or all of one probe. Returns how many were open. */
@@ -148,9 +157,19 @@ function idsAfter(
   return redis.zrangebylex(keys.windowNames, after === undefined ? first : `(${after}`, end, 'LIMIT', 0, limit);
 }
 
-async function readWindow({ redis, queue, keys }: WindowStore, id: string): Promise<Window | undefined> {
+async function readWindow(store: WindowStore, id: string): Promise<Window | undefined> {
+  const { redis, keys } = store;
   const [wakeId, left] = await Promise.all([redis.get(keys.dedup(id)), redis.pttl(keys.dedup(id))]);
-  if (wakeId === null || left <= 0) return undefined;
+  return wakeId === null || left <= 0 ? undefined : windowOf(store, id, wakeId, left);
+}
+
+/** @param left how long it stays open, ms */
+async function windowOf(
+  { redis, queue, keys }: WindowStore,
+  id: string,
+  wakeId: string,
+  left: number,
+): Promise<Window> {
   const [job, counted] = await Promise.all([
     queue.getJob(wakeId),
     redis.hmget(keys.wake(wakeId), 'suppressed', 'lastSuppressedAt'),

@@ -2,7 +2,8 @@ import { Redis } from 'ioredis';
 import { describe, expect, vi } from 'vitest';
 import { aWake, openWindow, test } from '../../../test/support/fixtures.ts';
 import { debounceId } from '../src/core/debounce.ts';
-import { settle } from '../src/outcomes.ts';
+import { oldestUntoldMs, reopen, settle } from '../src/outcomes.ts';
+import { wakeJobOptions } from '../src/queues.ts';
 import { clearWindow, clearWindows, getWindow, listWindows, releaseWindow } from '../src/windows.ts';
 
 const WINDOW_MS = 60_000;
@@ -35,6 +36,16 @@ describe('a window', () => {
     await openWindow(ns, wake('w-2', 'fly'));
     expect(await getWindow(ns, 'fly', 'down')).toMatchObject({ wakeId: 'w-2' });
     expect(await ns.queue.getWaitingCount()).toBe(2);
+  });
+
+  test('that opened only just now, and is in no index yet, is cleared and told of', async ({ ns }) => {
+    await ns.queue.add(
+      'wake',
+      { wake: wake('w-9', 'fly') },
+      wakeJobOptions(wake('w-9', 'fly'), { windowMs: WINDOW_MS, bypassCritical: false }),
+    );
+    expect(await clearWindow(ns, 'fly', 'down')).toMatchObject({ wakeId: 'w-9', severity: 'critical' });
+    expect(await clearWindow(ns, 'fly', 'down')).toBeUndefined();
   });
 
   test('is released by the wake that opened it, and by no other', async ({ ns }) => {
@@ -101,6 +112,22 @@ describe('an outcome', () => {
     expect(await settle(ns.redis, ns.keys, 'w-1', 'dead', 3)).toBe(false);
     expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:diagnosis': '1' });
     expect(await ns.redis.hgetall(ns.keys.wake('w-1'))).toEqual({ outcome: 'diagnosis', outcomeAt: '1' });
+  });
+
+  test('is waited for until it is there, and again where a dead letter is reopened', async ({ ns }) => {
+    const waited = () => oldestUntoldMs(ns.redis, ns.keys, 10_000);
+    await ns.redis.zadd(ns.keys.untold, 1_000, 'w-1', 4_000, 'w-2');
+    await ns.redis.hset(ns.keys.wake('w-1'), 'enqueuedAt', 1_000);
+    expect(await waited()).toBe(9_000);
+    await settle(ns.redis, ns.keys, 'w-1', 'dead', 5_000);
+    expect(await waited()).toBe(6_000);
+    await reopen(ns.redis, ns.keys, 'w-1', 6_000);
+    expect(await waited()).toBe(9_000);
+    await settle(ns.redis, ns.keys, 'w-1', 'diagnosis', 7_000);
+    await reopen(ns.redis, ns.keys, 'w-1', 8_000);
+    await settle(ns.redis, ns.keys, 'w-2', 'diagnosis', 9_000);
+    expect(await waited()).toBe(0);
+    expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:diagnosis': '2' });
   });
 
   test('of a dead letter changes once it is told after all', async ({ ns }) => {

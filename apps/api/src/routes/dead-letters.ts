@@ -1,9 +1,13 @@
+import type { Place } from '@kora-wake/shared/investigations';
+import type { Keys } from '@kora-wake/shared/keys';
+import { reopen } from '@kora-wake/shared/outcomes';
 import type { DeliverJob, WakeJob } from '@kora-wake/shared/queues';
 import { isOurs } from '@kora-wake/shared/queues';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Operations } from '../operations.ts';
+import { type Operations, reasonQuery } from '../operations.ts';
 import { cursorOf, errorSchema, pageQuery, placeOf } from './schemas.ts';
 
 const letterSchema = z.object({
@@ -21,13 +25,21 @@ const letterSchema = z.object({
 type Letter = Job<WakeJob | DeliverJob>;
 
 const one = z.object({ queue: z.string(), jobId: z.string() });
+const goneMeanwhile = {
+  statusCode: 409,
+  error: 'Conflict',
+  message: 'Somebody else retried or dropped it just now.',
+};
 const notThere = { statusCode: 404, error: 'Not Found', message: 'There is no such dead letter.' };
 
 /** Jobs that failed for good: nobody was told of them, until a person retries or drops them. */
-export const deadLetterRoutes: FastifyPluginAsyncZod<{ queues: Queue[]; operations: Operations }> = async (
-  app,
-  { queues, operations },
-) => {
+export const deadLetterRoutes: FastifyPluginAsyncZod<{
+  redis: RedisClient;
+  keys: Keys;
+  queues: Queue[];
+  operations: Operations;
+  now(): number;
+}> = async (app, { redis, keys, queues, operations, now }) => {
   app.get(
     '/v1/dead-letters',
     {
@@ -41,13 +53,11 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{ queues: Queue[]; operatio
       },
     },
     async ({ query: { limit, cursor } }) => {
-      const after = cursor === undefined ? undefined : placeOf(cursor);
-      const failed = (await Promise.all(queues.map((queue) => olderThan(queue, after?.at, limit)))).flat();
-      const page = failed
-        .filter(({ finishedOn = 0, id = '' }) => !after || finishedOn < after.at || id < after.wakeId)
-        .toSorted((a, b) => (b.finishedOn ?? 0) - (a.finishedOn ?? 0) || ((a.id ?? '') < (b.id ?? '') ? 1 : -1));
+      const after = placeOf(cursor);
+      const failed = (await Promise.all(queues.map((queue) => failedAfter(queue, after, limit)))).flat();
+      const page = failed.toSorted((a, b) => (isLater(placeOfLetter(a), placeOfLetter(b)) ? -1 : 1));
       const last = page[limit - 1];
-      const next = last && page.length > limit ? cursorOf({ at: last.finishedOn ?? 0, wakeId: last.id ?? '' }) : null;
+      const next = last && page.length > limit ? cursorOf(placeOfLetter(last)) : null;
       return { entries: page.slice(0, limit).map(describe), nextCursor: next };
     },
   );
@@ -58,14 +68,22 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{ queues: Queue[]; operatio
       schema: {
         summary: 'Try a dead letter again',
         params: one,
-        response: { 200: z.object({ retried: z.literal(true) }), 404: errorSchema },
+        querystring: reasonQuery,
+        response: { 200: z.object({ retried: z.literal(true) }), 404: errorSchema, 409: errorSchema },
       },
     },
     async (request, reply) => {
       const { params } = request;
       const job = await find(params);
       if (!job) return reply.code(404).send(notThere);
-      await job.retry();
+      try {
+        await job.retry();
+      } catch (error) {
+        if (await job.isFailed()) throw error;
+        return reply.code(409).send(goneMeanwhile);
+      }
+      const { wakeId } = describe(job);
+      if (wakeId !== null) await reopen(redis, keys, wakeId, now());
       await operations.record(request, 'dead_letter_retried', { ...params, ...namesOf(job) });
       return { retried: true as const };
     },
@@ -78,33 +96,49 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{ queues: Queue[]; operatio
         summary: 'Drop a dead letter: nobody will be told',
         params: one,
         body: z.object({ reason: z.string().trim().min(1, 'must say why').max(500) }),
-        response: { 200: z.object({ dropped: z.literal(true) }), 400: errorSchema, 404: errorSchema },
+        response: {
+          200: z.object({ dropped: z.literal(true) }),
+          400: errorSchema,
+          404: errorSchema,
+          409: errorSchema,
+        },
       },
     },
     async (request, reply) => {
       const { params, body } = request;
       const job = await find(params);
       if (!job) return reply.code(404).send(notThere);
-      await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });
+      // Whoever takes it off the list drops it: it is not retried any more, nor dropped by another.
+      if ((await redis.zrem(keys.failed(params.queue), params.jobId)) !== 1) return reply.code(409).send(goneMeanwhile);
       await job.remove();
+      await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });
       return { dropped: true as const };
     },
   );
 
   async function find({ queue: name, jobId }: z.infer<typeof one>): Promise<Letter | undefined> {
-    const job: Letter | undefined = await queues.find((queue) => queue.name === name)?.getJob(jobId);
-    return job && (await job.isFailed()) ? job : undefined;
+    const queue = queues.find((each) => each.name === name);
+    const failedAt = queue && (await redis.zscore(keys.failed(name), jobId));
+    return failedAt === undefined || failedAt === null ? undefined : queue?.getJob(jobId);
   }
 };
 
-/** BullMQ gives the last first; pages are asked for until one reaches past what is looked for. */
-async function olderThan(queue: Queue, at: number | undefined, limit: number): Promise<Letter[]> {
+/** One more than so many of those after a place. BullMQ gives the last first, and only by number. */
+async function failedAfter(queue: Queue, after: Place | undefined, limit: number): Promise<Letter[]> {
   const found: Letter[] = [];
   for (let from = 0; ; from += limit + 1) {
     const jobs: Letter[] = await queue.getFailed(from, from + limit);
-    found.push(...jobs.filter(({ finishedOn = 0 }) => at === undefined || finishedOn <= at));
+    found.push(...jobs.filter((job) => !after || isLater(after, placeOfLetter(job))));
     if (jobs.length <= limit || found.length > limit) return found;
   }
+}
+
+function placeOfLetter({ finishedOn = 0, id = '' }: Letter): Place {
+  return { at: finishedOn, wakeId: id };
+}
+
+function isLater(a: Place, b: Place): boolean {
+  return a.at > b.at || (a.at === b.at && a.wakeId > b.wakeId);
 }
 
 function describe(job: Letter): z.infer<typeof letterSchema> {

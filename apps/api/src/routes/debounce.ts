@@ -1,9 +1,9 @@
-import { probePrefix } from '@kora-wake/shared/core/debounce';
+import { debounceId, debouncePair, probePrefix } from '@kora-wake/shared/core/debounce';
 import { publish } from '@kora-wake/shared/events';
 import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/windows';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Operations } from '../operations.ts';
+import { type Asked, type Operations, reasonQuery } from '../operations.ts';
 import { errorSchema } from './schemas.ts';
 
 const windowSchema = z.object({
@@ -20,15 +20,23 @@ const windowSchema = z.object({
 
 const probeName = z.string().min(1, 'must not be empty');
 const pair = z.object({ probe: z.string(), category: z.string() });
-const cursor = z.string().regex(/^[A-Za-z0-9_-]+$/, 'must be the nextCursor of the page before');
-const encodeCursor = (id: string) => Buffer.from(id).toString('base64url');
-const decodeCursor = (text: string) => Buffer.from(text, 'base64url').toString();
+const cursor = z.string().refine((text) => idIn(text) !== undefined, 'must be the nextCursor of the page before');
 
 /** Debounce windows: see them, and clear them so that the next wake is investigated. */
 export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operations: Operations }> = async (
   app,
   { store, operations },
 ) => {
+  async function clearOne(request: Asked, { probe, category }: z.infer<typeof pair>) {
+    const entry = await clearWindow(store, probe, category);
+    if (!entry) return undefined;
+    const { suppressed, wakeId } = entry;
+    app.log.info({ probe, category, suppressed }, 'debounce window cleared');
+    await publish(store.redis, store.keys, app.log, 'window.cleared', { probe, category, wakeId });
+    await operations.record(request, 'window_cleared', { probe, category, suppressed, wake_id: wakeId });
+    return entry;
+  }
+
   app.get(
     '/v1/debounce',
     {
@@ -36,6 +44,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
         summary: 'Open windows',
         querystring: z.object({
           probe: probeName.optional(),
+          category: z.string().optional().describe('with a probe: its one window, whatever the names are made of'),
           limit: z.coerce.number().int().min(1).max(500).default(50),
           cursor: cursor.optional(),
         }),
@@ -46,14 +55,18 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
       },
     },
     async ({ query }, reply) => {
-      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+      if (query.probe !== undefined && query.category !== undefined) {
+        const window = await getWindow(store, query.probe, query.category);
+        return { entries: window ? [window] : [], nextCursor: null };
+      }
+      const after = query.cursor === undefined ? undefined : idIn(query.cursor);
       if (after !== undefined && query.probe !== undefined && !after.startsWith(probePrefix(query.probe))) {
         return reply
           .code(400)
           .send({ statusCode: 400, error: 'Bad Request', message: 'The cursor is of a list of another probe.' });
       }
       const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
-      return { entries, nextCursor: next === null ? null : encodeCursor(next) };
+      return { entries, nextCursor: next === null ? null : cursorTo(next) };
     },
   );
 
@@ -70,18 +83,13 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
       schema: {
         summary: 'Clear one window: the next wake of the pair is investigated',
         params: pair,
+        querystring: reasonQuery,
         response: { 200: z.object({ cleared: z.literal(true), entry: windowSchema }), 404: errorSchema },
       },
     },
     async (request, reply) => {
-      const { params } = request;
-      const entry = await clearWindow(store, params.probe, params.category);
-      if (!entry) return reply.code(404).send(notOpen);
-      const { probe, category, suppressed } = entry;
-      app.log.info({ probe, category, suppressed }, 'debounce window cleared');
-      await publish(store.redis, store.keys, app.log, 'window.cleared', { probe, category, wakeId: entry.wakeId });
-      await operations.record(request, 'window_cleared', { probe, category, suppressed, wake_id: entry.wakeId });
-      return { cleared: true as const, entry };
+      const entry = await clearOne(request, request.params);
+      return entry ? { cleared: true as const, entry } : reply.code(404).send(notOpen);
     },
   );
 
@@ -89,18 +97,23 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     '/v1/debounce',
     {
       schema: {
-        summary: 'Clear the windows of one probe, or all',
-        querystring: z
-          .object({ probe: probeName.optional(), all: z.literal('true').optional() })
+        summary: 'Clear the windows of one probe, or one window of it, or all',
+        querystring: reasonQuery
+          .extend({ probe: probeName.optional(), category: z.string().optional(), all: z.literal('true').optional() })
           .refine(
-            ({ probe, all }) => (probe === undefined) !== (all === undefined),
-            'give either probe=NAME or all=true',
+            ({ probe, category, all }) =>
+              (probe === undefined) !== (all === undefined) && (category === undefined || probe !== undefined),
+            'give either probe=NAME, maybe with category=NAME, or all=true',
           ),
         response: { 200: z.object({ cleared: z.number() }), 400: errorSchema },
       },
     },
     async (request) => {
       const { query } = request;
+      if (query.probe !== undefined && query.category !== undefined) {
+        const entry = await clearOne(request, { probe: query.probe, category: query.category });
+        return { cleared: entry ? 1 : 0 };
+      }
       const cleared = await clearWindows(store, query.probe);
       const probe = query.probe ?? null;
       app.log.info({ probe: probe ?? '(all)', cleared }, 'debounce windows cleared');
@@ -110,5 +123,22 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     },
   );
 };
+
+/** A cursor is the pair that a page ended with, in letters that need no encoding. */
+function cursorTo(id: string): string {
+  const { probe, category } = debouncePair(id);
+  return Buffer.from(JSON.stringify([probe, category])).toString('base64url');
+}
+
+const pairInCursor = z.tuple([z.string(), z.string()]);
+
+function idIn(text: string): string | undefined {
+  try {
+    const [probe, category] = pairInCursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+    return debounceId(probe, category);
+  } catch {
+    return undefined;
+  }
+}
 
 const notOpen = { statusCode: 404, error: 'Not Found', message: 'No window is open for this probe and category.' };

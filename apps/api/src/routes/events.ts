@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { lastEventId, readEvents, type WakeEvent } from '@kora-wake/shared/events';
+import { isKept, lastEventId, readEvents, type WakeEvent } from '@kora-wake/shared/events';
 import { errorFields } from '@kora-wake/shared/log';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { dropEnded, type WindowStore } from '@kora-wake/shared/windows';
@@ -9,8 +9,8 @@ import { errorSchema } from './schemas.ts';
 
 /** A listener that has not read so much is dropped; it resumes where it was. Bytes. */
 const MAX_UNREAD_BYTES = 256 * 1024;
-/** A listener that resumes is given at most so many events that it missed. */
-const MAX_MISSED = 1_000;
+/** One that resumes is given what it missed as fast as it reads, and dropped where it does not for so long, ms. */
+const MAX_STALL_MS = 10_000;
 const MAX_LISTENERS = 200;
 const AT_ONCE = 100;
 /** Proxies close what is silent for long, ms. */
@@ -24,6 +24,8 @@ interface Listener {
   response: ServerResponse;
   /** The last event it was sent. */
   after: string;
+  /** Whether it has got what it missed, and hears what happens with all others. */
+  live: boolean;
 }
 
 /** `GET /v1/events`: what happens, as server-sent events. All listeners of a process share one look at Redis. */
@@ -46,7 +48,7 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
         const events = await readEvents(redis, keys, after, AT_ONCE);
         for (const event of events) {
           after = event.id;
-          for (const listener of listeners) send(listener, event);
+          for (const listener of listeners) if (listener.live) send(listener, event);
         }
         more = events.length === AT_ONCE;
       }
@@ -57,15 +59,34 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
     }
   }
 
-  function send(listener: Listener, { id, type, data }: WakeEvent): void {
-    if (!isLater(id, listener.after)) return;
-    if (listener.response.writableLength > MAX_UNREAD_BYTES) {
-      leave(listener);
-      listener.response.destroy();
-      return;
-    }
+  function send(listener: Listener, event: WakeEvent): void {
+    if (!isLater(event.id, listener.after)) return;
+    if (listener.response.writableLength > MAX_UNREAD_BYTES) drop(listener);
+    else write(listener, event);
+  }
+
+  /** @returns whether more may be written at once */
+  function write(listener: Listener, { id, type, data }: WakeEvent): boolean {
     listener.after = id;
-    listener.response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+    return listener.response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  function drop(listener: Listener): void {
+    leave(listener);
+    listener.response.destroy();
+  }
+
+  /** Gives a listener what it missed, at its own pace, until it stands where all others do. */
+  async function catchUp(listener: Listener): Promise<void> {
+    while (listeners.has(listener)) {
+      const missed = await readEvents(redis, keys, listener.after, AT_ONCE);
+      for (const event of missed) {
+        if (!write(listener, event) && !(await drained(listener.response))) return drop(listener);
+      }
+      // Nothing else runs between this look and the word.
+      if (missed.length < AT_ONCE && !isLater(after, listener.after)) listener.live = true;
+      if (listener.live) return;
+    }
   }
 
   const expired = () => dropEnded(store).catch((error: unknown) => app.log.debug(errorFields(error)));
@@ -100,8 +121,9 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
   app.get(
     '/v1/events',
     {
+      exposeHeadRoute: false,
       schema: {
-        summary: 'What happens, as server-sent events; resumed by Last-Event-ID',
+        summary: 'What happens, as server-sent events; resumed by Last-Event-ID; after `gap` some may be missing',
         headers: z.object({
           'last-event-id': z
             .string()
@@ -117,9 +139,9 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
         return reply.code(503).send({ statusCode: 503, error: 'Service Unavailable', message });
       }
       const now = await lastEventId(redis, keys);
-      if (listeners.size === 0) after = now;
       const resumed = request.headers['last-event-id'];
-      const missed = resumed === undefined ? [] : await readEvents(redis, keys, resumed, MAX_MISSED);
+      const gap = resumed !== undefined && !(await isKept(redis, keys, resumed));
+      if (listeners.size === 0) after = now;
       reply.hijack();
       const response = reply.raw;
       response.writeHead(200, {
@@ -129,10 +151,14 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
         'x-accel-buffering': 'no',
       });
       response.write('retry: 2000\n\n');
-      const listener: Listener = { response, after: resumed ?? now };
-      for (const event of missed) send(listener, event);
+      if (gap) response.write('event: gap\ndata: {}\n\n');
+      // An id that is still to come is none of ours.
+      const from = resumed === undefined || isLater(resumed, now) ? now : resumed;
+      const listener: Listener = { response, after: from, live: false };
       response.on('close', () => leave(listener));
       join(listener);
+      // It comes again with the last id that it has.
+      catchUp(listener).catch(() => drop(listener));
       return reply;
     },
   );
@@ -143,6 +169,21 @@ function headersOf(headers: Record<string, unknown>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
+}
+
+/** Waits until all that was written is on its way; false where it is not in time, or the listener is gone. */
+function drained(response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (ready: boolean) => {
+      clearTimeout(timer);
+      response.off('drain', onDrain).off('close', onClose);
+      resolve(ready);
+    };
+    const onDrain = () => end(true);
+    const onClose = () => end(false);
+    const timer = setTimeout(onClose, MAX_STALL_MS);
+    response.on('drain', onDrain).on('close', onClose);
+  });
 }
 
 /** Ids are two numbers: when, ms, and which of that moment. */

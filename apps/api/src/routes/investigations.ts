@@ -1,6 +1,6 @@
 import { directMessage } from '@kora-wake/shared/core/messages';
 import type { Report } from '@kora-wake/shared/core/report';
-import { type KnownWake, listKnown, type Place, readKnown, wakeOf } from '@kora-wake/shared/investigations';
+import { type KnownWake, listKnown, readKnown, wakeOf } from '@kora-wake/shared/investigations';
 import { type DeliveriesQueue, deliverJobId } from '@kora-wake/shared/queues';
 import type { WindowStore } from '@kora-wake/shared/windows';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -26,7 +26,7 @@ const entrySchema = z.object({
   outcomeAt: time.nullable(),
   code: z.string().nullable().describe('why there is no diagnosis'),
   verdict: z.enum(['confirmed', 'likely', 'inconclusive']).nullable(),
-  summary: z.string().nullable(),
+  summary: z.string().nullable().describe('the diagnosis; in lists, its beginning'),
   toolCalls: z.number(),
   costUsd: z.number().nullable(),
   durationMs: z.number().nullable(),
@@ -88,7 +88,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       outcomeAt: iso(wake.outcomeAt),
       code: report?.kind === 'fallback' ? report.code : null,
       verdict: report?.kind === 'diagnosis' ? (report.verdict ?? null) : null,
-      summary: report?.kind === 'diagnosis' ? report.text.slice(0, MAX_SUMMARY).toWellFormed() : null,
+      summary: report?.kind === 'diagnosis' ? begun(report.text) : null,
       toolCalls: report?.toolCalls?.length ?? 0,
       costUsd: report?.costUsd ?? null,
       durationMs: report?.durationMs ?? null,
@@ -121,8 +121,8 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     },
     async ({ query: { window, probe, limit, cursor } }) => {
       const since = window === 'all' ? 0 : now() - SINCE_MS[window];
-      const after: Place | undefined = cursor === undefined ? undefined : placeOf(cursor);
-      const { entries, next } = await listKnown(redis, keys, { probe }, { limit, since, after });
+      const page = { limit, since, after: placeOf(cursor) };
+      const { entries, next } = await listKnown(redis, keys, { probe }, page);
       return { entries: await Promise.all(entries.map(entryOf)), nextCursor: next && cursorOf(next) };
     },
   );
@@ -145,6 +145,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       const { report, row } = wake;
       return {
         ...(await entryOf(wake)),
+        summary: report?.kind === 'diagnosis' ? report.text : null,
         detail: row.detail,
         snapshotDetails: row.snapshotDetails,
         model: report?.model ?? null,
@@ -153,12 +154,16 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
           report?.calls.map(({ route, model, durationMs, error }) => callOf(route, model, durationMs, error)) ?? [],
         tools: report?.toolCalls ?? [],
         ...evidenceOf(report),
-        dm: report && directMessage(wakeOf(wake), report),
-        posted: wake.posted,
+        dm: report && directMessage(wakeOf(wake), report) + (wake.posted?.note ?? ''),
+        posted: wake.posted && { channel: wake.posted.channel, ts: wake.posted.ts },
       };
     },
   );
 };
+
+function begun(text: string): string {
+  return text.length <= MAX_SUMMARY ? text : `${text.slice(0, MAX_SUMMARY).toWellFormed()}…`;
+}
 
 function callOf(route: string, model: string, durationMs: number, error: string | undefined) {
   return { route, model, durationMs, ...(error !== undefined && { error }) };

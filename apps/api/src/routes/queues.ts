@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Operations } from '../operations.ts';
+import { type Operations, reasonQuery } from '../operations.ts';
 import { errorSchema } from './schemas.ts';
 
 const queueSchema = z.object({
@@ -32,6 +32,7 @@ export const queueRoutes: FastifyPluginAsyncZod<{ queues: Queue[]; operations: O
         schema: {
           summary: action === 'pause' ? 'Stop taking jobs; those in hand end' : 'Take jobs again',
           params: z.object({ name: z.string() }),
+          querystring: reasonQuery,
           response: { 200: queueSchema.pick({ name: true, isPaused: true }), 404: errorSchema },
         },
       },

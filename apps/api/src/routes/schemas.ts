@@ -9,16 +9,21 @@ export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
   cursor: z
     .string()
-    .regex(/^\d{1,16}\.[\w-]{1,200}$/, 'must be the nextCursor of the page before')
+    .refine((text) => placeIn(text) !== undefined, 'must be the nextCursor of the page before')
     .optional(),
 });
 
+/** A cursor is its place, in letters that need no encoding. */
 export function cursorOf({ at, wakeId }: Place): string {
-  return `${at}.${wakeId}`;
+  return Buffer.from(`${at}.${wakeId}`).toString('base64url');
 }
 
 /** @param cursor as `pageQuery` takes it */
-export function placeOf(cursor: string): Place {
-  const [at = '', wakeId = ''] = cursor.split('.');
-  return { at: Number(at), wakeId };
+export function placeOf(cursor: string | undefined): Place | undefined {
+  return cursor === undefined ? undefined : placeIn(cursor);
+}
+
+function placeIn(cursor: string): Place | undefined {
+  const [, at, wakeId] = /^(\d{1,16})\.(.+)$/s.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  return at === undefined || wakeId === undefined ? undefined : { at: Number(at), wakeId };
 }

@@ -1,11 +1,13 @@
 import { readAccount } from '@kora-wake/shared/account';
 import { dayOf, RUNGS } from '@kora-wake/shared/core/ladder';
 import type { Keys } from '@kora-wake/shared/keys';
+import { oldestUntoldMs } from '@kora-wake/shared/outcomes';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { readSources, type Source } from '@kora-wake/shared/sources';
 import { readSpend, type Spend } from '@kora-wake/shared/spend';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { accessBy, operatorOf, type Tokens } from '../auth.ts';
 import { type Operations, operationSchema } from '../operations.ts';
 
 const counts = z.record(z.string(), z.number());
@@ -40,8 +42,21 @@ export const statusRoutes: FastifyPluginAsyncZod<{
   keys: Keys;
   budgetUsd: number;
   operations: Operations;
+  tokens: Tokens;
   now(): number;
-}> = async (app, { redis, keys, budgetUsd, operations, now }) => {
+}> = async (app, { redis, keys, budgetUsd, operations, tokens, now }) => {
+  const access = accessBy(tokens);
+  app.get(
+    '/v1/me',
+    {
+      schema: {
+        summary: 'Who is asking, as the record will call them, and what they may do',
+        response: { 200: z.object({ name: z.string(), may: z.enum(['change', 'look']) }) },
+      },
+    },
+    async (request) => ({ name: operatorOf(request), may: access(request) ?? ('look' as const) }),
+  );
+
   app.get(
     '/v1/operations',
     {
@@ -69,13 +84,16 @@ export const statusRoutes: FastifyPluginAsyncZod<{
             unreadLines: z.number(),
             mended: counts,
             unaccounted: z.number(),
+            oldestUntoldMs: z
+              .number()
+              .describe('how long the wake that waits longest for its end has waited; 0: none does'),
           }),
         },
       },
     },
     async () => {
-      const account = await readAccount(redis, keys);
-      return { ...account, outcomes: { ...account.outcomes } };
+      const [account, waited] = await Promise.all([readAccount(redis, keys), oldestUntoldMs(redis, keys, now())]);
+      return { ...account, outcomes: { ...account.outcomes }, oldestUntoldMs: waited };
     },
   );
 
