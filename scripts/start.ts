@@ -138,7 +138,9 @@ function banner(config: Config, url: string): string {
     [
       'slack',
       config.slack.botToken
-        ? 'on'
+        ? config.slack.operatorUserId
+          ? 'on'
+          : 'nobody to tell: each DM becomes a dead letter  (set KORA_SLACK_OPERATOR_USER_ID)'
         : 'no token set, DMs are printed here  (set KORA_SLACK_BOT_TOKEN and KORA_SLACK_OPERATOR_USER_ID)',
     ],
   ];

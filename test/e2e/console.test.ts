@@ -12,6 +12,7 @@ import type {
   Costs,
   DeadLetter,
   Investigation,
+  Me,
   OpenedInvestigation,
   OpenWindow,
   Operation,
@@ -274,6 +275,7 @@ interface World {
   investigations: Page<Investigation>;
   deadLetters: Page<DeadLetter>;
   operations: Operation[];
+  me: Me;
 }
 
 function busy(): World {
@@ -334,7 +336,9 @@ function busy(): World {
       unreadLines: 0,
       mended: {},
       unaccounted: 0,
+      oldestUntoldMs: 20_000,
     },
+    me: { name: 'jo', may: 'change' },
     tailer: {
       sources: [
         {
@@ -368,7 +372,7 @@ const letter = (more: Partial<DeadLetter> = {}): DeadLetter => ({
 });
 
 function quiet(): World {
-  const { queues, account, tailer, costs } = busy();
+  const { queues, account, tailer, costs, me } = busy();
   const none = { entries: [], nextCursor: null };
   return {
     windows: none,
@@ -383,6 +387,7 @@ function quiet(): World {
     },
     hiddenWindows: [],
     operations: [],
+    me,
     account: {
       ...account,
       rows: 0,
@@ -391,6 +396,7 @@ function quiet(): World {
       rejected: {},
       outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, dead: 0 },
       inFlight: 0,
+      oldestUntoldMs: 0,
     },
     tailer,
     costs: {
@@ -469,7 +475,7 @@ async function api(world: World) {
   const emit = (type: string) => {
     for (const stream of streams) stream.write(`id: 1-0\nevent: ${type}\ndata: {}\n\n`);
   };
-  return { url, state, changes, requests, emit };
+  return { url, state, changes, requests, emit, listeners: () => streams.size };
 }
 
 const notFound = { status: 404, body: { statusCode: 404, error: 'Not Found', message: 'There is no such thing.' } };
@@ -485,10 +491,10 @@ function answer(
   const [, , kind, ...rest] = pathname.split('/').map(decodeURIComponent);
   const [first, second] = rest;
   if (method === 'DELETE' && kind === 'debounce') {
-    const entry = world.windows.entries.find(({ probe, category }) => probe === first && category === second);
-    if (!entry) return notFound;
+    const named = (one: OpenWindow) => one.probe === query.get('probe') && one.category === query.get('category');
+    const entry = world.windows.entries.find(named);
     world.windows = { ...world.windows, entries: world.windows.entries.filter((one) => one !== entry) };
-    return ok({ cleared: true, entry });
+    return ok({ cleared: entry ? 1 : 0 });
   }
   if (method === 'POST' && kind === 'queues') {
     const queue = world.queues.queues.find(({ name }) => name === first);
@@ -520,6 +526,7 @@ function answer(
     if (of === null) return ok(world.windows);
     return ok({ entries: world.hiddenWindows.filter(({ probe }) => probe === of), nextCursor: null });
   }
+  if (kind === 'me') return ok(world.me);
   if (kind === 'queues') return ok(world.queues);
   if (kind === 'account') return ok(world.account);
   if (kind === 'operations') return ok({ entries: world.operations });
@@ -651,13 +658,19 @@ describe('the first screen', () => {
     await page.keyboard.press('Escape');
     expect(changes).toEqual([]);
     await row.getByRole('button', { name: 'Clear' }).click();
+    await row.getByLabel('Why, if you want to say').fill(' Störung & 🔥 ');
     await row.getByRole('button', { name: 'Yes, clear' }).click();
     const said = page.locator('[role=status]').filter({ hasText: 'Cleared' });
     await said.waitFor();
     expect(await said.innerText()).toContain(`Cleared ${NASTY} / <img`);
     expect(await said.innerText()).toContain('its next wake is investigated. It had held nothing back.');
-    expect(changes).toEqual([
-      { method: 'DELETE', path: `/v1/debounce/${encodeURIComponent(NASTY)}/${encodeURIComponent(MARKUP)}`, body: '' },
+    const [{ method, path } = { method: '', path: '' }, ...more] = changes;
+    const asked = new URL(path, url);
+    expect([method, asked.pathname, Object.fromEntries(asked.searchParams), more]).toEqual([
+      'DELETE',
+      '/v1/debounce',
+      { probe: NASTY, category: MARKUP, reason: 'Störung & 🔥' },
+      [],
     ]);
     expect(await row.count()).toBe(0);
     expect(await page.evaluate('document.activeElement?.textContent')).toContain('Cleared');
@@ -692,7 +705,8 @@ describe('the first screen', () => {
     };
     await clear(LONG);
     await page.locator('.saying .good').filter({ hasText: '1,240 repeats' }).waitFor();
-    expect(changes[0]?.path).toBe(`/v1/debounce/${encodeURIComponent(LONG)}/${encodeURIComponent(LONG)}`);
+    const long = encodeURIComponent(LONG);
+    expect(changes[0]?.path).toBe(`/v1/debounce?probe=${long}&category=${long}`);
 
     state.override = (_, method) =>
       method === 'DELETE' ? { status: 403, body: { message: 'This token may only read.' } } : undefined;
@@ -700,7 +714,7 @@ describe('the first screen', () => {
     await page.locator('.saying .bad').filter({ hasText: 'was not cleared: 403: This token may only read.' }).waitFor();
     expect(await windowRow(page, 'postgres').count()).toBe(1);
 
-    state.override = (_, method) => (method === 'DELETE' ? notFound : undefined);
+    state.override = (_, method) => (method === 'DELETE' ? { status: 200, body: { cleared: 0 } } : undefined);
     await clear('postgres');
     await page.locator('.saying .good').filter({ hasText: 'was no longer open' }).waitFor();
   });
@@ -759,24 +773,64 @@ describe('the first screen', () => {
   test('is alarmed where wakes are unaccounted for, nobody follows the log, or no worker is there', async () => {
     const world = busy();
     world.account.unaccounted = 2;
+    world.account.oldestUntoldMs = 7.5 * MINUTE;
     world.costs.rung = 'hard_stop_100';
     for (const source of world.tailer.sources) source.holder = null;
     for (const queue of world.queues.queues) queue.workers = 0;
     const { url } = await api(world);
     const page = await open(url);
-    await page.locator('.troubles li').nth(4).waitFor();
+    await page.locator('.troubles li').nth(5).waitFor();
     expect(await page.locator('.troubles li').allInnerTexts()).toEqual([
       '2 wakes cannot be accounted for.',
+      'A wake has waited for 7 min 30 s, and nobody was told of it yet.',
       'No worker takes from wakes: nothing is investigated.',
       'No worker takes from deliveries: nobody is told.',
       'Nobody follows /var/lib/kora/kora_audit_log.jsonl: new rows are not seen.',
-      'The budget is spent: wakes are told without a diagnosis.',
+      'The budget is spent, or too little of it is left: wakes are told without a diagnosis.',
     ]);
     expect(await text(page, '.unaccounted.wrong')).toBe('unaccounted: 2');
   });
 
+  test('is alarmed where no tailer ever came, and shows what was found while it cannot be told', async () => {
+    const world = quiet();
+    world.tailer.sources = [];
+    world.investigations.entries = [wake({ ...wake({}), outcome: null, outcomeAt: null, state: 'delivering' })];
+    const { url } = await api(world);
+    const page = await open(url);
+    await page.getByText('Nobody follows a log: start a tailer.').waitFor();
+    expect(await text(page, '.wake .found')).toContain('its token expired on 22 November');
+    expect(await text(page, '.wake .tag')).toBe('on its way to slack');
+  });
+
+  test('puts first the windows that hold back the most, and shows all that was changed by hand when asked', async () => {
+    const world = busy();
+    world.windows.entries = Array.from({ length: 9 }, (_, i) =>
+      openWindow({ probe: `probe-${i}`, suppressed: i, remainingMs: (9 - i) * MINUTE }),
+    );
+    const [one] = world.operations;
+    world.operations = Array.from({ length: 5 }, (_, i) => ({ ...one!, what: `thing_${i}_done` }));
+    const { url } = await api(world);
+    const page = await open(url);
+    await windowRow(page, 'probe-8').waitFor();
+    expect(await page.locator('.windows li b').first().innerText()).toBe('probe-8');
+    expect(await page.locator('.windows li').count()).toBe(6);
+    await page.getByRole('button', { name: 'Show all 5 changes' }).click();
+    expect(await text(page, '.operations')).toContain('thing 4 done');
+  });
+
+  test('offers nothing to change to who may only look', async () => {
+    const world = busy();
+    world.me.may = 'look';
+    world.deadLetters.entries = [letter()];
+    world.queues.queues[0]!.isPaused = true;
+    const { url } = await api(world);
+    const page = await open(url);
+    await page.getByText('read-only').waitFor();
+    expect(await page.getByRole('button', { name: /Clear|Pause|Resume|Retry|Drop/ }).count()).toBe(0);
+  });
+
   test('follows what changes, and rests while nobody looks', async () => {
-    const { url, state, requests } = await api(busy());
+    const { url, state, requests, listeners } = await api(busy());
     const page = await open(url);
     await page.locator('.wake').first().waitFor();
     state.world.account = { ...state.world.account, inFlight: 7 };
@@ -788,11 +842,14 @@ describe('the first screen', () => {
     await visibility('hidden');
     await page.waitForTimeout(300);
     const asked = requests.length;
+    // Nor does it keep a connection, of which a browser has few.
+    await eventually(() => listeners() === 0);
     await page.waitForTimeout(3_500);
     expect(requests.length).toBe(asked);
     state.world.account = { ...state.world.account, inFlight: 8 };
     await visibility('visible');
     await page.getByRole('heading', { name: '8 wakes in flight' }).waitFor({ timeout: 1_500 });
+    await eventually(() => listeners() === 1);
   });
 });
 
@@ -938,15 +995,16 @@ describe('when there is little to show', () => {
     expect(await text(page, 'h1')).toBe('Reading…');
   });
 
-  test('a refused token is said so, and not tried again', async () => {
+  test.each([401, 429])('a refused token is said so, and not tried again: %i', async (status) => {
     const { url, state, requests } = await api(busy());
     state.override = () => ({
-      status: 401,
-      body: { statusCode: 401, error: 'Unauthorized', message: 'Give the token.' },
+      status,
+      body: { statusCode: status, error: 'Unauthorized', message: 'Give the token.' },
     });
     const page = await open(url, '#/', {}, [FAILED_LOAD]);
     await page.getByRole('heading', { name: 'You have no permission to look' }).waitFor();
     expect(await text(page, '.notice')).toContain('give the token as the password');
+    await page.waitForLoadState('networkidle');
     const asked = requests.length;
     await page.waitForTimeout(3_500);
     expect(requests.length).toBe(asked);

@@ -2,8 +2,8 @@
 import { useEffect, useErrorBoundary, useRef } from 'preact/hooks';
 import { useNow } from './clock.ts';
 import { Costs } from './costs.tsx';
-import { type Fault, type Health, refresh, useHealth } from './data.ts';
-import { ago, brief, span } from './format.ts';
+import { type Fault, type Health, refresh, useHealth, useMayChange } from './data.ts';
+import { ago, brief, span, within } from './format.ts';
 import { Investigations } from './investigations.tsx';
 import { Now } from './now.tsx';
 import { OneInvestigation } from './one.tsx';
@@ -23,6 +23,7 @@ const TITLES: Record<Route['page'], string> = {
 export function Console() {
   const route = useRoute();
   const health = useHealth();
+  const mayChange = useMayChange();
   const main = useRef<HTMLElement>(null);
   const arrived = useRef(false);
   const place = route.page === 'investigation' ? route.wakeId : route.page;
@@ -70,6 +71,11 @@ export function Console() {
           <a href="/admin/queues">Bull Board</a>
           <a href="/docs">API</a>
         </nav>
+        {!mayChange && (
+          <span class="tag" title="The token that was given may look, and change nothing">
+            read-only
+          </span>
+        )}
         <Freshness health={health} />
       </header>
       <main id="main" ref={main} tabIndex={-1}>
@@ -174,9 +180,9 @@ function Trouble({ health }: { health: Health }) {
 const headingOf = ({ kind }: Fault) => (kind === 'unreachable' ? 'The API does not answer' : 'The API cannot say');
 
 function reasonFor({ path, fault }: Health['faults'][number], others: number): string {
-  if (fault.kind === 'unreachable') return `${sentence(fault.message)}.`;
+  if (fault.kind === 'unreachable') return `${sentence(within(fault.message))}.`;
   const more = others > 0 ? `, and ${others} more cannot be read` : '';
-  return `${brief(path.replace(/\?.*/, ''))} answers ${fault.message}${more}.`;
+  return `${brief(path.replace(/\?.*/, ''))} answers ${within(fault.message)}${more}.`;
 }
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -17,9 +17,15 @@ export interface OpenWindow {
   lastSuppressedAt: string | null;
 }
 
+/** How many windows were. */
 export interface Cleared {
-  cleared: true;
-  entry: OpenWindow;
+  cleared: number;
+}
+
+/** Who is looking. */
+export interface Me {
+  name: string;
+  may: 'change' | 'look';
 }
 
 export interface Queue {
@@ -51,6 +57,8 @@ export interface Account {
   unreadLines: number;
   mended: Record<string, number>;
   unaccounted: number;
+  /** how long the wake that waits longest for its end has waited; 0: none does */
+  oldestUntoldMs: number;
 }
 
 interface Source {

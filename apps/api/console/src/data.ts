@@ -11,6 +11,7 @@ import type {
   Costs,
   DeadLetter,
   Investigation,
+  Me,
   OpenedInvestigation,
   OpenWindow,
   Operation,
@@ -20,7 +21,8 @@ import type {
 } from './contract.ts';
 
 const POLL_MS = 3_000;
-const PATIENCE_MS = 10_000;
+/** Longer than the API waits for its Redis, which it then says. */
+const PATIENCE_MS = 15_000;
 /** Events come in bursts: one reading for all of them. */
 const SETTLE_MS = 200;
 const EVENTS = [
@@ -34,6 +36,8 @@ const EVENTS = [
   'window.opened',
   'window.cleared',
   'window.expired',
+  // Some of them are missing.
+  'gap',
 ];
 
 export interface Fault {
@@ -66,15 +70,18 @@ const watched = new Set<Watched>();
 const onlookers = new Set<() => void>();
 /** Server's clock minus the browser's, ms: ages are the server's business, and the browser's clock may be off. */
 let skewMs = 0;
-/** A refused token takes the pages away, so that nothing is asked any more: each try would count as an attack. */
+/** A refused token takes the pages away, and nothing is asked any more: each try would count as an attack. */
 let barred = false;
 
 export const serverNow = () => Date.now() + skewMs;
 
+/** An address that has a name and a password in it, as the page's own may have, is refused by `fetch`. */
+const here = (path: string) => new URL(path, location.origin);
+
 async function ask<T>(method: string, path: string, body?: unknown): Promise<Result<T>> {
   let response: Response;
   try {
-    response = await fetch(path, {
+    response = await fetch(here(path), {
       method,
       cache: 'no-store',
       headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
@@ -94,7 +101,9 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<Res
     return { ok: false, fault: { kind: 'unreachable', message } };
   }
   const message = await messageOf(response);
-  if (response.status === 401) return { ok: false, fault: { kind: 'no_permission', message } };
+  // Too many wrong tokens is another way to say that ours is one.
+  if (response.status === 401 || response.status === 429)
+    return { ok: false, fault: { kind: 'no_permission', message } };
   if (response.status === 404) return { ok: false, fault: { kind: 'not_found', message } };
   return { ok: false, fault: { kind: 'refused', message: `${response.status}: ${message}` } };
 }
@@ -170,6 +179,7 @@ export const queues = resource<Queues>('/v1/queues');
 export const account = resource<Account>('/v1/account');
 export const tailer = resource<Tailer>('/v1/tailer');
 export const costs = resource<Costs>('/v1/costs');
+const me = resource<Me>('/v1/me');
 export const operations = resource<{ entries: Operation[] }>('/v1/operations');
 export const deadLetters = resource<Page<DeadLetter>>('/v1/dead-letters');
 export const latest = resource<Page<Investigation>>('/v1/investigations?window=all&limit=8');
@@ -181,13 +191,21 @@ export function olderInvestigations(query: string, cursor: string): Promise<Resu
   return ask('GET', `/v1/investigations?${query}&cursor=${encodeURIComponent(cursor)}`);
 }
 
-/** Does something, then reads again whatever is on the page. `path` as segments, of which each is encoded. */
+/**
+ * Does something, then reads again whatever is on the page.
+ *
+ * @param path segments, of which each is encoded; names that a probe gave stand in the query, since `..` is no segment
+ * @param query what is empty is left out
+ */
 export async function change<T>(
   method: 'POST' | 'DELETE',
   path: string[],
-  body?: Record<string, string>,
+  { query = {}, body }: { query?: Record<string, string>; body?: Record<string, string> } = {},
 ): Promise<Result<T>> {
-  const result = await ask<T>(method, `/v1/${path.map(encodeURIComponent).join('/')}`, body);
+  const given = Object.entries(query).filter(([, value]) => value !== '');
+  const asked = given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+  const address = `/v1/${path.map(encodeURIComponent).join('/')}${asked && `?${asked}`}`;
+  const result = await ask<T>(method, address, body);
   await Promise.all([...watched].map((one) => one.read(true)));
   return result;
 }
@@ -198,14 +216,32 @@ export async function refresh(): Promise<void> {
 }
 
 function poll(): void {
-  if (document.visibilityState === 'visible') void refresh();
+  if (document.visibilityState === 'visible' && !barred) void refresh();
 }
 
 /** Also reads as soon as something happens. Polling goes on beside it: a stream may end without a word. */
 export function startReading(): void {
   setInterval(poll, POLL_MS);
-  document.addEventListener('visibilitychange', poll);
-  const events = new EventSource('/v1/events');
+  document.addEventListener('visibilitychange', () => {
+    poll();
+    listen();
+  });
+  // Each try of a refused stream would count as an attack.
+  onlookers.add(listen);
+  listen();
+}
+
+let events: EventSource | undefined;
+
+/** Hears what happens while somebody looks: a browser has few connections to one place, and tabs are many. */
+function listen(): void {
+  if (document.visibilityState !== 'visible' || barred) {
+    events?.close();
+    events = undefined;
+    return;
+  }
+  if (events) return;
+  events = new EventSource(here('/v1/events'));
   let soon: ReturnType<typeof setTimeout> | undefined;
   for (const type of EVENTS) {
     events.addEventListener(type, () => {
@@ -213,10 +249,6 @@ export function startReading(): void {
       soon = setTimeout(poll, SETTLE_MS);
     });
   }
-  onlookers.add(() => {
-    // Each try of a refused stream would count as an attack.
-    if (barred) events.close();
-  });
 }
 
 export function useResource<T>(one: Resource<T>): Known<T> {
@@ -254,4 +286,9 @@ export function useHealth(): Health {
     blank: times.length === 0,
     at: times.length > 0 ? Math.min(...times) : undefined,
   };
+}
+
+/** Whether who looks may change anything. Until that is known, as most may. */
+export function useMayChange(): boolean {
+  return useResource(me).data?.may !== 'look';
 }

@@ -94,8 +94,16 @@ export function time(at: number, now: number): string {
 export const exactTime = (iso: string) =>
   Number.isNaN(Date.parse(iso)) ? iso : `${exactly.format(Date.parse(iso))} (${iso})`;
 
+const REVERSING = /[\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+
+/** With the marks that turn the reading order shown as what they are: something that is not for reading. */
+export const plain = (text: string) => text.replace(REVERSING, '\uFFFD');
+
+/** A message of the API within a sentence of ours. */
+export const within = (message: string) => message.replace(/\.$/, '');
+
 /** Cut for a sentence or a label; characters are kept whole. */
 export function brief(text: string, max = 60): string {
-  const characters = Array.from(text);
-  return characters.length <= max ? text : `${characters.slice(0, max - 1).join('')}…`;
+  const characters = Array.from(plain(text));
+  return characters.length <= max ? characters.join('') : `${characters.slice(0, max - 1).join('')}…`;
 }

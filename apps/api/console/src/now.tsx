@@ -14,8 +14,8 @@ import type {
   Tailer,
 } from './contract.ts';
 import * as api from './data.ts';
-import { type Known, useResource } from './data.ts';
-import { ago, brief, bytes, count, countdown, counted, exactTime } from './format.ts';
+import { type Known, useMayChange, useResource } from './data.ts';
+import { ago, brief, bytes, count, countdown, counted, exactTime, plain, span, within } from './format.ts';
 import { Ladder, Spent } from './ladder.tsx';
 import { Ago, Ask, Empty, escape, Mark, Pair, Panel, type Said, Saying, useSome, Waited, WakeRow } from './parts.tsx';
 import { toInvestigation } from './route.ts';
@@ -30,7 +30,9 @@ export function Now() {
   const latest = useResource(api.latest);
   const operations = useResource(api.operations);
   const troubles = troublesOf(queues.data, account.data, tailer.data, dead.data);
-  if (costs.data?.rung === 'hard_stop_100') troubles.push('The budget is spent: wakes are told without a diagnosis.');
+  if (costs.data?.rung === 'hard_stop_100') {
+    troubles.push('The budget is spent, or too little of it is left: wakes are told without a diagnosis.');
+  }
   return (
     <>
       <Headline troubles={troubles} {...{ windows, account, latest }} />
@@ -60,17 +62,24 @@ export function Now() {
   );
 }
 
+/** A wake that has no end for so long is in trouble, ms. */
+const LATE_MS = 5 * 60_000;
+
 /** What must not wait, worst first. */
 function troublesOf(queues?: Queues, account?: Account, tailer?: Tailer, dead?: Page<DeadLetter>): string[] {
   const troubles: string[] = [];
   if (account && account.unaccounted !== 0) {
     troubles.push(`${counted(account.unaccounted, 'wake')} cannot be accounted for.`);
   }
+  if (account && account.oldestUntoldMs > LATE_MS) {
+    troubles.push(`A wake has waited for ${span(account.oldestUntoldMs)}, and nobody was told of it yet.`);
+  }
   for (const { name, isPaused, workers } of queues?.queues ?? []) {
     const effect = EFFECTS[name] ?? 'its jobs wait';
     if (isPaused) troubles.push(`The queue ${brief(name)} is paused: ${effect}.`);
     else if (workers === 0) troubles.push(`No worker takes from ${brief(name)}: ${effect}.`);
   }
+  if (tailer?.sources.length === 0) troubles.push('Nobody follows a log: start a tailer.');
   for (const { path, holder } of tailer?.sources ?? []) {
     if (holder === null) troubles.push(`Nobody follows ${brief(path)}: new rows are not seen.`);
   }
@@ -158,20 +167,22 @@ function Windows({ known: first }: { known: Known<Page<OpenWindow>> }) {
   const [probe, setProbe] = useState('');
   const found = useResource(probe === '' ? api.windows : api.windowsOf(probe));
   const known = probe === '' ? first : found;
-  const newest = (known.data?.entries ?? []).toSorted((a, b) => b.openedAt.localeCompare(a.openedAt));
-  const [some, more] = useSome(newest, 6, 'windows');
-  const clear = async ({ probe, category }: OpenWindow) => {
+  // Those that hold back the most are why somebody was not woken.
+  const all = (known.data?.entries ?? []).toSorted(
+    (a, b) => b.suppressed - a.suppressed || b.openedAt.localeCompare(a.openedAt),
+  );
+  const [some, more] = useSome(all, 6, 'windows');
+  const clear = async ({ probe, category, suppressed }: OpenWindow, reason: string) => {
     const name = `${brief(probe)} / ${brief(category)}`;
-    const result = await api.change<Cleared>('DELETE', ['debounce', probe, category]);
-    if (result.ok) {
-      const { suppressed } = result.body.entry;
+    const result = await api.change<Cleared>('DELETE', ['debounce'], { query: { probe, category, reason } });
+    if (result.ok && result.body.cleared > 0) {
       const held =
         suppressed === 0 ? 'It had held nothing back.' : `It had held ${counted(suppressed, 'repeat')} back.`;
       say({ tone: 'good', text: `Cleared ${name}: its next wake is investigated. ${held}` });
-    } else if (result.fault.kind === 'not_found') {
+    } else if (result.ok) {
       say({ tone: 'good', text: `${name} was no longer open: its next wake is investigated.` });
     } else {
-      say({ tone: 'bad', text: `${name} was not cleared: ${result.fault.message}.` });
+      say({ tone: 'bad', text: `${name} was not cleared: ${within(result.fault.message)}.` });
     }
   };
   return (
@@ -183,7 +194,7 @@ function Windows({ known: first }: { known: Known<Page<OpenWindow>> }) {
     >
       <Saying said={said} dismiss={() => say(undefined)} />
       {(first.data?.nextCursor || probe !== '') && <FindWindows probe={probe} find={setProbe} />}
-      {newest.length === 0 ? (
+      {all.length === 0 ? (
         <Empty>
           {probe === ''
             ? 'No window is open. The next wake of any probe is investigated and told.'
@@ -196,13 +207,13 @@ function Windows({ known: first }: { known: Known<Page<OpenWindow>> }) {
               key={`${entry.probe}\n${entry.category}`}
               entry={entry}
               readAt={known.at ?? 0}
-              clear={() => clear(entry)}
+              clear={(reason) => clear(entry, reason)}
             />
           ))}
         </ul>
       )}
       {more}
-      {known.data?.nextCursor && <p class="fine">The first {count(newest.length)} are shown; the API has them all.</p>}
+      {known.data?.nextCursor && <p class="fine">The first {count(all.length)} are shown; the API has them all.</p>}
     </Panel>
   );
 }
@@ -244,7 +255,13 @@ function FindWindows({ probe, find }: { probe: string; find: (probe: string) => 
   );
 }
 
-function WindowRow({ entry, readAt, clear }: { entry: OpenWindow; readAt: number; clear: () => Promise<void> }) {
+interface WindowRowProps {
+  entry: OpenWindow;
+  readAt: number;
+  clear: (reason: string) => Promise<void>;
+}
+
+function WindowRow({ entry, readAt, clear }: WindowRowProps) {
   useNow();
   // By how long it was read ago: neither clock needs to be right.
   const left = Math.max(0, entry.remainingMs - (Date.now() - readAt));
@@ -290,9 +307,10 @@ function WindowRow({ entry, readAt, clear }: { entry: OpenWindow; readAt: number
 
 function QueuesPanel({ known }: { known: Known<Queues> }) {
   const [said, say] = useState<Said>();
-  const act = async (name: string, action: 'pause' | 'resume') => {
-    const result = await api.change<{ name: string; isPaused: boolean }>('POST', ['queues', name, action]);
-    if (!result.ok) say({ tone: 'bad', text: `${brief(name)}: not ${action}d, ${result.fault.message}.` });
+  const act = async (name: string, action: 'pause' | 'resume', reason = '') => {
+    const path = ['queues', name, action];
+    const result = await api.change<{ name: string; isPaused: boolean }>('POST', path, { query: { reason } });
+    if (!result.ok) say({ tone: 'bad', text: `${brief(name)}: not ${action}d, ${within(result.fault.message)}.` });
     else if (result.body.isPaused) say({ tone: 'good', text: `${brief(name)} is paused; jobs in hand still end.` });
     else say({ tone: 'good', text: `${brief(name)} runs again.` });
   };
@@ -301,21 +319,27 @@ function QueuesPanel({ known }: { known: Known<Queues> }) {
       <Saying said={said} dismiss={() => say(undefined)} />
       <ul class="queues">
         {known.data?.queues.map((queue) => (
-          <QueueRow key={queue.name} queue={queue} act={(action) => act(queue.name, action)} />
+          <QueueRow key={queue.name} queue={queue} act={(action, reason) => act(queue.name, action, reason)} />
         ))}
       </ul>
     </Panel>
   );
 }
 
-function QueueRow({ queue, act }: { queue: Queue; act: (action: 'pause' | 'resume') => Promise<void> }) {
+interface QueueRowProps {
+  queue: Queue;
+  act: (action: 'pause' | 'resume', reason?: string) => Promise<void>;
+}
+
+function QueueRow({ queue, act }: QueueRowProps) {
+  const mayChange = useMayChange();
   const { name, isPaused, counts, workers, oldestWaitingMs } = queue;
   const waiting = counts.waiting + counts.prioritized + counts.delayed;
   return (
     <li class={isPaused ? 'paused' : ''}>
       <b title={name}>{name}</b>
       <span class="act">
-        {isPaused ? (
+        {isPaused && mayChange && (
           <button
             type="button"
             class="primary"
@@ -324,13 +348,14 @@ function QueueRow({ queue, act }: { queue: Queue; act: (action: 'pause' | 'resum
           >
             Resume
           </button>
-        ) : (
+        )}
+        {!isPaused && (
           <Ask
             label="Pause"
             of={name}
             question={`Until resumed, ${EFFECTS[name] ?? 'its jobs wait'}.`}
             yes="Yes, pause"
-            act={() => act('pause')}
+            act={(reason) => act('pause', reason)}
           />
         )}
       </span>
@@ -434,7 +459,7 @@ function AccountPanel({ known }: { known: Known<Account> }) {
 
 /** The last few things that somebody changed. */
 function OperationsPanel({ known }: { known: Known<{ entries: Operation[] }> }) {
-  const last = known.data?.entries.slice(0, 3) ?? [];
+  const [last, more] = useSome(known.data?.entries ?? [], 3, 'changes');
   if (last.length === 0) return null;
   return (
     <Panel id="operations" title="Changed by hand" known={known}>
@@ -446,6 +471,7 @@ function OperationsPanel({ known }: { known: Known<{ entries: Operation[] }> }) 
           </li>
         ))}
       </ul>
+      {more}
     </Panel>
   );
 }
@@ -473,6 +499,7 @@ function DeadLetters({ known }: { known: Known<Page<DeadLetter>> }) {
 const focus = (element: HTMLElement | null) => element?.focus();
 
 function DeadLetterRow({ letter, say }: { letter: DeadLetter; say: (said: Said) => void }) {
+  const mayChange = useMayChange();
   /** undefined until it was asked: only who came back from asking is put on the button again */
   const [dropping, setDropping] = useState<boolean>();
   const [reason, setReason] = useState('');
@@ -484,7 +511,7 @@ function DeadLetterRow({ letter, say }: { letter: DeadLetter; say: (said: Said) 
     <>
       <Pair probe={probe} category={category} />
       <span class="title" title={letter.title ?? ''}>
-        {letter.title || '(no title)'}
+        {plain(letter.title ?? '') || '(no title)'}
       </span>
     </>
   );
@@ -496,18 +523,18 @@ function DeadLetterRow({ letter, say }: { letter: DeadLetter; say: (said: Said) 
     say(
       result.ok
         ? { tone: 'good', text: `${name} is tried again.` }
-        : { tone: 'bad', text: `${name} was not tried again: ${result.fault.message}.` },
+        : { tone: 'bad', text: `${name} was not tried again: ${within(result.fault.message)}.` },
     );
   };
   const drop = async () => {
     setBusy(true);
-    const result = await api.change('DELETE', path, { reason: reason.trim() });
+    const result = await api.change('DELETE', path, { body: { reason: reason.trim() } });
     setBusy(false);
     if (result.ok) setDropping(false);
     say(
       result.ok
         ? { tone: 'good', text: `${name} was dropped: ${brief(reason.trim(), 120)}. Nobody is told of it.` }
-        : { tone: 'bad', text: `${name} was not dropped: ${result.fault.message}.` },
+        : { tone: 'bad', text: `${name} was not dropped: ${within(result.fault.message)}.` },
     );
   };
   return (
@@ -523,7 +550,7 @@ function DeadLetterRow({ letter, say }: { letter: DeadLetter; say: (said: Said) 
       <span class="detail" title={letter.reason}>
         <code>{letter.reason}</code> <Ago at={letter.failedAt} />
       </span>
-      {dropping ? (
+      {!mayChange ? null : dropping ? (
         <form
           class="act"
           onKeyDown={escape(() => setDropping(false))}

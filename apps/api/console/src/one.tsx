@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { OpenedInvestigation } from './contract.ts';
 import * as api from './data.ts';
 import { useResource } from './data.ts';
-import { count, counted } from './format.ts';
+import { count, counted, plain } from './format.ts';
 import { Empty, Money, Outcome, Panel, Severity, Took, When } from './parts.tsx';
 import { reasonOf, STATES, VERDICTS, withoutDoubt } from './words.ts';
 
@@ -41,11 +41,11 @@ function Opened({ entry }: { entry: OpenedInvestigation }) {
   return (
     <>
       <div class="heading">
-        <h1>{entry.title || '(no title)'}</h1>
+        <h1>{plain(entry.title) || '(no title)'}</h1>
         <p>
           <Outcome entry={entry} />
           <span class="name">
-            <b>{entry.probe}</b> / {entry.category}
+            <b>{plain(entry.probe)}</b> / {plain(entry.category)}
           </span>
           <Severity of={entry.severity} />
           <When at={entry.enqueuedAt} withAge />

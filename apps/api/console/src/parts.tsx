@@ -3,10 +3,10 @@ import type { ComponentChildren, RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useNow } from './clock.ts';
 import type { Investigation } from './contract.ts';
-import type { Fault, Known } from './data.ts';
-import { ago, brief, duration, exactTime, span, time, usd } from './format.ts';
+import { type Fault, type Known, useMayChange } from './data.ts';
+import { ago, brief, duration, exactTime, plain, span, time, usd } from './format.ts';
 import { toInvestigation } from './route.ts';
-import { FATES, type Fate, fateOf, finding } from './words.ts';
+import { FATES, type Fate, fateOf, finding, STATES } from './words.ts';
 
 /** A fate is told by its shape as well as by its colour. */
 export function Mark({ fate, labelled = false }: { fate: Fate; labelled?: boolean }) {
@@ -36,8 +36,8 @@ const SHAPES: Record<Fate, ComponentChildren> = {
 export function Pair({ probe, category }: { probe: string; category: string }) {
   return (
     <span class="pair" title={`${probe} / ${category}`}>
-      <b>{probe}</b>
-      <span class="category">{category}</span>
+      <b>{plain(probe)}</b>
+      <span class="category">{plain(category)}</span>
     </span>
   );
 }
@@ -107,7 +107,7 @@ export function WakeRow({ entry }: { entry: Investigation }) {
       <a href={toInvestigation(entry.wakeId)} class="what">
         <Pair probe={entry.probe} category={entry.category} />
         <span class="title" title={entry.title}>
-          {entry.title || '(no title)'}
+          {plain(entry.title) || '(no title)'}
         </span>
       </a>
       <span class="marks">
@@ -122,13 +122,19 @@ export function WakeRow({ entry }: { entry: Investigation }) {
         {found}
       </span>
       <span class="cost">
-        {(fate === 'failed' && entry.summary !== null) || fate === 'dry_run' ? (
-          <span class={`tag ${fate}`}>{FATES[fate].toLowerCase()}</span>
-        ) : null}
+        <FateTag entry={entry} />
         {entry.costUsd !== null && <Money amount={entry.costUsd} />}
       </span>
     </li>
   );
+}
+
+/** How a wake stands, where its line says what was found. */
+function FateTag({ entry }: { entry: Investigation }) {
+  const fate = fateOf(entry);
+  const needed = fate === 'dry_run' || (entry.summary !== null && (fate === 'failed' || fate === 'in_flight'));
+  if (!needed) return null;
+  return <span class={`tag ${fate}`}>{(fate === 'in_flight' ? STATES[entry.state] : FATES[fate]).toLowerCase()}</span>;
 }
 
 interface PanelProps {
@@ -211,12 +217,15 @@ interface AskProps {
   of: string;
   question: string;
   yes: string;
-  act: () => Promise<void>;
+  /** @param reason why, or empty */
+  act: (reason: string) => Promise<void>;
 }
 
 /** A button that asks once, in its place, before it acts. The way back stands where the button stood. */
 export function Ask({ label, of, question, yes, act }: AskProps) {
+  const mayChange = useMayChange();
   const [step, setStep] = useState<'idle' | 'asking' | 'acting'>('idle');
+  const [reason, setReason] = useState('');
   const button = useRef<HTMLButtonElement>(null);
   const keep = useRef<HTMLButtonElement>(null);
   const wasAsking = useRef(false);
@@ -228,9 +237,11 @@ export function Ask({ label, of, question, yes, act }: AskProps) {
   const confirm = async () => {
     setStep('acting');
     wasAsking.current = false;
-    await act();
+    await act(reason.trim());
+    setReason('');
     setStep('idle');
   };
+  if (!mayChange) return null;
   if (step === 'idle') {
     return (
       <button type="button" ref={button} aria-label={`${label}: ${brief(of)}`} onClick={() => setStep('asking')}>
@@ -239,15 +250,31 @@ export function Ask({ label, of, question, yes, act }: AskProps) {
     );
   }
   return (
-    <span class="ask" role="group" aria-label={question} onKeyDown={escape(() => setStep('idle'))}>
+    <form
+      class="ask"
+      aria-label={question}
+      onKeyDown={escape(() => setStep('idle'))}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void confirm();
+      }}
+    >
       <span class="question">{question}</span>
-      <button type="button" class="danger" disabled={step === 'acting'} onClick={() => void confirm()}>
+      <input
+        aria-label="Why, if you want to say"
+        placeholder="why (optional)"
+        maxLength={500}
+        disabled={step === 'acting'}
+        value={reason}
+        onInput={(event) => setReason(event.currentTarget.value)}
+      />
+      <button type="submit" class="danger" disabled={step === 'acting'}>
         {step === 'acting' ? 'Working…' : yes}
       </button>
       <button type="button" ref={keep} disabled={step === 'acting'} onClick={() => setStep('idle')}>
         Keep
       </button>
-    </span>
+    </form>
   );
 }
 

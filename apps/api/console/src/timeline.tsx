@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { useNow } from './clock.ts';
 import type { Investigation } from './contract.ts';
-import { brief, counted, exactTime } from './format.ts';
+import { brief, counted, exactTime, plain } from './format.ts';
 import type { Span } from './investigations.tsx';
 import { Mark, useSome } from './parts.tsx';
 import { toInvestigation } from './route.ts';
@@ -57,7 +57,7 @@ export function TimeLine({ entries, span, whole, pick }: Props) {
       {some.map(([probe, marks]) => (
         <div class="lane" key={probe}>
           <button type="button" class="lanename" title={`Only ${probe}`} onClick={() => pick(probe)}>
-            {probe}
+            {plain(probe)}
           </button>
           <div class="track">
             {unread > 0 && <span class="unread" style={{ width: `${unread}%` }} />}
@@ -105,7 +105,8 @@ function WakeMark({ entry, at, stop }: { entry: Investigation; at: number; stop:
 }
 
 function spoken(entry: Investigation): string {
-  const held = entry.suppressed > 0 ? `, ${counted(entry.suppressed, 'repeat')} held back` : '';
+  const held =
+    entry.suppressed > 0 ? `, +${short(entry.suppressed)}: ${counted(entry.suppressed, 'repeat')} held back` : '';
   const when = new Date(entry.enqueuedAt).toLocaleString('en-GB');
   return `${FATES[fateOf(entry)]}: ${brief(entry.probe)} / ${brief(entry.category)}, ${when}${held}`;
 }

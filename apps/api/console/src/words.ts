@@ -46,7 +46,7 @@ export const reasonOf = (code: string) => REASONS[code] ?? code;
 
 /** What a wake came to, in one line. */
 export function finding(entry: Investigation): string {
-  if (entry.outcome === null) return STATES[entry.state];
+  if (entry.outcome === null && entry.summary === null) return STATES[entry.state];
   const why = entry.code === null ? '' : `Not investigated: ${reasonOf(entry.code)}`;
   if (entry.summary !== null) return withoutDoubt(entry.summary);
   if (why) return why;
