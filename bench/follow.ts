@@ -14,7 +14,7 @@ import { type Bench, ratios, repeated, timed } from './measure.ts';
 import { type Place, stop } from './world.ts';
 
 /** Records that a log was followed up to its start, so that a tailer which comes reads all of it. */
-async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
+export async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
   const source = sourceId(logPath);
   const lease = await takeLease(redis, keys.lease(source), newToken());
   if ('heldBy' in lease) throw new Error(`${lease.heldBy} follows it already`);
@@ -23,12 +23,12 @@ async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
 }
 
 /** Starts a tailer and waits until it has decided so many rows; ms from its first read to the last commit. */
-async function decided(place: Place, tailer: Running, rows: number): Promise<number> {
+export async function decided(place: Place, tailer: Running, rows: number): Promise<number> {
   const following = await tailer.until('following the log', () => true, 60_000);
   for (;;) {
     const account = await readAccount(place.redis, place.keys);
     if (account.enqueued + account.coalesced === rows) break;
-    await sleep(1);
+    await sleep(10);
   }
   const committedAt = Number(await place.redis.hget(place.keys.source(sourceId(place.logPath)), 'committedAt'));
   return committedAt - Number(following.time);

@@ -152,6 +152,14 @@ export const MUTATIONS: Mutation[] = [
     named: 'does not call stale',
   },
   {
+    guard: 'a batch is known to have been begun',
+    file: 'apps/tailer/src/checkpoint.ts',
+    find: "'deciding', '1'",
+    replace: "'deciding', '0'",
+    test: TAILER,
+    named: 'takes what a tailer before it had enqueued',
+  },
+  {
     guard: 'the offset in the wake id',
     file: 'apps/tailer/src/decide.ts',
     find: '.update(`\\n${offset}`)',

@@ -100,7 +100,8 @@ test('a tailer killed around any message to Redis is followed by another, and ea
   const killed = await everyArrow(TAILER_MESSAGES, 1, async (at, when) => {
     const { ns, logPath, env } = await ownWorld(folder);
     const wire = await tripwire(ns.redisUrl, matters, when);
-    const first = runApp('tailer', { ...env, REDIS_URL: wire.url });
+    // The one that follows has other settings: what was enqueued by the first is what it is, all the same.
+    const first = runApp('tailer', { ...env, REDIS_URL: wire.url, KORA_PROBE_DEBOUNCE_SECONDS: '0' });
     await first.until('following the log');
     let fired = false;
     wire.arm(at, () => {
@@ -116,13 +117,18 @@ test('a tailer killed around any message to Redis is followed by another, and ea
     const second = runApp('tailer', env);
     await eventually(() => rows().then((n) => n === '3'));
     const account = await readAccount(ns.redis, ns.keys);
-    expect(account).toMatchObject({ rows: 3, enqueued: 2, coalesced: 1, inFlight: 2, unaccounted: 0 });
+    const { enqueued, coalesced } = account;
+    expect([
+      [2, 1],
+      [3, 0],
+    ]).toContainEqual([enqueued, coalesced]);
+    expect(account).toMatchObject({ rows: 3, inFlight: enqueued, unaccounted: 0 });
     second.child.kill('SIGKILL');
     await second.exited;
     await removeNamespace(ns);
     return fired;
   });
-  // It asks what there is already, adds the jobs, and commits: each was died before and after.
+  // It notes that it decides, adds the jobs, and commits: it died before and after each.
   expect(killed).toBeGreaterThanOrEqual(6);
 }, 120_000);
 

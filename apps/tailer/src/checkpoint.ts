@@ -19,10 +19,15 @@ import type { Decision } from './decide.ts';
 import type { Position } from './follow.ts';
 
 export interface Checkpoint {
-  /** What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. */
-  load(): Promise<{ stored: string; position: Position | undefined }>;
+  /**
+   * What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. `deciding`
+   * is whether jobs of rows after it may have been added already.
+   */
+  load(): Promise<{ stored: string; position: Position | undefined; deciding: boolean }>;
   /** Records the first position of a source, in the place of what is stored. */
   begin(token: string, stored: string, at: Position): Promise<boolean>;
+  /** Records, before the first job of a batch is added, that it is being decided; its commit takes that back. */
+  deciding(): Promise<void>;
   /** Commits a batch. False: the lease or the position is no longer ours, and nothing was changed. */
   commit(token: string, from: Position, to: Position, tally: Tally): Promise<boolean>;
 }
@@ -75,7 +80,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
 if stored ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5])
+redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5], 'deciding', '0')
 redis.call('SADD', KEYS[6], ARGV[11])
 if ARGV[12] == '1' then redis.call('HSET', KEYS[2], 'lastRowAt', ARGV[5]) end
 local function tell(...)
@@ -180,8 +185,12 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
   }
   return {
     load: async () => {
-      const stored = (await redis.hget(keys.source(sourceId), 'position')) ?? '';
-      return { stored, position: decode(stored) };
+      const [position, deciding] = await redis.hmget(keys.source(sourceId), 'position', 'deciding');
+      const stored = position ?? '';
+      return { stored, position: decode(stored), deciding: deciding !== '0' };
+    },
+    deciding: async () => {
+      await redis.hset(keys.source(sourceId), 'deciding', '1');
     },
     begin: (token, stored, at) => commit(token, stored, at, { ...NOTHING, at: Date.now() }),
     commit: (token, from, to, tally) => commit(token, JSON.stringify(from), to, tally),

@@ -35,7 +35,7 @@ export interface Place {
 }
 
 /** A search stops at so many lines, so that a batch is decided and committed in a bounded time. */
-export const MAX_LINES = 4_096;
+export const MAX_LINES = 8_192;
 /** And at so many bytes in them, so that memory stays bounded. */
 const MAX_LINES_BYTES = 8 * 1024 * 1024;
 /** And after so many bytes in all, so that the position is committed now and then. */

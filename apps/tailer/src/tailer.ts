@@ -11,7 +11,6 @@ import { type Batch, batchOf, type Decider, type Decision } from './decide.ts';
 import { endOf, type Follower, followLog, type Position } from './follow.ts';
 import type { Hints } from './hints.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
-import { MAX_LINES } from './scan.ts';
 
 export interface Tailer {
   path: string;
@@ -29,8 +28,8 @@ export interface Tailer {
 interface Memory {
   /** Where it was, as far as it knows: then there was a checkpoint. */
   position: Position | undefined;
-  /** How many lines it has decided since it began to follow. */
-  decided: number;
+  /** Whether jobs of rows after that may have been added already, by a tailer that did not come to commit them. */
+  deciding: boolean;
   /** Said once, until it works again. */
   failing: boolean;
 }
@@ -48,7 +47,7 @@ const RETRY_MS = 1_000;
 /** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
-  const memory: Memory = { position: undefined, decided: 0, failing: false };
+  const memory: Memory = { position: undefined, deciding: true, failing: false };
   const token = newToken();
   let heldBy: string | undefined;
   while (!signal.aborted) {
@@ -98,7 +97,7 @@ async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSign
 async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortSignal): Promise<void> {
   const { path, checkpoint, decider, hints, pollMs } = tailer;
   const { log } = decider;
-  const { stored, position } = await checkpoint.load();
+  const { stored, position, deciding } = await checkpoint.load();
   if (!position && (stored !== '' || memory.position)) {
     const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
     log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
@@ -111,13 +110,12 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
     throw new Error('the checkpoint changed hands');
   }
   memory.position = start;
-  memory.decided = 0;
+  memory.deciding = deciding;
   const follower = followLog({
     path,
     start,
     seam: WAKE_SEAM,
-    // What was decided and not committed, before a crash or a failure, was one batch.
-    collect: () => batchOf(decider, memory.decided < MAX_LINES),
+    collect: () => batchOf(decider, memory.deciding),
     lingerMs: LINGER_MS,
     clock: steady,
     log,
@@ -150,9 +148,16 @@ async function step(
     const batch = await follower.read();
     if (!batch) return true;
     for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
-    const decisions = await batch.found.decide(async () => lease.valid() || (await lease.renew()));
+    let noted: Promise<void> | undefined;
+    const decisions = await batch.found.decide(async () => {
+      if (!lease.valid() && !(await lease.renew())) return false;
+      // Over the same connection, so before the jobs; whether it came to pass is asked below, before anything is committed.
+      noted ??= checkpoint.deciding();
+      noted.catch(() => undefined);
+      return true;
+    });
+    await noted;
     if (!decisions) return false;
-    memory.decided += decisions.length;
     const tally = tallyOf(decisions, batch.overlong.length, decider.now());
     if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally))) {
       log.warn('the lease or the checkpoint has changed hands; nothing was committed');
@@ -160,6 +165,7 @@ async function step(
     }
     follower.accept(batch);
     memory.position = batch.to;
+    memory.deciding = false;
     committed(decisions);
     report(decider, decisions);
   }

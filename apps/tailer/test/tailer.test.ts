@@ -32,6 +32,8 @@ interface Options {
   bypassCritical?: boolean;
   maxAgeMs?: number;
   pollMs?: number;
+  /** In the place of a commit of what was decided. */
+  commit?: () => Promise<boolean>;
   log?: TestLog;
 }
 
@@ -66,7 +68,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
     {
       path,
       leaseKey: ns.keys.lease(source),
-      checkpoint: { ...stored, load },
+      checkpoint: { ...stored, load, ...(options.commit && { commit: options.commit }) },
       hints,
       pollMs: options.pollMs ?? 50,
       committed: () => undefined,
@@ -272,6 +274,22 @@ async function pass({ redis, keys }: Namespace, ms: number): Promise<void> {
 
 describe('deciding again, after a crash before the commit', () => {
   const line = (text: string, offset = 0) => ({ bytes: Buffer.from(text), offset });
+
+  test('takes what a tailer before it had enqueued for what it is, whatever the settings are by now', async ({
+    ns,
+    logPath,
+  }) => {
+    writeFileSync(logPath, '');
+    const commit = () => Promise.reject(new Error('it died before'));
+    const first = await tailing(ns, logPath, { windowMs: 0, commit });
+    append(logPath, wakeRow(), wakeRow());
+    await first.log.until('cannot follow the log', ({ error }) => String(error).includes('it died before'));
+    await first.stop();
+    expect(await ns.queue.getWaitingCount()).toBe(2);
+    await tailing(ns, logPath);
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+    expect(await ns.queue.getWaitingCount()).toBe(2);
+  });
 
   test('finds the same job', async ({ ns }) => {
     const decider = deciderFor(ns, { windowMs: 0 });
