@@ -1,20 +1,22 @@
 /** How fast a log is followed, beside what else reads it. */
 import { spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/account';
 import { sourceId } from '@kora-wake/shared/keys';
+import { Queue } from 'bullmq';
 import { checkpoint } from '../apps/tailer/src/checkpoint.ts';
 import { NOWHERE } from '../apps/tailer/src/follow.ts';
 import { newToken, takeLease } from '../apps/tailer/src/lease.ts';
+import { append, wakeRow } from '../test/support/rows.ts';
 import type { Running } from '../test/support/spawn.ts';
 import { writeLog } from './logs.ts';
-import { type Bench, ratios, repeated, timed } from './measure.ts';
+import { type Bench, cpuMs, median, peakMb, ratios, repeated, timed } from './measure.ts';
 import { type Place, stop } from './world.ts';
 
 /** Records that a log was followed up to its start, so that a tailer which comes reads all of it. */
-export async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
+async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
   const source = sourceId(logPath);
   const lease = await takeLease(redis, keys.lease(source), newToken());
   if ('heldBy' in lease) throw new Error(`${lease.heldBy} follows it already`);
@@ -23,7 +25,7 @@ export async function fromItsStart({ redis, keys, logPath }: Place): Promise<voi
 }
 
 /** Starts a tailer and waits until it has decided so many rows; ms from its first read to the last commit. */
-export async function decided(place: Place, tailer: Running, rows: number): Promise<number> {
+async function decided(place: Place, tailer: Running, rows: number): Promise<number> {
   const following = await tailer.until('following the log', () => true, 60_000);
   for (;;) {
     const account = await readAccount(place.redis, place.keys);
@@ -97,6 +99,187 @@ export const following: Bench = {
       ],
       notes: [
         `A log of ${Math.round(mb)} MiB, one row in 100 a wake (${wakes} over 50 pairs), in the page cache. The tailer's time goes from its first read to its last commit, as it says them itself; the others' are those of their processes.`,
+      ],
+    };
+  },
+};
+
+/** BullMQ's own way, as fast as it goes: every row an add with deduplication, a thousand in a pipeline; rows a second. */
+async function eachRowAdded({ redis, prefix }: Place, rows: number, pairs: number): Promise<number> {
+  const queue = new Queue('each', { connection: redis, prefix });
+  const details = (i: number) => ({
+    probe: `probe-${i % pairs}`,
+    category: 'down',
+    title: `alert ${i}`,
+    detail: 'down',
+  });
+  const ms = await timed(async () => {
+    for (let from = 0; from < rows; from += 1_000) {
+      const jobs = Array.from({ length: 1_000 }, (_, i) => ({
+        name: 'wake',
+        data: details(from + i),
+        opts: { jobId: `w-${from + i}`, deduplication: { id: `probe-${(from + i) % pairs}:down`, ttl: 600_000 } },
+      }));
+      await queue.addBulk(jobs);
+    }
+  });
+  await queue.close();
+  return rows / (ms / 1_000);
+}
+
+export const storm: Bench = {
+  id: 'P3',
+  title: 'a storm of wakes over 100 pairs',
+  measure: async ({ world, quick, runs }) => {
+    const rows = quick ? 100_000 : 1_000_000;
+    const added = quick ? 10_000 : 100_000;
+    const place = await world.place();
+    writeLog(place.logPath, { wakes: rows, oneIn: 1, pairs: 100 });
+    const taken = await repeated(runs, async () => {
+      await place.redis.flushdb();
+      await fromItsStart(place);
+      const tailer = place.app('tailer');
+      const ms = await decided(place, tailer, rows);
+      await stop(tailer);
+      const { enqueued, coalesced, unaccounted } = await readAccount(place.redis, place.keys);
+      if (enqueued !== 100 || coalesced !== rows - 100 || unaccounted !== 0) {
+        throw new Error(
+          `the counts are wrong: ${enqueued} enqueued, ${coalesced} coalesced, ${unaccounted} unaccounted`,
+        );
+      }
+      const other = await world.place();
+      const theirs = await eachRowAdded(other, added, 100);
+      await other.end();
+      return { ours: rows / (ms / 1_000), theirs };
+    });
+    await place.end();
+    const [ours, theirs] = [taken.map((run) => run.ours), taken.map((run) => run.theirs)];
+    return {
+      figures: [
+        {
+          what: 'by `addBulk` with deduplication for each row',
+          values: ratios(ours, theirs),
+          unit: '×',
+          goal: { atLeast: 20 },
+        },
+        { what: 'the tailer, from its first read to its last commit', values: ours, unit: '/s' },
+        { what: '`addBulk`, a thousand in a pipeline', values: theirs, unit: '/s' },
+      ],
+      notes: [
+        `${rows} rows, all of them wakes; the counts are exact: 100 enqueued, the rest coalesced. \`addBulk\` was given ${added} rows that were parsed already.`,
+      ],
+    };
+  },
+};
+
+const GIB = 2 ** 30;
+
+/** A tailer at the end of a log of so many bytes. With a hole in it: of what stands before its end nothing is read. */
+async function atTheEndOf(place: Place, bytes: number): Promise<Running> {
+  truncateSync(place.logPath, bytes);
+  append(place.logPath, '');
+  const tailer = place.app('tailer');
+  await tailer.until('following the log');
+  return tailer;
+}
+
+export const oneRow: Bench = {
+  id: 'P2',
+  title: 'one row appended to a log of 10 GiB',
+  measure: async ({ world, quick, runs }) => {
+    const sizes = { large: quick ? GIB : 10 * GIB, small: 10 * 2 ** 20 };
+    const [large, small] = [await world.place(), await world.place()];
+    for (const place of [large, small]) writeFileSync(place.logPath, '');
+    const tailers = { large: await atTheEndOf(large, sizes.large), small: await atTheEndOf(small, sizes.small) };
+    let rows = 0;
+    const once = async (place: Place, { until }: Running) => {
+      const probe = `probe-${rows++}`;
+      const waiting = until('enqueued', (line) => line.probe === probe);
+      return timed(async () => {
+        append(place.logPath, wakeRow({ probe }));
+        await waiting;
+      });
+    };
+    const pairs = quick ? 20 : 100;
+    const sampled = async () => {
+      const pids = { large: tailers.large.child.pid ?? 0, small: tailers.small.child.pid ?? 0 };
+      const before = { large: cpuMs(pids.large), small: cpuMs(pids.small) };
+      const times = { large: [] as number[], small: [] as number[] };
+      for (let i = 0; i < pairs; i++) {
+        times.large.push(await once(large, tailers.large));
+        await sleep(20);
+        times.small.push(await once(small, tailers.small));
+        await sleep(20);
+      }
+      return {
+        large: { ms: median(times.large), cpu: (cpuMs(pids.large) - before.large) / pairs },
+        small: { ms: median(times.small), cpu: (cpuMs(pids.small) - before.small) / pairs },
+      };
+    };
+    await sampled();
+    const taken = await repeated(runs, sampled);
+    await Promise.all([large.end(), small.end()]);
+    const column = (log: 'large' | 'small', of: 'ms' | 'cpu') => taken.map((run) => run[log][of]);
+    return {
+      figures: [
+        {
+          what: 'processor time, by that with a log of 10 MiB',
+          values: ratios(column('large', 'cpu'), column('small', 'cpu')),
+          unit: '×',
+          goal: { atMost: 1.1 },
+        },
+        {
+          what: 'time to its decision, by that with a log of 10 MiB',
+          values: ratios(column('large', 'ms'), column('small', 'ms')),
+          unit: '×',
+          goal: { atMost: 1.1 },
+        },
+        { what: 'processor time', values: column('large', 'cpu'), unit: 'ms' },
+        { what: 'time to its decision', values: column('large', 'ms'), unit: 'ms' },
+      ],
+      notes: [
+        `Sparse logs, each with a tailer that follows its end; ${pairs} rows a run to either, in turn. The time is that from before the write to the line in the tailer's log, after its commit.`,
+      ],
+    };
+  },
+};
+
+export const memory: Bench = {
+  id: 'P7',
+  title: 'memory of the tailer over 10 GiB with lines of 20 MiB in it',
+  measure: async ({ world, quick, runs }) => {
+    const bytes = quick ? GIB / 2 : 10 * GIB;
+    const place = await world.place();
+    const longLine = { every: bytes / 20, bytes: 20 * 2 ** 20 };
+    const { wakes } = writeLog(place.logPath, { bytes, oneIn: 100, pairs: 50, longLine });
+    const taken = await repeated(Math.min(runs, 3), async () => {
+      await place.redis.flushdb();
+      await fromItsStart(place);
+      const tailer = place.app('tailer');
+      await decided(place, tailer, wakes);
+      const ours = peakMb(tailer.child.pid ?? 0);
+      await stop(tailer);
+      const bare = place.script('bench/bare.ts', ['idle']);
+      await bare.until('ready');
+      const theirs = peakMb(bare.child.pid ?? 0);
+      await stop(bare);
+      return { ours, theirs };
+    });
+    await place.end();
+    const [ours, theirs] = [taken.map((run) => run.ours), taken.map((run) => run.theirs)];
+    return {
+      figures: [
+        {
+          what: 'by a bare Node with ioredis and BullMQ',
+          values: ratios(ours, theirs),
+          unit: '×',
+          goal: { atMost: 1.4 },
+        },
+        { what: 'the tailer', values: ours, unit: 'MB' },
+        { what: 'the bare one, with a connection and a queue', values: theirs, unit: 'MB' },
+      ],
+      notes: [
+        `The most that each was given by the system at any time. A log of ${Math.round(bytes / GIB)} GiB with ${wakes} wakes over 50 pairs, and twenty lines that are too long to be read.`,
       ],
     };
   },

@@ -1,4 +1,5 @@
 /** What a benchmark gives, and the arithmetic of it. */
+import { readdirSync, readFileSync } from 'node:fs';
 import type { World } from './world.ts';
 
 type Unit = '×' | 'ms' | 's' | 'MB' | 'MB/s' | '/s' | '%' | '';
@@ -78,4 +79,22 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
   await work();
   return performance.now() - begun;
+}
+/** What a process has used of the processor so far, over all its threads, ms. */
+export function cpuMs(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => {
+    try {
+      const [running = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+      return sum + Number(running) / 1e6;
+    } catch {
+      return sum; // it has just ended
+    }
+  }, 0);
+}
+
+/** The most memory a process has had so far, MB. */
+export function peakMb(pid: number): number {
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(peak) / 1024;
 }

@@ -9,12 +9,26 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { firstPage, listsUnderStorm } from '../bench/api.ts';
-import { following } from '../bench/follow.ts';
+import { following, memory, oneRow, storm } from '../bench/follow.ts';
+import { beginning, idle } from '../bench/idle.ts';
 import { type Bench, reached } from '../bench/measure.ts';
+import { rowToDm, scaling, throughput } from '../bench/path.ts';
 import { line, page, type Result } from '../bench/report.ts';
 import { makeWorld } from '../bench/world.ts';
 
-const BENCHES: Bench[] = [following, firstPage, listsUnderStorm];
+const BENCHES: Bench[] = [
+  following,
+  oneRow,
+  storm,
+  rowToDm,
+  throughput,
+  scaling,
+  memory,
+  idle,
+  firstPage,
+  beginning,
+  listsUnderStorm,
+];
 
 const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, runs: { type: 'string' } },

@@ -1,11 +1,9 @@
 /** `npm run wake`: appends one wake row to the audit log, as a probe would. */
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { appendRow } from '@kora-wake/shared/audit-log';
+import { appendRows } from '@kora-wake/shared/audit-log';
 import { loadConfig } from '@kora-wake/shared/config';
 import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
-import { makeFolder } from '@kora-wake/shared/folders';
 
 const USAGE = `usage: npm run wake -- --probe NAME --category NAME [--severity critical|warning|info] [--title TEXT] [--detail TEXT] [--snapshot JSON]`;
 
@@ -66,8 +64,7 @@ function snapshot(json: string): unknown {
 
 async function append(path: string, line: string): Promise<void> {
   try {
-    await makeFolder(dirname(path));
-    await appendRow(path, line);
+    await appendRows(path, [line]);
   } catch (error) {
     throw new StartupError(
       `${path} cannot be written (${errorReason(error)}). Set KORA_AUDIT_LOG_PATH or KORA_HOME to a place that can.`,

@@ -105,7 +105,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     fault: 'SIGKILL of a worker anywhere',
     tests: [
       [CRASH, 'a worker killed around any message'],
-      [WORKERS, 'keeps its paid report when the worker dies'],
+      [WORKERS, 'keeps its paid report, in the'],
     ],
   },
   32: { fault: 'killed three times on one job', tests: [[CRASH, 'killed three times around one post']] },

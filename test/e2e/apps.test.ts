@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sourceId } from '@kora-wake/shared/keys';
 import { describe, expect, onTestFinished } from 'vitest';
 import { startRedis, tryListen } from '../../scripts/redis.ts';
 import { anthropicDouble, DIAGNOSIS, diagnose } from '../support/anthropic.ts';
@@ -293,6 +295,23 @@ describe('stopping', () => {
     await next.until('DM accepted');
     expect([anthropic.requests.length, slack.accepted.length]).toEqual([2, 1]);
   }, 60_000);
+
+  test('says all it has to say before it ends, also to a reader that is slow', async ({ ns, logPath }) => {
+    const tailer = runApp('tailer', environment(ns, logPath));
+    await tailer.until('following the log');
+    tailer.child.stdout?.pause();
+    const rows = Array.from({ length: 4_000 }, (_, i) => wakeRow({ probe: `probe-${i}` }));
+    append(logPath, ...rows);
+    await eventually(() => count(ns, 'rows').then((n) => n === rows.length));
+    tailer.child.kill('SIGTERM');
+    await eventually(() => ns.redis.exists(ns.keys.lease(sourceId(logPath))).then((held) => held === 0));
+    // Where it did not wait, it would be gone by then.
+    await sleep(200);
+    tailer.child.stdout?.resume();
+    expect(await tailer.exited).toBe(0);
+    expect(tailer.lines.filter(({ msg }) => msg === 'enqueued')).toHaveLength(rows.length);
+    expect(tailer.lines.at(-1)?.msg).toBe('stopped');
+  });
 
   test('is forced by a second signal', async ({ ns, logPath }) => {
     const { anthropic, env } = await doubles();

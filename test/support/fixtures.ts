@@ -5,8 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debounceId } from '@kora-wake/shared/core/debounce';
+import type { Outcome } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { redisKeys } from '@kora-wake/shared/keys';
+import type { End } from '@kora-wake/shared/outcomes';
 import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/queues';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -113,6 +115,11 @@ export function aWake(more: Partial<Wake> = {}): Wake {
     emittedAt: 0,
     ...more,
   };
+}
+
+/** How a wake of {@link aWake} ended, for `settle`. @param at ms since the epoch */
+export function ending(id: string, outcome: Outcome, at: number): End {
+  return { wake: aWake({ id }), outcome, at };
 }
 
 /** Opens a window of a minute as the tailer does: the job, and the index entry its commit writes. */

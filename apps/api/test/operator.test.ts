@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import { NO_USAGE, type Report } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
-import { recordDelivery, recordInvestigation } from '@kora-wake/shared/investigations';
+import { recordInvestigation } from '@kora-wake/shared/investigations';
 import { sourceId } from '@kora-wake/shared/keys';
 import { settle } from '@kora-wake/shared/outcomes';
 import { deliverJobOptions } from '@kora-wake/shared/queues';
@@ -12,11 +12,12 @@ import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { z } from 'zod';
 import { overview } from '../../../docs/client.ts';
-import { append, aWake, eventually, type Namespace, openWindow, test } from '../../../test/support/fixtures.ts';
+import { append, aWake, ending, eventually, type Namespace, openWindow, test } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';
 
 const TOKEN = 'the-token-of-this-test';
 const HOUR = 3_600_000;
+const onEachRung = (usd: number) => ({ normal: usd, warn_75: usd, downshift_90: usd });
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 const report: Report = {
@@ -37,8 +38,9 @@ const report: Report = {
 async function told(ns: Namespace, id: string, ago: number, more: Partial<Wake> = {}): Promise<Wake> {
   const wake = aWake({ id, emittedAt: Date.now() - ago, ...more });
   await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now() - ago);
-  await recordDelivery(ns.redis, ns.keys, id, 'sent', { channel: 'D1', ts: '1.2' });
-  await settle(ns.redis, ns.keys, id, 'diagnosis', Date.now() - ago + 2_000);
+  const posted = { channel: 'D1', ts: '1.2' };
+  const at = Date.now() - ago + 2_000;
+  await settle(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at, dmStatus: 'sent', posted });
   return wake;
 }
 
@@ -144,7 +146,8 @@ describe('investigations', () => {
     const text = `${'It points to a deploy. '.repeat(40)}\nNext step: roll back.`;
     const note = '\n\n(Delivered 7 min late: Slack could not be reached before.)';
     await recordInvestigation(ns.redis, ns.keys, aWake(), { ...report, text }, Date.now());
-    await recordDelivery(ns.redis, ns.keys, 'w-1', 'sent', { channel: 'D1', ts: '1.2', note });
+    const posted = { channel: 'D1', ts: '1.2', note };
+    await settle(ns.redis, ns.keys, { ...ending('w-1', 'diagnosis', Date.now()), dmStatus: 'sent', posted });
     const one = (await app.inject('/v1/investigations/w-1')).json();
     expect([one.summary, one.dm, one.posted]).toEqual([
       text,
@@ -221,7 +224,7 @@ describe('dead letters, many or wanted by many', () => {
     await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
     await recordInvestigation(ns.redis, ns.keys, aWake(), report, Date.now() - 60_000);
     const jobId = await dead(ns, 'w-1', 'channel_not_found');
-    await settle(ns.redis, ns.keys, 'w-1', 'dead', Date.now());
+    await settle(ns.redis, ns.keys, ending('w-1', 'dead', Date.now()));
     const account = async () => (await app.inject('/v1/account')).json();
     expect(await account()).toMatchObject({ outcomes: { dead: 1 }, inFlight: 0, unaccounted: 0, oldestUntoldMs: 0 });
     await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${jobId}/retry` });
@@ -249,9 +252,17 @@ describe('costs, tailer and account', () => {
   test('are what the ledger says', async ({ ns }) => {
     const { app } = await api(ns);
     const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
-    await (await money.reserve(1))?.settle({ usd: 0.25, route: 'probe_investigation', model: 'claude-sonnet-5-5' });
-    await (await money.reserve(1))?.settle({ usd: 0.5, route: 'tool_loop_iteration', model: 'claude-haiku-4-5' });
-    await money.reserve(2);
+    await (await money.reserve(onEachRung(1)))?.settle({
+      usd: 0.25,
+      route: 'probe_investigation',
+      model: 'claude-sonnet-5-5',
+    });
+    await (await money.reserve(onEachRung(1)))?.settle({
+      usd: 0.5,
+      route: 'tool_loop_iteration',
+      model: 'claude-haiku-4-5',
+    });
+    await money.reserve(onEachRung(2));
     const day = new Date().toISOString().slice(0, 10);
     expect((await app.inject('/v1/costs')).json()).toMatchObject({
       rung: 'normal',
@@ -271,12 +282,12 @@ describe('costs, tailer and account', () => {
     const { app } = await api(ns);
     const rung = async () => (await app.inject('/v1/costs')).json().rung;
     const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
-    await (await money.reserve(199.5))?.settle({ usd: 199.5, route: 'r', model: 'm' });
+    await (await money.reserve(onEachRung(199.5)))?.settle({ usd: 199.5, route: 'r', model: 'm' });
     expect(await rung()).toBe('downshift_90');
-    expect(await money.reserve(1)).toBeUndefined();
+    expect(await money.reserve(onEachRung(1))).toBeUndefined();
     expect(await rung()).toBe('hard_stop_100');
     expect(await readSpend(ns.redis, ns.keys, 300, Date.now())).toMatchObject({ rung: 'normal' });
-    await (await money.reserve(0.1))?.release();
+    await (await money.reserve(onEachRung(0.1)))?.release();
     expect(await rung()).toBe('downshift_90');
   });
 

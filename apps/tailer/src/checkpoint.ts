@@ -10,10 +10,11 @@
 import { debounceId } from '@kora-wake/shared/core/debounce';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { EVENTS_KEPT } from '@kora-wake/shared/events';
-import { indexKeys, rowFields } from '@kora-wake/shared/investigations';
+import { indexKeys, keptRow } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
 import type { RedisClient } from '@kora-wake/shared/redis';
+import { script } from '@kora-wake/shared/script';
 import { z } from 'zod';
 import type { Decision } from './decide.ts';
 import type { Position } from './follow.ts';
@@ -75,7 +76,7 @@ export function tallyOf(decisions: Decision[], overlong: number, at: number): Ta
  * from, to, path, now, ttl of a record, numbers of counters, winners, windows and enqueued wakes, the source, whether
  * there were rows, then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
  */
-const COMMIT = `
+const COMMIT = script(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
@@ -124,6 +125,7 @@ for i = 1, ARGV[10] do
     tell('wake.enqueued', 'wakeId', ARGV[arg], 'pair', ARGV[arg + 2], 'severity', ARGV[arg + 3], 'title', ARGV[arg + 4])
     for j = 1, 3 do
       redis.call('ZADD', KEYS[key + j], 'NX', ARGV[5], ARGV[arg])
+      redis.call('ZREMRANGEBYSCORE', KEYS[key + j], '-inf', ARGV[5] - ARGV[6] * 1000)
       redis.call('EXPIRE', KEYS[key + j], ARGV[6])
     end
   else
@@ -132,7 +134,7 @@ for i = 1, ARGV[10] do
   key = key + 4
   arg = arg + 5
 end
-return 1`;
+return 1`);
 
 /** Of a title that is told as an event; characters. */
 const MAX_TOLD = 200;
@@ -154,10 +156,9 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       ...[...tally.opened].map(keys.dedup),
       ...[...tally.enqueued.values()].flatMap((wake) => [keys.wake(wake.id)].concat(indexKeys(keys, wake))),
     ];
-    const answer = await redis.eval(
-      COMMIT,
-      scriptKeys.length,
-      ...scriptKeys,
+    const answer = await COMMIT(
+      redis,
+      scriptKeys,
       token,
       from,
       JSON.stringify(to),
@@ -175,7 +176,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       ...tally.opened,
       ...[...tally.enqueued.values()].flatMap((wake) => [
         wake.id,
-        rowFields(wake)[1],
+        keptRow(wake),
         debounceId(wake.probe, wake.category),
         wake.severity.slice(0, MAX_TOLD),
         wake.title.slice(0, MAX_TOLD).toWellFormed(),

@@ -16,20 +16,24 @@ export function tailerMetrics(now: () => number) {
   });
   const lag = new Histogram({
     name: 'kora_tailer_lag_seconds',
-    help: 'From the row to its committed decision',
+    help: 'From the oldest row of a batch to its committed decision',
     buckets: BUCKETS,
     registers: [registry],
   });
   return {
     registry,
     committed: (decisions: Decision[]) => {
+      const counts = { enqueued: 0, coalesced: 0, rejected: 0, none: 0 };
+      let oldest = Infinity;
       for (const decision of decisions) {
-        if (decision.kind === 'none') continue;
-        decided.inc({ decision: decision.kind });
-        if (decision.kind === 'rejected') continue;
-        const { emittedAt } = decision.kind === 'enqueued' ? decision.wake : decision;
-        lag.observe(Math.max(0, now() - emittedAt) / 1_000);
+        counts[decision.kind]++;
+        if (decision.kind === 'enqueued') oldest = Math.min(oldest, decision.wake.emittedAt);
+        if (decision.kind === 'coalesced') oldest = Math.min(oldest, decision.emittedAt);
       }
+      for (const decision of ['enqueued', 'coalesced', 'rejected'] as const) {
+        if (counts[decision] > 0) decided.inc({ decision }, counts[decision]);
+      }
+      if (oldest < Infinity) lag.observe(Math.max(0, now() - oldest) / 1_000);
     },
   };
 }

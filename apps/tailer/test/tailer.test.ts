@@ -10,6 +10,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import {
   append,
   aWake,
+  ending,
   eventually,
   type Namespace,
   type TestLog,
@@ -328,7 +329,7 @@ describe('the commit', () => {
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
-    await settle(ns.redis, ns.keys, 'w-quick', 'diagnosis', 1);
+    await settle(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
     const decisions = ['w-quick', 'w-slow'].map((id) => ({ kind: 'enqueued' as const, wake: aWake({ id }) }));
     await source.commit(lease.token, at(0), at(10), tallyOf(decisions, 0, 2));
     expect(await ns.redis.zrangebyscore(ns.keys.untold, '-inf', '+inf')).toEqual(['w-slow']);

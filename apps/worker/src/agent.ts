@@ -6,7 +6,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelChoice } from '@kora-wake/shared/config';
 import { isJsonObject } from '@kora-wake/shared/core/json';
-import type { Rung } from '@kora-wake/shared/core/ladder';
 import { investigationPrompt, RULES, wakeText } from '@kora-wake/shared/core/prompt';
 import type { Redact } from '@kora-wake/shared/core/redact';
 import {
@@ -20,7 +19,7 @@ import {
 import { type Door, door, fenceRule } from '@kora-wake/shared/core/untrusted';
 import type { Wake } from '@kora-wake/shared/core/wake';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
-import type { Ledger, Reservation } from '@kora-wake/shared/spend';
+import type { Ledger, PaidRung, Reservation } from '@kora-wake/shared/spend';
 import { z } from 'zod';
 import { answerSchema, readAnswer, type Source } from './answer.ts';
 import { type Conversation, type Failure, MAX_TOKENS, type Model, type OfferedTool, type Reply } from './engine.ts';
@@ -45,7 +44,7 @@ interface Watcher {
 export interface AgentOptions {
   model: Model;
   /** By rung; from 100 % on nobody is asked. */
-  models: Record<Exclude<Rung, 'hard_stop_100'>, ModelChoice>;
+  models: Record<PaidRung, ModelChoice>;
   ledger: Ledger;
   /** The tools on offer now, and the names of servers whose tools are missing. */
   tools(wake: Wake, signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
@@ -89,7 +88,6 @@ const BYTES_PER_TOKEN = 4;
 const ENVELOPE_BYTES = 2_000;
 
 const ANSWER_SCHEMA = z.record(z.string(), z.json()).parse(z.toJSONSchema(answerSchema));
-const LADDER = ['normal', 'warn_75', 'downshift_90'] as const;
 
 export function agent(options: AgentOptions): Engine {
   const cannot: Cannot = { schema: -Infinity, tools: -Infinity };
@@ -191,9 +189,10 @@ class Investigation {
     const guess = { ...NO_USAGE, inputTokens: Math.ceil(bytes / BYTES_PER_TOKEN) };
     const began = performance.now();
     const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, this.#left()))));
-    const enter = async (given: string, usage: Usage, error?: EngineErrorCode) => {
+    const enter = (given: string, usage: Usage, error?: EngineErrorCode) => {
       const name = this.#options.redact(given).slice(0, MAX_NAME);
-      await reservation
+      // Nothing waits for it: until it is entered, the reservation stands in its place.
+      void reservation
         .settle({ usd: chargeUsd(name, isNothing(usage) && wasSent(error) ? guess : usage), route, model: name })
         // The answer is paid for: it is worth more than the entry.
         .catch((failed: unknown) => log.error(errorFields(failed), 'what a call cost could not be entered'));
@@ -206,8 +205,8 @@ class Investigation {
       const question = { model, system, conversation, tools, schema, calling: enter };
       const reply = await engine.ask(question, AbortSignal.any([this.#signal, timeout]));
       this.#signal.throwIfAborted();
-      if (reply.kind === 'failure') await enter(model.model, reply.usage ?? NO_USAGE, reply.code);
-      else if (reply.kind === 'text') await enter(reply.model, reply.usage);
+      if (reply.kind === 'failure') enter(model.model, reply.usage ?? NO_USAGE, reply.code);
+      else if (reply.kind === 'text') enter(reply.model, reply.usage);
       return reply;
     } catch (error) {
       await reservation.release().catch((failed: unknown) => log.debug(errorFields(failed), 'a reservation lapses'));
@@ -218,14 +217,11 @@ class Investigation {
   /** The model that this month's rung allows, or a cheaper one where that is all there is money for. */
   async #reserve(bytes: number): Promise<{ model: ModelChoice; reservation: Reservation } | undefined> {
     const { ledger, models } = this.#options;
-    const rung = await ledger.rung();
-    if (rung === 'hard_stop_100') return undefined;
-    for (const step of LADDER.slice(LADDER.indexOf(rung))) {
-      const model = models[step];
-      const reservation = await ledger.reserve(worstCaseUsd(model.model, bytes, MAX_TOKENS));
-      if (reservation) return { model, reservation };
-    }
-    return undefined;
+    const worst = ({ model }: ModelChoice) => worstCaseUsd(model, bytes, MAX_TOKENS);
+    const { normal, warn_75, downshift_90 } = models;
+    const usd = { normal: worst(normal), warn_75: worst(warn_75), downshift_90: worst(downshift_90) };
+    const reservation = await ledger.reserve(usd);
+    return reservation && { model: models[reservation.rung], reservation };
   }
 
   async #offer(): Promise<OfferedTool[]> {

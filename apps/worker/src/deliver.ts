@@ -1,29 +1,27 @@
 /**
  * A `deliver` job: post the DM once, remember where it went, record how the wake ended.
  *
- *   ready ── claim ── post ──▶ accepted ── record ──▶ done (diagnosis, fallback)
+ *   ready ── claim ── post ──▶ recorded ──▶ done (diagnosis, fallback)
  *     ▲                 ├─ not posted ─▶ ready again, later, as long as Slack asks
  *     │                 ├─ outage ─────▶ held with all that come after it, looked at again every ten seconds
  *     │                 ├─ permanent ──▶ dead, until a person retries it
  *     │                 └─ unknown ────▶ claimed: Slack may have the message
  *     │                                     │
- *     └────────── not there ◀── look up ────┴── there ──▶ accepted
+ *     └────────── not there ◀── look up ────┴── there ──▶ recorded
  *
  * The claim is saved before the post, so a worker that dies in between leaves the same question as an answer that was
  * lost, and it is settled in the same way. So is a wake that is older than what Redis is sure to know: it may have been
- * told, and the record of it lost with the last second of a Redis that crashed. Where Slack does not let us look, the message is posted again and says that
- * it may be a repeat. Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
+ * told, and the record of it lost with the last second of a Redis that crashed. Where Slack does not let us look, the
+ * message is posted again and says that it may be a repeat. Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
  */
 
 import { deliveryNote, directMessage, escapeForSlack } from '@kora-wake/shared/core/messages';
 import { dmStatus, type Outcome, type Report } from '@kora-wake/shared/core/report';
-import { publish } from '@kora-wake/shared/events';
-import { recordDelivery } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import type { Logger } from '@kora-wake/shared/log';
-import { settle } from '@kora-wake/shared/outcomes';
+import { type Begun, beginDelivery, type Claim, reopen, setClaim, settle } from '@kora-wake/shared/outcomes';
 import type { DeliveriesQueue, DeliverJob, Posted } from '@kora-wake/shared/queues';
-import type { Knowledge, RedisClient } from '@kora-wake/shared/redis';
+import type { RedisClient } from '@kora-wake/shared/redis';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from './audit.ts';
 import type { Stages } from './metrics.ts';
@@ -51,7 +49,8 @@ export interface Delivery {
   audit: AuditWriter;
   redis: RedisClient;
   keys: Keys;
-  redisKnowledge(): Promise<Knowledge>;
+  /** Since when this Redis knows all it was told, ms since the epoch by its clock. */
+  redisMemory(): Promise<number>;
   /** Hears how each wake ended. */
   ended(outcome: Outcome, report: Report, stages: Stages): void;
   now(): number;
@@ -64,82 +63,114 @@ export function deliverer(delivery: Delivery) {
   const printed = log.child({}, { level: 'warn' });
 
   return async (job: Job<DeliverJob>, token?: string): Promise<void> => {
-    const { wake, report } = job.data;
+    const { wake, report, posted } = job.data;
+    if (posted) return record(job, report.kind, posted);
     if (!messenger) {
+      if (job.attemptsStarted > 1) await reopen(redis, keys, wake.id, now());
       const dm = { wakeId: wake.id, text: directMessage(wake, report) };
       printed.warn({ dm }, `dry run of ${wake.id}, since no Slack token is set; the DM would be:`);
       return record(job, 'dry_run');
     }
     try {
-      const mayRepeat = await settleEarlier(job, token, messenger);
-      if (!job.data.posted) await post(job, messenger, mayRepeat);
+      const at = now();
+      const begun = await beginDelivery(redis, keys, wake.id, at, claimIn(job.data));
+      // Its row in the audit log may be missing.
+      if (begun.ended) return await record(job, begun.ended);
+      const claim = { claimedAt: at, firstClaimedAt: at };
+      return await record(job, report.kind, await deliver(job, token, messenger, begun, claim));
     } catch (error) {
       if (error instanceof DeliveryFailure) return failed(job, error);
       throw error;
     }
-    return record(job, report.kind);
   };
 
-  async function post(job: Job<DeliverJob>, to: Messenger, mayRepeat: boolean): Promise<void> {
+  /** Sees to it that Slack has the message, once. Returns where. @param claim the one that was made, where none was before */
+  async function deliver(
+    job: Job<DeliverJob>,
+    token: string | undefined,
+    to: Messenger,
+    begun: Begun,
+    claim: Claim,
+  ): Promise<Posted> {
+    const { wake } = job.data;
+    const since = Math.max(await delivery.redisMemory(), begun.forgotAt);
+    const knownForMs = begun.clock - since;
+    // A row that is dated ahead has a clock of its own: it may be from before.
+    const datedAhead = wake.emittedAt > now() + CLOCK_SKEW_MS && knownForMs < MAX_FORGOTTEN_MS;
+    const forgotten = wake.emittedAt < since || datedAhead;
+    if (!begun.earlier && !forgotten) return post(job, to, claim, undefined, false);
+    // Nothing was posted yet under the claim that was just made.
+    if (!begun.earlier) await setClaim(redis, keys, wake.id, undefined);
+    const rowAt = datedAhead ? 0 : wake.emittedAt;
+    const forgot = forgotten ? { knownForMs, rowAt } : undefined;
+    const { found, open, mayRepeat } = await settleEarlier(job, token, to, begun.earlier, forgot);
+    if (found) return found;
+    const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
+    await setClaim(redis, keys, wake.id, next);
+    return post(job, to, next, open, mayRepeat);
+  }
+
+  /** @param before the claim to go back to where Slack has not got it */
+  async function post(
+    job: Job<DeliverJob>,
+    to: Messenger,
+    { claimedAt }: Claim,
+    before: Claim | undefined,
+    mayRepeat: boolean,
+  ): Promise<Posted> {
     const { wake, report } = job.data;
     const note = deliveryNote(now() - job.timestamp, mayRepeat);
-    const before = job.data;
-    const claimedAt = now();
-    await job.updateData({ ...before, claimedAt, firstClaimedAt: before.firstClaimedAt ?? claimedAt });
     try {
       // Frozen in between, and for so long that another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
       const posted = await to.post(escapeForSlack(directMessage(wake, report) + note), wake.id);
-      await accepted(job, note === '' ? posted : { ...posted, note });
+      return note === '' ? posted : { ...posted, note };
     } catch (error) {
-      if (error instanceof DeliveryFailure && error.kind !== 'unknown') await job.updateData(before);
+      if (error instanceof DeliveryFailure && error.kind !== 'unknown') await setClaim(redis, keys, wake.id, before);
       throw error;
     }
   }
 
   /**
    * Finds out what became of an earlier post: one whose end is not known, or one that Redis may have forgotten.
-   * Afterwards `posted` is set where Slack has it.
    *
-   * @returns whether a post from now on may be a repeat
+   * @param forgot for how long Redis knows all it was told, ms, and since when the wake may have been told before, ms since
+   * the epoch; undefined where it is sure to know
+   * @returns where Slack has it, or else the claim that stands still open, and whether a post from now on may be a repeat
    */
-  async function settleEarlier(job: Job<DeliverJob>, token: string | undefined, at: Messenger): Promise<boolean> {
-    const { wake, claimedAt, firstClaimedAt, posted } = job.data;
-    if (posted) return false;
-    const known = await delivery.redisKnowledge();
-    // A row that is dated ahead has a clock of its own: it may be from before.
-    const datedAhead = wake.emittedAt > now() + CLOCK_SKEW_MS && known.forMs < MAX_FORGOTTEN_MS;
-    const forgotten = wake.emittedAt < known.since || datedAhead;
-    if (claimedAt === undefined && !forgotten) return false;
+  async function settleEarlier(
+    job: Job<DeliverJob>,
+    token: string | undefined,
+    at: Messenger,
+    earlier: Claim | undefined,
+    forgot: { knownForMs: number; rowAt: number } | undefined,
+  ): Promise<{ found?: Posted; open?: Claim | undefined; mayRepeat: boolean }> {
+    const { id: wakeId } = job.data.wake;
     // A claim of a time still to come is of a clock that was set back.
-    const claim = claimedAt === undefined ? undefined : Math.min(claimedAt, now());
-    if (claim !== undefined && claim !== claimedAt) await job.updateData({ ...job.data, claimedAt: claim });
-    const settledForMs = Math.min(forgotten ? known.forMs : Infinity, claim === undefined ? Infinity : now() - claim);
+    const claimedAt = earlier && Math.min(earlier.claimedAt, now());
+    if (earlier && claimedAt !== undefined && claimedAt !== earlier.claimedAt) {
+      await setClaim(redis, keys, wakeId, { ...earlier, claimedAt });
+    }
+    const settledForMs = Math.min(
+      forgot?.knownForMs ?? Infinity,
+      claimedAt === undefined ? Infinity : now() - claimedAt,
+    );
     if (settledForMs < SETTLED_MS) {
       await job.moveToDelayed(Date.now() + SETTLED_MS - settledForMs, token);
       throw new DelayedError();
     }
-    const firstAt = firstClaimedAt ?? claim ?? now();
-    const rowAt = datedAhead ? 0 : wake.emittedAt;
-    const since = forgotten ? Math.min(firstAt, Math.max(rowAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
+    const firstAt = earlier?.firstClaimedAt ?? now();
+    const since = forgot ? Math.min(firstAt, Math.max(forgot.rowAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
     try {
-      const found = await at.find(wake.id, since);
-      log.info({ wakeId: wake.id, found: found !== undefined }, 'looked up what became of an earlier post');
-      if (found) await accepted(job, found);
-      else if (claimedAt !== undefined) await job.updateData(withoutClaim(job.data));
-      return false;
+      const found = await at.find(wakeId, since);
+      log.info({ wakeId, found: found !== undefined }, 'looked up what became of an earlier post');
+      return found ? { found, mayRepeat: false } : { mayRepeat: false };
     } catch (error) {
       const forbidden = error instanceof DeliveryFailure && error.kind === 'permanent';
-      if (!forbidden && now() < (claim ?? job.timestamp) + LOOK_UP_MS) throw error;
-      log.warn({ wakeId: wake.id }, 'an earlier post cannot be looked up; posting again, marked as a possible repeat');
-      return true;
+      if (!forbidden && now() < (claimedAt ?? job.timestamp) + LOOK_UP_MS) throw error;
+      log.warn({ wakeId }, 'an earlier post cannot be looked up; posting again, marked as a possible repeat');
+      return { open: earlier, mayRepeat: true };
     }
-  }
-
-  async function accepted(job: Job<DeliverJob>, posted: Posted): Promise<void> {
-    await job.updateData({ ...withoutClaim(job.data), posted });
-    const { channel, ts } = posted;
-    log.info({ wakeId: job.data.wake.id, channel, ts }, 'DM accepted by Slack');
   }
 
   async function failed(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {
@@ -162,23 +193,18 @@ export function deliverer(delivery: Delivery) {
     throw failure;
   }
 
-  async function record(job: Job<DeliverJob>, outcome: Exclude<Outcome, 'dead'>): Promise<void> {
+  /** The end of a wake, once more where it was recorded before: the row in the audit log may be missing. */
+  async function record(job: Job<DeliverJob>, outcome: Exclude<Outcome, 'dead'>, posted?: Posted): Promise<void> {
     const { wake, report } = job.data;
     const status = dmStatus(report, outcome !== 'dry_run');
-    await audit.investigationCompleted(wake, report, status);
-    await recordDelivery(redis, keys, wake.id, status, job.data.posted);
     const endedAt = now();
-    const first = await settle(redis, keys, wake.id, outcome, endedAt);
-    if (!first) return;
-    const { id: wakeId, probe, category } = wake;
-    await publish(redis, keys, log, 'dm.sent', { wakeId, probe, category, outcome });
-    delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
+    if (posted) log.info({ wakeId: wake.id, channel: posted.channel, ts: posted.ts }, 'DM accepted by Slack');
+    const first = await settle(redis, keys, { wake, outcome, at: endedAt, dmStatus: status, posted });
+    await audit.investigationCompleted(wake, report, status);
+    if (first) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
   }
 }
 
-function withoutClaim(data: DeliverJob): DeliverJob {
-  const rest = { ...data };
-  delete rest.claimedAt;
-  delete rest.firstClaimedAt;
-  return rest;
+function claimIn({ claimedAt, firstClaimedAt = claimedAt }: DeliverJob): Claim | undefined {
+  return claimedAt === undefined || firstClaimedAt === undefined ? undefined : { claimedAt, firstClaimedAt };
 }

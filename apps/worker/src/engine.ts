@@ -33,7 +33,7 @@ interface Question {
   /** JSON Schema of the answer; none asks for plain text. */
   schema: JsonObject | undefined;
   /** Told, before the tools run, that the model has answered with calls of them. */
-  calling(model: string, usage: Usage): Promise<void>;
+  calling(model: string, usage: Usage): void;
 }
 
 /** What the model came back with: an answer, or calls of tools, which have been made by then. */
@@ -127,7 +127,7 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
     const names = calledBy(message);
     if (names.length === 0 || message.stop_reason === 'refusal') return textOf(message, model);
     called = { names, model: nameOf(message, model), usage: usageOf(message.usage) };
-    await question.calling(called.model, called.usage);
+    question.calling(called.model, called.usage);
   }
   if (!called) return NO_MESSAGE;
   const offered = new Set(question.tools.map(({ name }) => name));

@@ -1,16 +1,15 @@
 /**
- * A `wake` job: investigate, keep the report, hand it to the deliveries.
+ * A `wake` job: investigate, and hand what was found to the deliveries.
  *
- * The report is saved in the job before anything else happens, so that a paid answer survives a crash; the delivery
- * is a job of its own with an id derived from the wake's, so that it exists once and its failures never buy a
- * second investigation.
+ * What was found is first of all the delivery: a job of its own, with an id derived from the wake's, so that it exists
+ * once, a paid answer survives a crash, and failures of Slack never buy a second investigation.
  */
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/core/report';
 import { publish } from '@kora-wake/shared/events';
 import { recordInvestigation } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
-import { type DeliveriesQueue, deliverJobOptions, type WakeJob } from '@kora-wake/shared/queues';
+import { type DeliveriesQueue, deliverJobId, deliverJobOptions, type WakeJob } from '@kora-wake/shared/queues';
 import { isRedisAway, type RedisClient } from '@kora-wake/shared/redis';
 import { type Job, WaitingError } from 'bullmq';
 import type { Engine } from './agent.ts';
@@ -30,14 +29,12 @@ export interface Investigation {
 export function investigator({ engine, deliveries, redis, keys, now, log }: Investigation) {
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
-    const { id: wakeId, probe, category } = wake;
     try {
-      const report = job.data.report ?? (await investigated(job, signal ?? new AbortController().signal));
-      if (!job.data.report) await job.updateData({ ...job.data, report });
-      await recordInvestigation(redis, keys, wake, report, now());
-      const found = report.kind === 'diagnosis' ? (report.verdict ?? 'plain text') : report.code;
-      await publish(redis, keys, log, 'investigation.ended', { wakeId, probe, category, found });
-      await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+      const report = (await known(job)) ?? (await investigated(job, signal ?? new AbortController().signal));
+      await Promise.all([
+        deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id)),
+        recordInvestigation(redis, keys, wake, report, now()),
+      ]);
     } catch (error) {
       if (!signal?.aborted) throw error;
       log.info({ wakeId: wake.id }, 'investigation given back; another worker takes it up');
@@ -46,12 +43,18 @@ export function investigator({ engine, deliveries, redis, keys, now, log }: Inve
     }
   };
 
+  /** What an earlier start of the job has found, as far as it came. */
+  async function known({ data: { wake, report }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {
+    if (report || attemptsStarted <= 1) return report;
+    return (await deliveries.getJob(deliverJobId(wake.id)))?.data.report;
+  }
+
   async function investigated(job: Job<WakeJob>, signal: AbortSignal): Promise<Report> {
     const { wake } = job.data;
     if (job.stalledCounter > MAX_CRASHES) return fallbackReport('engine_exception:WorkerCrashed');
     log.info({ wakeId: wake.id, probe: wake.probe, category: wake.category }, 'investigating');
     const { id: wakeId, probe, category } = wake;
-    await publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
+    void publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
     try {
       return await engine.investigate(wake, signal);
     } catch (error) {

@@ -10,7 +10,7 @@ import { redisKeys } from '@kora-wake/shared/keys';
 import { runApp } from '@kora-wake/shared/lifecycle';
 import { serveMetrics } from '@kora-wake/shared/metrics-server';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
-import { closeRedis, connectRedis, redisKnowledge } from '@kora-wake/shared/redis';
+import { closeRedis, connectRedis, redisMemory } from '@kora-wake/shared/redis';
 import { ledger } from '@kora-wake/shared/spend';
 import { agent, type Engine } from './agent.ts';
 import { auditWriter } from './audit.ts';
@@ -19,7 +19,7 @@ import { workerMetrics } from './metrics.ts';
 import { DeliveryFailure, type Messenger, slackMessenger } from './slack.ts';
 import { startSweeper } from './sweep.ts';
 import { toolbox } from './toolbox.ts';
-import { startWorkers } from './workers.ts';
+import { SLACK_PACE, startWorkers } from './workers.ts';
 
 /** Before the first retry of an engine call, ms. */
 const ENGINE_RETRY_MS = 1_000;
@@ -75,11 +75,12 @@ await runApp('worker', async ({ config, env, log, tracing, onClose }) => {
     engine,
     concurrency: config.workerConcurrency,
     messenger,
+    pace: messenger && SLACK_PACE,
     deliveries,
     audit,
     redis,
     keys,
-    redisKnowledge: redisKnowledge(redis, keys),
+    redisMemory: redisMemory(redis, keys),
     ended: metrics.ended,
     now: Date.now,
     log,

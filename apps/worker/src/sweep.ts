@@ -8,9 +8,10 @@
  *   a job that waits since a time that is still to come → let go: the clock was set back, it would wait too long
  */
 
+import { readKnown } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
-import { settle } from '@kora-wake/shared/outcomes';
+import { outcomeOf, settle } from '@kora-wake/shared/outcomes';
 import {
   type DeliveriesQueue,
   deliverJobId,
@@ -118,16 +119,20 @@ async function eachEnded(
 async function mendFailed(sweeper: Sweeper, job: Job<WakeJob>, release: boolean): Promise<void> {
   const { redis, keys, now } = sweeper;
   const wake = job.data.wake;
-  if (await outcomeOf(sweeper, wake.id)) return;
+  if (await outcomeOf(redis, keys, wake.id)) return;
   if (release) await releaseWindow(redis, keys, wake);
-  if (await settle(redis, keys, wake.id, 'dead', now())) await count(sweeper, 'dead_letter', wake.id);
+  const end = { wake, outcome: 'dead' as const, at: now(), reason: job.failedReason };
+  if (await settle(redis, keys, end)) await count(sweeper, 'dead_letter', wake.id);
 }
 
 async function mendUndelivered(sweeper: Sweeper, job: Job<WakeJob>): Promise<void> {
-  const { wake, report } = job.data;
-  if (!report || (await outcomeOf(sweeper, wake.id))) return;
-  if (await sweeper.deliveries.getJob(deliverJobId(wake.id))) return;
-  await sweeper.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+  const { redis, keys, deliveries } = sweeper;
+  const { wake } = job.data;
+  if (await outcomeOf(redis, keys, wake.id)) return;
+  if (await deliveries.getJob(deliverJobId(wake.id))) return;
+  const report = job.data.report ?? (await readKnown(redis, keys, wake.id))?.report;
+  if (!report) return;
+  await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
   await count(sweeper, 'delivery', wake.id);
 }
 
@@ -143,10 +148,6 @@ async function mendWindows(sweeper: Sweeper): Promise<void> {
     }
     after = next ?? undefined;
   } while (after !== undefined);
-}
-
-async function outcomeOf({ redis, keys }: Sweeper, wakeId: string): Promise<string | null> {
-  return redis.hget(keys.wake(wakeId), 'outcome');
 }
 
 async function count({ redis, keys, log }: Sweeper, what: string, wakeId: string): Promise<void> {

@@ -2,7 +2,6 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dmStatus } from '@kora-wake/shared/core/report';
-import { publish } from '@kora-wake/shared/events';
 import { DRAIN_MS } from '@kora-wake/shared/lifecycle';
 import { errorFields } from '@kora-wake/shared/log';
 import { settle } from '@kora-wake/shared/outcomes';
@@ -25,10 +24,10 @@ import { investigator } from './investigate.ts';
 
 /** To close a worker that has nothing in hand, ms. */
 const IDLE_CLOSE_MS = 2_000;
-/** Deliveries at once in one process: a post that hangs must not hold up the others. */
-const DELIVERY_CONCURRENCY = 4;
+/** Deliveries at once in one process: at Slack's pace, and as long as a post may hang, ten that do hold up no other. */
+const DELIVERY_CONCURRENCY = 16;
 /** Slack takes about one message a second to a channel; counted in Redis, over all workers. */
-const SLACK_PACE = { max: 1, duration: 1_000 };
+export const SLACK_PACE = { max: 1, duration: 1_000 };
 
 export interface WorkersOptions extends Delivery {
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
@@ -38,6 +37,8 @@ export interface WorkersOptions extends Delivery {
   engine: Engine;
   /** Investigations at once. */
   concurrency: number;
+  /** So many deliveries in so many ms, over all workers; undefined: as fast as they can. */
+  pace: { max: number; duration: number } | undefined;
 }
 
 export interface Workers {
@@ -49,7 +50,7 @@ export interface Workers {
 
 /** Starts both workers. */
 export function startWorkers(options: WorkersOptions): Workers {
-  const { connection, telemetry, engine, deliveries, messenger, audit, redis, keys, now, log } = options;
+  const { connection, telemetry, engine, deliveries, audit, redis, keys, now, log } = options;
   const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix, ...(telemetry && { telemetry }) };
   const recording = new Set<Promise<void>>();
   const deliver = counted(deliverer(options));
@@ -58,7 +59,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     ...common,
     concurrency: DELIVERY_CONCURRENCY,
     settings: { backoffStrategy: deliveryBackoffMs },
-    ...(messenger && { limiter: SLACK_PACE }),
+    ...(options.pace && { limiter: options.pace }),
   });
   const investigating = new Worker<WakeJob, void>(WAKES, wakes.process, {
     ...common,
@@ -88,12 +89,8 @@ export function startWorkers(options: WorkersOptions): Workers {
     if (job?.finishedOn === undefined || !isOurs(job)) return;
     const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
     log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
-    const { id: wakeId, probe, category } = job.data.wake;
-    const recorded = Promise.all([
-      settle(redis, keys, wakeId, 'dead', now()),
-      publish(redis, keys, log, 'dm.dead', { wakeId, probe, category, reason: job.failedReason }),
-      also(job.data),
-    ]).then(
+    const end = { wake: job.data.wake, outcome: 'dead' as const, at: now(), reason: job.failedReason };
+    const recorded = Promise.all([settle(redis, keys, end), also(job.data)]).then(
       () => undefined,
       (error: unknown) => log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
     );

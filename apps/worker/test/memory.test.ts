@@ -5,7 +5,7 @@ import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/core/re
 import { recordInvestigation } from '@kora-wake/shared/investigations';
 import { settle } from '@kora-wake/shared/outcomes';
 import { describe, expect } from 'vitest';
-import { append, aWake, type Namespace, test, wakeRow } from '../../../test/support/fixtures.ts';
+import { append, aWake, ending, type Namespace, test, wakeRow } from '../../../test/support/fixtures.ts';
 import { auditRowsTool } from '../src/tools/audit-rows.ts';
 import { memoryTools } from '../src/tools/memory.ts';
 import type { Tool } from '../src/tools/tool.ts';
@@ -41,7 +41,7 @@ async function past({ redis, keys }: Namespace): Promise<void> {
   await record('w-4', 20, told('Another probe.'), { probe: 'vercel' });
   await record('w-now', 0, told('This one.'));
   await redis.hset(keys.wake('w-1'), 'suppressed', 7);
-  await settle(redis, keys, 'w-1', 'diagnosis', NOW);
+  await settle(redis, keys, ending('w-1', 'diagnosis', NOW));
 }
 
 function tool(ns: Namespace, name: string): Tool {

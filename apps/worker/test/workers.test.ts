@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
-import { deliverJobId, wakeJobOptions } from '@kora-wake/shared/queues';
+import { readKnown } from '@kora-wake/shared/investigations';
+import { settle } from '@kora-wake/shared/outcomes';
+import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/queues';
 import { getWindow } from '@kora-wake/shared/windows';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -12,7 +14,7 @@ import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
 import type { Engine } from '../src/agent.ts';
 import { auditWriter } from '../src/audit.ts';
 import { type Messenger, slackMessenger } from '../src/slack.ts';
-import { startWorkers } from '../src/workers.ts';
+import { SLACK_PACE, startWorkers } from '../src/workers.ts';
 
 /** When an unknown outcome may be looked up, ms. */
 const SETTLED_MS = 15_000;
@@ -64,15 +66,13 @@ function working(
     engine: options.engine,
     concurrency: 4,
     messenger: options.messenger,
+    pace: options.messenger && SLACK_PACE,
     deliveries: ns.deliveries,
     audit: auditWriter(options.auditPath, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
     ended: () => undefined,
-    redisKnowledge: async () => {
-      const since = options.redisKnowsAllSince ?? 0;
-      return { since, forMs: Date.now() - since };
-    },
+    redisMemory: async () => options.redisKnowsAllSince ?? 0,
     now: () => Date.now() + clock.aheadMs,
     log: log.logger,
   });
@@ -105,6 +105,13 @@ async function enqueue(ns: Namespace, more: Partial<Wake> = {}): Promise<Wake> {
   return wake;
 }
 
+/** The rows that were written of wakes that ended, once there are any: they come after the outcome. */
+const told = (logPath: string) =>
+  eventually(() => {
+    const rows = existsSync(logPath) ? rowsOf(logPath) : [];
+    return rows.length > 0 && rows;
+  });
+
 const outcomeIs = (ns: Namespace, wake: Wake, outcome: string) =>
   eventually(async () => (await ns.redis.hget(ns.keys.wake(wake.id), 'outcome')) === outcome, 30_000);
 
@@ -117,7 +124,7 @@ describe('a wake', () => {
     expect(double.accepted).toMatchObject([
       { channel: 'U0OPERATOR', text: `🚨 Probe alert · fly\n${DIAGNOSIS}`, wakeId: wake.id },
     ]);
-    expect(rowsOf(logPath)).toEqual([
+    expect(await told(logPath)).toEqual([
       {
         emitted_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/),
         seam: 'probe.investigation_completed',
@@ -141,9 +148,12 @@ describe('a wake', () => {
         source: 'reasoning',
       },
     ]);
-    const job = await ns.deliveries.getJob(deliverJobId(wake.id));
-    expect(job?.data.posted).toEqual({ channel: 'DU0OPERATOR', ts: double.accepted[0]?.ts });
-    expect(job?.data.claimedAt).toBeUndefined();
+    const posted = { channel: 'DU0OPERATOR', ts: double.accepted[0]?.ts };
+    expect(await readKnown(ns.redis, ns.keys, wake.id)).toMatchObject({
+      posted,
+      dmStatus: 'sent',
+      outcome: 'diagnosis',
+    });
   });
 
   test('that could not be investigated is told verbatim, with the code', async ({ ns, logPath }) => {
@@ -154,7 +164,7 @@ describe('a wake', () => {
     expect(double.accepted.map(({ text }) => text)).toEqual([
       '🚨 Probe alert · fly\nfly (critical): &lt;!channel&gt; is down &amp; out\n\ndown\n\nI was unable to investigate — engine returned: sdk_5xx',
     ]);
-    expect(rowsOf(logPath)[0]?.details).toMatchObject({
+    expect((await told(logPath))[0]?.details).toMatchObject({
       dm_status: 'engine_unavailable_fallback',
       reasoning_error: 'sdk_5xx',
       model_used: null,
@@ -181,7 +191,7 @@ describe('a wake', () => {
       wakeId: wake.id,
       text: `🚨 Probe alert · fly\n${DIAGNOSIS}`,
     });
-    expect(rowsOf(logPath)[0]?.details.dm_status).toBe('failed_send');
+    expect((await told(logPath))[0]?.details.dm_status).toBe('failed_send');
   });
 
   test('whose row cannot be written is told all the same', async ({ ns, folder }) => {
@@ -193,19 +203,28 @@ describe('a wake', () => {
     });
     await outcomeIs(ns, await enqueue(ns), 'diagnosis');
     expect(double.accepted).toHaveLength(1);
-    expect(log.lines.some(({ msg }) => msg.includes('audit log cannot be written'))).toBe(true);
+    await log.until('audit log cannot be written');
   });
 
-  test('keeps its paid report when the worker dies before the delivery is queued', async ({ ns, logPath }) => {
-    const engine = engineOf(fallbackReport('refused'));
-    const wake = await enqueue(ns);
-    const job = await ns.queue.getJob(wake.id);
-    await job?.updateData({ wake, report: diagnosis });
-    working(ns, { engine, auditPath: logPath });
-    await outcomeIs(ns, wake, 'dry_run');
-    expect(engine.asked).toBe(0);
-    expect(rowsOf(logPath)[0]?.details.investigation_summary_text).toBe(DIAGNOSIS);
-  });
+  test.for(['delivery', 'wake'])(
+    'keeps its paid report, in the %s, when the worker dies',
+    async (where, { ns, logPath }) => {
+      const engine = engineOf(fallbackReport('refused'));
+      const wake = await enqueue(ns);
+      if (where === 'delivery') {
+        await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
+        await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 1);
+      } else {
+        // As workers before 0.2 left it.
+        await (await ns.queue.getJob(wake.id))?.updateData({ wake, report: diagnosis });
+      }
+      working(ns, { engine, auditPath: logPath });
+      await outcomeIs(ns, wake, 'dry_run');
+      await eventually(async () => (await readKnown(ns.redis, ns.keys, wake.id))?.report?.kind === 'diagnosis');
+      expect(engine.asked).toBe(0);
+      expect((await told(logPath)).map(({ details }) => details.investigation_summary_text)).toEqual([DIAGNOSIS]);
+    },
+  );
 
   test('whose worker died too often is told without an investigation', async ({ ns, logPath }) => {
     const engine = engineOf(diagnosis);
@@ -261,7 +280,7 @@ describe('a delivery', () => {
       clock.aheadMs = SETTLED_MS;
       await outcomeIs(ns, wake, 'diagnosis');
       expect(double.accepted).toHaveLength(1);
-      expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.data.posted?.ts).toBe(double.accepted[0]?.ts);
+      expect((await readKnown(ns.redis, ns.keys, wake.id))?.posted?.ts).toBe(double.accepted[0]?.ts);
     },
   );
 
@@ -279,9 +298,10 @@ describe('a delivery', () => {
     const wake = await enqueue(ns);
     await log.until('not delivered');
     const held = await eventually(() =>
-      ns.deliveries.getDelayed().then(([job]) => (job?.data.claimedAt && job.delay > 5_000 ? job : undefined)),
+      ns.deliveries.getDelayed().then(([job]) => (job && job.delay > 5_000 ? job : undefined)),
     );
     expect(double.requests).toHaveLength(1);
+    expect(await ns.redis.hexists(ns.keys.wake(wake.id), 'claimedAt')).toBe(1);
     clock.aheadMs = SETTLED_MS;
     await held.promote();
     await outcomeIs(ns, wake, 'diagnosis');
@@ -501,6 +521,41 @@ describe('a delivery', () => {
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.requests).toHaveLength(0);
+  });
+
+  test('that had ended before the worker died is not posted again, and its row is written', async ({ ns, logPath }) => {
+    const double = await slack();
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    await settle(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at: 1 });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
+    await ns.redis.hset(`${ns.prefix}:deliveries:${deliverJobId(wake.id)}`, 'ats', 1);
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    expect(await told(logPath)).toMatchObject([{ details: { wake_id: wake.id, dm_status: 'sent' } }]);
+    expect(double.requests).toHaveLength(0);
+    expect(await ns.redis.hget(ns.keys.counters, 'outcome:diagnosis')).toBe('1');
+  });
+
+  test('of a dead letter that is tried again, by whatever way, has no end until it ends', async ({ ns, logPath }) => {
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    await ns.redis.zadd(ns.keys.untold, 1, wake.id);
+    await settle(ns.redis, ns.keys, { wake, outcome: 'dead', at: 1 });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
+    await ns.redis.hset(`${ns.prefix}:deliveries:${deliverJobId(wake.id)}`, 'ats', 1);
+    const double = await slack();
+    let untold: unknown;
+    double.next.push(async (...request) => {
+      untold = [
+        await ns.redis.hget(ns.keys.wake(wake.id), 'outcome'),
+        await ns.redis.zcount(ns.keys.untold, '-inf', '+inf'),
+      ];
+      return json(200, { ok: true, channel: 'D1', ts: '1.1' })(...request);
+    });
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(untold).toEqual([null, 1]);
+    expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:diagnosis': '1' });
   });
 });
 

@@ -7,10 +7,12 @@ import { debounceId } from './core/debounce.ts';
 import type { JsonObject } from './core/json.ts';
 import type { DmStatus, Outcome, Report } from './core/report.ts';
 import type { Wake } from './core/wake.ts';
+import { EVENTS_KEPT } from './events.ts';
 import type { Keys } from './keys.ts';
 import { WAKE_RECORD_TTL_S } from './outcomes.ts';
 import type { Posted } from './queues.ts';
 import type { RedisClient } from './redis.ts';
+import { script } from './script.ts';
 
 /** The wake's row as it is kept: what is long is cut. */
 interface KeptRow {
@@ -42,8 +44,8 @@ export interface KnownWake {
 const MAX_DETAIL = 8_000;
 const MAX_SNAPSHOT = 16_000;
 
-/** The fields of a wake's row in its record, as names and values. */
-export function rowFields(wake: Wake): [name: string, value: string] {
+/** A wake's row as its record keeps it, as JSON. */
+export function keptRow(wake: Wake): string {
   const { probe, category, severity, title, detail, snapshotDetails, emittedAt } = wake;
   const tooLarge = JSON.stringify(snapshotDetails).length > MAX_SNAPSHOT;
   const row: KeptRow = {
@@ -55,7 +57,7 @@ export function rowFields(wake: Wake): [name: string, value: string] {
     snapshotDetails: tooLarge ? { cut: 'too large to be kept here; it is in the audit log' } : snapshotDetails,
     emittedAt,
   };
-  return ['row', JSON.stringify(row)];
+  return JSON.stringify(row);
 }
 
 /** The indexes that find a wake. */
@@ -64,19 +66,18 @@ export function indexKeys(keys: Keys, wake: Pick<Wake, 'probe' | 'category'>): s
 }
 
 /**
- * KEYS: the wake's record, its indexes. ARGV: id, at, seconds to keep, then fields and values. The tailer's commit writes
- * the same (see checkpoint.ts), and may come later.
+ * KEYS: the wake's record, its three indexes, events. ARGV: id, at, seconds to keep, the row, the report, then an event. The
+ * tailer's commit writes the row and the indexes too (see checkpoint.ts), and may come later.
  */
-const RECORD = `
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+const RECORD = script(`
+redis.call('HSET', KEYS[1], 'row', ARGV[4], 'report', ARGV[5], 'investigatedAt', ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-for i = 2, #KEYS do
-  redis.call('ZADD', KEYS[i], 'NX', ARGV[2], ARGV[1])
-  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', ARGV[2] - ARGV[3] * 1000)
-  redis.call('EXPIRE', KEYS[i], ARGV[3])
-end`;
+for i = 2, 4 do
+  if redis.call('ZADD', KEYS[i], 'NX', ARGV[2], ARGV[1]) == 1 then redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+end
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', ${EVENTS_KEPT}, '*', unpack(ARGV, 6))`);
 
-/** Keeps what was found out. Doing it again changes nothing. @param at ms since the epoch */
+/** Keeps what was found out, and tells of it. Doing it again changes nothing. @param at ms since the epoch */
 export async function recordInvestigation(
   redis: RedisClient,
   keys: Keys,
@@ -84,20 +85,12 @@ export async function recordInvestigation(
   report: Report,
   at: number,
 ): Promise<void> {
-  const recordKeys = [keys.wake(wake.id), ...indexKeys(keys, wake)];
-  const fields = [...rowFields(wake), 'report', JSON.stringify(report), 'investigatedAt', at];
-  await redis.eval(RECORD, recordKeys.length, ...recordKeys, wake.id, at, WAKE_RECORD_TTL_S, ...fields);
-}
-
-/** Keeps how the DM went. */
-export async function recordDelivery(
-  redis: RedisClient,
-  keys: Keys,
-  wakeId: string,
-  dmStatus: DmStatus,
-  posted: Posted | undefined,
-): Promise<void> {
-  await redis.hset(keys.wake(wakeId), { dmStatus, ...(posted && { posted: JSON.stringify(posted) }) });
+  const { id, probe, category } = wake;
+  const recordKeys = [keys.wake(id), ...indexKeys(keys, wake), keys.events];
+  const found = report.kind === 'diagnosis' ? (report.verdict ?? 'plain text') : report.code;
+  const event = ['type', 'investigation.ended', 'wakeId', id, 'probe', probe, 'category', category, 'found', found];
+  const kept = [keptRow(wake), JSON.stringify(report)];
+  await RECORD(redis, recordKeys, id, at, WAKE_RECORD_TTL_S, ...kept, ...event);
 }
 
 /** A place in a list, newest first: after the wake that was enqueued then. */

@@ -5,6 +5,7 @@
  * work in hand end until its own deadline and gives the rest back; past {@link STOP_DEADLINE_MS}, or at a second
  * signal, the process ends at once. Exit codes: 0 stopped as asked, 1 could not start, crashed or was forced.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import { type Config, loadConfig } from './config.ts';
 import { StartupError } from './errors.ts';
@@ -15,6 +16,8 @@ import { startTracing, type Tracing, traceFields } from './tracing.ts';
 export const DRAIN_MS = 20_000;
 /** After this the process ends, whatever is left, ms. */
 const STOP_DEADLINE_MS = DRAIN_MS + 5_000;
+/** For the last of the log, ms. */
+const FLUSH_MS = 1_000;
 
 export interface App {
   config: Config;
@@ -57,6 +60,7 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
       else log?.info({ signal }, 'stopping');
       await closeAll();
       log?.info('stopped');
+      await said();
     });
     // Started by `npm start`: it is told when we are ready, and we stop when it is gone, however it went.
     process.on('disconnect', () => close());
@@ -72,6 +76,14 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
     await closeAll();
     process.exit(1);
   }
+}
+
+/** Waits until all that was said is with its reader; one that does not read is not waited for. */
+async function said(): Promise<void> {
+  const written = new Promise<void>((resolve) => {
+    process.stdout.write('', () => resolve());
+  });
+  await Promise.race([written, sleep(FLUSH_MS, undefined, { ref: false })]);
 }
 
 function graceLogger(log: Logger) {

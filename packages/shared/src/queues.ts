@@ -13,7 +13,7 @@ export const DELIVERIES = 'deliveries';
 /** Payload of a `wake` job. What is optional was not there when the job was made, or not yet. */
 export interface WakeJob {
   wake: Wake;
-  /** Saved as soon as the engine came back, so that a paid answer survives the worker. */
+  /** In jobs of before 0.2: what the engine came back with. By now the delivery holds it. */
   report?: Report;
 }
 
@@ -21,11 +21,9 @@ export interface WakeJob {
 export interface DeliverJob {
   wake: Wake;
   report: Report;
-  /** When a post was begun whose end is not known, ms since the epoch: Slack may have the message. */
+  /** In jobs of before 0.2: a claim, and where Slack put the message. By now the wake's record holds them. */
   claimedAt?: number;
-  /** The first such post that is not settled: look-ups begin there. */
   firstClaimedAt?: number;
-  /** Saved as soon as Slack accepted the message. */
   posted?: Posted;
 }
 

@@ -136,32 +136,30 @@ export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<st
   return warnings;
 }
 
-const SERVER = "return {redis.call('INFO', 'server'), redis.call('GET', KEYS[1]) or '0'}";
-
-/** Since when Redis knows all it was told. */
-export interface Knowledge {
-  /** ms since the epoch, by Redis's clock. */
-  since: number;
-  /** How long ago that is, ms. */
-  forMs: number;
-}
+/** Asked with a key, so that in a cluster the node answers that has ours. */
+const SERVER = "return redis.call('INFO', 'server')";
 
 /**
- * Tells since when this Redis knows all it was told: since its start, where the last it had acknowledged may not have
- * been on disk; once this process has seen another Redis in its place (a fail-over), since then; or since a tailer
- * found it emptied.
+ * Tells since when this Redis knows all it was told, in ms since the epoch by its clock: since its start, where the last
+ * it had acknowledged may not have been on disk; once this process has seen another Redis in its place (a fail-over),
+ * since then. Whether it was emptied since, {@link recordForgotten} says.
  */
-export function redisKnowledge(redis: RedisClient, keys: Keys): () => Promise<Knowledge> {
+export function redisMemory(redis: RedisClient, keys: Keys): () => Promise<number> {
   let seen: { runId: string; since: number } | undefined;
+  /** Whether it is still the one that was asked: over one connection it is. A cluster has many. */
+  let same = false;
+  redis.on('close', () => {
+    same = false;
+  });
   return async () => {
-    const answer = await redis.eval(SERVER, 1, keys.forgot);
-    const [info = '', forgot] = Array.isArray(answer) ? answer.map(String) : [];
+    if (same && seen) return seen.since;
+    same = redis instanceof Redis;
+    const info = String(await redis.eval(SERVER, 1, keys.forgot));
     const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
     const now = Math.floor(Number(field('server_time_usec')) / 1_000);
     const runId = field('run_id');
     if (seen?.runId !== runId) seen = { runId, since: seen ? now : now - Number(field('uptime_in_seconds')) * 1_000 };
-    const since = Math.max(seen.since, Number(forgot));
-    return { since, forMs: now - since };
+    return seen.since;
   };
 }
 

@@ -3,18 +3,28 @@
  * with what is spent and reserved already, so that no number of workers together passes the budget; after it, what it
  * really cost is entered in its place. The reservation of a worker that died lapses.
  */
-import { dayOf, microUsd, monthOf, type Rung, rungOf } from './core/ladder.ts';
+import { dayOf, microUsd, monthOf, type Rung, rungOf, STARTS } from './core/ladder.ts';
 import type { Keys } from './keys.ts';
 import type { RedisClient } from './redis.ts';
+import { script } from './script.ts';
 
 export interface Ledger {
-  /** Where on the ladder this month stands. */
-  rung(): Promise<Rung>;
-  /** Reserves so many USD; undefined where that would pass the budget. */
-  reserve(usd: number): Promise<Reservation | undefined>;
+  /**
+   * Reserves what a call may cost.
+   *
+   * @param usd its worst case on each rung
+   * @returns undefined where none of the rungs from the month's own on has the money left
+   */
+  reserve(usd: Record<PaidRung, number>): Promise<Reservation | undefined>;
 }
 
+/** The rungs on which somebody is asked, from the first. */
+const PAID_RUNGS = ['normal', 'warn_75', 'downshift_90'] as const;
+export type PaidRung = (typeof PAID_RUNGS)[number];
+
 export interface Reservation {
+  /** On which it is: the month's own, or one further up that costs less. */
+  rung: PaidRung;
   /** Enters what the call cost, USD, in the place of what was reserved. */
   settle(call: { usd: number; route: string; model: string }): Promise<void>;
   /** Gives back what was reserved: nothing was asked, or nothing answered. */
@@ -29,30 +39,39 @@ const KEEP_S = 400 * 86_400;
 /** Field of a month's spend: the budget at which a call was refused; there while none went through since. */
 const REFUSED_AT = 'refusedAt';
 
-/** KEYS: the month's spend, the reservations. ARGV: id, amount, budget, ms until it lapses, seconds to keep. */
-const RESERVE = `
+/**
+ * KEYS: the month's spend, the reservations. ARGV: id, budget, ms until it lapses, seconds to keep, then for each rung from
+ * which spend on it holds, and the amount. Returns the number of the rung, or 0.
+ */
+const RESERVE = script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-local taken = tonumber(redis.call('HGET', KEYS[1], 'total') or '0')
+local spent = tonumber(redis.call('HGET', KEYS[1], 'total') or '0')
+local budget = tonumber(ARGV[2])
+local taken = spent
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   taken = taken + tonumber(string.match(member, ':(%d+)$'))
 end
-if tonumber(ARGV[3]) > 0 and taken + tonumber(ARGV[2]) > tonumber(ARGV[3]) then
-  redis.call('HSET', KEYS[1], '${REFUSED_AT}', ARGV[3])
-  redis.call('EXPIRE', KEYS[1], ARGV[5])
-  return 0
+for rung = 1, ${PAID_RUNGS.length} do
+  local amount = tonumber(ARGV[4 + 2 * rung])
+  local passed = ARGV[5 + 2 * rung] and spent >= tonumber(ARGV[5 + 2 * rung])
+  if budget == 0 or (not passed and taken + amount <= budget and spent < budget) then
+    redis.call('HDEL', KEYS[1], '${REFUSED_AT}')
+    redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1] .. ':' .. ARGV[4 + 2 * rung])
+    return rung
+  end
 end
-redis.call('HDEL', KEYS[1], '${REFUSED_AT}')
-redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1] .. ':' .. ARGV[2])
-return 1`;
+redis.call('HSET', KEYS[1], '${REFUSED_AT}', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 0`);
 
 /** KEYS: the month's spend, the reservations. ARGV: the reservation, amount, day and route and model, seconds to keep. */
-const SETTLE = `
+const SETTLE = script(`
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'total', ARGV[2])
 redis.call('HINCRBY', KEYS[1], ARGV[3], ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[4])`;
+redis.call('EXPIRE', KEYS[1], ARGV[4])`);
 
 /**
  * @param budgetUsd a UTC month; 0 = no limit
@@ -67,17 +86,21 @@ export function ledger(
 ): Ledger {
   const budget = microUsd(budgetUsd);
   return {
-    rung: async () => rungOf(Number((await redis.hget(keys.spend(monthOf(now())), 'total')) ?? 0), budget),
     reserve: async (usd) => {
       const at = now();
       const month = keys.spend(monthOf(at));
-      const [id, amount] = [newId(), microUsd(usd)];
-      const reserved = await redis.eval(RESERVE, 2, month, keys.reserved, id, amount, budget, LAPSE_MS, KEEP_S);
-      if (reserved !== 1) return undefined;
+      const id = newId();
+      const amounts = PAID_RUNGS.map((rung) => microUsd(usd[rung]));
+      const steps = PAID_RUNGS.flatMap((rung, i) => [STARTS[rung] * budget, amounts[i] ?? 0]);
+      const step = await RESERVE(redis, [month, keys.reserved], id, budget, LAPSE_MS, KEEP_S, ...steps);
+      const rung = typeof step === 'number' ? PAID_RUNGS[step - 1] : undefined;
+      if (rung === undefined) return undefined;
+      const amount = amounts[PAID_RUNGS.indexOf(rung)] ?? 0;
       return {
+        rung,
         settle: async (call) => {
           const entry = `${dayOf(at)}|${call.route}|${call.model}`;
-          await redis.eval(SETTLE, 2, month, keys.reserved, `${id}:${amount}`, microUsd(call.usd), entry, KEEP_S);
+          await SETTLE(redis, [month, keys.reserved], `${id}:${amount}`, microUsd(call.usd), entry, KEEP_S);
         },
         release: async () => {
           await redis.zrem(keys.reserved, `${id}:${amount}`);
@@ -89,8 +112,7 @@ export function ledger(
 
 /** Money is no object, and nothing is entered: for a replay, or an evaluation. */
 export const freeLedger: Ledger = {
-  rung: async () => 'normal',
-  reserve: async () => ({ settle: async () => undefined, release: async () => undefined }),
+  reserve: async () => ({ rung: 'normal', settle: async () => undefined, release: async () => undefined }),
 };
 
 /** What a month cost so far, USD. */

@@ -6,7 +6,8 @@ import { startRedis } from '../../../scripts/redis.ts';
 import { endBeforeCleanup, test } from '../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
 import { redisKeys } from '../src/keys.ts';
-import { connectRedis, recordForgotten, redisKnowledge, unsafeSettings } from '../src/redis.ts';
+import { beginDelivery } from '../src/outcomes.ts';
+import { connectRedis, recordForgotten, redisMemory, unsafeSettings } from '../src/redis.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {
   await expect(connectRedis('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(
@@ -87,30 +88,33 @@ test('a Redis that may lose or evict jobs is told of, one that is safe is not', 
   await redis.quit();
 });
 
-test('a Redis knows all since it started; another in its place, since it was met; an emptied one, since then', async ({
-  folder,
-  log,
-}) => {
+test('a Redis knows all since it started; another in its place, since it was met', async ({ folder, log }) => {
   const before = Date.now();
   const server = await redisProcess(folder);
   endBeforeCleanup(() => server.kill('SIGKILL'));
   const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'worker', log.logger);
   onTestFinished(() => redis.disconnect());
-  const keys = redisKeys('{other}');
-  const know = redisKnowledge(redis, keys);
-  const { since: first } = await know();
+  const since = redisMemory(redis, redisKeys('{other}'));
+  const first = await since();
   // Redis tells whole seconds of its uptime.
   expect(first).toBeGreaterThan(before - 1_000);
   expect(first).toBeLessThanOrEqual(Date.now() + 1_000);
-  expect((await know()).since).toBe(first);
+  expect(await since()).toBe(first);
   await server.kill('SIGKILL');
   const gone = Date.now();
   await server.start();
-  const { since: second, forMs } = await know();
+  const second = await since();
   expect(second).toBeGreaterThanOrEqual(gone);
-  expect(forMs).toBe(0);
-  await recordForgotten(redis, keys);
-  const { since: third } = await know();
-  expect(third).toBe(Number(await redis.get(keys.forgot)));
-  expect(third).toBeGreaterThanOrEqual(second);
+  expect(await since()).toBe(second);
+});
+
+test('a delivery that begins is told when Redis was last found emptied, and by which clock', async ({ ns }) => {
+  const begin = () => beginDelivery(ns.redis, ns.keys, 'w-1', 1_000);
+  expect(await begin()).toMatchObject({ forgotAt: 0, earlier: undefined, ended: undefined });
+  await recordForgotten(ns.redis, ns.keys);
+  const { forgotAt, clock, earlier } = await begin();
+  expect(forgotAt).toBe(Number(await ns.redis.get(ns.keys.forgot)));
+  expect(clock - forgotAt).toBeGreaterThanOrEqual(0);
+  expect(clock - forgotAt).toBeLessThan(5_000);
+  expect(earlier).toEqual({ claimedAt: 1_000, firstClaimedAt: 1_000 });
 });

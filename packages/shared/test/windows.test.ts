@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { describe, expect, vi } from 'vitest';
-import { aWake, openWindow, test } from '../../../test/support/fixtures.ts';
+import { aWake, ending, openWindow, test } from '../../../test/support/fixtures.ts';
 import { debounceId } from '../src/core/debounce.ts';
 import { oldestUntoldMs, reopen, settle } from '../src/outcomes.ts';
 import { wakeJobOptions } from '../src/queues.ts';
@@ -107,9 +107,9 @@ describe('the list of windows', () => {
 
 describe('an outcome', () => {
   test('is recorded and counted once', async ({ ns }) => {
-    expect(await settle(ns.redis, ns.keys, 'w-1', 'diagnosis', 1)).toBe(true);
-    expect(await settle(ns.redis, ns.keys, 'w-1', 'diagnosis', 2)).toBe(false);
-    expect(await settle(ns.redis, ns.keys, 'w-1', 'dead', 3)).toBe(false);
+    expect(await settle(ns.redis, ns.keys, ending('w-1', 'diagnosis', 1))).toBe(true);
+    expect(await settle(ns.redis, ns.keys, ending('w-1', 'diagnosis', 2))).toBe(false);
+    expect(await settle(ns.redis, ns.keys, ending('w-1', 'dead', 3))).toBe(false);
     expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:diagnosis': '1' });
     expect(await ns.redis.hgetall(ns.keys.wake('w-1'))).toEqual({ outcome: 'diagnosis', outcomeAt: '1' });
   });
@@ -119,20 +119,20 @@ describe('an outcome', () => {
     await ns.redis.zadd(ns.keys.untold, 1_000, 'w-1', 4_000, 'w-2');
     await ns.redis.hset(ns.keys.wake('w-1'), 'enqueuedAt', 1_000);
     expect(await waited()).toBe(9_000);
-    await settle(ns.redis, ns.keys, 'w-1', 'dead', 5_000);
+    await settle(ns.redis, ns.keys, ending('w-1', 'dead', 5_000));
     expect(await waited()).toBe(6_000);
     await reopen(ns.redis, ns.keys, 'w-1', 6_000);
     expect(await waited()).toBe(9_000);
-    await settle(ns.redis, ns.keys, 'w-1', 'diagnosis', 7_000);
+    await settle(ns.redis, ns.keys, ending('w-1', 'diagnosis', 7_000));
     await reopen(ns.redis, ns.keys, 'w-1', 8_000);
-    await settle(ns.redis, ns.keys, 'w-2', 'diagnosis', 9_000);
+    await settle(ns.redis, ns.keys, ending('w-2', 'diagnosis', 9_000));
     expect(await waited()).toBe(0);
     expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:diagnosis': '2' });
   });
 
   test('of a dead letter changes once it is told after all', async ({ ns }) => {
-    await settle(ns.redis, ns.keys, 'w-1', 'dead', 1);
-    expect(await settle(ns.redis, ns.keys, 'w-1', 'fallback', 2)).toBe(true);
+    await settle(ns.redis, ns.keys, ending('w-1', 'dead', 1));
+    expect(await settle(ns.redis, ns.keys, ending('w-1', 'fallback', 2))).toBe(true);
     expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:fallback': '1' });
   });
 });

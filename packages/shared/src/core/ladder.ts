@@ -9,11 +9,11 @@ export type Rung = (typeof RUNGS)[number];
  */
 export function rungOf(spent: number, budget: number): Rung {
   if (budget === 0) return 'normal';
-  const share = spent / budget;
-  if (share >= 1) return 'hard_stop_100';
-  if (share >= 0.9) return 'downshift_90';
-  return share >= 0.75 ? 'warn_75' : 'normal';
+  return RUNGS.findLast((rung) => spent >= STARTS[rung] * budget) ?? 'normal';
 }
+
+/** From which share of the budget on a rung holds. */
+export const STARTS: Record<Rung, number> = { normal: 0, warn_75: 0.75, downshift_90: 0.9, hard_stop_100: 1 };
 
 /** Money is counted in whole millionths of a dollar, so that sums are exact. */
 export function microUsd(usd: number): number {

@@ -1,0 +1,29 @@
+/**
+ * What others would write with the same libraries and nothing else, as a process: `node bench/bare.ts ROLE`.
+ *
+ *   idle    a connection and a queue, to be weighed
+ *   chain   two queues, the jobs of the first adding one each to the second, which does nothing
+ */
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+
+const { REDIS_URL = '', KORA_QUEUE_PREFIX: prefix = '', CONCURRENCY = '8', SECOND_CONCURRENCY = '16' } = process.env;
+const [, , role] = process.argv;
+
+const connection = new Redis(REDIS_URL, { maxRetriesPerRequest: null });
+const second = new Queue('second', { connection, prefix });
+await second.waitUntilReady();
+if (role === 'chain') {
+  const workers = [
+    new Worker(
+      'first',
+      async (job) => {
+        await second.add('job', job.data);
+      },
+      { connection, prefix, concurrency: Number(CONCURRENCY) },
+    ),
+    new Worker('second', async () => undefined, { connection, prefix, concurrency: Number(SECOND_CONCURRENCY) }),
+  ];
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+}
+console.log('ready');

@@ -1,0 +1,226 @@
+/** From a row to its DM: how long it takes, how many a second, and whether more workers do more. */
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readAccount } from '@kora-wake/shared/account';
+import type { Wake } from '@kora-wake/shared/core/wake';
+import { wakeJobOptions, wakesQueue } from '@kora-wake/shared/queues';
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { anthropicDouble, diagnose } from '../test/support/anthropic.ts';
+import { httpDouble, json } from '../test/support/http-double.ts';
+import { append, wakeRow } from '../test/support/rows.ts';
+import { type Bench, median, quantile, ratios, repeated } from './measure.ts';
+import type { Place } from './world.ts';
+
+/** A little more than Slack's own pace, which is kept. */
+const BETWEEN_MS = 1_050;
+
+export const rowToDm: Bench = {
+  id: 'P4',
+  title: 'from a row appended to its DM accepted by Slack',
+  measure: async ({ world, quick, runs }) => {
+    const place = await world.place();
+    const waiting: { told?: () => void } = {};
+    const slack = await httpDouble((...request) => {
+      waiting.told?.();
+      return json(200, { ok: true, channel: 'D1', ts: '1.1' })(...request);
+    });
+    const anthropic = await anthropicDouble();
+    const env = {
+      KORA_SLACK_BOT_TOKEN: 'xoxb-bench',
+      KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR',
+      KORA_SLACK_API_URL: `${slack.url}/api/`,
+      ANTHROPIC_API_KEY: 'sk-bench',
+      ANTHROPIC_BASE_URL: anthropic.url,
+      KORA_PROBE_DEBOUNCE_SECONDS: '600',
+    };
+    await Promise.all([
+      place.app('tailer', env).until('following the log'),
+      place.app('worker', env).until('waiting for wakes'),
+    ]);
+    const bare = await bareQueue(place);
+    let rows = 0;
+    const once = async () => {
+      const telling = new Promise<void>((resolve) => {
+        waiting.told = resolve;
+      });
+      const begun = performance.now();
+      append(place.logPath, wakeRow({ probe: `probe-${rows++}` }));
+      await telling;
+      return performance.now() - begun;
+    };
+    const samples = quick ? 6 : 40;
+    const sampled = async (count: number) => {
+      const [ours, theirs]: [number[], number[]] = [[], []];
+      for (let i = 0; i < count; i++) {
+        theirs.push(await bare.once());
+        await sleep(BETWEEN_MS / 2);
+        ours.push(await once());
+        await sleep(BETWEEN_MS / 2);
+      }
+      return { ours, theirs };
+    };
+    await sampled(quick ? 3 : 10);
+    const taken = await repeated(runs, () => sampled(samples));
+    await bare.close();
+    await place.end();
+    await Promise.all([slack.close(), anthropic.close()]);
+    const [ours, theirs] = [taken.map((run) => median(run.ours)), taken.map((run) => median(run.theirs))];
+    const all = taken.flatMap((run) => run.ours);
+    return {
+      figures: [
+        {
+          what: 'median, by a bare add to its processor',
+          values: ratios(ours, theirs),
+          unit: '×',
+          goal: { atMost: 4 },
+        },
+        { what: 'p99', values: [quantile(all, 0.99)], unit: 'ms', goal: { atMost: 50 } },
+        { what: 'median', values: ours, unit: 'ms' },
+        { what: 'median of the bare add', values: theirs, unit: 'ms' },
+      ],
+      notes: [
+        `${samples} rows a run, one at a time, just over a second apart since Slack's pace is kept. From before the write of the row to when the double of Slack has the message: a file event, the decision, both queues, a call of the engine over HTTP and the post. The bare one: \`queue.add\` to the first line of its processor, in one process.`,
+      ],
+    };
+  },
+};
+
+async function bareQueue({ prefix, redisUrl }: Place) {
+  const [adding, working] = [new Redis(redisUrl), new Redis(redisUrl, { maxRetriesPerRequest: null })];
+  const queue = new Queue('bare', { connection: adding, prefix });
+  const waiting: { begun?: () => void } = {};
+  const worker = new Worker('bare', async () => waiting.begun?.(), { connection: working, prefix });
+  await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()]);
+  return {
+    once: async () => {
+      const from = performance.now();
+      const processing = new Promise<void>((resolve) => {
+        waiting.begun = resolve;
+      });
+      await Promise.all([processing, queue.add('job', {})]);
+      return performance.now() - from;
+    },
+    close: async () => {
+      await worker.close();
+      await queue.close();
+      await Promise.all([adding.quit(), working.quit()]);
+    },
+  };
+}
+
+function aWake(i: number): Wake {
+  return {
+    id: `w-${i.toString(16).padStart(32, '0')}`,
+    probe: `probe-${i % 100}`,
+    category: `category-${i}`,
+    severity: 'warning',
+    title: 'Fly app(s) unreachable: HTTP 401',
+    detail: 'Fly probe reported status=unhealthy.',
+    snapshotDetails: { apps_running: 0 },
+    envelopeEnabled: false,
+    envelopeFixName: '(none)',
+    emittedAt: Date.now(),
+  };
+}
+
+const POLICY = { windowMs: 600_000, bypassCritical: false };
+
+/** Enqueues so many wakes as a tailer would. */
+async function enqueue({ redis, prefix, keys }: Place, count: number): Promise<void> {
+  const queue = wakesQueue(redis, prefix);
+  const wakes = Array.from({ length: count }, (_, i) => aWake(i));
+  for (let from = 0; from < count; from += 1_000) {
+    const some = wakes.slice(from, from + 1_000);
+    await queue.addBulk(
+      some.map((wake) => ({ name: 'wake' as const, data: { wake }, opts: wakeJobOptions(wake, POLICY) })),
+    );
+  }
+  await redis.hset(keys.counters, { rows: count, enqueued: count });
+  await queue.close();
+}
+
+/** Waits until so many wakes have ended. */
+async function ended({ redis, keys }: Place, count: number): Promise<void> {
+  for (;;) {
+    const { outcomes } = await readAccount(redis, keys);
+    if (outcomes.diagnosis + outcomes.fallback + outcomes.dry_run >= count) return;
+    await sleep(10);
+  }
+}
+
+export const throughput: Bench = {
+  id: 'P5',
+  title: 'wakes a second through both queues, one worker process, engine and Slack at 0 ms',
+  measure: async ({ world, quick, runs }) => {
+    const count = quick ? 1_000 : 8_000;
+    const taken = await repeated(runs, async () => {
+      const [ours, theirs] = [await world.place(), await world.place()];
+      await enqueue(ours, count);
+      const bare = new Queue('first', { connection: theirs.redis, prefix: theirs.prefix });
+      for (let from = 0; from < count; from += 1_000) {
+        await bare.addBulk(Array.from({ length: 1_000 }, (_, i) => ({ name: 'job', data: { wake: aWake(from + i) } })));
+      }
+      await bare.close();
+      const worker = ours.script('bench/worker.ts', [], { LOG_LEVEL: 'warn' });
+      await worker.until('waiting for wakes');
+      let begun = performance.now();
+      await ended(ours, count);
+      const oursPerS = count / ((performance.now() - begun) / 1_000);
+      await ours.end();
+      await theirs.script('bench/bare.ts', ['chain']).until('ready');
+      begun = performance.now();
+      const done = `${theirs.prefix}:second:completed`;
+      while ((await theirs.redis.zcard(done)) < count) await sleep(10);
+      const theirsPerS = count / ((performance.now() - begun) / 1_000);
+      await theirs.end();
+      return { ours: oursPerS, theirs: theirsPerS };
+    });
+    const [ours, theirs] = [taken.map((run) => run.ours), taken.map((run) => run.theirs)];
+    return {
+      figures: [
+        { what: 'by two bare queues chained', values: ratios(ours, theirs), unit: '×', goal: { atLeast: 0.85 } },
+        { what: 'ours', values: ours, unit: '/s' },
+        { what: 'bare', values: theirs, unit: '/s' },
+      ],
+      notes: [
+        `${count} wakes wait when the worker begins. Ours: report saved and kept, the claim before the post and what Slack said after it, the row in the audit log, the outcome, the events. Bare: a processor that adds to the second queue, and one that does nothing; the same concurrency.`,
+      ],
+    };
+  },
+};
+
+export const scaling: Bench = {
+  id: 'P6',
+  title: 'four worker processes with an engine of 500 ms',
+  measure: async ({ world, quick, runs }) => {
+    const count = quick ? 96 : 480;
+    const engine = await httpDouble(async (request, response, socket) => {
+      await sleep(500);
+      return diagnose(request, response, socket);
+    });
+    const env = { ANTHROPIC_API_KEY: 'sk-bench', ANTHROPIC_BASE_URL: engine.url, KORA_COST_MONTHLY_USD: '0' };
+    const perS = async (workers: number) => {
+      const place = await world.place();
+      const started = Array.from({ length: workers }, () => place.app('worker', env));
+      await Promise.all(started.map((worker) => worker.until('waiting for wakes')));
+      const begun = performance.now();
+      await enqueue(place, count);
+      await ended(place, count);
+      const rate = count / ((performance.now() - begun) / 1_000);
+      await place.end();
+      return rate;
+    };
+    const taken = await repeated(runs, async () => ({ four: await perS(4), one: await perS(1) }));
+    await engine.close();
+    const [four, one] = [taken.map((run) => run.four), taken.map((run) => run.one)];
+    return {
+      figures: [
+        { what: 'by one', values: ratios(four, one), unit: '×', goal: { atLeast: 3.8 } },
+        { what: 'four', values: four, unit: '/s' },
+        { what: 'one', values: one, unit: '/s' },
+      ],
+      notes: [`${count} wakes at once, 8 investigations at once in each worker, DMs printed.`],
+    };
+  },
+};

@@ -1,0 +1,44 @@
+/** A worker whose engine and Slack take no time at all: what is left is ours. Run as a process, as the real one is. */
+import { NO_USAGE } from '@kora-wake/shared/core/report';
+import { redisKeys } from '@kora-wake/shared/keys';
+import { runApp } from '@kora-wake/shared/lifecycle';
+import { deliveriesQueue } from '@kora-wake/shared/queues';
+import { connectRedis, redisMemory } from '@kora-wake/shared/redis';
+import { auditWriter } from '../apps/worker/src/audit.ts';
+import { workerMetrics } from '../apps/worker/src/metrics.ts';
+import { startWorkers } from '../apps/worker/src/workers.ts';
+
+await runApp('worker', async ({ config, log, onClose }) => {
+  const redis = await connectRedis(config.redisUrl, 'producer', log);
+  const connection = await connectRedis(config.redisUrl, 'worker', log);
+  const keys = redisKeys(config.queuePrefix);
+  const metrics = workerMetrics();
+  const workers = startWorkers({
+    connection,
+    engine: {
+      investigate: async () => ({
+        kind: 'diagnosis',
+        text: 'The Fly API answers 401, so the token of the probe has most likely expired.\nNext step: renew the token.',
+        model: 'claude-sonnet-5-5',
+        usage: NO_USAGE,
+        costUsd: 0,
+        durationMs: 0,
+        calls: [],
+      }),
+    },
+    concurrency: config.workerConcurrency,
+    messenger: { post: async () => ({ channel: 'D1', ts: '1.1' }), find: async () => undefined },
+    pace: undefined,
+    deliveries: deliveriesQueue(redis, config.queuePrefix),
+    audit: auditWriter(config.auditLogPath, Date.now, log),
+    redis,
+    keys,
+    redisMemory: redisMemory(redis, keys),
+    ended: metrics.ended,
+    now: Date.now,
+    log,
+  });
+  onClose(workers.stop);
+  await workers.ready();
+  log.warn('waiting for wakes');
+});
