@@ -4,6 +4,7 @@ import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/account';
+import { debounceId } from '@kora-wake/shared/core/debounce';
 import { sourceId } from '@kora-wake/shared/keys';
 import { Queue } from 'bullmq';
 import { checkpoint } from '../apps/tailer/src/checkpoint.ts';
@@ -11,7 +12,7 @@ import { NOWHERE } from '../apps/tailer/src/follow.ts';
 import { newToken, takeLease } from '../apps/tailer/src/lease.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
 import type { Running } from '../test/support/spawn.ts';
-import { writeLog } from './logs.ts';
+import { rowOfWake, writeLog } from './logs.ts';
 import { type Bench, cpuMs, median, peakMb, ratios, repeated, timed } from './measure.ts';
 import { type Place, stop } from './world.ts';
 
@@ -107,18 +108,19 @@ export const following: Bench = {
 /** BullMQ's own way, as fast as it goes: every row an add with deduplication, a thousand in a pipeline; rows a second. */
 async function eachRowAdded({ redis, prefix }: Place, rows: number, pairs: number): Promise<number> {
   const queue = new Queue('each', { connection: redis, prefix });
-  const details = (i: number) => ({
-    probe: `probe-${i % pairs}`,
-    category: 'down',
-    title: `alert ${i}`,
-    detail: 'down',
-  });
+  const at = new Date().toISOString();
+  const parsed = Array.from({ length: rows }, (_, i): { details: { probe: string; category: string } } =>
+    JSON.parse(rowOfWake(i, pairs, at)),
+  );
   const ms = await timed(async () => {
     for (let from = 0; from < rows; from += 1_000) {
-      const jobs = Array.from({ length: 1_000 }, (_, i) => ({
+      const jobs = parsed.slice(from, from + 1_000).map(({ details }, i) => ({
         name: 'wake',
-        data: details(from + i),
-        opts: { jobId: `w-${from + i}`, deduplication: { id: `probe-${(from + i) % pairs}:down`, ttl: 600_000 } },
+        data: details,
+        opts: {
+          jobId: `w-${from + i}`,
+          deduplication: { id: debounceId(details.probe, details.category), ttl: 600_000 },
+        },
       }));
       await queue.addBulk(jobs);
     }

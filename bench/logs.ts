@@ -12,14 +12,23 @@ const ORDINARY = readFileSync(SAMPLE, 'utf8')
   .filter((row) => row !== '' && !row.includes(WAKE_SEAM))
   .map((row) => `${row}\n`);
 
-/** What a probe really wrote in its row of that day, over so many pairs. */
-function wakeOf(number: number, pairs: number, at: string): string {
+/** What a probe really wrote in its row of that day, over so many pairs; without its newline. */
+export function rowOfWake(number: number, pairs: number, emittedAt: string): string {
   const pair = number % pairs;
-  return `${wakeRow({ probe: `probe-${pair % 10}`, category: `category-${Math.floor(pair / 10)}`, title: `alert ${number}`, emittedAt: at, detail: DETAIL })}\n`;
+  return wakeRow({
+    probe: `probe-${pair % 10}`,
+    category: `category-${Math.floor(pair / 10)}`,
+    title: `alert ${number}`,
+    detail: DETAIL,
+    emittedAt,
+  });
 }
 
 const DETAIL =
   "Fly probe reported status=unhealthy. error='HTTP 401'. Deploy-control impact: app machines may be unreachable; scale-down / restart actions may not complete.";
+
+/** ms; as many wakes as the largest log has, one each ms, fit into it. */
+const HALF_HOUR_MS = 30 * 60_000;
 
 export interface LogShape {
   /** Where it ends, at the first row past so many bytes; or after so many wakes. */
@@ -32,10 +41,11 @@ export interface LogShape {
   longLine?: { every: number; bytes: number };
 }
 
-/** Writes a log whose wakes were emitted just now. */
+/** Writes a log whose wakes were emitted in the last half hour, one after the other. */
 export function writeLog(path: string, { bytes = Infinity, wakes = Infinity, oneIn, pairs, longLine }: LogShape) {
   const file = openSync(path, 'a');
-  const at = new Date().toISOString().replace('Z', '+00:00');
+  const begun = Date.now() - HALF_HOUR_MS;
+  const at = (wake: number) => new Date(begun + wake).toISOString().replace('Z', '+00:00');
   const written = { bytes: 0, rows: 0, wakes: 0 };
   let nextLong = longLine?.every ?? Infinity;
   let block = '';
@@ -45,7 +55,7 @@ export function writeLog(path: string, { bytes = Infinity, wakes = Infinity, one
   };
   while (written.bytes + block.length < bytes && written.wakes < wakes) {
     written.rows++;
-    if (written.rows % oneIn === 0) block += wakeOf(written.wakes++, pairs, at);
+    if (written.rows % oneIn === 0) block += `${rowOfWake(written.wakes, pairs, at(written.wakes++))}\n`;
     else block += ORDINARY[written.rows % ORDINARY.length];
     if (longLine && written.bytes + block.length > nextLong) {
       block += `${JSON.stringify({ seam: 'mcp.tool_called', details: { output: 'x'.repeat(longLine.bytes) } })}\n`;

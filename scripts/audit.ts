@@ -79,6 +79,7 @@ async function wakesIn(path: string): Promise<Set<string>> {
         const id = wakeIdIn(line);
         if (id !== undefined) ids.add(id);
       },
+      full: () => false,
     }),
     lingerMs: 0,
     clock: () => performance.now(),

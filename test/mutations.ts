@@ -154,8 +154,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a batch is known to have been begun',
     file: 'apps/tailer/src/checkpoint.ts',
-    find: "'deciding', '1'",
-    replace: "'deciding', '0'",
+    find: "'deciding', lines)",
+    replace: "'deciding', 0)",
     test: TAILER,
     named: 'takes what a tailer before it had enqueued',
   },

@@ -16,21 +16,26 @@ import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
 import type { RedisClient } from '@kora-wake/shared/redis';
 import { script } from '@kora-wake/shared/script';
 import { z } from 'zod';
-import type { Decision } from './decide.ts';
+import type { Decided } from './decide.ts';
 import type { Position } from './follow.ts';
 
 export interface Checkpoint {
   /**
    * What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. `deciding`
-   * is whether jobs of rows after it may have been added already.
+   * is of how many lines after it jobs may have been added already.
    */
-  load(): Promise<{ stored: string; position: Position | undefined; deciding: boolean }>;
+  load(): Promise<{ stored: string; position: Position | undefined; deciding: number }>;
+  /** Records, before the first job of a batch is added, of how many lines after the position that may be so. */
+  deciding(lines: number): Promise<void>;
   /** Records the first position of a source, in the place of what is stored. */
   begin(token: string, stored: string, at: Position): Promise<boolean>;
-  /** Records, before the first job of a batch is added, that it is being decided; its commit takes that back. */
-  deciding(): Promise<void>;
-  /** Commits a batch. False: the lease or the position is no longer ours, and nothing was changed. */
-  commit(token: string, from: Position, to: Position, tally: Tally): Promise<boolean>;
+  /**
+   * Commits a batch.
+   *
+   * @param deciding of how many lines after it jobs may have been added already
+   * @returns false where the lease or the position is no longer ours, and nothing was changed
+   */
+  commit(token: string, from: Position, to: Position, tally: Tally, deciding: number): Promise<boolean>;
 }
 
 /** What one batch adds to the counters, the winners and the index of windows. */
@@ -46,27 +51,27 @@ export interface Tally {
   at: number;
 }
 
-/** Adds up the decisions of one batch. */
-export function tallyOf(decisions: Decision[], overlong: number, at: number): Tally {
+/** Adds up what was decided on one batch. @param at when, ms since the epoch */
+export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlong: number, at: number): Tally {
   const tally: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at };
-  const count = (name: string, n = 1) => tally.counters.set(name, (tally.counters.get(name) ?? 0) + n);
-  if (overlong > 0) count('lines:overlong', overlong);
-  for (const decision of decisions) {
-    if (decision.kind === 'none') {
-      if (decision.bad) count('lines:bad');
-      continue;
-    }
-    if (decision.kind === 'enqueued') {
-      tally.enqueued.set(decision.wake.id, decision.wake);
-      tally.opened.add(debounceId(decision.wake.probe, decision.wake.category));
-      continue;
-    }
-    count('rows');
-    count(decision.kind === 'rejected' ? `rejected:${decision.reason}` : decision.kind);
-    if (decision.kind === 'coalesced') {
-      tally.suppressed.set(decision.winner, (tally.suppressed.get(decision.winner) ?? 0) + 1);
-    }
+  for (const wake of enqueued) {
+    tally.enqueued.set(wake.id, wake);
+    tally.opened.add(debounceId(wake.probe, wake.category));
   }
+  for (const { winner, rows } of coalesced) {
+    tally.suppressed.set(winner, (tally.suppressed.get(winner) ?? 0) + rows);
+  }
+  const taken = [...tally.suppressed.values()].reduce((sum, rows) => sum + rows, 0);
+  const counts = {
+    // Those that were enqueued are counted with them, once.
+    rows: taken + rejected.stale + rejected.malformed,
+    coalesced: taken,
+    'rejected:stale': rejected.stale,
+    'rejected:malformed': rejected.malformed,
+    'lines:bad': bad,
+    'lines:overlong': overlong,
+  };
+  for (const [name, n] of Object.entries(counts)) if (n > 0) tally.counters.set(name, n);
   return tally;
 }
 
@@ -74,20 +79,20 @@ export function tallyOf(decisions: Decision[], overlong: number, at: number): Ta
  * KEYS: lease, checkpoint, counters, window names, window ends, sources, events, untold, then a wake record for each winner, a
  * deduplication key for each opened window, and a wake record and three indexes for each enqueued wake. ARGV: token,
  * from, to, path, now, ttl of a record, numbers of counters, winners, windows and enqueued wakes, the source, whether
- * there were rows, then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
+ * there were rows, of how many lines after it jobs may have been added, then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
  */
 const COMMIT = script(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
 if stored ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5], 'deciding', '0')
+redis.call('HSET', KEYS[2], 'position', ARGV[3], 'path', ARGV[4], 'committedAt', ARGV[5], 'deciding', ARGV[13])
 redis.call('SADD', KEYS[6], ARGV[11])
 if ARGV[12] == '1' then redis.call('HSET', KEYS[2], 'lastRowAt', ARGV[5]) end
 local function tell(...)
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', ${EVENTS_KEPT}, '*', 'type', ...)
 end
-local arg = 13
+local arg = 14
 for i = 1, ARGV[7] do
   redis.call('HINCRBY', KEYS[3], ARGV[arg], ARGV[arg + 1])
   local reason = string.match(ARGV[arg], '^rejected:(.+)')
@@ -142,7 +147,7 @@ const MAX_TOLD = 200;
 const NOTHING: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
-  async function commit(token: string, from: string, to: Position, tally: Tally): Promise<boolean> {
+  async function commit(token: string, from: string, to: Position, tally: Tally, deciding: number): Promise<boolean> {
     const scriptKeys = [
       keys.lease(sourceId),
       keys.source(sourceId),
@@ -171,6 +176,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       tally.enqueued.size,
       sourceId,
       Number(tally.enqueued.size > 0 || tally.counters.has('rows')),
+      deciding,
       ...[...tally.counters].flat(),
       ...tally.suppressed.values(),
       ...tally.opened,
@@ -188,13 +194,14 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
     load: async () => {
       const [position, deciding] = await redis.hmget(keys.source(sourceId), 'position', 'deciding');
       const stored = position ?? '';
-      return { stored, position: decode(stored), deciding: deciding !== '0' };
+      // A tailer of before 0.2 has not said so: its batches were of no more lines.
+      return { stored, position: decode(stored), deciding: Number(deciding ?? 4_096) };
     },
-    deciding: async () => {
-      await redis.hset(keys.source(sourceId), 'deciding', '1');
+    deciding: async (lines) => {
+      await redis.hset(keys.source(sourceId), 'deciding', lines);
     },
-    begin: (token, stored, at) => commit(token, stored, at, { ...NOTHING, at: Date.now() }),
-    commit: (token, from, to, tally) => commit(token, JSON.stringify(from), to, tally),
+    begin: (token, stored, at) => commit(token, stored, at, { ...NOTHING, at: Date.now() }, 0),
+    commit: (token, from, to, tally, deciding) => commit(token, JSON.stringify(from), to, tally, deciding),
   };
 }
 

@@ -20,13 +20,23 @@ import type { RedisClient } from '@kora-wake/shared/redis';
 import type { RowTraces } from '@kora-wake/shared/tracing';
 import type { Collector, Line } from './scan.ts';
 
-export type Decision =
-  | { kind: 'enqueued'; wake: Wake }
-  /** `asked` is the row that Redis was asked about: the row itself, or one of its pair before it. */
-  | { kind: 'coalesced'; winner: string; asked: Wake; emittedAt: number }
-  | { kind: 'rejected'; reason: 'stale' | 'malformed' }
-  /** Not a wake row at all; `bad` where it only looks like one and cannot be parsed. */
-  | { kind: 'none'; bad: boolean };
+/** What was decided on the lines of one batch. */
+export interface Decided {
+  lines: number;
+  /** In their order. */
+  enqueued: Wake[];
+  /**
+   * Rows that were coalesced, and the wake that took them in; for each row that Redis was asked about, together with those
+   * of its pair for which the answer held too.
+   */
+  coalesced: Array<{ asked: Wake; winner: string; rows: number }>;
+  /** Rows that were rejected, by reason. */
+  rejected: Record<'stale' | 'malformed', number>;
+  /** Lines that look like a row and cannot be parsed. */
+  bad: number;
+  /** When the oldest row that was enqueued or coalesced was written, ms since the epoch; Infinity where there is none. */
+  oldest: number;
+}
 
 export interface Decider {
   redis: RedisClient;
@@ -45,8 +55,6 @@ export interface Decider {
 /** A wake row as it was read. */
 interface WakeRow {
   line: Line;
-  /** Its place in the batch. */
-  index: number;
   /** Still with their secrets. */
   details: JsonObject;
   /** ms since the epoch. */
@@ -62,13 +70,19 @@ interface Question {
   passes: boolean;
   /** The wake that holds the window, once that is known. */
   winner: string | undefined;
-  index: number;
-  /** The rows for which the answer holds too: their places, and when they were written, ms since the epoch. */
-  followers: Array<{ index: number; emittedAt: number }>;
+  /** So many rows after it have the answer of this one. */
+  followers: number;
 }
 
 /** So many questions are asked in one round trip, so that Redis is never kept from others for long. */
 const MAX_QUESTIONS = 1_000;
+
+/** A batch is decided and committed in well under a second, and of its lines little is kept. */
+const MAX_LINES = 65_536;
+/** Each is a job, and a part of the commit. */
+const MAX_ASKED = 4_096;
+/** Lines that may have been decided before are kept whole until Redis was asked. */
+const MAX_KEPT = { lines: 4_096, bytes: 8 * 1024 * 1024 };
 
 /** The wake id of a row: a hash of its bytes and of where it stands, whatever its file is called by now. */
 function wakeId({ bytes, offset }: Line): string {
@@ -83,14 +97,16 @@ export function wakeIdIn(line: Line): string | undefined {
 
 /** The lines of one batch, which are read as they are taken, and decided in their order. */
 export interface Batch extends Collector {
+  /** Lines that were taken so far. */
+  taken(): number;
   /**
    * Decides what was taken, once. Rejects where Redis does not answer; the same lines can then be decided again, in
    * another batch.
    *
    * @param mayAsk whether the log is still ours; asked before each round trip that adds jobs
-   * @returns a decision for each line, or undefined where the log is no longer ours
+   * @returns undefined where the log is no longer ours
    */
-  decide(mayAsk: () => Promise<boolean>): Promise<Decision[] | undefined>;
+  decide(mayAsk: () => Promise<boolean>): Promise<Decided | undefined>;
 }
 
 /** @param again whether its lines may have been decided before, by a tailer that did not come to commit it */
@@ -98,25 +114,34 @@ export function batchOf(decider: Decider, again: boolean): Batch {
   const { policy, maxAgeMs, redact, queue, log } = decider;
   const now = decider.now();
   const bypass = policy.windowMs > 0 && policy.bypassCritical;
-  const decisions: Decision[] = [];
+  const decided: Decided = {
+    lines: 0,
+    enqueued: [],
+    coalesced: [],
+    rejected: { stale: 0, malformed: 0 },
+    bad: 0,
+    oldest: Infinity,
+  };
   const windowOf = windowIds(redact);
   const lastOf = new Map<string, Question>();
   /** Asked one after the other: in one round no question depends on another. */
   const rounds: Question[][] = [[]];
   /** Where they may have been decided before, nothing can be said of them until Redis was asked. */
   const undecided: WakeRow[] = [];
-  let taken = 0;
+  let keptBytes = 0;
+  let asked = 0;
 
   function take(line: Line): void {
-    const index = taken++;
-    const read = readLine(line, log);
-    if (read.kind !== 'wake') {
-      decisions[index] = read;
-      return;
-    }
-    const row = { line, index, details: read.details, emittedAt: read.emittedAt ?? now };
-    if (again) undecided.push({ ...row, line: { ...line, bytes: Buffer.from(line.bytes) } });
-    else place(row, policy.windowMs === 0);
+    decided.lines++;
+    const row = readLine(line, log);
+    if (row === undefined) decided.bad++;
+    else if (row.kind === 'malformed') decided.rejected.malformed++;
+    if (row?.kind !== 'wake') return;
+    const read = { line, details: row.details, emittedAt: row.emittedAt ?? now };
+    if (again) {
+      undecided.push({ ...read, line: { ...line, bytes: Buffer.from(line.bytes) } });
+      keptBytes += line.bytes.length;
+    } else place(read, policy.windowMs === 0);
   }
 
   function isStale({ emittedAt }: WakeRow): boolean {
@@ -125,19 +150,20 @@ export function batchOf(decider: Decider, again: boolean): Batch {
 
   /** Finds the question that a row is, or the one whose answer holds for it too. */
   function place(row: WakeRow, singly: boolean, known = false): void {
-    const { line, index, details, emittedAt } = row;
+    const { line, details, emittedAt } = row;
     if (isStale(row) && !known) {
       const { probe } = pairOf(details, redact);
       const fields = { offset: line.offset, wakeId: wakeId(line), probe, ageMs: now - emittedAt };
       log.warn(fields, 'wake row rejected: stale');
-      decisions[index] = { kind: 'rejected', reason: 'stale' };
+      decided.rejected.stale++;
       return;
     }
+    decided.oldest = Math.min(decided.oldest, emittedAt);
     const window = windowOf(details);
     const passes = bypass && severityOf(details, redact) === 'critical';
     const last = lastOf.get(window);
     if (last && !passes && !singly) {
-      last.followers.push({ index, emittedAt });
+      last.followers++;
       return;
     }
     let round = rounds.at(-1) ?? [];
@@ -148,13 +174,20 @@ export function batchOf(decider: Decider, again: boolean): Batch {
       rounds.push(round);
     }
     const wake = wakeOf(details, wakeId(line), emittedAt, redact);
-    const question = { wake, window, passes, winner: undefined, index, followers: [] };
+    const question = { wake, window, passes, winner: undefined, followers: 0 };
     round.push(question);
+    asked++;
     lastOf.set(window, question);
   }
 
   return {
     take,
+    taken: () => decided.lines,
+    full: () =>
+      decided.lines >= MAX_LINES ||
+      asked >= MAX_ASKED ||
+      undecided.length >= MAX_KEPT.lines ||
+      keptBytes >= MAX_KEPT.bytes,
     decide: async (mayAsk) => {
       // What was enqueued then must be found again, whatever the windows and settings are by now.
       const before = await anyEnqueued(decider, undecided);
@@ -167,58 +200,46 @@ export function batchOf(decider: Decider, again: boolean): Batch {
         if (round.length === 0) continue;
         if (!(await mayAsk())) return undefined;
         await add(decider, round);
-        for (const question of round) {
-          const { wake, winner, index, followers } = question;
-          decisions[index] = winner === wake.id ? { kind: 'enqueued', wake } : answer(question, wake.emittedAt);
-          for (const follower of followers) decisions[follower.index] = answer(question, follower.emittedAt);
+        for (const { wake, winner = wake.id, followers } of round) {
+          const won = winner === wake.id;
+          if (won) decided.enqueued.push(wake);
+          const rows = followers + Number(!won);
+          if (rows > 0) decided.coalesced.push({ asked: wake, winner, rows });
         }
       }
-      return decisions;
+      return decided;
     },
   };
 }
 
 /** Gives the deduplication id of a row, and reads each pair, which costs more, only once. */
 function windowIds(redact: Redact): (details: JsonObject) => string {
-  const known = new Map<string, string>();
+  const known = new Map<Json | undefined, Map<Json | undefined, string>>();
   return (details) => {
     const { probe, category } = details;
-    const texts = typeof probe === 'string' && typeof category === 'string';
-    // No two pairs are written the same: the length says where the second begins, and a list begins with a bracket.
-    const written = texts ? `${probe.length}:${probe}${category}` : JSON.stringify([probe, category]);
-    let id = known.get(written);
-    if (id === undefined) {
-      const pair = pairOf(details, redact);
-      id = debounceId(pair.probe, pair.category);
-      known.set(written, id);
-    }
+    const ofProbe = known.get(probe) ?? new Map<Json | undefined, string>();
+    const found = ofProbe.get(category);
+    if (found !== undefined) return found;
+    const pair = pairOf(details, redact);
+    const id = debounceId(pair.probe, pair.category);
+    // What is no text may be an object, of which there are no two.
+    if (typeof probe === 'string' && typeof category === 'string') known.set(probe, ofProbe.set(category, id));
     return id;
   };
 }
 
-/** What a question's answer means for a row other than the one that won. */
-function answer({ wake, winner = wake.id }: Question, emittedAt: number): Decision {
-  return { kind: 'coalesced', winner, asked: wake, emittedAt };
-}
-
-/** What a line says: a decision where that is one already. */
-function readLine(
-  line: Line,
-  log: Logger,
-): Exclude<Decision, { kind: 'enqueued' | 'coalesced' }> | Extract<Row, { kind: 'wake' }> {
+/** What a line says; undefined where it cannot be parsed. */
+function readLine(line: Line, log: Logger): Row | undefined {
   const json = parse(line.bytes);
   if (json === undefined) {
     const fields = { offset: line.offset, bytes: line.bytes.length };
     log.warn(fields, 'a line that names the wake seam is not valid JSON; passed over');
-    return { kind: 'none', bad: true };
+    return undefined;
   }
   const row = rowOf(json);
-  if (row.kind === 'other') return { kind: 'none', bad: false };
   if (row.kind === 'malformed') {
     log.warn({ offset: line.offset }, 'wake row rejected: its details are not an object');
-    return { kind: 'rejected', reason: 'malformed' };
-  }
-  if (row.emittedAt === undefined) {
+  } else if (row.kind === 'wake' && row.emittedAt === undefined) {
     log.warn({ offset: line.offset }, 'the time of a wake row cannot be read; the time of reading is taken');
   }
   return row;

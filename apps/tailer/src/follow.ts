@@ -31,7 +31,7 @@ import {
   statKey,
   tailOf,
 } from './identity.ts';
-import { type Collector, MAX_LINE_BYTES, type Place, type Search, scanner, tailAt } from './scan.ts';
+import { type Collector, MAX_LINE_BYTES, type Place, scanner, tailAt } from './scan.ts';
 
 /** How far a log is read: the files that are not finished, oldest first, and those that are. */
 export interface Position {
@@ -157,7 +157,7 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
       }
       if (newline >= 0) {
         const found = collect();
-        const place = await searched(file, bytes.subarray(0, newline + 1), full, searchInto(found));
+        const place = await searched(file, bytes.subarray(0, newline + 1), full, found);
         return place ? { kind: 'lines', batch: await moved(file, place, found, []) } : { kind: 'emptied' };
       }
       if (file.skipFrom !== undefined || bytes.length > MAX_LINE_BYTES) file.skipFrom = end;
@@ -170,12 +170,12 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
    * Searches the lines that were read at a file's position, and where there are more, those after them. Undefined
    * where the file was emptied meanwhile: then nothing tells what was read before from what was read after.
    */
-  async function searched(file: OpenFile, read: Buffer, more: boolean, search: Search): Promise<Place | undefined> {
+  async function searched(file: OpenFile, read: Buffer, more: boolean, into: C): Promise<Place | undefined> {
     const { offset } = file.state;
-    const scanned = scan(read, offset, search);
+    const scanned = scan(read, offset, into);
     const place = { offset: offset + scanned, tail: tailAt(read, scanned, file.tail) };
     if (!more || scanned < read.length) return place;
-    const reached = await sweep(file.handle, place, search);
+    const reached = await sweep(file.handle, place, into);
     const begin = read.subarray(0, PRINT_BYTES);
     const again = Buffer.alloc(begin.length);
     await file.handle.read(again, 0, again.length, offset);
@@ -193,7 +193,6 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
       file.tail = tail;
       file.head = head;
       file.skipFrom = undefined;
-      if (buffer.length > PRINT_BYTES + CHUNK_BYTES) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + CHUNK_BYTES);
     };
     return batchTo(found, overlong, (other) => (other === file ? state : other.state));
   }
@@ -201,7 +200,7 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
   /** The batch that ends with a file which rotation left; its last line counts, newline or not. */
   async function giveUp(file: OpenFile, rest: Buffer): Promise<Batch<C>> {
     const found = collect();
-    scan(rest, file.state.offset, searchInto(found));
+    scan(rest, file.state.offset, found);
     // As long as rotation keeps a file it must be known; after that its key is of no use.
     const kept = new Set((await siblingsOf(path)).map(({ key }) => key));
     const nowFinished = [...finished.filter((key) => kept.has(key)), fileKey(file.state)];
@@ -408,10 +407,6 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     lingers: () => (files?.length ?? 0) > 1,
     close,
   };
-}
-
-function searchInto(into: Collector): Search {
-  return { into, lines: 0, bytes: 0 };
 }
 
 /** Among the siblings: the same file under another name, or else its longest copy. */

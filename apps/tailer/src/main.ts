@@ -1,6 +1,7 @@
 /** The tailer: follows the audit log and enqueues wakes. */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { secretsOf } from '@kora-wake/shared/config';
 import { redactor } from '@kora-wake/shared/core/redact';
 import { errorReason, StartupError } from '@kora-wake/shared/errors';
@@ -16,6 +17,10 @@ import { endOf } from './follow.ts';
 import { fileHints } from './hints.ts';
 import { tailerMetrics } from './metrics.ts';
 import { runTailer } from './tailer.ts';
+
+// V8 lets the space for what is new grow with each storm, and keeps it: over 10 GiB this is 130 MB in the place of 160, for
+// 3 % of the speed (bench/results.md, P7).
+setFlagsFromString('--semi-space-growth-factor=1');
 
 await runApp('tailer', async ({ config, log, onClose }) => {
   await usable(config.auditLogPath);

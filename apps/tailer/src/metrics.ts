@@ -1,6 +1,6 @@
 /** What one tailer process has decided since it started; what Redis knows is told by the API. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import type { Decision } from './decide.ts';
+import type { Decided } from './decide.ts';
 
 /** Seconds. */
 const BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3_600];
@@ -22,17 +22,13 @@ export function tailerMetrics(now: () => number) {
   });
   return {
     registry,
-    committed: (decisions: Decision[]) => {
-      const counts = { enqueued: 0, coalesced: 0, rejected: 0, none: 0 };
-      let oldest = Infinity;
-      for (const decision of decisions) {
-        counts[decision.kind]++;
-        if (decision.kind === 'enqueued') oldest = Math.min(oldest, decision.wake.emittedAt);
-        if (decision.kind === 'coalesced') oldest = Math.min(oldest, decision.emittedAt);
-      }
-      for (const decision of ['enqueued', 'coalesced', 'rejected'] as const) {
-        if (counts[decision] > 0) decided.inc({ decision }, counts[decision]);
-      }
+    committed: ({ enqueued, coalesced, rejected, oldest }: Decided) => {
+      const counts = {
+        enqueued: enqueued.length,
+        coalesced: coalesced.reduce((sum, { rows }) => sum + rows, 0),
+        rejected: rejected.stale + rejected.malformed,
+      };
+      for (const [decision, n] of Object.entries(counts)) if (n > 0) decided.inc({ decision }, n);
       if (oldest < Infinity) lag.observe(Math.max(0, now() - oldest) / 1_000);
     },
   };

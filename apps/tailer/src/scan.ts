@@ -16,14 +16,8 @@ export interface Line {
 /** Takes the lines of one batch as they are found: while it reads them, the next bytes are on their way. */
 export interface Collector {
   take(line: Line): void;
-}
-
-/** A search for one batch, and how much it has found. */
-export interface Search {
-  into: Collector;
-  lines: number;
-  /** Of those lines. */
-  bytes: number;
+  /** Whether it has taken enough: the search then stops. */
+  full(): boolean;
 }
 
 /** A place in a file that follows a newline. */
@@ -34,11 +28,7 @@ export interface Place {
   tail: Buffer;
 }
 
-/** A search stops at so many lines, so that a batch is decided and committed in a bounded time. */
-export const MAX_LINES = 8_192;
-/** And at so many bytes in them, so that memory stays bounded. */
-const MAX_LINES_BYTES = 8 * 1024 * 1024;
-/** And after so many bytes in all, so that the position is committed now and then. */
+/** A search stops after so many bytes in all, so that the position is committed now and then. */
 const MAX_SPAN_BYTES = 256 * 1024 * 1024;
 /** Longer lines are skipped and counted. */
 export const MAX_LINE_BYTES = 1024 * 1024;
@@ -56,11 +46,11 @@ export interface Scanner {
    *
    * @param bytes begin after a newline
    * @param offset where they begin in their file, bytes
-   * @returns how many bytes were searched: all, or less where the search has found enough
+   * @returns how many bytes were searched: all, or less where that was enough
    */
-  scan(bytes: Buffer, offset: number, search: Search): number;
+  scan(bytes: Buffer, offset: number, into: Collector): number;
   /** Searches the whole lines of a file from a place on, and returns the place it came to. Rejects as reads do. */
-  sweep(file: FileHandle, from: Place, search: Search): Promise<Place>;
+  sweep(file: FileHandle, from: Place, into: Collector): Promise<Place>;
 }
 
 /** Searches for a seam, such as `probe.wake_requested`. */
@@ -70,28 +60,28 @@ export function scanner(seam: string): Scanner {
   const rare = Buffer.from(seam.slice(prefix.length));
   let blocks: Buffer[] | undefined;
 
-  function scan(bytes: Buffer, offset: number, search: Search): number {
+  function scan(bytes: Buffer, offset: number, into: Collector): number {
     let from = 0;
-    while (!isFull(search)) {
+    while (!into.full()) {
       const found = bytes.indexOf(rare, from);
       if (found < 0) return bytes.length;
       const hit = found - prefix.length;
-      if (hit < 0 || bytes.compare(prefix, 0, prefix.length, hit, found) !== 0) {
+      if (hit < 0 || !prefix.every((byte, i) => bytes[hit + i] === byte)) {
         from = found + 1;
         continue;
       }
-      const begin = bytes.lastIndexOf(NEWLINE, hit) + 1;
+      let begin = hit;
+      // A line is short: to step back through it is quicker than to have it searched.
+      while (begin > 0 && bytes[begin - 1] !== NEWLINE) begin--;
       const newline = bytes.indexOf(NEWLINE, found);
       const end = newline < 0 ? bytes.length : newline;
-      search.into.take({ bytes: bytes.subarray(begin, end), offset: offset + begin });
-      search.lines++;
-      search.bytes += end - begin;
+      into.take({ bytes: bytes.subarray(begin, end), offset: offset + begin });
       from = Math.min(end + 1, bytes.length);
     }
     return from;
   }
 
-  async function sweep(file: FileHandle, from: Place, search: Search): Promise<Place> {
+  async function sweep(file: FileHandle, from: Place, into: Collector): Promise<Place> {
     blocks ??= Array.from({ length: READS_AHEAD + 1 }, () => Buffer.allocUnsafeSlow(MAX_LINE_BYTES));
     const free = [...blocks];
     const reading: Array<Promise<{ block: Buffer; bytesRead: number }>> = [];
@@ -118,10 +108,10 @@ export function scanner(seam: string): Scanner {
         begun.copy(block, CARRY_BYTES - begun.length);
         const bytes = block.subarray(CARRY_BYTES - begun.length, CARRY_BYTES + bytesRead);
         const whole = bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
-        const scanned = scan(whole, place.offset, search);
+        const scanned = scan(whole, place.offset, into);
         if (scanned > 0) place = { offset: place.offset + scanned, tail: tailAt(whole, scanned, place.tail) };
         const more = bytesRead === BLOCK_BYTES && place.offset < limit;
-        if (!more || isFull(search) || bytes.length - whole.length > CARRY_BYTES) return place;
+        if (!more || into.full() || bytes.length - whole.length > CARRY_BYTES) return place;
         begun = Buffer.from(bytes.subarray(whole.length));
         free.push(block);
       }
@@ -131,10 +121,6 @@ export function scanner(seam: string): Scanner {
   }
 
   return { scan, sweep };
-}
-
-function isFull({ lines, bytes }: Search): boolean {
-  return lines >= MAX_LINES || bytes >= MAX_LINES_BYTES;
 }
 
 /** What a fingerprint after `end` bytes is made of. @param before the same, of the place where `bytes` begin */

@@ -3,11 +3,11 @@
  * anything fails on the way the batch is read and decided again, which changes nothing that was already done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WAKE_SEAM, type Wake } from '@kora-wake/shared/core/wake';
+import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import { errorFields } from '@kora-wake/shared/log';
 import { recordForgotten } from '@kora-wake/shared/redis';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
-import { type Batch, batchOf, type Decider, type Decision } from './decide.ts';
+import { type Batch, batchOf, type Decided, type Decider } from './decide.ts';
 import { endOf, type Follower, followLog, type Position } from './follow.ts';
 import type { Hints } from './hints.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
@@ -21,15 +21,15 @@ export interface Tailer {
   /** The longest a new row may wait, ms. */
   pollMs: number;
   /** Hears what was committed. */
-  committed(decisions: Decision[]): void;
+  committed(decided: Decided): void;
 }
 
 /** What this process remembers from one holding of the lease to the next. */
 interface Memory {
   /** Where it was, as far as it knows: then there was a checkpoint. */
   position: Position | undefined;
-  /** Whether jobs of rows after that may have been added already, by a tailer that did not come to commit them. */
-  deciding: boolean;
+  /** Of how many lines after that jobs may have been added already, by a tailer that did not come to commit them. */
+  deciding: number;
   /** Said once, until it works again. */
   failing: boolean;
 }
@@ -47,7 +47,7 @@ const RETRY_MS = 1_000;
 /** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
-  const memory: Memory = { position: undefined, deciding: true, failing: false };
+  const memory: Memory = { position: undefined, deciding: 0, failing: false };
   const token = newToken();
   let heldBy: string | undefined;
   while (!signal.aborted) {
@@ -115,7 +115,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
     path,
     start,
     seam: WAKE_SEAM,
-    collect: () => batchOf(decider, memory.deciding),
+    collect: () => batchOf(decider, memory.deciding > 0),
     lingerMs: LINGER_MS,
     clock: steady,
     log,
@@ -148,46 +148,41 @@ async function step(
     const batch = await follower.read();
     if (!batch) return true;
     for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
+    const lines = batch.found.taken();
     let noted: Promise<void> | undefined;
-    const decisions = await batch.found.decide(async () => {
+    const decided = await batch.found.decide(async () => {
       if (!lease.valid() && !(await lease.renew())) return false;
       // Over the same connection, so before the jobs; whether it came to pass is asked below, before anything is committed.
-      noted ??= checkpoint.deciding();
+      noted ??= checkpoint.deciding(Math.max(lines, memory.deciding));
       noted.catch(() => undefined);
       return true;
     });
     await noted;
-    if (!decisions) return false;
-    const tally = tallyOf(decisions, batch.overlong.length, decider.now());
-    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally))) {
+    if (!decided) return false;
+    const tally = tallyOf(decided, batch.overlong.length, decider.now());
+    const deciding = Math.max(0, memory.deciding - lines);
+    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, deciding))) {
       log.warn('the lease or the checkpoint has changed hands; nothing was committed');
       return false;
     }
     follower.accept(batch);
     memory.position = batch.to;
-    memory.deciding = false;
-    committed(decisions);
-    report(decider, decisions);
+    memory.deciding = deciding;
+    committed(decided);
+    report(decider, decided);
   }
   return true;
 }
 
 /** Tells of each wake, and of the rows that were coalesced in one line for each that Redis was asked about. */
-function report({ log, traces }: Decider, decisions: Decision[]): void {
-  const coalesced = new Map<Wake, { winner: string; rows: number }>();
-  for (const decision of decisions) {
-    if (decision.kind === 'enqueued') {
-      const { id, probe, category, severity } = decision.wake;
-      traces.end(decision.wake, { 'kora.decision': 'enqueued' }, () =>
-        log.info({ wakeId: id, probe, category, severity }, 'enqueued'),
-      );
-    }
-    if (decision.kind === 'coalesced') {
-      const { asked, winner } = decision;
-      coalesced.set(asked, { winner, rows: (coalesced.get(asked)?.rows ?? 0) + 1 });
-    }
+function report({ log, traces }: Decider, { enqueued, coalesced }: Decided): void {
+  for (const wake of enqueued) {
+    const { id: wakeId, probe, category, severity } = wake;
+    traces.end(wake, { 'kora.decision': 'enqueued' }, () =>
+      log.info({ wakeId, probe, category, severity }, 'enqueued'),
+    );
   }
-  for (const [asked, { winner, rows }] of coalesced) {
+  for (const { asked, winner, rows } of coalesced) {
     const { probe, category } = asked;
     traces.end(asked, { 'kora.decision': 'coalesced' }, () => log.info({ winner, probe, category, rows }, 'coalesced'));
   }

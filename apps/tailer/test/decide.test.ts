@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { type Namespace, namespace, removeNamespace, test, testLog, wakeRow } from '../../../test/support/fixtures.ts';
 import { tallyOf } from '../src/checkpoint.ts';
-import { type Batch, batchOf, type Decider, type Decision } from '../src/decide.ts';
+import { type Batch, batchOf, type Decided, type Decider } from '../src/decide.ts';
 import type { Line } from '../src/scan.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
@@ -65,26 +65,50 @@ function linesOf(asks: Ask[]): Line[] {
   });
 }
 
-/** What was decided, in a word. */
-function said(decision: Decision): string {
-  if (decision.kind === 'enqueued') return decision.wake.id;
-  if (decision.kind === 'coalesced') return `into ${decision.winner}`;
-  return decision.kind === 'rejected' ? decision.reason : decision.bad ? 'bad' : 'other';
+/** What was decided on some batches, added up as it is for the commit, and by winner. */
+function summed(batches: Decided[]) {
+  const into = new Map<string, number>();
+  for (const { winner, rows } of batches.flatMap(({ coalesced }) => coalesced)) {
+    into.set(winner, (into.get(winner) ?? 0) + rows);
+  }
+  const sum = (of: (batch: Decided) => number) => batches.reduce((total, batch) => total + of(batch), 0);
+  return {
+    lines: sum(({ lines }) => lines),
+    enqueued: batches.flatMap(({ enqueued }) => enqueued.map(({ id }) => id)),
+    into,
+    stale: sum(({ rejected }) => rejected.stale),
+    malformed: sum(({ rejected }) => rejected.malformed),
+    bad: sum(({ bad }) => bad),
+  };
 }
 
 /** The contract, for a time in which no window ends. */
-function expected(asks: Ask[], { windowMs, bypassCritical }: Settings): string[] {
+function expected(asks: Ask[], { windowMs, bypassCritical }: Settings): ReturnType<typeof summed> {
   const windows = new Map<string, string>();
-  return linesOf(asks).map(({ bytes, offset }, i) => {
+  const into = new Map<string, number>();
+  const enqueued: string[] = [];
+  for (const [i, { bytes, offset }] of linesOf(asks).entries()) {
     const { probe, critical, kind } = asks[i] as Ask;
-    if (kind !== 'wake') return kind;
+    if (kind !== 'wake') continue;
     const id = `w-${createHash('sha256').update(bytes).update(`\n${offset}`).digest('hex').slice(0, 32)}`;
     const pair = redact(String(probe));
     const holder = windows.get(pair);
-    if (windowMs > 0 && holder && !(bypassCritical && critical)) return `into ${holder}`;
-    windows.set(pair, id);
-    return id;
-  });
+    if (windowMs > 0 && holder && !(bypassCritical && critical)) {
+      into.set(holder, (into.get(holder) ?? 0) + 1);
+    } else {
+      windows.set(pair, id);
+      enqueued.push(id);
+    }
+  }
+  const kinds = (kind: Ask['kind']) => asks.filter((each) => each.kind === kind).length;
+  return {
+    lines: asks.length,
+    enqueued,
+    into,
+    stale: kinds('stale'),
+    malformed: kinds('malformed'),
+    bad: kinds('bad'),
+  };
 }
 
 function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decider {
@@ -109,10 +133,10 @@ function batchWith(decider: Decider, lines: Line[], again = false): Batch {
   return batch;
 }
 
-async function decided(decider: Decider, lines: Line[], again = false): Promise<Decision[]> {
-  const decisions = await batchWith(decider, lines, again).decide(async () => true);
-  if (!decisions) throw new Error('the log was said not to be ours');
-  return decisions;
+async function decided(decider: Decider, lines: Line[], again = false): Promise<Decided> {
+  const batch = await batchWith(decider, lines, again).decide(async () => true);
+  if (!batch) throw new Error('the log was said not to be ours');
+  return batch;
 }
 
 /** In its own namespace, so that each run begins with no window open. */
@@ -138,17 +162,17 @@ describe('a batch', () => {
           const [singly, together] = await Promise.all(
             [lines.map((line) => [line]), batches].map((parts) =>
               inNamespace(async (ns) => {
-                const decisions: Decision[] = [];
-                for (const part of parts) decisions.push(...(await decided(deciderFor(ns, policy), part)));
-                const { counters, suppressed, opened, enqueued } = tallyOf(decisions, 0, NOW);
+                const decisions: Decided[] = [];
+                for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
                 const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
+                const opened = new Set(decisions.flatMap((batch) => [...tallyOf(batch, 0, NOW).opened]));
                 const windows = await Promise.all([...opened].map((id) => ns.redis.get(ns.keys.dedup(id))));
-                return { said: decisions.map(said), counters, suppressed, opened, enqueued, jobs, windows };
+                return { decided: summed(decisions), opened, jobs, windows };
               }),
             ),
           );
           expect(together).toEqual(singly);
-          expect(together?.said).toEqual(expected(asks, policy));
+          expect(together?.decided).toEqual(expected(asks, policy));
         },
       ),
       { numRuns: 400 },
@@ -168,9 +192,9 @@ describe('a batch', () => {
           const lines = linesOf(asks);
           await inNamespace(async (ns) => {
             const first = await decided(deciderFor(ns, before), lines.slice(0, upTo));
-            const had = first.flatMap((decision) => (decision.kind === 'enqueued' ? [decision.wake.id] : []));
+            const had = first.enqueued.map(({ id }) => id);
             const again = await decided(deciderFor(ns, after), lines, true);
-            const has = again.flatMap((decision) => (decision.kind === 'enqueued' ? [decision.wake.id] : []));
+            const has = again.enqueued.map(({ id }) => id);
             expect(has).toEqual(expect.arrayContaining(had));
             const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
             expect(jobs.toSorted()).toEqual(has.toSorted());
@@ -184,8 +208,8 @@ describe('a batch', () => {
   test('of one pair asks Redis once, however many rows it has', async ({ ns }) => {
     const lines = linesOf(Array.from({ length: 500 }, () => ({ probe: 'fly', critical: true, kind: 'wake' })));
     const before = await commandsOf(ns);
-    const decisions = await decided(deciderFor(ns, { windowMs: 600_000, bypassCritical: false }), lines);
-    expect(decisions.filter(({ kind }) => kind === 'coalesced')).toHaveLength(499);
+    const { enqueued, coalesced } = await decided(deciderFor(ns, { windowMs: 600_000, bypassCritical: false }), lines);
+    expect(coalesced).toEqual([{ asked: enqueued[0], winner: enqueued[0]?.id, rows: 499 }]);
     expect((await commandsOf(ns)) - before).toBeLessThan(10);
   });
 
@@ -195,7 +219,24 @@ describe('a batch', () => {
     const decider = deciderFor(ns, { windowMs: 600_000, bypassCritical: true });
     const lines = linesOf(Array.from({ length: 4 }, () => ({ probe: 'fly', critical: true, kind: 'wake' })));
     const decisions = await Promise.all([decided(decider, lines.slice(0, 2)), decided(decider, lines.slice(2))]);
-    expect(decisions.flat().map(({ kind }) => kind)).toEqual(['enqueued', 'enqueued', 'enqueued', 'enqueued']);
+    expect(decisions.map(({ enqueued, coalesced }) => [enqueued.length, coalesced])).toEqual([
+      [2, []],
+      [2, []],
+    ]);
+  });
+
+  test('is full once it has so many jobs, lines, or bytes to keep, that more would take too long', ({ ns }) => {
+    const [line] = linesOf([{ probe: 'fly', critical: false, kind: 'wake' }]);
+    const long = { bytes: Buffer.from(wakeRow({ detail: 'x'.repeat(1_000_000) })), offset: 0 };
+    const takes = (windowMs: Settings['windowMs'], again: boolean, taken: Line) => {
+      const batch = batchOf(deciderFor(ns, { windowMs, bypassCritical: false }), again);
+      while (!batch.full()) batch.take(taken);
+      return batch.taken();
+    };
+    expect([takes(600_000, false, line!), takes(0, false, line!), takes(600_000, true, line!)]).toEqual([
+      65_536, 4_096, 4_096,
+    ]);
+    expect(takes(600_000, true, long)).toBe(9);
   });
 
   test('is left undecided once the log is no longer ours', async ({ ns }) => {

@@ -5,8 +5,8 @@ import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../test/support/fixtures.ts';
 import { type Follower, followLog, NOWHERE } from '../src/follow.ts';
-import { MAX_LINE_BYTES, MAX_LINES } from '../src/scan.ts';
-import { type Kept, keeping } from './collecting.ts';
+import { MAX_LINE_BYTES } from '../src/scan.ts';
+import { ENOUGH, type Kept, keeping } from './collecting.ts';
 
 interface Found {
   offset: number;
@@ -129,12 +129,12 @@ describe('the search', () => {
     );
   });
 
-  test('gives what is dense in batches of a bounded size', async ({ logPath }) => {
-    const text = Array.from({ length: 3 * MAX_LINES }, (_, i) => `${row(i)}\n`).join('');
+  test('gives what is dense in batches of the size that is taken', async ({ logPath }) => {
+    const text = Array.from({ length: 3 * ENOUGH }, (_, i) => `${row(i)}\n`).join('');
     writeFileSync(logPath, text);
     const { rows, largest } = await readAll(following(logPath));
     expect(rows).toEqual(plainly(text).rows);
-    expect(largest).toBe(MAX_LINES);
+    expect(largest).toBe(ENOUGH);
   });
 
   test('mixes no two contents of a file that is copied, emptied and written to meanwhile', async ({ logPath }) => {

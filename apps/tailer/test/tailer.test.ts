@@ -19,11 +19,12 @@ import {
   wakeRow,
 } from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
-import { batchOf, type Decider, type Decision } from '../src/decide.ts';
+import { batchOf, type Decided, type Decider } from '../src/decide.ts';
 import { fileHints } from '../src/hints.ts';
 import { newToken, takeLease } from '../src/lease.ts';
 import type { Line } from '../src/scan.ts';
 import { runTailer } from '../src/tailer.ts';
+import { decisionOn } from './collecting.ts';
 
 const FIXTURES = new URL('../../../test/fixtures/', import.meta.url);
 const fixture = (name: string) => readFileSync(new URL(name, FIXTURES));
@@ -94,12 +95,12 @@ async function tailing(ns: Namespace, path: string, options: Options = {}) {
 }
 
 /** Decides a row as one that may have been decided before. */
-async function decideAgain(decider: Decider, line: Line): Promise<Decision> {
+async function decideAgain(decider: Decider, line: Line): Promise<Decided> {
   const batch = batchOf(decider, true);
   batch.take(line);
-  const decisions = await batch.decide(async () => true);
-  if (!decisions?.[0]) throw new Error('it was not decided');
-  return decisions[0];
+  const decided = await batch.decide(async () => true);
+  if (!decided) throw new Error('it was not decided');
+  return decided;
 }
 
 async function counters(ns: Namespace): Promise<Record<string, number>> {
@@ -296,7 +297,7 @@ describe('deciding again, after a crash before the commit', () => {
     const decider = deciderFor(ns, { windowMs: 0 });
     const row = line(wakeRow());
     const first = await decideAgain(decider, row);
-    expect(first).toMatchObject({ kind: 'enqueued' });
+    expect(first).toMatchObject({ lines: 1, enqueued: [{ probe: 'fly' }] });
     expect(await decideAgain(decider, row)).toEqual(first);
     expect(await ns.queue.getWaitingCount()).toBe(1);
   });
@@ -304,25 +305,27 @@ describe('deciding again, after a crash before the commit', () => {
   test('leaves a bypassed window as it was', async ({ ns }) => {
     const decider = deciderFor(ns, { bypassCritical: true });
     const rows = [line(wakeRow({ severity: 'critical' }), 0), line(wakeRow({ severity: 'critical' }), 500)];
-    for (const row of [...rows, ...rows]) expect(await decideAgain(decider, row)).toMatchObject({ kind: 'enqueued' });
+    for (const row of [...rows, ...rows]) expect((await decideAgain(decider, row)).enqueued).toHaveLength(1);
     const [, second] = await Promise.all(rows.map((row) => decideAgain(decider, row)));
-    expect((await getWindow(ns, 'fly', 'service_unhealthy'))?.wakeId).toBe(
-      second?.kind === 'enqueued' && second.wake.id,
-    );
+    expect((await getWindow(ns, 'fly', 'service_unhealthy'))?.wakeId).toBe(second?.enqueued[0]?.id);
     expect(await ns.queue.getWaitingCount()).toBe(2);
   });
 
   test('does not call stale what was enqueued before it grew old', async ({ ns }) => {
     const emittedAt = new Date(Date.now() - 50_000).toISOString();
     const row = line(wakeRow({ emittedAt }));
-    expect(await decideAgain(deciderFor(ns, { maxAgeMs: 60_000 }), row)).toMatchObject({ kind: 'enqueued' });
-    expect(await decideAgain(deciderFor(ns, { maxAgeMs: 40_000 }), row)).toMatchObject({ kind: 'enqueued' });
+    expect(await decideAgain(deciderFor(ns, { maxAgeMs: 60_000 }), row)).toMatchObject({
+      enqueued: [{ probe: 'fly' }],
+    });
+    expect(await decideAgain(deciderFor(ns, { maxAgeMs: 40_000 }), row)).toMatchObject({
+      enqueued: [{ probe: 'fly' }],
+    });
   });
 });
 
 describe('the commit', () => {
   const at = (offset: number) => ({ files: [{ device: '1', inode: '2', born: '3', offset, print: '' }], finished: [] });
-  const oneRow = () => tallyOf([{ kind: 'rejected', reason: 'stale' }], 0, 1);
+  const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), 0, 1);
 
   test('says of a wake that it has no end yet, unless it has ended by then', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
@@ -330,9 +333,10 @@ describe('the commit', () => {
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
     await settle(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
-    const decisions = ['w-quick', 'w-slow'].map((id) => ({ kind: 'enqueued' as const, wake: aWake({ id }) }));
-    await source.commit(lease.token, at(0), at(10), tallyOf(decisions, 0, 2));
+    const decided = decisionOn({ enqueued: ['w-quick', 'w-slow'].map((id) => aWake({ id })) });
+    await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), 7);
     expect(await ns.redis.zrangebyscore(ns.keys.untold, '-inf', '+inf')).toEqual(['w-slow']);
+    expect(await source.load()).toMatchObject({ position: at(10), deciding: 7 });
   });
 
   test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
@@ -340,8 +344,8 @@ describe('the commit', () => {
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
-    expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
-    expect(await source.commit(lease.token, at(0), at(10), oneRow())).toBe(true);
+    expect(await source.commit(lease.token, at(0), at(10), oneRow(), 0)).toBe(true);
+    expect(await source.commit(lease.token, at(0), at(10), oneRow(), 0)).toBe(true);
     expect(await counters(ns)).toEqual({ rows: 1, 'rejected:stale': 1 });
     expect((await source.load()).position).toEqual(at(10));
   });
@@ -352,8 +356,8 @@ describe('the commit', () => {
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
     const decision = await decideAgain(deciderFor(ns, {}), { bytes: Buffer.from(wakeRow()), offset: 0 });
-    await source.commit(lease.token, at(0), at(10), tallyOf([decision], 0, 1));
-    await source.commit(lease.token, at(10), at(20), tallyOf([decision], 0, 1));
+    await source.commit(lease.token, at(0), at(10), tallyOf(decision, 0, 1), 0);
+    await source.commit(lease.token, at(10), at(20), tallyOf(decision, 0, 1), 0);
     expect(await counters(ns)).toEqual({ rows: 1, enqueued: 1, replayed: 1 });
   });
 
@@ -366,7 +370,7 @@ describe('the commit', () => {
     await ns.redis.del(key); // it lapsed
     const next = await takeLease(ns.redis, key, newToken());
     expect(next).toHaveProperty('token');
-    expect(await source.commit(old.token, at(0), at(10), oneRow())).toBe(false);
+    expect(await source.commit(old.token, at(0), at(10), oneRow(), 0)).toBe(false);
     expect(await old.renew()).toBe(false);
     await old.release();
     expect(await ns.redis.exists(key)).toBe(1);
@@ -378,7 +382,7 @@ describe('the commit', () => {
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0));
-    expect(await source.commit(lease.token, at(5), at(10), oneRow())).toBe(false);
+    expect(await source.commit(lease.token, at(5), at(10), oneRow(), 0)).toBe(false);
     expect(await counters(ns)).toEqual({});
   });
 });
