@@ -174,8 +174,10 @@ export async function makeWorld(folder: string, chance: Random) {
       if (JSON.stringify(files) !== last) {
         last = JSON.stringify(files);
         for (const { inode, born, offset } of files) {
+          const newline = await newlineBefore(inode, offset);
+          // Asked last: it may have been emptied while we looked.
           const emptiedJustNow = writer.emptied.some((file) => file.inode === inode && file.at > at - 5_000);
-          const afterNewline = emptiedJustNow ? undefined : await newlineBefore(inode, offset);
+          const afterNewline = emptiedJustNow ? undefined : newline;
           offsets.push({ file: `-${inode}-${born}`, offset, afterNewline, at });
         }
       }
