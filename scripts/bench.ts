@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { firstPage, listsUnderStorm } from '../bench/api.ts';
 import { following, memory, oneRow, storm } from '../bench/follow.ts';
+import { foretold } from '../bench/forecast.ts';
 import { beginning, idle } from '../bench/idle.ts';
 import { type Bench, reached } from '../bench/measure.ts';
 import { rowToDm, scaling, throughput } from '../bench/path.ts';
@@ -28,6 +29,7 @@ const BENCHES: Bench[] = [
   firstPage,
   beginning,
   listsUnderStorm,
+  foretold,
 ];
 
 const { values, positionals } = parseArgs({
