@@ -6,10 +6,12 @@ import type { Wake } from '@kora-wake/shared/core/wake';
 import { wakeJobOptions, wakesQueue } from '@kora-wake/shared/queues';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import { anthropicModel } from '../apps/worker/src/engine.ts';
+import { slackMessenger } from '../apps/worker/src/slack.ts';
 import { anthropicDouble, diagnose } from '../test/support/anthropic.ts';
 import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
-import { type Bench, median, quantile, ratios, repeated } from './measure.ts';
+import { type Bench, cpuMs, median, quantile, ratios, repeated, timed } from './measure.ts';
 import type { Place } from './world.ts';
 
 /** A little more than Slack's own pace, which is kept. */
@@ -26,6 +28,8 @@ export const rowToDm: Bench = {
       return json(200, { ok: true, channel: 'D1', ts: '1.1' })(...request);
     });
     const anthropic = await anthropicDouble();
+    const asking = onlyAsking(anthropic.url);
+    const posting = slackMessenger({ token: 'xoxb-bench', channel: 'U0OPERATOR', apiUrl: `${slack.url}/api/` });
     const env = {
       KORA_SLACK_BOT_TOKEN: 'xoxb-bench',
       KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR',
@@ -51,14 +55,16 @@ export const rowToDm: Bench = {
     };
     const samples = quick ? 6 : 40;
     const sampled = async (count: number) => {
-      const [ours, theirs]: [number[], number[]] = [[], []];
+      const times = { ours: [] as number[], theirs: [] as number[], asked: [] as number[], posted: [] as number[] };
       for (let i = 0; i < count; i++) {
-        theirs.push(await bare.once());
+        times.theirs.push(await bare.once());
+        times.asked.push(await timed(asking));
+        times.posted.push(await timed(() => posting.post('Probe alert', `w-${i}`)));
         await sleep(BETWEEN_MS / 2);
-        ours.push(await once());
+        times.ours.push(await once());
         await sleep(BETWEEN_MS / 2);
       }
-      return { ours, theirs };
+      return times;
     };
     await sampled(quick ? 3 : 10);
     const taken = await repeated(runs, () => sampled(samples));
@@ -78,13 +84,30 @@ export const rowToDm: Bench = {
         { what: 'p99', values: [quantile(all, 0.99)], unit: 'ms', goal: { atMost: 50 } },
         { what: 'median', values: ours, unit: 'ms' },
         { what: 'median of the bare add', values: theirs, unit: 'ms' },
+        { what: 'a call of the engine by its SDK alone', values: taken.map((run) => median(run.asked)), unit: 'ms' },
+        { what: 'a post by the SDK of Slack alone', values: taken.map((run) => median(run.posted)), unit: 'ms' },
       ],
       notes: [
         `${samples} rows a run, one at a time, just over a second apart since Slack's pace is kept. From before the write of the row to when the double of Slack has the message: a file event, the decision, both queues, a call of the engine over HTTP and the post. The bare one: \`queue.add\` to the first line of its processor, in one process.`,
+        'What stops it: a wake goes from process to process three times (file event, two queues), each of which is a bare add or more, and in between it is asked and posted over HTTP with the SDKs of others, which take longer than that. Of what is left, the largest parts are the scripts of Redis that make each step safe against a crash, one round trip each.',
       ],
     };
   },
 };
+
+/** One question to the engine, as the worker asks it. */
+function onlyAsking(baseUrl: string): () => Promise<unknown> {
+  const model = anthropicModel({ credential: { kind: 'apiKey', key: 'sk-bench' }, baseUrl });
+  const question = {
+    model: { model: 'claude-sonnet-5-5', effort: 'medium' as const },
+    system: ['Investigate.'],
+    conversation: [{ role: 'user' as const, content: 'Fly app(s) unreachable: HTTP 401' }],
+    tools: [],
+    schema: undefined,
+    calling: () => undefined,
+  };
+  return () => model.ask(question, AbortSignal.timeout(10_000));
+}
 
 async function bareQueue({ prefix, redisUrl }: Place) {
   const [adding, working] = [new Redis(redisUrl), new Redis(redisUrl, { maxRetriesPerRequest: null })];
@@ -126,18 +149,22 @@ function aWake(i: number): Wake {
 
 const POLICY = { windowMs: 600_000, bypassCritical: false };
 
-/** Enqueues so many wakes as a tailer would. */
-async function enqueue({ redis, prefix, keys }: Place, count: number): Promise<void> {
+/** Enqueues so many wakes as a tailer would. @param first how many there were before */
+async function enqueue({ redis, prefix, keys }: Place, count: number, first = 0): Promise<void> {
   const queue = wakesQueue(redis, prefix);
-  const wakes = Array.from({ length: count }, (_, i) => aWake(i));
+  const wakes = Array.from({ length: count }, (_, i) => aWake(first + i));
   for (let from = 0; from < count; from += 1_000) {
     const some = wakes.slice(from, from + 1_000);
     await queue.addBulk(
       some.map((wake) => ({ name: 'wake' as const, data: { wake }, opts: wakeJobOptions(wake, POLICY) })),
     );
   }
-  await redis.hset(keys.counters, { rows: count, enqueued: count });
+  await redis.hset(keys.counters, { rows: first + count, enqueued: first + count });
   await queue.close();
+}
+
+async function serverPid(redis: Redis): Promise<number> {
+  return Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]);
 }
 
 /** Waits until so many wakes have ended. */
@@ -164,27 +191,46 @@ export const throughput: Bench = {
       await bare.close();
       const worker = ours.script('bench/worker.ts', [], { LOG_LEVEL: 'warn' });
       await worker.until('waiting for wakes');
-      let begun = performance.now();
-      await ended(ours, count);
-      const oursPerS = count / ((performance.now() - begun) / 1_000);
+      const server = await serverPid(ours.redis);
+      const spent = async (pid: number, work: () => Promise<unknown>) => {
+        const before = { node: cpuMs(pid), redis: cpuMs(server) };
+        const ms = await timed(work);
+        const each = (used: number) => (used * 1_000) / count;
+        return {
+          perS: count / (ms / 1_000),
+          node: each(cpuMs(pid) - before.node),
+          redis: each(cpuMs(server) - before.redis),
+        };
+      };
+      const us = await spent(worker.child.pid ?? 0, () => ended(ours, count));
       await ours.end();
-      await theirs.script('bench/bare.ts', ['chain']).until('ready');
-      begun = performance.now();
+      const chain = theirs.script('bench/bare.ts', ['chain']);
+      await chain.until('ready');
       const done = `${theirs.prefix}:second:completed`;
-      while ((await theirs.redis.zcard(done)) < count) await sleep(10);
-      const theirsPerS = count / ((performance.now() - begun) / 1_000);
+      const them = await spent(chain.child.pid ?? 0, async () => {
+        while ((await theirs.redis.zcard(done)) < count) await sleep(10);
+      });
       await theirs.end();
-      return { ours: oursPerS, theirs: theirsPerS };
+      return { us, them };
     });
-    const [ours, theirs] = [taken.map((run) => run.ours), taken.map((run) => run.theirs)];
+    const [ours, theirs] = [taken.map(({ us }) => us.perS), taken.map(({ them }) => them.perS)];
     return {
       figures: [
         { what: 'by two bare queues chained', values: ratios(ours, theirs), unit: '×', goal: { atLeast: 0.85 } },
         { what: 'ours', values: ours, unit: '/s' },
         { what: 'bare', values: theirs, unit: '/s' },
+        { what: 'processor time of a wake: the worker', values: taken.map(({ us }) => us.node), unit: 'µs' },
+        { what: 'and Redis', values: taken.map(({ us }) => us.redis), unit: 'µs' },
+        {
+          what: 'processor time of a bare job through both: Node',
+          values: taken.map(({ them }) => them.node),
+          unit: 'µs',
+        },
+        { what: 'and Redis', values: taken.map(({ them }) => them.redis), unit: 'µs' },
       ],
       notes: [
         `${count} wakes wait when the worker begins. Ours: report saved and kept, the claim before the post and what Slack said after it, the row in the audit log, the outcome, the events. Bare: a processor that adds to the second queue, and one that does nothing; the same concurrency.`,
+        'What stops it: the work. A wake takes six scripts of Redis (three moves of jobs, as the bare ones do, and the claim before the post, the end, and the record of the investigation), and the processor times above show that both Node and Redis have about twice as much to do for it; with engine and Slack at 0 ms nothing else is left to wait for. Slack takes one message a second.',
       ],
     };
   },
@@ -204,12 +250,16 @@ export const scaling: Bench = {
       const place = await world.place();
       const started = Array.from({ length: workers }, () => place.app('worker', env));
       await Promise.all(started.map((worker) => worker.until('waiting for wakes')));
-      const begun = performance.now();
-      await enqueue(place, count);
-      await ended(place, count);
-      const rate = count / ((performance.now() - begun) / 1_000);
+      // What a process does first takes it longer.
+      const before = 32 * workers;
+      await enqueue(place, before);
+      await ended(place, before);
+      const ms = await timed(async () => {
+        await enqueue(place, count, before);
+        await ended(place, before + count);
+      });
       await place.end();
-      return rate;
+      return count / (ms / 1_000);
     };
     const taken = await repeated(runs, async () => ({ four: await perS(4), one: await perS(1) }));
     await engine.close();
@@ -220,7 +270,9 @@ export const scaling: Bench = {
         { what: 'four', values: four, unit: '/s' },
         { what: 'one', values: one, unit: '/s' },
       ],
-      notes: [`${count} wakes at once, 8 investigations at once in each worker, DMs printed.`],
+      notes: [
+        `${count} wakes at once, 8 investigations at once in each worker, DMs printed; each worker has told 32 or so before.`,
+      ],
     };
   },
 };

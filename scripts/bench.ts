@@ -16,6 +16,7 @@ import { type Bench, reached } from '../bench/measure.ts';
 import { rowToDm, scaling, throughput } from '../bench/path.ts';
 import { line, page, type Result } from '../bench/report.ts';
 import { makeWorld } from '../bench/world.ts';
+import { installPrograms } from '../test/support/programs.ts';
 
 const BENCHES: Bench[] = [
   following,
@@ -45,6 +46,7 @@ if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
 }
 const wanted = BENCHES.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
 
+installPrograms(['jq', 'python3']);
 const world = await makeWorld();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void world.close().finally(() => process.exit(130)));

@@ -13,7 +13,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  installPrograms();
+  installPrograms(['chromium', 'openssl', 'promtool']);
   const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-redis-'));
   const redis = await startRedis(folder, 0);
   project.provide('redisUrl', redis.url);
