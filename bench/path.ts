@@ -89,7 +89,7 @@ export const rowToDm: Bench = {
       ],
       notes: [
         `${samples} rows a run, one at a time, just over a second apart since Slack's pace is kept. From before the write of the row to when the double of Slack has the message: a file event, the decision, both queues, a call of the engine over HTTP and the post. The bare one: \`queue.add\` to the first line of its processor, in one process.`,
-        'What stops it: a wake goes from process to process three times (file event, two queues), each of which is a bare add or more, and in between it is asked and posted over HTTP with the SDKs of others, which take longer than that. Of what is left, the largest parts are the scripts of Redis that make each step safe against a crash, one round trip each.',
+        'What stops it: a wake goes from process to process three times (file event, two queues), each of which is a bare add or more, and in between it is asked and posted over HTTP with the SDKs of others, which take longer than that. Two bare adds, the call of the engine and the post make up two thirds of the median, the decision on the row (P2) a fifth. Of what is left, the largest parts are the scripts of Redis that make each step safe against a crash, one round trip each.',
       ],
     };
   },

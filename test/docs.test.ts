@@ -1,12 +1,15 @@
 /** What the documents say must be so: links, files, commands, variables, and the containers they describe. */
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
+const execFileAsync = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
-const documents = ['README.md', 'CONTRIBUTING.md', 'docs/operator.md', 'docs/client.md'];
+const documents = ['README.md', 'CONTRIBUTING.md', 'docs/operator.md', 'docs/client.md', 'docs/scale.md'];
 
 describe.each(documents)('%s', (name) => {
   const text = read(name);
@@ -18,7 +21,7 @@ describe.each(documents)('%s', (name) => {
 
   test('names only files that exist', () => {
     const files = [
-      ...text.matchAll(/`((?:apps|packages|test|scripts|docs|deploy)\/[\w./-]+|[\w-]+\.(?:yml|md|json))`/g),
+      ...text.matchAll(/`((?:apps|packages|test|scripts|docs|deploy|bench)\/[\w./-]+|[\w-]+\.(?:yml|md|json))`/g),
     ].map((match) => match[1] ?? '');
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
@@ -55,6 +58,27 @@ test('README.md gives the routes that exist', () => {
   };
   expect(named.length).toBeGreaterThan(5);
   expect(named.filter((path) => !exists(path))).toEqual([]);
+});
+
+describe('docs/scale.md', () => {
+  const text = read('docs/scale.md');
+  const shown = [...text.matchAll(/```\nnpm run simulate(?: -- )?(.*)\n([^`]*)```/g)];
+  const tables = shown.map(([, options = '', table]) => ({ options, table }));
+
+  test.for(tables)('shows what is reckoned: npm run simulate $options', async ({ options, table }) => {
+    const said = await execFileAsync(process.execPath, [
+      join(root, 'scripts', 'simulate.ts'),
+      ...options.split(' ').filter(Boolean),
+    ]);
+    expect(table).toBe(said.stdout);
+  });
+
+  test('scales on a metric that there is', () => {
+    const [, yaml = ''] = /```yaml\n([^`]*)```/.exec(text) ?? [];
+    const [{ metadata }] = parse(yaml).spec.triggers;
+    const name = /kora_([a-z_]+)/.exec(metadata.query)?.[1];
+    expect(read('apps/api/src/metrics.ts')).toContain(`gauge('${name}'`);
+  });
 });
 
 describe('docker-compose.yml', () => {

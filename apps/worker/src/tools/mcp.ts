@@ -207,7 +207,7 @@ function keepConnected(server: McpServer, log: Logger): Link {
     await lastEnded;
     if (closed) throw new Error('the pool is closed');
     const transport = server.kind === 'stdio' ? stdioTransport(server, heardStderr) : httpTransport(server);
-    const client = new Client({ name: 'kora-wake', version: '0.1.0' }, { capabilities: {} });
+    const client = new Client({ name: 'kora-wake', version: '0.2.0' }, { capabilities: {} });
     const opened: Connection = {
       client,
       transport,
