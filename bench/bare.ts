@@ -6,9 +6,12 @@
  */
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import { DELIVERY_CONCURRENCY } from '../apps/worker/src/workers.ts';
 
-const { REDIS_URL = '', KORA_QUEUE_PREFIX: prefix = '', CONCURRENCY = '8', SECOND_CONCURRENCY = '16' } = process.env;
+const { REDIS_URL = '', KORA_QUEUE_PREFIX: prefix = '' } = process.env;
 const [, , role] = process.argv;
+/** The default of KORA_WORKER_CONCURRENCY. */
+const CONCURRENCY = 8;
 
 const connection = new Redis(REDIS_URL, { maxRetriesPerRequest: null });
 const second = new Queue('second', { connection, prefix });
@@ -20,9 +23,9 @@ if (role === 'chain') {
       async (job) => {
         await second.add('job', job.data);
       },
-      { connection, prefix, concurrency: Number(CONCURRENCY) },
+      { connection, prefix, concurrency: CONCURRENCY },
     ),
-    new Worker('second', async () => undefined, { connection, prefix, concurrency: Number(SECOND_CONCURRENCY) }),
+    new Worker('second', async () => undefined, { connection, prefix, concurrency: DELIVERY_CONCURRENCY }),
   ];
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 }

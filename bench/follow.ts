@@ -16,7 +16,7 @@ import { type Place as PlaceInFile, scanner } from '../apps/tailer/src/scan.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
 import type { Running } from '../test/support/spawn.ts';
 import { rowOfWake, writeLog } from './logs.ts';
-import { type Bench, cpuMs, median, peakMb, ratios, repeated, timed } from './measure.ts';
+import { type Bench, cpuMs, median, peakMib, ratios, repeated, timed } from './measure.ts';
 import { type Place, stop } from './world.ts';
 
 /** Records that a log was followed up to its start, so that a tailer which comes reads all of it. */
@@ -24,7 +24,7 @@ async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
   const source = sourceId(logPath);
   const lease = await takeLease(redis, keys.lease(source), newToken());
   if ('heldBy' in lease) throw new Error(`${lease.heldBy} follows it already`);
-  await checkpoint(redis, keys, source, logPath).begin(lease.token, '', NOWHERE);
+  await checkpoint(redis, keys, source, logPath).begin(lease.token, '', NOWHERE, 0);
   await lease.release();
 }
 
@@ -76,7 +76,7 @@ export const following: Bench = {
     const place = await world.place();
     const bytes = quick ? 128 * 2 ** 20 : 2 ** 30;
     const { wakes } = writeLog(place.logPath, { bytes, oneIn: 100, pairs: 50 });
-    const mb = statSync(place.logPath).size / 2 ** 20;
+    const mib = statSync(place.logPath).size / 2 ** 20;
     const path = place.logPath;
     const times = await repeated(runs, async () => {
       await place.redis.flushdb();
@@ -97,7 +97,7 @@ export const following: Bench = {
     });
     await place.end();
     const column = (name: keyof (typeof times)[number]) => times.map((run) => run[name]);
-    const speed = (name: keyof (typeof times)[number]) => column(name).map((ms) => mb / (ms / 1_000));
+    const speed = (name: keyof (typeof times)[number]) => column(name).map((ms) => mib / (ms / 1_000));
     const by = (name: keyof (typeof times)[number]) => ratios(speed('ours'), speed(name));
     return {
       figures: [
@@ -110,17 +110,17 @@ export const following: Bench = {
           goal: { atLeast: 40 },
         },
         { what: 'by the speed of `jq`', values: by('jq'), unit: '×', goal: { atLeast: 40 } },
-        { what: 'the tailer', values: speed('ours'), unit: 'MB/s' },
-        { what: 'its search alone, nothing decided', values: speed('searched'), unit: 'MB/s' },
-        { what: 'its search for what is not there', values: speed('read'), unit: 'MB/s' },
-        { what: '`grep -cF`', values: speed('grep'), unit: 'MB/s' },
-        { what: '`cat`', values: speed('cat'), unit: 'MB/s' },
-        { what: 'as the original', values: speed('original'), unit: 'MB/s' },
-        { what: '`jq`', values: speed('jq'), unit: 'MB/s' },
+        { what: 'the tailer', values: speed('ours'), unit: 'MiB/s' },
+        { what: 'its search alone, nothing decided', values: speed('searched'), unit: 'MiB/s' },
+        { what: 'its search for what is not there', values: speed('read'), unit: 'MiB/s' },
+        { what: '`grep -cF`', values: speed('grep'), unit: 'MiB/s' },
+        { what: '`cat`', values: speed('cat'), unit: 'MiB/s' },
+        { what: 'as the original', values: speed('original'), unit: 'MiB/s' },
+        { what: '`jq`', values: speed('jq'), unit: 'MiB/s' },
       ],
       notes: [
-        `A log of ${Math.round(mb)} MiB, one row in 100 a wake (${wakes} over 50 pairs), in the page cache. The tailer's time goes from its first read to its last commit, as it says them itself; the others' are those of their processes.`,
-        'What keeps it from half the speed of `cat`: the search alone, which reads with one core and searches with the other, is not much faster than that; to parse and decide the wakes takes as long again, in a process that has just begun and whose code is not compiled yet. With a log six times as long it gets a fifth faster.',
+        `A log of ${Math.round(mib)} MiB, one row in 100 a wake (${wakes} over 50 pairs), in the page cache. The tailer's time goes from its first read to its last commit, as it says them itself; the others' are those of their processes.`,
+        'What kept it from half the speed of `cat` on the machine of November 2026: the search alone, which reads with one core and searches with the other, was not much faster than that; to parse and decide the wakes took as long again, in a process that had just begun and whose code was not compiled yet. With a log six times as long it was a fifth faster.',
       ],
     };
   },
@@ -193,7 +193,7 @@ export const storm: Bench = {
       ],
       notes: [
         `${rows} rows, all of them wakes; the counts are exact: 100 enqueued, the rest coalesced. \`addBulk\` was given ${added} rows that were parsed already.`,
-        'What stops it: JSON, and one core. To parse the rows that are texts already, and nothing else, takes more than two fifths of the time. A profile of the rest: finding the rows and where they end a sixth, their times a tenth, turning bytes into text a tenth, finding the pair and counting a twentieth; ids, Redis and the commit nothing that shows.',
+        'What stopped it on the machine of November 2026: JSON, and one core. To parse the rows as texts, and nothing else, took more than two fifths of the time. A profile of the rest: finding the rows and where they end a sixth, their times a tenth, turning bytes into text a tenth, finding the pair and counting a twentieth; ids, Redis and the commit nothing that shows.',
       ],
     };
   },
@@ -284,11 +284,11 @@ export const memory: Bench = {
       await fromItsStart(place);
       const tailer = place.app('tailer');
       await decided(place, tailer, wakes);
-      const ours = peakMb(tailer.child.pid ?? 0);
+      const ours = peakMib(tailer.child.pid ?? 0);
       await stop(tailer);
       const bare = place.script('bench/bare.ts', ['idle']);
       await bare.until('ready');
-      const theirs = peakMb(bare.child.pid ?? 0);
+      const theirs = peakMib(bare.child.pid ?? 0);
       await stop(bare);
       return { ours, theirs };
     });
@@ -302,8 +302,8 @@ export const memory: Bench = {
           unit: '×',
           goal: { atMost: 1.4 },
         },
-        { what: 'the tailer', values: ours, unit: 'MB' },
-        { what: 'the bare one, with a connection and a queue', values: theirs, unit: 'MB' },
+        { what: 'the tailer', values: ours, unit: 'MiB' },
+        { what: 'the bare one, with a connection and a queue', values: theirs, unit: 'MiB' },
       ],
       notes: [
         `The most that each was given by the system at any time. A log of ${Math.round(bytes / GIB)} GiB with ${wakes} wakes over 50 pairs, and twenty lines that are too long to be read.`,

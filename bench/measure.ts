@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { World } from './world.ts';
 
-type Unit = '×' | 'µs' | 'ms' | 's' | 'MB' | 'MB/s' | '/s' | '%' | '';
+type Unit = '×' | 'µs' | 'ms' | 's' | 'MiB' | 'MiB/s' | '/s' | '%' | '';
 
 export interface Goal {
   atLeast?: number;
@@ -93,8 +93,8 @@ export function cpuMs(pid: number): number {
   }, 0);
 }
 
-/** The most memory a process has had so far, MB. */
-export function peakMb(pid: number): number {
+/** The most memory a process has had so far, MiB. */
+export function peakMib(pid: number): number {
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(peak) / 1024;
 }

@@ -89,7 +89,7 @@ export const rowToDm: Bench = {
       ],
       notes: [
         `${samples} rows a run, one at a time, just over a second apart since Slack's pace is kept. From before the write of the row to when the double of Slack has the message: a file event, the decision, both queues, a call of the engine over HTTP and the post. The bare one: \`queue.add\` to the first line of its processor, in one process.`,
-        'What stops it: a wake goes from process to process three times (file event, two queues), each of which is a bare add or more, and in between it is asked and posted over HTTP with the SDKs of others, which take longer than that. Two bare adds, the call of the engine and the post make up two thirds of the median, the decision on the row (P2) a fifth. Of what is left, the largest parts are the scripts of Redis that make each step safe against a crash, one round trip each.',
+        'What stopped it on the machine of November 2026: a wake goes from process to process three times (file event, two queues), each of which is a bare add or more, and in between it is asked and posted over HTTP with the SDKs of others, which takes longer than that. Two bare adds, the call of the engine and the post made up two thirds of the median, the decision on the row (P2) a fifth. Of what was left, the largest parts were the scripts of Redis that make each step safe against a crash, one round trip each.',
       ],
     };
   },
@@ -230,7 +230,7 @@ export const throughput: Bench = {
       ],
       notes: [
         `${count} wakes wait when the worker begins. Ours: report saved and kept, the claim before the post and what Slack said after it, the row in the audit log, the outcome, the events. Bare: a processor that adds to the second queue, and one that does nothing; the same concurrency.`,
-        'What stops it: the work. A wake takes six scripts of Redis (three moves of jobs, as the bare ones do, and the claim before the post, the end, and the record of the investigation), and the processor times above show that both Node and Redis have about twice as much to do for it; with engine and Slack at 0 ms nothing else is left to wait for. Slack takes one message a second.',
+        'What stopped it on the machine of November 2026: the work. A wake takes six scripts of Redis (three moves of jobs, as the bare ones do, and the claim before the post, the end, and the record of the investigation), and by the processor times above both Node and Redis had about twice as much to do for it; with engine and Slack at 0 ms nothing else is left to wait for. Slack takes one message a second.',
       ],
     };
   },

@@ -3,6 +3,7 @@
  * investigate, Slack takes its one message a second, and the month's budget is spent. A queue with many servers before
  * one with a pace; each wake is followed, rows are counted.
  */
+import { STARTS } from '@kora-wake/shared/core/ladder';
 
 /** Times in ms, money in USD. */
 export interface Plan {
@@ -49,8 +50,6 @@ export interface Forecast {
 }
 
 const DAY_MS = 86_400_000;
-/** From which share of the budget on the next cost holds. */
-const RUNGS = [0.75, 0.9] as const;
 
 /** @param random gives numbers from 0 up to 1, as `Math.random` does */
 export function simulate(plan: Plan, random: () => number): Forecast {
@@ -152,7 +151,7 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
 /** What the next investigation costs; undefined where there is no money left for it. */
 function priceAt({ budgetUsd, usd }: Pick<Plan, 'budgetUsd' | 'usd'>, spent: number): number | undefined {
   if (budgetUsd === 0) return usd[0];
-  const step = RUNGS.filter((share) => spent >= share * budgetUsd).length;
+  const step = [STARTS.warn_75, STARTS.downshift_90].filter((share) => spent >= share * budgetUsd).length;
   return usd.slice(step).find((price) => spent + price <= budgetUsd);
 }
 

@@ -426,7 +426,7 @@ type Override = (path: string, method: string) => { status: number; body: unknow
 
 /** Serves the built console under the policy of the API, and the world as JSON. What `override` answers goes first. */
 async function api(world: World) {
-  const state = { world, override: (() => undefined) as Override };
+  const state = { world, override: (() => undefined) as Override, streams: true };
   const changes: { method: string; path: string; body: string }[] = [];
   const requests: { method: string; path: string }[] = [];
   const streams = new Set<ServerResponse>();
@@ -437,6 +437,10 @@ async function api(world: World) {
       const file = join(built, pathname === '/' ? 'index.html' : pathname);
       const headers = { 'content-type': TYPES[extname(file)] ?? 'text/plain', 'content-security-policy': POLICY };
       response.writeHead(200, headers).end(readFileSync(file));
+      return;
+    }
+    if (pathname === '/v1/events' && !state.streams) {
+      response.writeHead(503).end();
       return;
     }
     if (pathname === '/v1/events') {
@@ -1022,6 +1026,16 @@ describe('when there is little to show', () => {
     state.override = () => undefined;
     await page.getByRole('heading', { name: '1 wake in flight' }).waitFor();
     await page.getByText('The API does not answer').waitFor({ state: 'detached' });
+  });
+
+  test('a stream of events that was refused is tried again', async () => {
+    const { url, state, listeners } = await api(busy());
+    state.streams = false;
+    const page = await open(url, '#/', {}, [FAILED_LOAD]);
+    await page.locator('.wake').first().waitFor();
+    expect(listeners()).toBe(0);
+    state.streams = true;
+    await eventually(() => listeners() === 1);
   });
 
   test('the last good data stays, with its age, while the API does not answer', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { publish, readEvents } from '@kora-wake/shared/events';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { aWake, eventually, type Namespace, openWindow, test, testLog } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';
 
@@ -87,7 +87,7 @@ test('a listener that missed more than it can be sent at once gets it all, at it
   const long = 'x'.repeat(2_000);
   const total = 3_000;
   await publish(ns.redis, ns.keys, log, 'dm.sent', { wakeId: 'w-first' });
-  const [first] = await readEvents(ns.redis, ns.keys, '0-0', 1);
+  const [first] = (await readEvents(ns.redis, ns.keys, '0-0', 1)).events;
   for (let n = 0; n < total; n++) await publish(ns.redis, ns.keys, log, 'dm.sent', { wakeId: `w-${n}`, long });
   const late = await listen(first?.id);
   await publish(ns.redis, ns.keys, log, 'dm.sent', { wakeId: 'w-last' });
@@ -114,6 +114,36 @@ test('an event that somebody put there by hand stops no other', async ({ ns }) =
   await tell(1);
   await eventually(() => one.heard().length === 2);
   expect(one.heard()[0]?.data).toEqual({ pair: '%zz' });
+});
+
+test('a listener that comes after Redis has lost events hears those to come, and asks for no others', async ({
+  ns,
+}) => {
+  const { listen, tell } = await listening(ns);
+  const one = await listen();
+  await tell(1);
+  await eventually(() => one.heard().length === 1);
+  await ns.redis.del(ns.keys.events);
+  const asked = vi.spyOn(ns.redis, 'xrange');
+  const after = (id: string) => asked.mock.calls.filter(([, from]) => from === `(${id}`).length;
+  const two = await listen();
+  const lost = one.heard()[0]?.id ?? '';
+  await eventually(() => after(lost) >= 3);
+  expect(after('0-0')).toBe(1);
+  await tell(2);
+  await eventually(() => two.heard().length === 1 && one.heard().length === 2);
+});
+
+test('an entry that nobody here knows stops no listener', async ({ ns }) => {
+  const { listen, tell } = await listening(ns);
+  for (let i = 0; i < 200; i++) await ns.redis.xadd(ns.keys.events, '*', 'type', 'of.tomorrow');
+  const asked = vi.spyOn(ns.redis, 'xrange');
+  const one = await listen();
+  for (let i = 0; i < 200; i++) await ns.redis.xadd(ns.keys.events, '*', 'type', 'of.tomorrow');
+  await eventually(() => asked.mock.calls.length >= 4);
+  expect(asked.mock.calls.length).toBeLessThan(10);
+  await tell(1);
+  await eventually(() => one.heard().length === 1);
 });
 
 test('HEAD does not listen', async ({ ns }) => {

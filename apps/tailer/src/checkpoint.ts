@@ -27,8 +27,12 @@ export interface Checkpoint {
   load(): Promise<{ stored: string; position: Position | undefined; deciding: number }>;
   /** Records, before the first job of a batch is added, of how many lines after the position that may be so. */
   deciding(lines: number): Promise<void>;
-  /** Records the first position of a source, in the place of what is stored. */
-  begin(token: string, stored: string, at: Position): Promise<boolean>;
+  /**
+   * Records the first position of a source, in the place of what is stored.
+   *
+   * @param deciding as `load` gave it
+   */
+  begin(token: string, stored: string, at: Position, deciding: number): Promise<boolean>;
   /**
    * Commits a batch.
    *
@@ -76,10 +80,13 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
 }
 
 /**
- * KEYS: lease, checkpoint, counters, window names, window ends, sources, events, untold, then a wake record for each winner, a
- * deduplication key for each opened window, and a wake record and three indexes for each enqueued wake. ARGV: token,
- * from, to, path, now, ttl of a record, numbers of counters, winners, windows and enqueued wakes, the source, whether
- * there were rows, of how many lines after it jobs may have been added, then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
+ * KEYS: 1 lease, 2 checkpoint, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 untold; then a wake
+ * record for each winner, a deduplication key for each opened window, and a wake record and three indexes for each
+ * enqueued wake.
+ *
+ * ARGV: 1 token, 2 from, 3 to, 4 path, 5 now, 6 ttl of a record; numbers of 7 counters, 8 winners, 9 windows and
+ * 10 enqueued wakes; 11 the source, 12 whether there were rows, 13 of how many lines after it jobs may have been added;
+ * then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
  */
 const COMMIT = script(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -200,7 +207,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
     deciding: async (lines) => {
       await redis.hset(keys.source(sourceId), 'deciding', lines);
     },
-    begin: (token, stored, at) => commit(token, stored, at, { ...NOTHING, at: Date.now() }, 0),
+    begin: (token, stored, at, deciding) => commit(token, stored, at, { ...NOTHING, at: Date.now() }, deciding),
     commit: (token, from, to, tally, deciding) => commit(token, JSON.stringify(from), to, tally, deciding),
   };
 }

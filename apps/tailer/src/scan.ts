@@ -90,9 +90,12 @@ export function scanner(seam: string): Scanner {
     const readOn = () => {
       for (let block = free.pop(); block; block = free.pop()) {
         const into = block;
-        reading.push(
-          file.read(into, CARRY_BYTES, BLOCK_BYTES, at).then(({ bytesRead }) => ({ block: into, bytesRead })),
-        );
+        const read = file
+          .read(into, CARRY_BYTES, BLOCK_BYTES, at)
+          .then(({ bytesRead }) => ({ block: into, bytesRead }));
+        // One may fail before its turn has come, and is then told of when it has.
+        read.catch(() => undefined);
+        reading.push(read);
         at += BLOCK_BYTES;
       }
     };

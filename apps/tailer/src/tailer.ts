@@ -106,7 +106,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
   }
   const known = position ?? memory.position;
   const start = known ?? (await endOf(path));
-  if (!position && !(await checkpoint.begin(lease.token, stored, start))) {
+  if (!position && !(await checkpoint.begin(lease.token, stored, start, deciding))) {
     throw new Error('the checkpoint changed hands');
   }
   memory.position = start;

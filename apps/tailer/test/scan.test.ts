@@ -1,11 +1,12 @@
 /** The search of bytes against the plain way: cut every line, parse every line. */
 import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { rowOf, WAKE_SEAM } from '@kora-wake/shared/core/wake';
 import * as fc from 'fast-check';
-import { describe, expect, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../test/support/fixtures.ts';
 import { type Follower, followLog, NOWHERE } from '../src/follow.ts';
-import { MAX_LINE_BYTES } from '../src/scan.ts';
+import { MAX_LINE_BYTES, scanner } from '../src/scan.ts';
 import { ENOUGH, type Kept, keeping } from './collecting.ts';
 
 interface Found {
@@ -127,6 +128,26 @@ describe('the search', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('fails as the read does, wherever among the reads under way that is', async ({ logPath }) => {
+    writeFileSync(logPath, '');
+    const file = await open(logPath);
+    onTestFinished(() => file.close());
+    // One that fails before the one ahead of it is done.
+    const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+    let reads = 0;
+    vi.spyOn(file, 'read').mockImplementation(async (into: unknown) => {
+      if (reads++ > 0) throw new Error('EIO');
+      await held;
+      const buffer = into instanceof Uint8Array ? into.fill(0x0a) : new Uint8Array();
+      return { buffer, bytesRead: 960 * 1024 };
+    });
+    const swept = scanner(WAKE_SEAM).sweep(file, { offset: 0, tail: Buffer.alloc(0) }, keeping());
+    // An unhandled rejection, which would end the tailer, is told of by now.
+    await new Promise((resolve) => setImmediate(resolve));
+    letGo();
+    await expect(swept).rejects.toThrow('EIO');
   });
 
   test('gives what is dense in batches of the size that is taken', async ({ logPath }) => {

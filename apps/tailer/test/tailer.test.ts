@@ -331,7 +331,7 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0));
+    await source.begin(lease.token, '', at(0), 0);
     await settle(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
     const decided = decisionOn({ enqueued: ['w-quick', 'w-slow'].map((id) => aWake({ id })) });
     await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), 7);
@@ -343,7 +343,7 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0));
+    await source.begin(lease.token, '', at(0), 0);
     expect(await source.commit(lease.token, at(0), at(10), oneRow(), 0)).toBe(true);
     expect(await source.commit(lease.token, at(0), at(10), oneRow(), 0)).toBe(true);
     expect(await counters(ns)).toEqual({ rows: 1, 'rejected:stale': 1 });
@@ -354,7 +354,7 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0));
+    await source.begin(lease.token, '', at(0), 0);
     const decision = await decideAgain(deciderFor(ns, {}), { bytes: Buffer.from(wakeRow()), offset: 0 });
     await source.commit(lease.token, at(0), at(10), tallyOf(decision, 0, 1), 0);
     await source.commit(lease.token, at(10), at(20), tallyOf(decision, 0, 1), 0);
@@ -366,7 +366,7 @@ describe('the commit', () => {
     const key = ns.keys.lease('s');
     const old = await takeLease(ns.redis, key, newToken());
     if ('heldBy' in old) throw new Error('held');
-    await source.begin(old.token, '', at(0));
+    await source.begin(old.token, '', at(0), 0);
     await ns.redis.del(key); // it lapsed
     const next = await takeLease(ns.redis, key, newToken());
     expect(next).toHaveProperty('token');
@@ -381,7 +381,7 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0));
+    await source.begin(lease.token, '', at(0), 0);
     expect(await source.commit(lease.token, at(5), at(10), oneRow(), 0)).toBe(false);
     expect(await counters(ns)).toEqual({});
   });

@@ -1,12 +1,12 @@
 /**
  * A `wake` job: investigate, and hand what was found to the deliveries.
  *
- * What was found is first of all the delivery: a job of its own, with an id derived from the wake's, so that it exists
+ * The report is saved by adding the delivery: a job of its own, with an id derived from the wake's, so that it exists
  * once, a paid answer survives a crash, and failures of Slack never buy a second investigation.
  */
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/core/report';
 import { publish } from '@kora-wake/shared/events';
-import { recordInvestigation } from '@kora-wake/shared/investigations';
+import { readKnown, recordInvestigation } from '@kora-wake/shared/investigations';
 import type { Keys } from '@kora-wake/shared/keys';
 import { errorFields, type Logger } from '@kora-wake/shared/log';
 import { type DeliveriesQueue, deliverJobId, deliverJobOptions, type WakeJob } from '@kora-wake/shared/queues';
@@ -46,7 +46,8 @@ export function investigator({ engine, deliveries, redis, keys, now, log }: Inve
   /** What an earlier start of the job has found, as far as it came. */
   async function known({ data: { wake, report }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {
     if (report || attemptsStarted <= 1) return report;
-    return (await deliveries.getJob(deliverJobId(wake.id)))?.data.report;
+    const delivery = await deliveries.getJob(deliverJobId(wake.id));
+    return delivery?.data.report ?? (await readKnown(redis, keys, wake.id))?.report ?? undefined;
   }
 
   async function investigated(job: Job<WakeJob>, signal: AbortSignal): Promise<Report> {

@@ -25,7 +25,7 @@ import { investigator } from './investigate.ts';
 /** To close a worker that has nothing in hand, ms. */
 const IDLE_CLOSE_MS = 2_000;
 /** Deliveries at once in one process: at Slack's pace, and as long as a post may hang, ten that do hold up no other. */
-const DELIVERY_CONCURRENCY = 16;
+export const DELIVERY_CONCURRENCY = 16;
 /** Slack takes about one message a second to a channel; counted in Redis, over all workers. */
 export const SLACK_PACE = { max: 1, duration: 1_000 };
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/core/report';
 import type { Wake } from '@kora-wake/shared/core/wake';
-import { readKnown } from '@kora-wake/shared/investigations';
+import { readKnown, recordInvestigation } from '@kora-wake/shared/investigations';
 import { settle } from '@kora-wake/shared/outcomes';
 import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/queues';
 import { getWindow } from '@kora-wake/shared/windows';
@@ -206,13 +206,16 @@ describe('a wake', () => {
     await log.until('audit log cannot be written');
   });
 
-  test.for(['delivery', 'wake'])(
+  test.for(['delivery', 'record', 'wake'])(
     'keeps its paid report, in the %s, when the worker dies',
     async (where, { ns, logPath }) => {
       const engine = engineOf(fallbackReport('refused'));
       const wake = await enqueue(ns);
       if (where === 'delivery') {
         await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
+        await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 1);
+      } else if (where === 'record') {
+        await recordInvestigation(ns.redis, ns.keys, wake, diagnosis, Date.now());
         await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 1);
       } else {
         // As workers before 0.2 left it.

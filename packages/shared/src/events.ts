@@ -45,9 +45,20 @@ export async function publish(
     .catch((error: unknown) => log.debug(errorFields(error), 'an event could not be told'));
 }
 
-/** Events after one, oldest first. @param after an id of the stream */
-export async function readEvents(redis: RedisClient, keys: Keys, after: string, limit: number): Promise<WakeEvent[]> {
-  return (await redis.xrange(keys.events, `(${after}`, '+', 'COUNT', limit)).flatMap(eventOf);
+/** What a read of the stream gave. */
+export interface EventsRead {
+  /** Oldest first. */
+  events: WakeEvent[];
+  /** Where to read on: what was read last, which may be an entry that is no event known here. */
+  last: string;
+  /** Whether there may be more already. */
+  more: boolean;
+}
+
+/** Events after one. @param after an id of the stream @param limit how many entries to read at the most */
+export async function readEvents(redis: RedisClient, keys: Keys, after: string, limit: number): Promise<EventsRead> {
+  const entries = await redis.xrange(keys.events, `(${after}`, '+', 'COUNT', limit);
+  return { events: entries.flatMap(eventOf), last: entries.at(-1)?.[0] ?? after, more: entries.length === limit };
 }
 
 /** Whether an event is still kept: after one that is not, events may be missing. */

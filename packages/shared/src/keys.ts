@@ -12,7 +12,11 @@ export interface Keys {
   windowNames: string;
   /** Sorted set: the same ids by the time their window ends, ms. */
   windowEnds: string;
-  /** Hash: what is known of one wake beside its jobs: enqueuedAt, suppressed, lastSuppressedAt, outcome, outcomeAt. */
+  /**
+   * Hash: what is known of one wake beside its jobs. Of the tailer: `row`, `enqueuedAt`, `suppressed`, `lastSuppressedAt`.
+   * Of the workers: `report`, `investigatedAt`, the claims before a post (`claimedAt`, `firstClaimedAt`), `posted`,
+   * `outcome`, `outcomeAt`, `dmStatus`.
+   */
   wake(wakeId: string): string;
   /** Hash: the checkpoint of one log. Owner: the tailer that holds its lease. */
   source(sourceId: string): string;

@@ -10,7 +10,7 @@ import type { RedisClient } from './redis.ts';
 export const WAKES = 'wakes';
 export const DELIVERIES = 'deliveries';
 
-/** Payload of a `wake` job. What is optional was not there when the job was made, or not yet. */
+/** Payload of a `wake` job. */
 export interface WakeJob {
   wake: Wake;
   /** In jobs of before 0.2: what the engine came back with. By now the delivery holds it. */

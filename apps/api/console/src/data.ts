@@ -216,7 +216,11 @@ export async function refresh(): Promise<void> {
 }
 
 function poll(): void {
-  if (document.visibilityState === 'visible' && !barred) void refresh();
+  if (document.visibilityState !== 'visible' || barred) return;
+  void refresh();
+  // What was refused (too many listeners, no Redis) is not tried again by the browser.
+  if (events?.readyState === EventSource.CLOSED) events = undefined;
+  listen();
 }
 
 /** Also reads as soon as something happens. Polling goes on beside it: a stream may end without a word. */

@@ -45,12 +45,11 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
     try {
       // A few at a time, so that whoever reads has read them before the next.
       for (let more = true; more; ) {
-        const events = await readEvents(redis, keys, after, AT_ONCE);
-        for (const event of events) {
-          after = event.id;
+        const read = await readEvents(redis, keys, after, AT_ONCE);
+        for (const event of read.events) {
           for (const listener of listeners) if (listener.live) send(listener, event);
         }
-        more = events.length === AT_ONCE;
+        ({ last: after, more } = read);
       }
     } catch (error) {
       app.log.debug(errorFields(error), 'events could not be read; looking again');
@@ -79,12 +78,14 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
   /** Gives a listener what it missed, at its own pace, until it stands where all others do. */
   async function catchUp(listener: Listener): Promise<void> {
     while (listeners.has(listener)) {
+      const others = after;
       const missed = await readEvents(redis, keys, listener.after, AT_ONCE);
-      for (const event of missed) {
+      for (const event of missed.events) {
         if (!write(listener, event) && !(await drained(listener.response))) return drop(listener);
       }
-      // Nothing else runs between this look and the word.
-      if (missed.length < AT_ONCE && !isLater(after, listener.after)) listener.live = true;
+      listener.after = missed.last;
+      // All that the others had heard was there to be read, unless Redis has lost it. Nothing else runs before the word.
+      if (!missed.more && after === others) listener.live = true;
       if (listener.live) return;
     }
   }
