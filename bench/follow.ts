@@ -24,7 +24,7 @@ async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
   const source = sourceId(logPath);
   const lease = await takeLease(redis, keys.lease(source), newToken());
   if ('heldBy' in lease) throw new Error(`${lease.heldBy} follows it already`);
-  await checkpoint(redis, keys, source, logPath).begin(lease.token, '', NOWHERE, 0);
+  await checkpoint(redis, keys, source, logPath).begin(lease.token, '', NOWHERE, false);
   await lease.release();
 }
 

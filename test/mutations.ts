@@ -154,7 +154,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a batch is known to have been begun',
     file: 'apps/tailer/src/checkpoint.ts',
-    find: "'deciding', lines)",
+    find: "'deciding', 1)",
     replace: "'deciding', 0)",
     test: TAILER,
     named: 'takes what a tailer before it had enqueued',

@@ -21,25 +21,25 @@ import type { Position } from './follow.ts';
 
 export interface Checkpoint {
   /**
-   * What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. `deciding`
-   * is of how many lines after it jobs may have been added already.
+   * What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. `again`:
+   * whether of lines after it jobs may have been added already.
    */
-  load(): Promise<{ stored: string; position: Position | undefined; deciding: number }>;
-  /** Records, before the first job of a batch is added, of how many lines after the position that may be so. */
-  deciding(lines: number): Promise<void>;
+  load(): Promise<{ stored: string; position: Position | undefined; again: boolean }>;
+  /** Records, before the first job of a batch is added, that this may be so. */
+  deciding(): Promise<void>;
   /**
    * Records the first position of a source, in the place of what is stored.
    *
-   * @param deciding as `load` gave it
+   * @param again as `load` gave it
    */
-  begin(token: string, stored: string, at: Position, deciding: number): Promise<boolean>;
+  begin(token: string, stored: string, at: Position, again: boolean): Promise<boolean>;
   /**
    * Commits a batch.
    *
-   * @param deciding of how many lines after it jobs may have been added already
+   * @param again whether of lines after it jobs may have been added already
    * @returns false where the lease or the position is no longer ours, and nothing was changed
    */
-  commit(token: string, from: Position, to: Position, tally: Tally, deciding: number): Promise<boolean>;
+  commit(token: string, from: Position, to: Position, tally: Tally, again: boolean): Promise<boolean>;
 }
 
 /** What one batch adds to the counters, the winners and the index of windows. */
@@ -85,7 +85,7 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
  * enqueued wake.
  *
  * ARGV: 1 token, 2 from, 3 to, 4 path, 5 now, 6 ttl of a record; numbers of 7 counters, 8 winners, 9 windows and
- * 10 enqueued wakes; 11 the source, 12 whether there were rows, 13 of how many lines after it jobs may have been added;
+ * 10 enqueued wakes; 11 the source, 12 whether there were rows, 13 whether of lines after it jobs may have been added;
  * then the names and amounts of the first three, and of each wake its id, row, pair, severity and title.
  */
 const COMMIT = script(`
@@ -154,7 +154,7 @@ const MAX_TOLD = 200;
 const NOTHING: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
-  async function commit(token: string, from: string, to: Position, tally: Tally, deciding: number): Promise<boolean> {
+  async function commit(token: string, from: string, to: Position, tally: Tally, again: boolean): Promise<boolean> {
     const scriptKeys = [
       keys.lease(sourceId),
       keys.source(sourceId),
@@ -183,7 +183,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       tally.enqueued.size,
       sourceId,
       Number(tally.enqueued.size > 0 || tally.counters.has('rows')),
-      deciding,
+      again ? 1 : 0,
       ...[...tally.counters].flat(),
       ...tally.suppressed.values(),
       ...tally.opened,
@@ -201,14 +201,14 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
     load: async () => {
       const [position, deciding] = await redis.hmget(keys.source(sourceId), 'position', 'deciding');
       const stored = position ?? '';
-      // A tailer of before 0.2 has not said so: its batches were of no more lines.
-      return { stored, position: decode(stored), deciding: Number(deciding ?? 4_096) };
+      // A tailer of before 0.2 has not said so.
+      return { stored, position: decode(stored), again: deciding !== '0' };
     },
-    deciding: async (lines) => {
-      await redis.hset(keys.source(sourceId), 'deciding', lines);
+    deciding: async () => {
+      await redis.hset(keys.source(sourceId), 'deciding', 1);
     },
-    begin: (token, stored, at, deciding) => commit(token, stored, at, { ...NOTHING, at: Date.now() }, deciding),
-    commit: (token, from, to, tally, deciding) => commit(token, JSON.stringify(from), to, tally, deciding),
+    begin: (token, stored, at, again) => commit(token, stored, at, { ...NOTHING, at: Date.now() }, again),
+    commit: (token, from, to, tally, again) => commit(token, JSON.stringify(from), to, tally, again),
   };
 }
 

@@ -79,10 +79,11 @@ const MAX_QUESTIONS = 1_000;
 
 /** A batch is decided and committed in well under a second, and of its lines little is kept. */
 const MAX_LINES = 65_536;
-/** Each is a job, and a part of the commit. */
-const MAX_ASKED = 4_096;
-/** Lines that may have been decided before are kept whole until Redis was asked. */
-const MAX_KEPT = { lines: 4_096, bytes: 8 * 1024 * 1024 };
+/**
+ * Of rows that are asked about, each of which is a job and a part of the commit, where what it names stands in many keys;
+ * and of those that may have been decided before, which are kept whole until Redis was asked.
+ */
+const MAX_HELD = { rows: 4_096, bytes: 4 * 1024 * 1024 };
 
 /** The wake id of a row: a hash of its bytes and of where it stands, whatever its file is called by now. */
 function wakeId({ bytes, offset }: Line): string {
@@ -97,13 +98,11 @@ export function wakeIdIn(line: Line): string | undefined {
 
 /** The lines of one batch, which are read as they are taken, and decided in their order. */
 export interface Batch extends Collector {
-  /** Lines that were taken so far. */
-  taken(): number;
   /**
    * Decides what was taken, once. Rejects where Redis does not answer; the same lines can then be decided again, in
    * another batch.
    *
-   * @param mayAsk whether the log is still ours; asked before each round trip that adds jobs
+   * @param mayAsk whether the log is still ours; asked right before jobs are added, each time
    * @returns undefined where the log is no longer ours
    */
   decide(mayAsk: () => Promise<boolean>): Promise<Decided | undefined>;
@@ -128,8 +127,12 @@ export function batchOf(decider: Decider, again: boolean): Batch {
   const rounds: Question[][] = [[]];
   /** Where they may have been decided before, nothing can be said of them until Redis was asked. */
   const undecided: WakeRow[] = [];
-  let keptBytes = 0;
-  let asked = 0;
+  const held = { rows: 0, bytes: 0 };
+
+  function hold({ bytes }: Line): void {
+    held.rows++;
+    held.bytes += bytes.length;
+  }
 
   function take(line: Line): void {
     decided.lines++;
@@ -140,7 +143,7 @@ export function batchOf(decider: Decider, again: boolean): Batch {
     const read = { line, details: row.details, emittedAt: row.emittedAt ?? now };
     if (again) {
       undecided.push({ ...read, line: { ...line, bytes: Buffer.from(line.bytes) } });
-      keptBytes += line.bytes.length;
+      hold(line);
     } else place(read, policy.windowMs === 0);
   }
 
@@ -176,18 +179,13 @@ export function batchOf(decider: Decider, again: boolean): Batch {
     const wake = wakeOf(details, wakeId(line), emittedAt, redact);
     const question = { wake, window, passes, winner: undefined, followers: 0 };
     round.push(question);
-    asked++;
+    hold(line);
     lastOf.set(window, question);
   }
 
   return {
     take,
-    taken: () => decided.lines,
-    full: () =>
-      decided.lines >= MAX_LINES ||
-      asked >= MAX_ASKED ||
-      undecided.length >= MAX_KEPT.lines ||
-      keptBytes >= MAX_KEPT.bytes,
+    full: () => decided.lines >= MAX_LINES || held.rows >= MAX_HELD.rows || held.bytes >= MAX_HELD.bytes,
     decide: async (mayAsk) => {
       // What was enqueued then must be found again, whatever the windows and settings are by now.
       const before = await anyEnqueued(decider, undecided);
@@ -198,8 +196,7 @@ export function batchOf(decider: Decider, again: boolean): Batch {
       }
       for (const round of rounds) {
         if (round.length === 0) continue;
-        if (!(await mayAsk())) return undefined;
-        await add(decider, round);
+        if (!(await add(decider, round, mayAsk))) return undefined;
         for (const { wake, winner = wake.id, followers } of round) {
           const won = winner === wake.id;
           if (won) decided.enqueued.push(wake);
@@ -250,22 +247,28 @@ async function anyEnqueued({ redis, queue }: Decider, rows: WakeRow[]): Promise<
   return rows.length > 0 && (await redis.exists(rows.map(({ line }) => queue.toKey(wakeId(line))))) > 0;
 }
 
-/** Adds the jobs; the id that comes back for each is its own, or that of the wake that holds the window. */
-async function add(decider: Decider, questions: Question[]): Promise<void> {
+/**
+ * Adds the jobs; the id that comes back for each is its own, or that of the wake that holds the window. False where the
+ * log is no longer ours.
+ */
+async function add(decider: Decider, questions: Question[], mayAsk: () => Promise<boolean>): Promise<boolean> {
   const { queue, policy, traces } = decider;
   const optionsOf = new Map(questions.map(({ wake }) => [wake, wakeJobOptions(wake, policy, traces.begin(wake))]));
   for (let left = questions; left.length > 0; ) {
-    await closeWindows(
-      decider,
-      left.filter(({ passes }) => passes),
-    );
-    const jobs = await queue.addBulk(
-      left.map(({ wake }) => ({ name: 'wake', data: { wake }, opts: optionsOf.get(wake) ?? {} })),
-    );
+    const adding = left.map(({ wake }) => ({
+      name: 'wake' as const,
+      data: { wake },
+      opts: optionsOf.get(wake) ?? {},
+    }));
+    const passing = left.filter(({ passes }) => passes);
+    if (!(await mayAsk())) return false;
+    // Over the same connection one right after the other: a crash in between would leave a window closed for nothing.
+    const [, jobs] = await Promise.all([closeWindows(decider, passing), queue.addBulk(adding)]);
     for (const [i, question] of left.entries()) question.winner = jobs[i]?.id ?? question.wake.id;
     // Another log's tailer may open the window between the two calls; a critical wake still goes through.
     left = left.filter(({ passes, winner, wake }) => passes && winner !== wake.id);
   }
+  return true;
 }
 
 /** Not where the wake's own job exists: then this is a second reading, and the window is its own or a later one's. */

@@ -86,8 +86,8 @@ interface OpenFile {
   tail: Buffer;
   /** The first bytes that were read, up to as many: what a copy of it begins with. */
   head: Buffer;
-  /** Where to go on looking for the end of an over-long line; memory only, a restart skips it again. */
-  skipFrom: number | undefined;
+  /** An over-long line: where to go on looking for its end, and how it begins. Memory only, a restart skips it again. */
+  skip: { from: number; head: Buffer } | undefined;
   /** Its size when it last grew, and when that was seen. */
   seen: { size: number; at: number };
 }
@@ -135,19 +135,19 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
   /** Reads one file once, from its position. */
   async function lookInto(file: OpenFile): Promise<Look<C>> {
     for (;;) {
-      const prefix = file.skipFrom === undefined ? file.tail.length : 0;
-      const at = file.skipFrom ?? file.state.offset;
+      const prefix = file.skip ? 0 : file.tail.length;
+      const at = file.skip?.from ?? file.state.offset;
       const room = Math.min(buffer.length, prefix + MAX_LINE_BYTES + 1);
       const { bytesRead } = await file.handle.read(buffer, 0, room, at - prefix);
       const end = at - prefix + bytesRead;
       if (!buffer.subarray(0, Math.min(prefix, bytesRead)).equals(file.tail.subarray(0, prefix)))
         return { kind: 'emptied' };
-      if (file.skipFrom !== undefined && (await file.handle.stat()).size < file.skipFrom) return { kind: 'emptied' };
+      if (file.skip && !(await goesOn(file, file.skip))) return { kind: 'emptied' };
       if (end > file.seen.size) file.seen = { size: end, at: clock() };
       const bytes = buffer.subarray(prefix, bytesRead);
       const full = bytesRead === room;
-      const newline = file.skipFrom === undefined ? bytes.lastIndexOf(NEWLINE) : bytes.indexOf(NEWLINE);
-      if (newline >= 0 && file.skipFrom !== undefined) {
+      const newline = file.skip ? bytes.indexOf(NEWLINE) : bytes.lastIndexOf(NEWLINE);
+      if (newline >= 0 && file.skip) {
         // Of an over-long line only the last piece is at hand, which may be shorter than a fingerprint.
         const past = at + newline + 1;
         const batch = await moved(file, { offset: past, tail: await tailOf(file.handle, past) }, collect(), [
@@ -160,10 +160,20 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
         const place = await searched(file, bytes.subarray(0, newline + 1), full, found);
         return place ? { kind: 'lines', batch: await moved(file, place, found, []) } : { kind: 'emptied' };
       }
-      if (file.skipFrom !== undefined || bytes.length > MAX_LINE_BYTES) file.skipFrom = end;
+      if (file.skip) file.skip.from = end;
+      else if (bytes.length > MAX_LINE_BYTES)
+        file.skip = { from: end, head: Buffer.from(bytes.subarray(0, PRINT_BYTES)) };
       else if (full) buffer = Buffer.allocUnsafeSlow(PRINT_BYTES + Math.min(bytes.length * 2, MAX_LINE_BYTES + 1));
-      if (!full) return { kind: 'rest', rest: file.skipFrom === undefined ? bytes : Buffer.alloc(0) };
+      if (!full) return { kind: 'rest', rest: file.skip ? Buffer.alloc(0) : bytes };
     }
+  }
+
+  /** Whether the over-long line that is skipped still stands where it began, after what was read before it. */
+  async function goesOn({ handle, state, tail }: OpenFile, { from, head }: { from: number; head: Buffer }) {
+    const before = Buffer.concat([tail, head]);
+    const now = Buffer.alloc(before.length);
+    await handle.read(now, 0, now.length, state.offset - tail.length);
+    return now.equals(before) && (await handle.stat()).size >= from;
   }
 
   /**
@@ -192,7 +202,7 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
       file.state = state;
       file.tail = tail;
       file.head = head;
-      file.skipFrom = undefined;
+      file.skip = undefined;
     };
     return batchTo(found, overlong, (other) => (other === file ? state : other.state));
   }
@@ -210,7 +220,8 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
       file.handle.close().catch(() => undefined);
       log.debug({ inode: file.state.inode, offset: file.state.offset }, 'a rotated file is finished');
     };
-    return batchTo(found, [], (other) => (other === file ? undefined : other.state), nowFinished);
+    const overlong = file.skip ? [file.state.offset] : [];
+    return batchTo(found, overlong, (other) => (other === file ? undefined : other.state), nowFinished);
   }
 
   function batchTo(
@@ -394,7 +405,7 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
       tailOf(handle, offset),
       headOf(handle, offset),
     ]);
-    return { handle, state, tail, head, skipFrom: undefined, seen: { size: offset, at: clock() } };
+    return { handle, state, tail, head, skip: undefined, seen: { size: offset, at: clock() } };
   }
 
   return {

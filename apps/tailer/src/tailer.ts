@@ -28,8 +28,11 @@ export interface Tailer {
 interface Memory {
   /** Where it was, as far as it knows: then there was a checkpoint. */
   position: Position | undefined;
-  /** Of how many lines after that jobs may have been added already, by a tailer that did not come to commit them. */
-  deciding: number;
+  /**
+   * Whether of lines after that jobs may have been added already, by a tailer that did not come to commit them. So until
+   * all that there is has been read: what comes first need not be of the file that it was deciding on.
+   */
+  again: boolean;
   /** Said once, until it works again. */
   failing: boolean;
 }
@@ -47,7 +50,7 @@ const RETRY_MS = 1_000;
 /** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
-  const memory: Memory = { position: undefined, deciding: 0, failing: false };
+  const memory: Memory = { position: undefined, again: false, failing: false };
   const token = newToken();
   let heldBy: string | undefined;
   while (!signal.aborted) {
@@ -97,7 +100,7 @@ async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSign
 async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortSignal): Promise<void> {
   const { path, checkpoint, decider, hints, pollMs } = tailer;
   const { log } = decider;
-  const { stored, position, deciding } = await checkpoint.load();
+  const { stored, position, again } = await checkpoint.load();
   if (!position && (stored !== '' || memory.position)) {
     const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
     log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
@@ -106,16 +109,16 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
   }
   const known = position ?? memory.position;
   const start = known ?? (await endOf(path));
-  if (!position && !(await checkpoint.begin(lease.token, stored, start, deciding))) {
+  if (!position && !(await checkpoint.begin(lease.token, stored, start, again))) {
     throw new Error('the checkpoint changed hands');
   }
   memory.position = start;
-  memory.deciding = deciding;
+  memory.again = again;
   const follower = followLog({
     path,
     start,
     seam: WAKE_SEAM,
-    collect: () => batchOf(decider, memory.deciding > 0),
+    collect: () => batchOf(decider, memory.again),
     lingerMs: LINGER_MS,
     clock: steady,
     log,
@@ -146,28 +149,28 @@ async function step(
   const { log } = decider;
   while (!held.aborted) {
     const batch = await follower.read();
-    if (!batch) return true;
+    if (!batch) {
+      memory.again = false;
+      return true;
+    }
     for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
-    const lines = batch.found.taken();
     let noted: Promise<void> | undefined;
     const decided = await batch.found.decide(async () => {
       if (!lease.valid() && !(await lease.renew())) return false;
       // Over the same connection, so before the jobs; whether it came to pass is asked below, before anything is committed.
-      noted ??= checkpoint.deciding(Math.max(lines, memory.deciding));
+      noted ??= checkpoint.deciding();
       noted.catch(() => undefined);
       return true;
     });
     await noted;
     if (!decided) return false;
     const tally = tallyOf(decided, batch.overlong.length, decider.now());
-    const deciding = Math.max(0, memory.deciding - lines);
-    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, deciding))) {
+    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, memory.again))) {
       log.warn('the lease or the checkpoint has changed hands; nothing was committed');
       return false;
     }
     follower.accept(batch);
     memory.position = batch.to;
-    memory.deciding = deciding;
     committed(decided);
     report(decider, decided);
   }

@@ -161,6 +161,30 @@ describe('following a file', () => {
     expect(await all()).toEqual([`overlong@${row('a').length + 1}`, row('b')]);
   });
 
+  test('sees that a file was copied and emptied while an over-long line was passed over, however large it is by then', async ({
+    logPath,
+  }) => {
+    writeFileSync(logPath, `${row('a')}\n{"x":"${'x'.repeat(1.5 * 1024 * 1024)}`);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    copyFileSync(logPath, `${logPath}.1`);
+    truncateSync(logPath);
+    const news = Array.from({ length: 2_500 }, (_, i) => row(`${i} ${'y'.repeat(1_000)}`));
+    appendFileSync(logPath, `${news.join('\n')}\n`);
+    expect((await all()).filter((text) => !text.startsWith('overlong'))).toEqual(news);
+  });
+
+  test('reports an over-long line that a file which rotation left ends with', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n{"x":"${'x'.repeat(1.5 * 1024 * 1024)}`);
+    const { all, time } = following(logPath);
+    await all();
+    renameSync(logPath, `${logPath}.1`);
+    writeFileSync(logPath, `${row('b')}\n`);
+    await all();
+    time.now += 10_000;
+    expect(await all()).toContain(`overlong@${row('a').length + 1}`);
+  });
+
   test('goes on after an over-long line where it was, also after a restart', async ({ logPath }) => {
     const long = `{"seam":"probe.wake_requested","x":"${'x'.repeat(1024 * 1024 + 1_500)}"}`;
     writeFileSync(logPath, `${row('a')}\n${long}\n`);

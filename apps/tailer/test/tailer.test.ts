@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redact } from '@kora-wake/shared/core/redact';
@@ -293,6 +293,27 @@ describe('deciding again, after a crash before the commit', () => {
     expect(await ns.queue.getWaitingCount()).toBe(2);
   });
 
+  test('knows it was deciding on the log, also where rows of the file before come first', async ({ ns, logPath }) => {
+    writeFileSync(logPath, '');
+    const files = async () => (await checkpoint(ns.redis, ns.keys, sourceId(logPath), logPath).load()).position?.files;
+    const first = await tailing(ns, logPath, { windowMs: 0 });
+    append(logPath, wakeRow({ category: 'a' }));
+    await rowsAre(ns, 1);
+    renameSync(logPath, `${logPath}.1`);
+    writeFileSync(logPath, '');
+    await eventually(async () => (await files())?.length === 2);
+    await first.stop();
+    const commit = () => Promise.reject(new Error('it died before'));
+    const second = await tailing(ns, logPath, { windowMs: 0, commit });
+    append(logPath, wakeRow({ category: 'b' }), wakeRow({ category: 'b' }));
+    await second.log.until('cannot follow the log', ({ error }) => String(error).includes('it died before'));
+    await second.stop();
+    append(`${logPath}.1`, ...Array.from({ length: 3 }, () => wakeRow({ category: 'c' })));
+    await tailing(ns, logPath);
+    expect(await rowsAre(ns, 6)).toEqual({ rows: 6, enqueued: 4, coalesced: 2 });
+    expect(await ns.queue.getWaitingCount()).toBe(4);
+  });
+
   test('finds the same job', async ({ ns }) => {
     const decider = deciderFor(ns, { windowMs: 0 });
     const row = line(wakeRow());
@@ -331,21 +352,21 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0), 0);
+    await source.begin(lease.token, '', at(0), false);
     await settle(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
     const decided = decisionOn({ enqueued: ['w-quick', 'w-slow'].map((id) => aWake({ id })) });
-    await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), 7);
+    await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), true);
     expect(await ns.redis.zrangebyscore(ns.keys.untold, '-inf', '+inf')).toEqual(['w-slow']);
-    expect(await source.load()).toMatchObject({ position: at(10), deciding: 7 });
+    expect(await source.load()).toMatchObject({ position: at(10), again: true });
   });
 
   test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0), 0);
-    expect(await source.commit(lease.token, at(0), at(10), oneRow(), 0)).toBe(true);
-    expect(await source.commit(lease.token, at(0), at(10), oneRow(), 0)).toBe(true);
+    await source.begin(lease.token, '', at(0), false);
+    expect(await source.commit(lease.token, at(0), at(10), oneRow(), false)).toBe(true);
+    expect(await source.commit(lease.token, at(0), at(10), oneRow(), false)).toBe(true);
     expect(await counters(ns)).toEqual({ rows: 1, 'rejected:stale': 1 });
     expect((await source.load()).position).toEqual(at(10));
   });
@@ -354,10 +375,10 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0), 0);
+    await source.begin(lease.token, '', at(0), false);
     const decision = await decideAgain(deciderFor(ns, {}), { bytes: Buffer.from(wakeRow()), offset: 0 });
-    await source.commit(lease.token, at(0), at(10), tallyOf(decision, 0, 1), 0);
-    await source.commit(lease.token, at(10), at(20), tallyOf(decision, 0, 1), 0);
+    await source.commit(lease.token, at(0), at(10), tallyOf(decision, 0, 1), false);
+    await source.commit(lease.token, at(10), at(20), tallyOf(decision, 0, 1), false);
     expect(await counters(ns)).toEqual({ rows: 1, enqueued: 1, replayed: 1 });
   });
 
@@ -366,11 +387,11 @@ describe('the commit', () => {
     const key = ns.keys.lease('s');
     const old = await takeLease(ns.redis, key, newToken());
     if ('heldBy' in old) throw new Error('held');
-    await source.begin(old.token, '', at(0), 0);
+    await source.begin(old.token, '', at(0), false);
     await ns.redis.del(key); // it lapsed
     const next = await takeLease(ns.redis, key, newToken());
     expect(next).toHaveProperty('token');
-    expect(await source.commit(old.token, at(0), at(10), oneRow(), 0)).toBe(false);
+    expect(await source.commit(old.token, at(0), at(10), oneRow(), false)).toBe(false);
     expect(await old.renew()).toBe(false);
     await old.release();
     expect(await ns.redis.exists(key)).toBe(1);
@@ -381,8 +402,8 @@ describe('the commit', () => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
-    await source.begin(lease.token, '', at(0), 0);
-    expect(await source.commit(lease.token, at(5), at(10), oneRow(), 0)).toBe(false);
+    await source.begin(lease.token, '', at(0), false);
+    expect(await source.commit(lease.token, at(5), at(10), oneRow(), false)).toBe(false);
     expect(await counters(ns)).toEqual({});
   });
 });

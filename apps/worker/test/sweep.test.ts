@@ -1,10 +1,11 @@
 import { readAccount } from '@kora-wake/shared/account';
 import { fallbackReport } from '@kora-wake/shared/core/report';
+import { settle } from '@kora-wake/shared/outcomes';
 import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/queues';
 import { getWindow } from '@kora-wake/shared/windows';
 import { Worker } from 'bullmq';
 import { expect, onTestFinished } from 'vitest';
-import { aWake, eventually, type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
+import { aWake, ending, eventually, type Namespace, test, testLog } from '../../../test/support/fixtures.ts';
 import { sweep } from '../src/sweep.ts';
 
 const wake = aWake({ id: 'w-1x' });
@@ -54,6 +55,11 @@ test('a wake that was investigated and lost its delivery gets it, with the repor
   expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.data.report).toEqual(report);
   await sweep(sweeper(ns));
   expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ inFlight: 1, mended: { delivery: 1 }, unaccounted: 0 });
+});
+
+test('a wake that ended, and that no tailer has recorded, is not accounted for', async ({ ns }) => {
+  await settle(ns.redis, ns.keys, ending('w-unknown', 'dry_run', 1));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ enqueued: 0, unaccounted: 1 });
 });
 
 test('a job that failed for good, its end not recorded, is recorded as dead, and its window released', async ({

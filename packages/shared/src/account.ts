@@ -23,7 +23,7 @@ export interface Account {
   unreadLines: number;
   /** What the sweeper mended, by kind. */
   mended: Record<string, number>;
-  /** Rows without a decision and wakes without an end; 0, or something is lost. */
+  /** Rows without a decision, wakes without an end, and ends of no recorded wake; 0, or something is wrong. */
   unaccounted: number;
 }
 
@@ -41,7 +41,7 @@ return counters`;
 /**
  * Reads the account in one script, so at one moment. Between two effects of one step a wake may stand in two places,
  * which can hide a loss for that moment. For an instant after a job failed for good, and its end is not recorded yet,
- * it stands in none: a figure that matters is one that stays.
+ * it stands in none; and one may end before the batch of its row is committed: a figure that matters is one that stays.
  */
 export async function readAccount(redis: RedisClient, keys: Keys): Promise<Account> {
   const unended = [WAKES, DELIVERIES].flatMap((queue) => keys.unended(queue));
@@ -78,7 +78,7 @@ function accountOf(counters: Map<string, number>, inFlight: number): Account {
     inFlight,
     unreadLines: count('lines:bad') + count('lines:overlong'),
     mended: kinds('mended:'),
-    unaccounted: Math.abs(undecided) + Math.max(0, unended),
+    unaccounted: Math.abs(undecided) + Math.max(0, unended) + Math.max(0, sum(outcomes) - enqueued),
   };
 }
 
