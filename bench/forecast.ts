@@ -6,6 +6,7 @@ import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
 import { type Bench, quantile, repeated } from './measure.ts';
 import { follow } from './simulation.ts';
+import { startTelling } from './world.ts';
 
 const ENGINE_MS = 500;
 const CONCURRENCY = 4;
@@ -25,18 +26,7 @@ export const foretold: Bench = {
       told.push(performance.now());
       return json(200, { ok: true, channel: 'D1', ts: '1.1' })(...request);
     });
-    const env = {
-      KORA_SLACK_BOT_TOKEN: 'xoxb-bench',
-      KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR',
-      KORA_SLACK_API_URL: `${slack.url}/api/`,
-      ANTHROPIC_API_KEY: 'sk-bench',
-      ANTHROPIC_BASE_URL: engine.url,
-      KORA_WORKER_CONCURRENCY: String(CONCURRENCY),
-    };
-    await Promise.all([
-      place.app('tailer', env).until('following the log'),
-      place.app('worker', env).until('waiting for wakes'),
-    ]);
+    await startTelling(place, { slack, engine }, { KORA_WORKER_CONCURRENCY: String(CONCURRENCY) });
     let probes = 0;
     const taken = await repeated(Math.min(runs, 3), async () => {
       told.length = 0;

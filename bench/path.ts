@@ -12,7 +12,7 @@ import { anthropicDouble, diagnose } from '../test/support/anthropic.ts';
 import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
 import { type Bench, cpuMs, median, quantile, ratios, repeated, timed } from './measure.ts';
-import type { Place } from './world.ts';
+import { type Place, SLACK, startTelling } from './world.ts';
 
 /** A little more than Slack's own pace, which is kept. */
 const BETWEEN_MS = 1_050;
@@ -29,19 +29,8 @@ export const rowToDm: Bench = {
     });
     const anthropic = await anthropicDouble();
     const asking = onlyAsking(anthropic.url);
-    const posting = slackMessenger({ token: 'xoxb-bench', channel: 'U0OPERATOR', apiUrl: `${slack.url}/api/` });
-    const env = {
-      KORA_SLACK_BOT_TOKEN: 'xoxb-bench',
-      KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR',
-      KORA_SLACK_API_URL: `${slack.url}/api/`,
-      ANTHROPIC_API_KEY: 'sk-bench',
-      ANTHROPIC_BASE_URL: anthropic.url,
-      KORA_PROBE_DEBOUNCE_SECONDS: '600',
-    };
-    await Promise.all([
-      place.app('tailer', env).until('following the log'),
-      place.app('worker', env).until('waiting for wakes'),
-    ]);
+    const posting = slackMessenger({ ...SLACK, apiUrl: `${slack.url}/api/` });
+    await startTelling(place, { slack, engine: anthropic });
     const bare = await bareQueue(place);
     let rows = 0;
     const once = async () => {

@@ -97,6 +97,29 @@ export async function stop({ child, exited }: Running): Promise<void> {
   clearTimeout(timer);
 }
 
+/** How the double of Slack knows us. */
+export const SLACK = { token: 'xoxb-bench', channel: 'U0OPERATOR' };
+
+/** Starts a tailer and a worker that tell through doubles, and waits until both are there. @param more for both */
+export async function startTelling(
+  place: Place,
+  { slack, engine }: { slack: { url: string }; engine: { url: string } },
+  more: Record<string, string> = {},
+): Promise<void> {
+  const env = {
+    KORA_SLACK_BOT_TOKEN: SLACK.token,
+    KORA_SLACK_OPERATOR_USER_ID: SLACK.channel,
+    KORA_SLACK_API_URL: `${slack.url}/api/`,
+    ANTHROPIC_API_KEY: 'sk-bench',
+    ANTHROPIC_BASE_URL: engine.url,
+    ...more,
+  };
+  await Promise.all([
+    place.app('tailer', env).until('following the log'),
+    place.app('worker', env).until('waiting for wakes'),
+  ]);
+}
+
 /** Where a running API listens. */
 export async function apiUrl(api: Running): Promise<string> {
   const { msg } = await api.until('listening on');

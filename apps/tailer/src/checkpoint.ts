@@ -183,7 +183,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       tally.enqueued.size,
       sourceId,
       Number(tally.enqueued.size > 0 || tally.counters.has('rows')),
-      again ? 1 : 0,
+      Number(again),
       ...[...tally.counters].flat(),
       ...tally.suppressed.values(),
       ...tally.opened,

@@ -217,10 +217,9 @@ export async function refresh(): Promise<void> {
 
 function poll(): void {
   if (document.visibilityState !== 'visible' || barred) return;
-  void refresh();
-  // What was refused (too many listeners, no Redis) is not tried again by the browser.
+  // What was refused (too many listeners, no Redis) the browser does not try again; the reads below do, see `onlookers`.
   if (events?.readyState === EventSource.CLOSED) events = undefined;
-  listen();
+  void refresh();
 }
 
 /** Also reads as soon as something happens. Polling goes on beside it: a stream may end without a word. */
