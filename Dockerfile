@@ -6,13 +6,15 @@ COPY packages/shared/package.json packages/shared/
 COPY apps/tailer/package.json apps/tailer/
 COPY apps/worker/package.json apps/worker/
 COPY apps/api/package.json apps/api/
+COPY apps/cli/package.json apps/cli/
+COPY apps/console/package.json apps/console/
 
 FROM manifests AS build
 RUN npm ci
 COPY tsconfig.base.json ./
 COPY packages packages
 COPY apps apps
-RUN npx tsc -b apps/tailer apps/worker apps/api && npx vite build apps/api/console
+RUN npx tsc -b apps/tailer apps/worker apps/api apps/cli && npx vite build apps/console
 
 FROM manifests
 ENV NODE_ENV=production
@@ -22,6 +24,8 @@ COPY --from=build /app/packages/shared/dist packages/shared/dist
 COPY --from=build /app/apps/tailer/dist apps/tailer/dist
 COPY --from=build /app/apps/worker/dist apps/worker/dist
 COPY --from=build /app/apps/api/dist apps/api/dist
+COPY --from=build /app/apps/cli/dist apps/cli/dist
+COPY --from=build /app/apps/console/dist apps/console/dist
 USER node
 ENTRYPOINT ["node", "--enable-source-maps"]
 CMD ["apps/worker/dist/main.js"]

@@ -9,6 +9,10 @@ export default defineConfig({
         find: /^@kora-wake\/shared\/(.*)$/,
         replacement: fileURLToPath(new URL('packages/shared/src/$1.ts', import.meta.url)),
       },
+      {
+        find: /^@kora-wake\/(tailer|worker)\/(.*)$/,
+        replacement: fileURLToPath(new URL('apps/$1/src/$2.ts', import.meta.url)),
+      },
     ],
   },
   test: {

@@ -1,6 +1,6 @@
 /** How quick the operator's view is: with many windows open, and while wakes storm in. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readAccount } from '@kora-wake/shared/account';
+import { readAccount } from '@kora-wake/shared/store/account';
 import { append, wakeRow } from '../test/support/rows.ts';
 import { type Bench, median, quantile, ratios, repeated, timed } from './measure.ts';
 import { apiUrl, type Place, stop } from './world.ts';

@@ -1,11 +1,11 @@
 /** Whether the simulation says what then happens: small plans, foretold and run. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { follow } from '../apps/cli/src/simulation.ts';
 import { diagnose } from '../test/support/anthropic.ts';
 import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
 import { type Bench, quantile, repeated } from './measure.ts';
-import { follow } from './simulation.ts';
 import { startTelling } from './world.ts';
 
 const ENGINE_MS = 500;

@@ -1,7 +1,7 @@
 /** Large audit logs, made of the rows of an ordinary day. */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
+import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { wakeRow } from '../test/support/rows.ts';
 
 const SAMPLE = join(import.meta.dirname, '..', 'test', 'fixtures', 'sample.jsonl');

@@ -1,13 +1,13 @@
 /** From a row to its DM: how long it takes, how many a second, and whether more workers do more. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readAccount } from '@kora-wake/shared/account';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import { wakeJobOptions, wakesQueue } from '@kora-wake/shared/queues';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { wakeJobOptions, wakesQueue } from '@kora-wake/shared/store/queues';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { anthropicModel } from '../apps/worker/src/engine.ts';
-import { slackMessenger } from '../apps/worker/src/slack.ts';
+import { slackMessenger } from '../apps/worker/src/delivery/slack.ts';
+import { anthropicModel } from '../apps/worker/src/investigation/model.ts';
 import { anthropicDouble, diagnose } from '../test/support/anthropic.ts';
 import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';

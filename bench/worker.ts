@@ -1,9 +1,10 @@
 /** A worker whose engine and Slack take no time at all: what is left is ours. Run as a process, as the real one is. */
-import { NO_USAGE } from '@kora-wake/shared/core/report';
-import { redisKeys } from '@kora-wake/shared/keys';
-import { runApp } from '@kora-wake/shared/lifecycle';
-import { deliveriesQueue } from '@kora-wake/shared/queues';
-import { connectRedis, redisMemory } from '@kora-wake/shared/redis';
+
+import { runApp } from '@kora-wake/shared/runtime/lifecycle';
+import { connectRedis, redisCompleteSince } from '@kora-wake/shared/runtime/redis';
+import { redisKeys } from '@kora-wake/shared/store/keys';
+import { deliveriesQueue } from '@kora-wake/shared/store/queues';
+import { NO_USAGE } from '@kora-wake/shared/wake/report';
 import { auditWriter } from '../apps/worker/src/audit.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
 import { startWorkers } from '../apps/worker/src/workers.ts';
@@ -33,7 +34,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
     audit: auditWriter(config.auditLogPath, Date.now, log),
     redis,
     keys,
-    redisMemory: redisMemory(redis, keys),
+    redisCompleteSince: redisCompleteSince(redis, keys),
     ended: metrics.ended,
     now: Date.now,
     log,

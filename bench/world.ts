@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Keys, redisKeys } from '@kora-wake/shared/keys';
+import { type Keys, redisKeys } from '@kora-wake/shared/store/keys';
 import { Redis } from 'ioredis';
-import { startRedis } from '../scripts/redis.ts';
+import { startRedis } from '../apps/cli/src/private-redis.ts';
 import { type AppName, appScript, type Running, spawnScript } from '../test/support/spawn.ts';
 
 export interface World {

@@ -12,12 +12,16 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
 const [script = '', ...args] = process.argv.slice(2);
 
+/** What users run is built with the apps; the rest is for developers, and runs from its source. */
+const COMMANDS = new Set(['start', 'wake', 'audit', 'investigate', 'simulate']);
+
 const release = takeTurns();
 install();
 const node = findNode();
 build();
 release();
-run(join('scripts', `${script}.ts`), args);
+if (COMMANDS.has(script)) run(join('apps', 'cli', 'dist', 'main.js'), [script, ...args]);
+else run(join('scripts', `${script}.ts`), args);
 
 /** One terminal may say `npm start` while another says `npm run wake`: only one of them installs and builds. */
 function takeTurns() {
@@ -82,7 +86,7 @@ function findNode() {
 function build() {
   const tsc = spawnSync(
     node,
-    [join('node_modules', 'typescript', 'bin', 'tsc'), '-b', 'apps/tailer', 'apps/worker', 'apps/api'],
+    [join('node_modules', 'typescript', 'bin', 'tsc'), '-b', 'apps/tailer', 'apps/worker', 'apps/api', 'apps/cli'],
     {
       cwd: root,
       stdio: 'inherit',
@@ -94,10 +98,11 @@ function build() {
 
 /** Builds the console where it is not built from what stands in its folder. */
 function buildConsole() {
-  const folder = join(root, 'apps', 'api', 'console');
-  const stamp = join(root, 'apps', 'api', 'dist', 'console.built');
+  const folder = join(root, 'apps', 'console');
+  const stamp = join(root, 'apps', 'console', 'dist', '.built');
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   for (const name of readdirSync(folder, { recursive: true }).sort()) {
+    if (/^(?:dist|node_modules)\b/.test(String(name))) continue;
     const path = join(folder, String(name));
     if (statSync(path).isFile()) hash.update(String(name)).update(readFileSync(path));
   }

@@ -3,14 +3,14 @@
  * from wrong answers, and a run in which nothing was answered is no result.
  */
 import { randomBytes } from 'node:crypto';
-import { loadConfig } from '@kora-wake/shared/config';
-import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
-import { redactor } from '@kora-wake/shared/core/redact';
-import { readWake } from '@kora-wake/shared/core/wake';
-import { createLogger } from '@kora-wake/shared/log';
-import { freeLedger } from '@kora-wake/shared/spend';
-import { agent } from '../apps/worker/src/agent.ts';
-import { anthropicModel } from '../apps/worker/src/engine.ts';
+import { loadConfig } from '@kora-wake/shared/runtime/config';
+import { createLogger } from '@kora-wake/shared/runtime/log';
+import { freeLedger } from '@kora-wake/shared/store/budget-ledger';
+import { redactor } from '@kora-wake/shared/wake/redact';
+import { readWake } from '@kora-wake/shared/wake/wake';
+import { agent } from '../apps/worker/src/investigation/agent.ts';
+import { anthropicModel } from '../apps/worker/src/investigation/model.ts';
+import { SYSTEM_PROMPT } from '../apps/worker/src/investigation/prompt.ts';
 import { SCENARIOS, type Scenario, score } from '../test/scenarios.ts';
 
 const { config } = loadConfig(process.env);

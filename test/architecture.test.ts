@@ -11,22 +11,29 @@ interface Source {
   imports: string[];
 }
 
-const sources: Source[] = ['apps/tailer/src', 'apps/worker/src', 'apps/api/src', 'packages/shared/src'].flatMap(
-  (folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => {
-        const path = relative(root, join(root, folder, name));
-        const text = readFileSync(join(root, path), 'utf8');
-        const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm)].map((match) => match[1] ?? '');
-        return { path, text, imports };
-      }),
+const sources: Source[] = [
+  'apps/tailer/src',
+  'apps/worker/src',
+  'apps/api/src',
+  'apps/cli/src',
+  'packages/shared/src',
+].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => {
+      const path = relative(root, join(root, folder, name));
+      const text = readFileSync(join(root, path), 'utf8');
+      const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm)].map((match) => match[1] ?? '');
+      return { path, text, imports };
+    }),
 );
 
 const app = (path: string) => /^apps\/(\w+)\//.exec(path)?.[1];
 const importers = (wanted: (specifier: string) => boolean) =>
   sources.filter(({ imports }) => imports.some(wanted)).map(({ path }) => path);
 const touching = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+/** The commands are processes of their own. */
+const isCommand = (path: string) => path.startsWith('apps/cli/');
 
 test('there are sources to look at', () => {
   expect(sources.length).toBeGreaterThan(30);
@@ -36,7 +43,7 @@ test('there are sources to look at', () => {
 describe('imports', () => {
   test('of the core are of the core', () => {
     const foreign = sources
-      .filter(({ path }) => path.startsWith('packages/shared/src/core/'))
+      .filter(({ path }) => path.startsWith('packages/shared/src/wake/'))
       .flatMap(({ path, imports }) =>
         imports.filter((specifier) => !/^\.\/\w+\.ts$/.test(specifier)).map((specifier) => `${path}: ${specifier}`),
       );
@@ -47,7 +54,9 @@ describe('imports', () => {
     const crossing = sources.flatMap(({ path, imports }) =>
       imports
         .filter((specifier) => {
-          if (/@kora-wake\/(tailer|worker|api)/.test(specifier)) return true;
+          // The commands for users run parts of the tailer and the worker without the app around them.
+          if (/@kora-wake\/(tailer|worker)\//.test(specifier)) return app(path) !== 'cli';
+          if (/@kora-wake\/(api|cli)/.test(specifier)) return true;
           if (!specifier.startsWith('.')) return false;
           const target = relative(root, join(root, path, '..', specifier));
           return app(target) !== app(path) || target.startsWith('packages') !== path.startsWith('packages');
@@ -58,21 +67,21 @@ describe('imports', () => {
   });
 
   test.each([
-    ['@anthropic-ai/sdk', ['apps/worker/src/engine.ts']],
-    ['@slack/web-api', ['apps/worker/src/slack.ts']],
-    ['@pydantic/genai-prices', ['apps/worker/src/prices.ts']],
-    ['close-with-grace', ['packages/shared/src/lifecycle.ts']],
-    ['pino', ['packages/shared/src/log.ts']],
-    ['@opentelemetry/api', ['packages/shared/src/tracing.ts']],
+    ['@anthropic-ai/sdk', ['apps/worker/src/investigation/model.ts']],
+    ['@slack/web-api', ['apps/worker/src/delivery/slack.ts']],
+    ['@pydantic/genai-prices', ['apps/worker/src/investigation/prices.ts']],
+    ['close-with-grace', ['packages/shared/src/runtime/lifecycle.ts']],
+    ['pino', ['packages/shared/src/runtime/log.ts']],
+    ['@opentelemetry/api', ['packages/shared/src/runtime/tracing.ts']],
     [
       '@modelcontextprotocol/client',
       [
-        'apps/worker/src/tools/mcp-listing.ts',
-        'apps/worker/src/tools/mcp-transport.ts',
-        'apps/worker/src/tools/mcp.ts',
+        'apps/worker/src/tools/mcp/listing.ts',
+        'apps/worker/src/tools/mcp/pool.ts',
+        'apps/worker/src/tools/mcp/transport.ts',
       ],
     ],
-    ['ipaddr.js', ['apps/worker/src/tools/allow-list.ts']],
+    ['ipaddr.js', ['apps/worker/src/tools/network/allow-list.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
   ])('of %s stand in one place', (name, files) => {
     expect(importers((specifier) => specifier === name)).toEqual(files);
@@ -82,13 +91,14 @@ describe('imports', () => {
 test('what traces need is loaded only where they are on', () => {
   const loaded = importers((specifier) => /opentelemetry\/(?!api)|bullmq-otel|@fastify\/otel/.test(specifier));
   expect(loaded).toEqual([]);
-  expect(touching(/import\('@opentelemetry\/sdk-trace'\)/)).toEqual(['packages/shared/src/tracing.ts']);
+  expect(touching(/import\('@opentelemetry\/sdk-trace'\)/)).toEqual(['packages/shared/src/runtime/tracing.ts']);
 });
 
 describe('the process', () => {
   test('is seen only at the edge', () => {
-    const edge = ['packages/shared/src/lifecycle.ts'];
-    expect(touching(/\bprocess\.(env|exit|exitCode|kill)\b|\bprocess\.on(ce)?\(/)).toEqual(edge);
+    const edge = ['packages/shared/src/runtime/lifecycle.ts'];
+    const seen = touching(/\bprocess\.(env|exit|exitCode|kill)\b|\bprocess\.on(ce)?\(/);
+    expect(seen.filter((path) => !isCommand(path))).toEqual(edge);
   });
 
   test('is not asked whether it is under test', () => {
@@ -97,5 +107,5 @@ describe('the process', () => {
 });
 
 test('every Redis key is made in one file', () => {
-  expect(touching(/`\$\{(?:keys\.)?prefix\}:/)).toEqual(['packages/shared/src/keys.ts']);
+  expect(touching(/`\$\{(?:keys\.)?prefix\}:/)).toEqual(['packages/shared/src/store/keys.ts']);
 });

@@ -36,7 +36,7 @@ const WELL = {
   'kora_tailer_lease_held{source="/log"}': '1x20',
   'kora_tailer_lag_bytes{source="/log"}': '0x20',
   'kora_tailer_committed_timestamp_seconds{source="/log"}': '0+60x20',
-  kora_oldest_untold_seconds: '12x20',
+  kora_oldest_pending_seconds: '12x20',
   'kora_queue_jobs{queue="deliveries",state="failed"}': '0x20',
   kora_deliveries_held: '0x20',
   'kora_queue_oldest_seconds{queue="wakes"}': '3x20',
@@ -58,7 +58,7 @@ test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>
   ],
   // Nothing was written for long: that is no lag.
   [undefined, { 'kora_tailer_committed_timestamp_seconds{source="/log"}': '0x20' }],
-  ['KoraWakeUntold', { kora_oldest_untold_seconds: '0+60x20' }],
+  ['KoraWakeUntold', { kora_oldest_pending_seconds: '0+60x20' }],
   ['KoraWakeDeadLetters', { 'kora_queue_jobs{queue="deliveries",state="failed"}': '0x5 1x15' }],
   ['KoraWakeDeliveriesHeld', { kora_deliveries_held: '1x20' }],
   ['KoraWakeQueueOld', { 'kora_queue_oldest_seconds{queue="wakes"}': '0+60x20' }],

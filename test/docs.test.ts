@@ -37,7 +37,7 @@ describe.each(documents)('%s', (name) => {
 
 test('README.md names every variable that is read, and no other', () => {
   const pattern = /\b(?:KORA_[A-Z0-9_]+|REDIS_URL|LOG_LEVEL|OTEL_[A-Z_]+|ANTHROPIC_[A-Z_]+|CLAUDE_CODE_OAUTH_TOKEN)\b/g;
-  const configured = new Set(read('packages/shared/src/config.ts').match(pattern));
+  const configured = new Set(read('packages/shared/src/runtime/config.ts').match(pattern));
   const compose = new Set(['KORA_LOG_DIR']);
   const documented = new Set([...(read('README.md').match(pattern) ?? [])].filter((name) => !compose.has(name)));
   expect([...documented].toSorted()).toEqual([...configured].toSorted());
@@ -67,7 +67,8 @@ describe('docs/scale.md', () => {
 
   test.for(tables)('shows what is reckoned: npm run simulate $options', async ({ options, table }) => {
     const said = await execFileAsync(process.execPath, [
-      join(root, 'scripts', 'simulate.ts'),
+      join(root, 'apps/cli/dist/main.js'),
+      'simulate',
       ...options.split(' ').filter(Boolean),
     ]);
     expect(table).toBe(said.stdout);
@@ -116,7 +117,7 @@ describe('docker-compose.yml', () => {
 
 test('the Dockerfile builds and keeps what the apps need, and runs as nobody special', () => {
   const text = read('Dockerfile');
-  for (const workspace of ['packages/shared', 'apps/tailer', 'apps/worker', 'apps/api']) {
+  for (const workspace of ['packages/shared', 'apps/tailer', 'apps/worker', 'apps/api', 'apps/cli', 'apps/console']) {
     expect(text).toContain(`COPY ${workspace}/package.json ${workspace}/`);
     expect(text).toContain(`COPY --from=build /app/${workspace}/dist ${workspace}/dist`);
   }

@@ -7,12 +7,12 @@ interface Row {
   tests: Array<[file: string, words: string]>;
 }
 
-const MODEL: [string, string] = ['apps/tailer/test/follow.model.test.ts', 'every row of every history'];
-const FOLLOW = 'apps/tailer/test/follow.test.ts';
+const MODEL: [string, string] = ['apps/tailer/test/log/follower.model.test.ts', 'every row of every history'];
+const FOLLOW = 'apps/tailer/test/log/follower.test.ts';
 const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
-const ENGINE = 'apps/worker/test/engine.test.ts';
-const SLACK = 'apps/worker/test/slack.test.ts';
+const ENGINE = 'apps/worker/test/investigation/model.test.ts';
+const SLACK = 'apps/worker/test/delivery/slack.test.ts';
 const APPS = 'test/e2e/apps.test.ts';
 const CRASH = 'test/e2e/crash.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];

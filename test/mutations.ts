@@ -11,13 +11,13 @@ export interface Mutation {
 
 const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
-const MODEL = 'apps/tailer/test/follow.model.test.ts';
-const AGENT = 'apps/worker/test/agent.test.ts';
+const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
+const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 
 export const MUTATIONS: Mutation[] = [
   {
     guard: 'look-up before a second post',
-    file: 'apps/worker/src/deliver.ts',
+    file: 'apps/worker/src/delivery/job.ts',
     find: 'const found = await at.find(wakeId, since);',
     replace: 'const found = undefined;',
     test: WORKERS,
@@ -25,7 +25,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'what Redis may have forgotten is looked up',
-    file: 'apps/worker/src/deliver.ts',
+    file: 'apps/worker/src/delivery/job.ts',
     find: 'const forgotten = wake.emittedAt < since || datedAhead;',
     replace: 'const forgotten = false;',
     test: WORKERS,
@@ -33,7 +33,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'a claim of a time still to come is a claim of now',
-    file: 'apps/worker/src/deliver.ts',
+    file: 'apps/worker/src/delivery/job.ts',
     find: 'Math.min(earlier.claimedAt, now())',
     replace: 'earlier.claimedAt',
     test: WORKERS,
@@ -57,15 +57,15 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'what waits by a clock that was set back is let go',
-    file: 'apps/worker/src/sweep.ts',
+    file: 'apps/worker/src/repair/sweeper.ts',
     find: 'await job.promote();',
     replace: '',
-    test: 'apps/worker/test/sweep.test.ts',
+    test: 'apps/worker/test/repair/sweeper.test.ts',
     named: 'is let go',
   },
   {
     guard: 'claim before a post',
-    file: 'packages/shared/src/outcomes.ts',
+    file: 'packages/shared/src/store/wake-record.ts',
     find: "redis.call('HSET', KEYS[1], 'claimedAt', claimed or ARGV[2], 'firstClaimedAt', first or ARGV[2])",
     replace: '',
     test: WORKERS,
@@ -73,7 +73,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'a repeat that cannot be ruled out is marked',
-    file: 'apps/worker/src/deliver.ts',
+    file: 'apps/worker/src/delivery/job.ts',
     find: 'deliveryNote(now() - job.timestamp, mayRepeat)',
     replace: 'deliveryNote(now() - job.timestamp, false)',
     test: WORKERS,
@@ -81,7 +81,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'a wake that has ended is not told again',
-    file: 'apps/worker/src/deliver.ts',
+    file: 'apps/worker/src/delivery/job.ts',
     find: 'if (begun.ended) return',
     replace: 'if (false) return',
     test: WORKERS,
@@ -89,7 +89,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'the paid report is kept',
-    file: 'apps/worker/src/investigate.ts',
+    file: 'apps/worker/src/investigation/job.ts',
     find: '(await known(job)) ?? (await investigated(',
     replace: '(await investigated(',
     test: WORKERS,
@@ -129,7 +129,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'the job id is the wake id',
-    file: 'packages/shared/src/queues.ts',
+    file: 'packages/shared/src/store/queues.ts',
     find: 'jobId: wake.id,',
     replace: '',
     test: TAILER,
@@ -137,7 +137,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'a second reading leaves a bypassed window alone',
-    file: 'apps/tailer/src/decide.ts',
+    file: 'apps/tailer/src/decide/batch.ts',
     find: "if redis.call('EXISTS', KEYS[i + 1]) == 0 then redis.call('DEL', KEYS[i]) end",
     replace: "redis.call('DEL', KEYS[i])",
     test: TAILER,
@@ -145,7 +145,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'what was enqueued is not stale later',
-    file: 'apps/tailer/src/decide.ts',
+    file: 'apps/tailer/src/decide/batch.ts',
     find: 'if (isStale(row) && !known) {',
     replace: 'if (isStale(row)) {',
     test: TAILER,
@@ -161,7 +161,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'the offset in the wake id',
-    file: 'apps/tailer/src/decide.ts',
+    file: 'apps/tailer/src/decide/batch.ts',
     find: '.update(`\\n${offset}`)',
     replace: '',
     test: TAILER,
@@ -169,7 +169,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'the fingerprint of what was read',
-    file: 'apps/tailer/src/follow.ts',
+    file: 'apps/tailer/src/log/follower.ts',
     find: "return { kind: 'emptied' };",
     replace: 'file.tail = Buffer.alloc(0);',
     test: MODEL,
@@ -177,7 +177,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'copies are looked for',
-    file: 'apps/tailer/src/follow.ts',
+    file: 'apps/tailer/src/log/follower.ts',
     find: 'if (await copiesBefore(file)) return read();',
     replace: '',
     test: MODEL,
@@ -185,7 +185,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'late writers are waited for',
-    file: 'apps/tailer/src/follow.ts',
+    file: 'apps/tailer/src/log/follower.ts',
     find: 'if (left) left.seen.at = clock();',
     replace: '',
     test: MODEL,
@@ -193,7 +193,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'finished files are known again',
-    file: 'apps/tailer/src/follow.ts',
+    file: 'apps/tailer/src/log/follower.ts',
     find: 'const known = new Set([...finished, ',
     replace: 'const known = new Set([',
     test: MODEL,
@@ -201,15 +201,15 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'an outcome is counted once',
-    file: 'packages/shared/src/outcomes.ts',
+    file: 'packages/shared/src/store/wake-record.ts',
     find: "if before == ARGV[1] or (before and before ~= 'dead') then return 0 end",
     replace: '',
-    test: 'packages/shared/test/windows.test.ts',
+    test: 'packages/shared/test/store/windows.test.ts',
     named: 'recorded and counted once',
   },
   {
     guard: 'secrets are taken out at the door',
-    file: 'packages/shared/src/core/untrusted.ts',
+    file: 'apps/worker/src/investigation/untrusted.ts',
     find: 'redact(cutLong(given))',
     replace: 'cutLong(given)',
     test: AGENT,
@@ -217,7 +217,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'the fence cannot be closed from inside',
-    file: 'packages/shared/src/core/untrusted.ts',
+    file: 'apps/worker/src/investigation/untrusted.ts',
     find: ".replaceAll(nonce, '(…)')",
     replace: '',
     test: AGENT,
@@ -225,7 +225,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'quotes are looked for',
-    file: 'apps/worker/src/answer.ts',
+    file: 'apps/worker/src/investigation/answer.ts',
     find: 'isQuoted(quote, sources.get(source))',
     replace: 'sources.has(source) || quote.length > 0',
     test: AGENT,
@@ -233,7 +233,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'confirmed by nothing is not confirmed',
-    file: 'apps/worker/src/answer.ts',
+    file: 'apps/worker/src/investigation/answer.ts',
     find: "read.data.verdict === 'confirmed' && !proven ? 'likely' : read.data.verdict",
     replace: 'read.data.verdict',
     test: AGENT,
@@ -241,7 +241,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'what calls may cost is reserved',
-    file: 'packages/shared/src/spend.ts',
+    file: 'packages/shared/src/store/budget-ledger.ts',
     find: "redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1] .. ':' .. ARGV[4 + 2 * rung])",
     replace: '',
     test: AGENT,
@@ -249,7 +249,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'the reservations of the dead lapse',
-    file: 'packages/shared/src/spend.ts',
+    file: 'packages/shared/src/store/budget-ledger.ts',
     find: "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)",
     replace: '',
     test: AGENT,
@@ -257,7 +257,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'rounds are bounded',
-    file: 'apps/worker/src/agent.ts',
+    file: 'apps/worker/src/investigation/agent.ts',
     find: 'round > this.#options.maxToolRounds ||',
     replace: '',
     test: AGENT,
@@ -265,7 +265,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'a tool has its time',
-    file: 'apps/worker/src/agent.ts',
+    file: 'apps/worker/src/investigation/agent.ts',
     find: '        aborted(signal),\n',
     replace: '',
     test: AGENT,
@@ -273,18 +273,18 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'addresses that are not public must be listed',
-    file: 'apps/worker/src/tools/connect.ts',
+    file: 'apps/worker/src/tools/network/connect.ts',
     find: 'isPublic(address) || ',
     replace: 'true || isPublic(address) || ',
-    test: 'apps/worker/test/tools/network.test.ts',
+    test: 'apps/worker/test/tools/network/network-tools.test.ts',
     named: '',
   },
   {
     guard: 'only tools that are marked as read-only',
-    file: 'apps/worker/src/tools/mcp-listing.ts',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
     find: 'annotations?.readOnlyHint !== true || ',
     replace: '',
-    test: 'apps/worker/test/tools/mcp.test.ts',
+    test: 'apps/worker/test/tools/mcp/pool.test.ts',
     named: 'never offers a tool that writes',
   },
 ];

@@ -1,8 +1,8 @@
 /** The scenarios without a model, and the hostile rows: whatever is planted, nothing else is called, shown or sent. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { directMessage } from '@kora-wake/shared/core/messages';
-import { readWake, type Wake } from '@kora-wake/shared/core/wake';
+import { directMessage } from '@kora-wake/shared/wake/message';
+import { readWake, type Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { investigating } from '../apps/worker/test/investigating.ts';
 import { SCENARIOS, type Scenario, score } from './scenarios.ts';

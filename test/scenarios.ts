@@ -2,7 +2,7 @@
  * Investigations of known truth: a row, tools that say what they would say, what a model once answered, and what must
  * then be asked, cited and said. Scored without a model by `npm test`, against a live one by `npm run eval`.
  */
-import type { Report, ToolCall } from '@kora-wake/shared/core/report';
+import type { Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { callsTools, finds } from './support/anthropic.ts';
 import type { Answer } from './support/http-double.ts';
 

@@ -43,7 +43,7 @@ export interface SeenOffset {
 }
 
 /** One wake as Redis knows it at the end, or had known before it was emptied. */
-export interface KnownWake {
+export interface WakeRecord {
   id: string;
   outcome: string | undefined;
   suppressed: number;
@@ -73,7 +73,7 @@ export interface History {
   emptied: Array<{ inode: string; at: number }>;
   /** When Redis went back in time or lost everything: what was known then may be told of again, but not told again. */
   forgot: number[];
-  wakes: KnownWake[];
+  wakes: WakeRecord[];
   /** Winners of the windows that are open at the end. */
   holding: string[];
   counts: Counts;

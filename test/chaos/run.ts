@@ -1,9 +1,9 @@
 /** One chaos run: a seed's world, its faults one after the other, then quiet, then the verdict. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { random } from '../../apps/cli/src/random.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { check, type Verdict } from './history.ts';
-import { random } from './random.ts';
 import { makeWorld, type World } from './world.ts';
 
 export interface Run extends Verdict {

@@ -5,17 +5,17 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readAccount } from '@kora-wake/shared/account';
-import { redisKeys, sourceId } from '@kora-wake/shared/keys';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { Redis } from 'ioredis';
+import type { Random } from '../../apps/cli/src/random.ts';
 import { message } from '../support/anthropic.ts';
 import { httpDouble, json } from '../support/http-double.ts';
 import { tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
 import { slackDouble } from '../support/slack.ts';
-import type { Counts, History, KnownWake, PaidAnswer, SeenDecision, SeenOffset } from './history.ts';
-import type { Random } from './random.ts';
+import type { Counts, History, PaidAnswer, SeenDecision, SeenOffset, WakeRecord } from './history.ts';
 import { Writer } from './writer.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -151,7 +151,7 @@ export async function makeWorld(folder: string, chance: Random) {
   const workers = [app('worker', 1), app('worker', 2)];
 
   const offsets: SeenOffset[] = [];
-  const past = { counts: [] as Counts[], wakes: [] as KnownWake[] };
+  const past = { counts: [] as Counts[], wakes: [] as WakeRecord[] };
   const forgot: number[] = [];
   const stopping = new AbortController();
 
@@ -220,9 +220,9 @@ export async function makeWorld(folder: string, chance: Random) {
     return { rows, enqueued, coalesced, rejected: refused, inFlight, unaccounted };
   }
 
-  async function knownWakes(): Promise<KnownWake[]> {
+  async function knownWakes(): Promise<WakeRecord[]> {
     const queue = wakesQueue(redis, PREFIX);
-    const found: KnownWake[] = [];
+    const found: WakeRecord[] = [];
     for await (const names of redis.scanStream({ match: `${PREFIX}:wake:*`, count: 1_000 })) {
       for (const name of names) {
         const { enqueuedAt, outcome, suppressed } = await redis.hgetall(name);

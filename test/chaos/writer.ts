@@ -13,8 +13,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../../apps/cli/src/random.ts';
 import type { WrittenRow } from './history.ts';
-import type { Random } from './random.ts';
 
 const PAIRS = ['fly', 'vercel', 'supabase'].flatMap((probe) =>
   ['service_unhealthy', 'deploy:failed'].map((category) => ({ probe, category })),
@@ -103,11 +103,11 @@ export class Writer {
   }
 
   /** Rename and create; the old descriptor is written to for a while longer. */
-  async rename(lingerMs: number): Promise<void> {
+  async rename(rotateWaitMs: number): Promise<void> {
     const old = this.#file;
     renameSync(this.path, this.#nextName());
     this.#file = openSync(this.path, 'a+');
-    const until = performance.now() + lingerMs;
+    const until = performance.now() + rotateWaitMs;
     while (performance.now() < until) {
       this.#put(old, this.#make('wake'), '\n');
       await sleep(300);

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sourceId } from '@kora-wake/shared/keys';
+import { sourceId } from '@kora-wake/shared/store/keys';
 import { describe, expect, onTestFinished } from 'vitest';
-import { startRedis, tryListen } from '../../scripts/redis.ts';
+import { startRedis, tryListen } from '../../apps/cli/src/private-redis.ts';
 import { anthropicDouble, DIAGNOSIS, diagnose } from '../support/anthropic.ts';
 import { append, eventually, type Namespace, rowsOf, test, wakeRow } from '../support/fixtures.ts';
 import type { Answer } from '../support/http-double.ts';
@@ -120,24 +120,24 @@ describe('the whole path', () => {
     for (const app of [tailer, worker, api]) app.child.kill('SIGTERM');
     expect(await Promise.all([tailer, worker, api].map((app) => app.exited))).toEqual([0, 0, 0]);
 
-    const audit = runScript('scripts/audit.ts', [], all);
+    const audit = runScript('apps/cli/dist/main.js', ['audit'], all);
     expect(await audit.exited).toBe(0);
     expect(audit.lines.map(({ msg }) => msg)).toEqual([
       '3 rows = 2 enqueued + 1 coalesced + rejected (0)',
       '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 dead + 0 in flight',
-      'unread lines: 0   mended: 0',
+      'unread lines: 0   repaired: 0',
       'unaccounted: 0',
       'on disk: 3 wake rows, 2 of them enqueued; without an end or a job: 0',
     ]);
     await ns.redis.hincrby(ns.keys.counters, 'rows', 1);
-    const wrong = runScript('scripts/audit.ts', [], all);
+    const wrong = runScript('apps/cli/dist/main.js', ['audit'], all);
     expect(await wrong.exited).toBe(1);
     expect(wrong.lines.map(({ msg }) => msg)).toContain('unaccounted: 1');
 
     // The counters may add up and a wake be gone all the same: the log knows.
     await ns.redis.hincrby(ns.keys.counters, 'rows', -1);
     await ns.redis.hdel(ns.keys.wake(entry.wakeId), 'outcome');
-    const lost = runScript('scripts/audit.ts', [], all);
+    const lost = runScript('apps/cli/dist/main.js', ['audit'], all);
     expect(await lost.exited).toBe(1);
     expect(lost.lines.at(-1)?.msg).toBe(`  lost: ${entry.wakeId}`);
   });

@@ -1,7 +1,7 @@
 /** The apps on a machine whose clock is set while they run. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAccount } from '@kora-wake/shared/account';
+import { readAccount } from '@kora-wake/shared/store/account';
 import { expect, onTestFinished } from 'vitest';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
 import { reset } from '../support/http-double.ts';

@@ -19,7 +19,7 @@ import type {
   Page,
   Queues,
   Tailer,
-} from '../../apps/api/console/src/contract.ts';
+} from '../../apps/console/src/contract.ts';
 import { barriers, launchBrowser, watchedPage } from '../support/browser.ts';
 import { eventually } from '../support/fixtures.ts';
 
@@ -38,7 +38,7 @@ let browser: Browser;
 beforeAll(async () => {
   // Into a folder of its own: other tests start the API, which serves what `npm run build` left.
   built = mkdtempSync(join(tmpdir(), 'kora-wake-test-console-'));
-  const root = join(import.meta.dirname, '../../apps/api/console');
+  const root = join(import.meta.dirname, '../../apps/console');
   // Else Vite builds for development, as it sees that tests run.
   vi.stubEnv('NODE_ENV', 'production');
   await build({ root, logLevel: 'warn', build: { outDir: built } });
@@ -334,9 +334,9 @@ function busy(): World {
       outcomes: { diagnosis: 180, fallback: 21, dry_run: 5, dead: 3 },
       inFlight: 1,
       unreadLines: 0,
-      mended: {},
+      repaired: {},
       unaccounted: 0,
-      oldestUntoldMs: 20_000,
+      oldestPendingMs: 20_000,
     },
     me: { name: 'jo', may: 'change' },
     tailer: {
@@ -396,7 +396,7 @@ function quiet(): World {
       rejected: {},
       outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, dead: 0 },
       inFlight: 0,
-      oldestUntoldMs: 0,
+      oldestPendingMs: 0,
     },
     tailer,
     costs: {
@@ -777,7 +777,7 @@ describe('the first screen', () => {
   test('is alarmed where wakes are unaccounted for, nobody follows the log, or no worker is there', async () => {
     const world = busy();
     world.account.unaccounted = 2;
-    world.account.oldestUntoldMs = 7.5 * MINUTE;
+    world.account.oldestPendingMs = 7.5 * MINUTE;
     world.costs.rung = 'hard_stop_100';
     for (const source of world.tailer.sources) source.holder = null;
     for (const queue of world.queues.queues) queue.workers = 0;

@@ -5,8 +5,8 @@
  */
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAccount } from '@kora-wake/shared/account';
-import { sourceId } from '@kora-wake/shared/keys';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { sourceId } from '@kora-wake/shared/store/keys';
 import { expect, onTestFinished } from 'vitest';
 import { anthropicDouble, DIAGNOSIS } from '../support/anthropic.ts';
 import { append, eventually, type Namespace, namespace, removeNamespace, test, wakeRow } from '../support/fixtures.ts';

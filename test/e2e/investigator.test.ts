@@ -114,7 +114,7 @@ test('an investigation in the terminal is shown as it goes, kept, and run again 
   const { anthropic, site } = await doubles();
   append(logPath, 'no row', wakeRow());
   const kept = join(folder, 'kept.json');
-  const recorded = runScript('scripts/investigate.ts', ['--file', logPath, '--record', kept], {
+  const recorded = runScript('apps/cli/dist/main.js', ['investigate', '--file', logPath, '--record', kept], {
     REDIS_URL: ns.redisUrl,
     KORA_QUEUE_PREFIX: ns.prefix,
     KORA_AUDIT_LOG_PATH: logPath,
@@ -132,7 +132,7 @@ test('an investigation in the terminal is shown as it goes, kept, and run again 
   expect(readFileSync(kept, 'utf8')).not.toContain('sk-ant-secret');
 
   const asked = [anthropic.requests.length, site.requests.length];
-  const replayed = runScript('scripts/investigate.ts', ['--replay', kept], {});
+  const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', kept], {});
   expect([await replayed.exited, replayed.stderr()]).toEqual([0, '']);
   const dm = (text: string) => text.split('\n').filter((line) => line.startsWith('    │'));
   expect(dm(replayed.lines.map(({ msg }) => msg).join('\n'))).toEqual(dm(shown));
@@ -140,7 +140,7 @@ test('an investigation in the terminal is shown as it goes, kept, and run again 
 });
 
 test('the transcript of the README is one, and ends as it says', async () => {
-  const replayed = runScript('scripts/investigate.ts', ['--replay', 'test/fixtures/transcript.json'], {});
+  const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', 'test/fixtures/transcript.json'], {});
   expect(await replayed.exited).toBe(0);
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const dm = replayed.lines.map(({ msg }) => msg).filter((line) => line.startsWith('    │'));
@@ -155,7 +155,7 @@ test.for<[string[], Record<string, string>, string]>([
   [['--replay', 'package.json'], {}, 'is no transcript'],
   [['--frobnicate'], {}, '--frobnicate'],
 ])('npm run investigate with %j is told in one sentence what is wrong', async ([args, env, sentence]) => {
-  const script = runScript('scripts/investigate.ts', args, env);
+  const script = runScript('apps/cli/dist/main.js', ['investigate', ...args], env);
   expect(await script.exited).toBe(2);
   expect(script.stderr()).toContain(sentence);
   expect(script.stderr()).not.toMatch(/^\s+at /m);

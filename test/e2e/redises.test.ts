@@ -4,8 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { readAccount } from '@kora-wake/shared/account';
-import { redisKeys } from '@kora-wake/shared/keys';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { redisKeys } from '@kora-wake/shared/store/keys';
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { anthropicDouble } from '../support/anthropic.ts';

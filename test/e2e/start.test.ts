@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { tryListen } from '../../scripts/redis.ts';
+import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { eventually, rowsOf, test } from '../support/fixtures.ts';
 import { runScript } from '../support/process.ts';
 
@@ -21,14 +21,14 @@ const WAKE = [
 
 test('npm start serves a first wake without any credential, and leaves nothing running', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
-  const start = runScript('scripts/start.ts', [], env);
+  const start = runScript('apps/cli/dist/main.js', ['start'], env);
   await start.until('Kora Wake is ready', undefined, 60_000);
   await start.until('npm run wake -- --probe fly');
   const banner = start.lines.map(({ msg }) => msg).join('\n');
   expect(banner).toContain(join(folder, 'kora_audit_log.jsonl'));
   const redisUrl = /redis:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
 
-  const wake = runScript('scripts/wake.ts', WAKE, env);
+  const wake = runScript('apps/cli/dist/main.js', ['wake', ...WAKE], env);
   expect(await wake.exited).toBe(0);
   await start.until('🚨 Probe alert · fly');
   await start.until('engine returned: engine_unavailable');
@@ -47,13 +47,13 @@ test('npm start serves a first wake without any credential, and leaves nothing r
 
 test('npm start takes over the Redis that a killed one left, with what it holds', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
-  const first = runScript('scripts/start.ts', [], env);
+  const first = runScript('apps/cli/dist/main.js', ['start'], env);
   await first.until('Kora Wake is ready', undefined, 60_000);
   first.child.kill('SIGKILL');
   await first.exited;
   // Its apps notice that it is gone, and stop by themselves.
   await eventually(() => tryListen(Number(env.KORA_API_PORT)).catch(() => undefined));
-  const second = runScript('scripts/start.ts', [], env);
+  const second = runScript('apps/cli/dist/main.js', ['start'], env);
   await second.until('Kora Wake is ready', undefined, 60_000);
   await second.until('of an earlier start');
   second.child.kill('SIGTERM');
@@ -65,7 +65,7 @@ test.for([
   [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'refuses the connection'],
   [{ KORA_HOME: '/dev/null/kora' }, 'the folder /dev/null/kora/redis cannot be written (ENOTDIR)'],
 ] as const)('npm start says in a sentence what is wrong with %j', async ([env, sentence], { folder }) => {
-  const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
+  const start = runScript('apps/cli/dist/main.js', ['start'], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
   expect(await start.exited).toBe(1);
   expect(start.stderr()).toContain(sentence);
   expect(start.stderr()).toMatch(/^kora-wake: [^]*$/);
@@ -80,7 +80,7 @@ test('npm start says in a sentence that its port is in use, before it starts any
     taken.once('listening', resolve);
   });
   const { port } = taken.address() as AddressInfo;
-  const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: String(port) });
+  const start = runScript('apps/cli/dist/main.js', ['start'], { KORA_HOME: folder, KORA_API_PORT: String(port) });
   expect(await start.exited).toBe(1);
   expect(start.stderr()).toBe(
     `kora-wake: port ${port} on 127.0.0.1 is in use. Stop what uses it, or set KORA_API_PORT to another.\n`,
@@ -89,7 +89,7 @@ test('npm start says in a sentence that its port is in use, before it starts any
 });
 
 test('a signal while Redis starts stops that too', async ({ folder }) => {
-  const start = runScript('scripts/start.ts', [], { KORA_HOME: folder, KORA_API_PORT: '0' });
+  const start = runScript('apps/cli/dist/main.js', ['start'], { KORA_HOME: folder, KORA_API_PORT: '0' });
   await eventually(() => existsSync(join(folder, 'redis', 'server.json')));
   const { pid } = JSON.parse(readFileSync(join(folder, 'redis', 'server.json'), 'utf8'));
   start.child.kill('SIGTERM');
@@ -102,7 +102,7 @@ test.for([
   [['--probe', 'fly', '--what'], "Unknown option '--what'"],
   [['--probe', 'fly', '--category', 'c', '--snapshot', '{'], '--snapshot is not valid JSON'],
 ] as const)('npm run wake with %j says how it is used', async ([args, sentence], { folder }) => {
-  const wake = runScript('scripts/wake.ts', [...args], { KORA_HOME: folder });
+  const wake = runScript('apps/cli/dist/main.js', ['wake', ...args], { KORA_HOME: folder });
   expect(await wake.exited).toBe(2);
   expect(wake.stderr()).toContain(sentence);
   expect(wake.stderr()).toContain('usage: npm run wake --');

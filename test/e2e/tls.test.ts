@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { tryListen } from '../../scripts/redis.ts';
+import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 

@@ -4,12 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { debounceId } from '@kora-wake/shared/core/debounce';
-import type { Outcome } from '@kora-wake/shared/core/report';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import { redisKeys } from '@kora-wake/shared/keys';
-import type { End } from '@kora-wake/shared/outcomes';
-import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/queues';
+import { redisKeys } from '@kora-wake/shared/store/keys';
+import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/store/queues';
+import type { WakeEnd } from '@kora-wake/shared/store/wake-record';
+import type { Outcome } from '@kora-wake/shared/wake/outcome';
+import { debounceId } from '@kora-wake/shared/wake/pair';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
@@ -118,7 +118,7 @@ export function aWake(more: Partial<Wake> = {}): Wake {
 }
 
 /** How a wake of {@link aWake} ended, for `settle`. @param at ms since the epoch */
-export function ending(id: string, outcome: Outcome, at: number): End {
+export function ending(id: string, outcome: Outcome, at: number): WakeEnd {
   return { wake: aWake({ id }), outcome, at };
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { redisServer, tryListen } from '../../scripts/redis.ts';
+import { redisServer, tryListen } from '../../apps/cli/src/private-redis.ts';
 
 export interface RedisProcess {
   port: number;

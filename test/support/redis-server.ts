@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startRedis } from '../../scripts/redis.ts';
+import { startRedis } from '../../apps/cli/src/private-redis.ts';
 import { installPrograms } from './programs.ts';
 
 declare module 'vitest' {

@@ -4,11 +4,11 @@ import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { AppendRow } from '@kora-wake/shared/audit-log';
-import { errorFields } from '@kora-wake/shared/log';
-import type { DeliveriesQueue } from '@kora-wake/shared/queues';
-import { isRedisAway } from '@kora-wake/shared/redis';
-import type { WindowStore } from '@kora-wake/shared/windows';
+import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import { isRedisAway } from '@kora-wake/shared/runtime/redis';
+import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
+import type { WindowStore } from '@kora-wake/shared/store/windows';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,

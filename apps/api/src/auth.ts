@@ -6,7 +6,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
-import { isLoopback } from '@kora-wake/shared/config';
+import { isLoopback } from '@kora-wake/shared/runtime/config';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 type Asked = Pick<FastifyRequest, 'headers'>;

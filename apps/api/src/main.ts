@@ -1,12 +1,12 @@
 /** The API: what the operator sees and does, over HTTP. */
 import { join } from 'node:path';
-import { auditLog } from '@kora-wake/shared/audit-log';
-import { isLoopback } from '@kora-wake/shared/config';
-import { listenFailure, StartupError } from '@kora-wake/shared/errors';
-import { redisKeys } from '@kora-wake/shared/keys';
-import { runApp } from '@kora-wake/shared/lifecycle';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
-import { closeRedis, connectRedis } from '@kora-wake/shared/redis';
+import { auditLog } from '@kora-wake/shared/runtime/audit-log';
+import { isLoopback } from '@kora-wake/shared/runtime/config';
+import { listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
+import { runApp } from '@kora-wake/shared/runtime/lifecycle';
+import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { redisKeys } from '@kora-wake/shared/store/keys';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { buildApp } from './app.ts';
 
 await runApp('api', async ({ config, log, tracing, onClose }) => {
@@ -29,7 +29,7 @@ await runApp('api', async ({ config, log, tracing, onClose }) => {
     budgetUsd: config.costMonthlyUsd,
     append: auditLog(config.auditLogPath, Date.now, log),
     now: Date.now,
-    consoleFolder: join(import.meta.dirname, 'console'),
+    consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),
     traced: tracing !== undefined,
     log,
   });

@@ -1,11 +1,11 @@
 /** What Prometheus scrapes from the API: what Redis says of all of us, read anew at each scrape. */
-import { readAccount } from '@kora-wake/shared/account';
-import { RUNGS } from '@kora-wake/shared/core/ladder';
-import { oldestUntoldMs } from '@kora-wake/shared/outcomes';
-import type { DeliveriesQueue } from '@kora-wake/shared/queues';
-import { readSources } from '@kora-wake/shared/sources';
-import { readSpend } from '@kora-wake/shared/spend';
-import type { WindowStore } from '@kora-wake/shared/windows';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { readSpend } from '@kora-wake/shared/store/budget-ledger';
+import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
+import { readSources } from '@kora-wake/shared/store/sources';
+import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
+import type { WindowStore } from '@kora-wake/shared/store/windows';
+import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
 import { Counter, Gauge, Registry } from 'prom-client';
 
 export interface MetricsOptions {
@@ -34,7 +34,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
 
   const rows = counter('wake_rows', 'Wake rows by decision; reason where they were rejected', ['decision', 'reason']);
   const ended = counter('wakes_ended', 'Wakes by outcome', ['outcome']);
-  const mended = counter('mended', 'What the sweeper mended, by kind', ['kind']);
+  const repaired = counter('repaired', 'What the sweeper repaired, by kind', ['kind']);
   const unread = counter('unread_lines', 'Lines that name a wake and could not be read');
   const inFlight = gauge('wakes_in_flight', 'Jobs that have not ended');
   const unaccounted = gauge(
@@ -44,7 +44,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const windows = gauge('debounce_windows', 'Open debounce windows');
   const jobs = gauge('queue_jobs', 'Jobs by queue and state', ['queue', 'state']);
   const oldest = gauge('queue_oldest_seconds', 'Age of the oldest waiting job', ['queue']);
-  const untold = gauge('oldest_untold_seconds', 'How long the wake that waits longest for its end has waited');
+  const untold = gauge('oldest_pending_seconds', 'How long the wake that waits longest for its end has waited');
   const held = gauge('deliveries_held', '1 while all deliveries wait, for Slack or for a good token');
   const lag = gauge('tailer_lag_bytes', 'Written and not decided; only where the API sees the log', ['source']);
   const committed = gauge('tailer_committed_timestamp_seconds', 'When a batch was last committed', ['source']);
@@ -54,25 +54,25 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const rung = gauge('budget_rung', '1 for the rung of the cost ladder that holds', ['rung']);
 
   async function collect(): Promise<void> {
-    const [account, sources, spent, open, holdMs, untoldMs] = await Promise.all([
+    const [account, sources, spent, open, holdMs, pendingMs] = await Promise.all([
       readAccount(redis, keys),
       readSources(redis, keys),
       readSpend(redis, keys, budgetUsd, now()),
       redis.zcount(keys.windowEnds, now(), '+inf'),
       deliveries.getRateLimitTtl(),
-      oldestUntoldMs(redis, keys, now()),
+      oldestPendingMs(redis, keys, now()),
     ]);
     registry.resetMetrics();
     rows.inc({ decision: 'enqueued', reason: '' }, account.enqueued);
     rows.inc({ decision: 'coalesced', reason: '' }, account.coalesced);
     for (const [reason, n] of Object.entries(account.rejected)) rows.inc({ decision: 'rejected', reason }, n);
     for (const [outcome, n] of Object.entries(account.outcomes)) ended.inc({ outcome }, n);
-    for (const [kind, n] of Object.entries(account.mended)) mended.inc({ kind }, n);
+    for (const [kind, n] of Object.entries(account.repaired)) repaired.inc({ kind }, n);
     unread.inc(account.unreadLines);
     inFlight.set(account.inFlight);
     unaccounted.set(account.unaccounted);
     windows.set(open);
-    untold.set(untoldMs / 1_000);
+    untold.set(pendingMs / 1_000);
     held.set(holdMs > HELD_MS ? 1 : 0);
     for (const source of sources) {
       if (source.lagBytes !== null) lag.set({ source: source.path }, source.lagBytes);
@@ -81,7 +81,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     }
     for (const { route, model, usd } of spent.entries) spend.inc({ route, model }, usd);
     budget.set(budgetUsd);
-    for (const step of RUNGS) {
+    for (const step of BUDGET_TIERS) {
       rung.set({ rung: step }, step === spent.rung ? 1 : 0);
     }
     for (const each of [queue, deliveries]) {

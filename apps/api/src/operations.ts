@@ -1,8 +1,8 @@
 /** What operators did: each thing that changes something is a row in the audit log, and the last of them are shown. */
-import type { AppendRow } from '@kora-wake/shared/audit-log';
-import { isJsonObject, type JsonObject } from '@kora-wake/shared/core/json';
-import type { Keys } from '@kora-wake/shared/keys';
-import type { RedisClient } from '@kora-wake/shared/redis';
+import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { operatorOf } from './auth.ts';

@@ -1,5 +1,5 @@
 /** The API on a test's own namespace, and what it wrote into the audit log. */
-import type { AuditRow } from '@kora-wake/shared/audit-log';
+import type { AuditRow } from '@kora-wake/shared/runtime/audit-log';
 import { onTestFinished } from 'vitest';
 import { type Namespace, testLog } from '../../../test/support/fixtures.ts';
 import { buildApp } from '../src/app.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Wake } from '@kora-wake/shared/core/wake';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
 import { describe, expect } from 'vitest';
 import { aWake, type Namespace, openWindow, test } from '../../../test/support/fixtures.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { publish, readEvents } from '@kora-wake/shared/events';
+import { publish, readEvents } from '@kora-wake/shared/store/events';
 import { expect, onTestFinished, vi } from 'vitest';
 import { aWake, eventually, type Namespace, openWindow, test, testLog } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';

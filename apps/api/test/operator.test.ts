@@ -1,12 +1,12 @@
 /** What the person on call asks: what is going on, why was I woken, what was found, what does it cost. */
 import { appendFileSync } from 'node:fs';
-import { NO_USAGE, type Report } from '@kora-wake/shared/core/report';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import { recordInvestigation } from '@kora-wake/shared/investigations';
-import { sourceId } from '@kora-wake/shared/keys';
-import { settle } from '@kora-wake/shared/outcomes';
-import { deliverJobOptions } from '@kora-wake/shared/queues';
-import { ledger, readSpend } from '@kora-wake/shared/spend';
+import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
+import { sourceId } from '@kora-wake/shared/store/keys';
+import { deliverJobOptions } from '@kora-wake/shared/store/queues';
+import { recordInvestigation } from '@kora-wake/shared/store/wake-history';
+import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Worker } from 'bullmq';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
@@ -40,7 +40,7 @@ async function told(ns: Namespace, id: string, ago: number, more: Partial<Wake> 
   await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now() - ago);
   const posted = { channel: 'D1', ts: '1.2' };
   const at = Date.now() - ago + 2_000;
-  await settle(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at, dmStatus: 'sent', posted });
+  await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at, dmStatus: 'sent', posted });
   return wake;
 }
 
@@ -147,7 +147,7 @@ describe('investigations', () => {
     const note = '\n\n(Delivered 7 min late: Slack could not be reached before.)';
     await recordInvestigation(ns.redis, ns.keys, aWake(), { ...report, text }, Date.now());
     const posted = { channel: 'D1', ts: '1.2', note };
-    await settle(ns.redis, ns.keys, { ...ending('w-1', 'diagnosis', Date.now()), dmStatus: 'sent', posted });
+    await recordOutcome(ns.redis, ns.keys, { ...ending('w-1', 'diagnosis', Date.now()), dmStatus: 'sent', posted });
     const one = (await app.inject('/v1/investigations/w-1')).json();
     expect([one.summary, one.dm, one.posted]).toEqual([
       text,
@@ -224,9 +224,9 @@ describe('dead letters, many or wanted by many', () => {
     await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
     await recordInvestigation(ns.redis, ns.keys, aWake(), report, Date.now() - 60_000);
     const jobId = await dead(ns, 'w-1', 'channel_not_found');
-    await settle(ns.redis, ns.keys, ending('w-1', 'dead', Date.now()));
+    await recordOutcome(ns.redis, ns.keys, ending('w-1', 'dead', Date.now()));
     const account = async () => (await app.inject('/v1/account')).json();
-    expect(await account()).toMatchObject({ outcomes: { dead: 1 }, inFlight: 0, unaccounted: 0, oldestUntoldMs: 0 });
+    expect(await account()).toMatchObject({ outcomes: { dead: 1 }, inFlight: 0, unaccounted: 0, oldestPendingMs: 0 });
     await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${jobId}/retry` });
     expect(await account()).toMatchObject({ outcomes: { dead: 0 }, inFlight: 1, unaccounted: 0 });
     expect((await app.inject('/v1/investigations/w-1')).json()).toMatchObject({ outcome: null, state: 'delivering' });
@@ -252,12 +252,12 @@ describe('costs, tailer and account', () => {
   test('are what the ledger says', async ({ ns }) => {
     const { app } = await api(ns);
     const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
-    await (await money.reserve(onEachRung(1)))?.settle({
+    await (await money.reserve(onEachRung(1)))?.charge({
       usd: 0.25,
       route: 'probe_investigation',
       model: 'claude-sonnet-5-5',
     });
-    await (await money.reserve(onEachRung(1)))?.settle({
+    await (await money.reserve(onEachRung(1)))?.charge({
       usd: 0.5,
       route: 'tool_loop_iteration',
       model: 'claude-haiku-4-5',
@@ -282,7 +282,7 @@ describe('costs, tailer and account', () => {
     const { app } = await api(ns);
     const rung = async () => (await app.inject('/v1/costs')).json().rung;
     const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
-    await (await money.reserve(onEachRung(199.5)))?.settle({ usd: 199.5, route: 'r', model: 'm' });
+    await (await money.reserve(onEachRung(199.5)))?.charge({ usd: 199.5, route: 'r', model: 'm' });
     expect(await rung()).toBe('downshift_90');
     expect(await money.reserve(onEachRung(1))).toBeUndefined();
     expect(await rung()).toBe('hard_stop_100');
@@ -345,11 +345,11 @@ test('metrics are in the text that Prometheus reads, and say what Redis says', a
     'kora_wake_rows_total{decision="enqueued",reason=""} 1',
     'kora_wake_rows_total{decision="rejected",reason="stale"} 1',
     'kora_wakes_unaccounted 2',
-    'kora_mended_total{kind="delivery"} 2',
+    'kora_repaired_total{kind="delivery"} 2',
     'kora_debounce_windows 1',
     'kora_queue_jobs{queue="wakes",state="waiting"} 1',
     'kora_deliveries_held 0',
-    'kora_oldest_untold_seconds 0',
+    'kora_oldest_pending_seconds 0',
     'kora_budget_rung{rung="normal"} 1',
   ]) {
     expect(lines).toContain(line);

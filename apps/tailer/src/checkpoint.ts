@@ -7,17 +7,17 @@
  * not counted again.
  */
 
-import { debounceId } from '@kora-wake/shared/core/debounce';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import { EVENTS_KEPT } from '@kora-wake/shared/events';
-import { indexKeys, keptRow } from '@kora-wake/shared/investigations';
-import type { Keys } from '@kora-wake/shared/keys';
-import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/outcomes';
-import type { RedisClient } from '@kora-wake/shared/redis';
-import { script } from '@kora-wake/shared/script';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { EVENTS_KEPT } from '@kora-wake/shared/store/events';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import { script } from '@kora-wake/shared/store/scripts';
+import { indexKeys, storedRow } from '@kora-wake/shared/store/wake-history';
+import { WAKE_RECORD_TTL_S } from '@kora-wake/shared/store/wake-record';
+import { debounceId } from '@kora-wake/shared/wake/pair';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
-import type { Decided } from './decide.ts';
-import type { Position } from './follow.ts';
+import type { Decided } from './decide/batch.ts';
+import type { Position } from './log/follower.ts';
 
 export interface Checkpoint {
   /**
@@ -163,7 +163,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       keys.windowEnds,
       keys.sources,
       keys.events,
-      keys.untold,
+      keys.pending,
       ...[...tally.suppressed.keys()].map(keys.wake),
       ...[...tally.opened].map(keys.dedup),
       ...[...tally.enqueued.values()].flatMap((wake) => [keys.wake(wake.id)].concat(indexKeys(keys, wake))),
@@ -189,7 +189,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       ...tally.opened,
       ...[...tally.enqueued.values()].flatMap((wake) => [
         wake.id,
-        keptRow(wake),
+        storedRow(wake),
         debounceId(wake.probe, wake.category),
         wake.severity.slice(0, MAX_TOLD),
         wake.title.slice(0, MAX_TOLD).toWellFormed(),

@@ -7,7 +7,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { RedisClient } from '@kora-wake/shared/redis';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 
 const LEASE_MS = 10_000;
 export const RENEW_MS = 3_000;

@@ -2,19 +2,19 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { secretsOf } from '@kora-wake/shared/config';
-import { redactor } from '@kora-wake/shared/core/redact';
-import { errorReason, StartupError } from '@kora-wake/shared/errors';
-import { makeFolder } from '@kora-wake/shared/folders';
-import { redisKeys, sourceId } from '@kora-wake/shared/keys';
-import { runApp } from '@kora-wake/shared/lifecycle';
-import { serveMetrics } from '@kora-wake/shared/metrics-server';
-import { wakesQueue } from '@kora-wake/shared/queues';
-import { closeRedis, connectRedis, unsafeSettings } from '@kora-wake/shared/redis';
-import { rowTraces } from '@kora-wake/shared/tracing';
+import { secretsOf } from '@kora-wake/shared/runtime/config';
+import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
+import { makeFolder } from '@kora-wake/shared/runtime/folders';
+import { runApp } from '@kora-wake/shared/runtime/lifecycle';
+import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
+import { closeRedis, connectRedis, unsafeSettings } from '@kora-wake/shared/runtime/redis';
+import { rowTraces } from '@kora-wake/shared/runtime/tracing';
+import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
+import { wakesQueue } from '@kora-wake/shared/store/queues';
+import { redactor } from '@kora-wake/shared/wake/redact';
 import { checkpoint } from './checkpoint.ts';
-import { endOf } from './follow.ts';
-import { fileHints } from './hints.ts';
+import { fileWatcher } from './log/file-watcher.ts';
+import { endOf } from './log/follower.ts';
 import { tailerMetrics } from './metrics.ts';
 import { runTailer } from './tailer.ts';
 
@@ -23,7 +23,7 @@ import { runTailer } from './tailer.ts';
 setFlagsFromString('--semi-space-growth-factor=1');
 
 await runApp('tailer', async ({ config, log, onClose }) => {
-  await usable(config.auditLogPath);
+  await assertLogReadable(config.auditLogPath);
   // One log, one name, whatever links lead to its folder.
   const path = join(await realpath(dirname(config.auditLogPath)), basename(config.auditLogPath));
   const redis = await connectRedis(config.redisUrl, 'producer', log);
@@ -32,7 +32,7 @@ await runApp('tailer', async ({ config, log, onClose }) => {
   for (const warning of await unsafeSettings(redis, keys)) log.warn(warning);
   const queue = wakesQueue(redis, config.queuePrefix);
   onClose(() => queue.close());
-  const hints = fileHints(path);
+  const hints = fileWatcher(path);
   onClose(async () => hints.close());
 
   const metrics = tailerMetrics(Date.now);
@@ -70,7 +70,7 @@ await runApp('tailer', async ({ config, log, onClose }) => {
 });
 
 /** Says at start, in one sentence, what would otherwise be a puzzle later. */
-async function usable(path: string): Promise<void> {
+async function assertLogReadable(path: string): Promise<void> {
   await makeFolder(dirname(path)).catch((error: unknown) => {
     throw new StartupError(
       `the folder ${dirname(path)} does not exist and cannot be made (${errorReason(error)}). Make it, or set KORA_AUDIT_LOG_PATH or KORA_HOME.`,

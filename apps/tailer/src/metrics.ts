@@ -1,6 +1,6 @@
 /** What one tailer process has decided since it started; what Redis knows is told by the API. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import type { Decided } from './decide.ts';
+import type { Decided } from './decide/batch.ts';
 
 /** Seconds. */
 const BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3_600];

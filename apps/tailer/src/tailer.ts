@@ -3,21 +3,21 @@
  * anything fails on the way the batch is read and decided again, which changes nothing that was already done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WAKE_SEAM } from '@kora-wake/shared/core/wake';
-import { errorFields } from '@kora-wake/shared/log';
-import { recordForgotten } from '@kora-wake/shared/redis';
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import { recordDataLoss } from '@kora-wake/shared/runtime/redis';
+import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
-import { type Batch, batchOf, type Decided, type Decider } from './decide.ts';
-import { endOf, type Follower, followLog, type Position } from './follow.ts';
-import type { Hints } from './hints.ts';
+import { type Batch, batchOf, type Decided, type Decider } from './decide/batch.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
+import type { FileWatcher } from './log/file-watcher.ts';
+import { endOf, type Follower, followLog, type Position } from './log/follower.ts';
 
 export interface Tailer {
   path: string;
   decider: Decider;
   checkpoint: Checkpoint;
   leaseKey: string;
-  hints: Hints;
+  hints: FileWatcher;
   /** The longest a new row may wait, ms. */
   pollMs: number;
   /** Hears what was committed. */
@@ -105,7 +105,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
     const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
     log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
     // What is decided again from here on may have been told before.
-    await recordForgotten(decider.redis, decider.keys);
+    await recordDataLoss(decider.redis, decider.keys);
   }
   const known = position ?? memory.position;
   const start = known ?? (await endOf(path));
@@ -119,7 +119,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
     start,
     seam: WAKE_SEAM,
     collect: () => batchOf(decider, memory.again),
-    lingerMs: LINGER_MS,
+    rotateWaitMs: LINGER_MS,
     clock: steady,
     log,
   });
@@ -131,7 +131,7 @@ async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortS
       if (!(await step(tailer, follower, memory, lease, held))) return;
       if (memory.failing) log.info({ path }, 'following the log again');
       memory.failing = false;
-      await hints.wait(follower.lingers() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
+      await hints.wait(follower.hasRotatedFiles() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
     }
   } finally {
     await follower.close();

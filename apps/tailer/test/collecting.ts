@@ -1,6 +1,6 @@
 /** What tests keep of the lines that a follower finds, and of what was decided. */
-import type { Decided } from '../src/decide.ts';
-import type { Collector } from '../src/scan.ts';
+import type { Decided } from '../src/decide/batch.ts';
+import type { Collector } from '../src/log/scan.ts';
 
 export interface Kept extends Collector {
   lines: Array<{ text: string; offset: number }>;

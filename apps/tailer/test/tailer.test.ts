@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { redact } from '@kora-wake/shared/core/redact';
-import { sourceId } from '@kora-wake/shared/keys';
-import { settle } from '@kora-wake/shared/outcomes';
-import { rowTraces } from '@kora-wake/shared/tracing';
-import { getWindow } from '@kora-wake/shared/windows';
+import { rowTraces } from '@kora-wake/shared/runtime/tracing';
+import { sourceId } from '@kora-wake/shared/store/keys';
+import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { getWindow } from '@kora-wake/shared/store/windows';
+import { redact } from '@kora-wake/shared/wake/redact';
 import { describe, expect, onTestFinished } from 'vitest';
 import {
   append,
@@ -19,10 +19,10 @@ import {
   wakeRow,
 } from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
-import { batchOf, type Decided, type Decider } from '../src/decide.ts';
-import { fileHints } from '../src/hints.ts';
+import { batchOf, type Decided, type Decider } from '../src/decide/batch.ts';
 import { newToken, takeLease } from '../src/lease.ts';
-import type { Line } from '../src/scan.ts';
+import { fileWatcher } from '../src/log/file-watcher.ts';
+import type { Line } from '../src/log/scan.ts';
 import { runTailer } from '../src/tailer.ts';
 import { decisionOn } from './collecting.ts';
 
@@ -56,7 +56,7 @@ function deciderFor(ns: Namespace, options: Options): Decider {
 /** Runs a tailer in this process, until the test ends or `stop` is called. */
 async function tail(ns: Namespace, path: string, options: Options = {}) {
   const log = options.log ?? testLog();
-  const hints = fileHints(path);
+  const hints = fileWatcher(path);
   const source = sourceId(path);
   const stopping = new AbortController();
   const stored = checkpoint(ns.redis, ns.keys, source, path);
@@ -353,10 +353,10 @@ describe('the commit', () => {
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
-    await settle(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
+    await recordOutcome(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
     const decided = decisionOn({ enqueued: ['w-quick', 'w-slow'].map((id) => aWake({ id })) });
     await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), true);
-    expect(await ns.redis.zrangebyscore(ns.keys.untold, '-inf', '+inf')).toEqual(['w-slow']);
+    expect(await ns.redis.zrangebyscore(ns.keys.pending, '-inf', '+inf')).toEqual(['w-slow']);
     expect(await source.load()).toMatchObject({ position: at(10), again: true });
   });
 
@@ -464,7 +464,7 @@ describe('a checkpoint that is no checkpoint', () => {
     append(logPath, wakeRow({ category: 'b' }));
     await log.until('going on from where this tailer was', ({ level }) => level === 50);
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
-    expect(Number(await ns.redis.get(ns.keys.forgot))).toBeGreaterThan(Date.now() - 20_000);
+    expect(Number(await ns.redis.get(ns.keys.dataLostAt))).toBeGreaterThan(Date.now() - 20_000);
   });
 });
 

@@ -1,10 +1,11 @@
 /** The rows that the worker appends to the audit log. */
-import { auditLog } from '@kora-wake/shared/audit-log';
-import type { JsonObject } from '@kora-wake/shared/core/json';
-import { messageBody } from '@kora-wake/shared/core/messages';
-import type { DmStatus, Report, ToolCall } from '@kora-wake/shared/core/report';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import type { Logger } from '@kora-wake/shared/log';
+import { auditLog } from '@kora-wake/shared/runtime/audit-log';
+import type { Logger } from '@kora-wake/shared/runtime/log';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
+import { messageBody } from '@kora-wake/shared/wake/message';
+import type { DmStatus } from '@kora-wake/shared/wake/outcome';
+import type { Report, ToolCall } from '@kora-wake/shared/wake/report';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 
 export interface AuditWriter {
   toolCalled(wake: Wake, call: ToolCall): Promise<void>;

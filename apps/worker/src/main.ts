@@ -1,24 +1,24 @@
 /** The worker: investigates wakes and delivers their DMs. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Config, secretsOf } from '@kora-wake/shared/config';
-import { SYSTEM_PROMPT } from '@kora-wake/shared/core/prompt';
-import { redactor } from '@kora-wake/shared/core/redact';
-import { fallbackReport } from '@kora-wake/shared/core/report';
-import { StartupError } from '@kora-wake/shared/errors';
-import { redisKeys } from '@kora-wake/shared/keys';
-import { runApp } from '@kora-wake/shared/lifecycle';
-import { serveMetrics } from '@kora-wake/shared/metrics-server';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/queues';
-import { closeRedis, connectRedis, redisMemory } from '@kora-wake/shared/redis';
-import { ledger } from '@kora-wake/shared/spend';
-import { agent, type Engine } from './agent.ts';
+import { type Config, secretsOf } from '@kora-wake/shared/runtime/config';
+import { StartupError } from '@kora-wake/shared/runtime/errors';
+import { runApp } from '@kora-wake/shared/runtime/lifecycle';
+import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
+import { closeRedis, connectRedis, redisCompleteSince } from '@kora-wake/shared/runtime/redis';
+import { ledger } from '@kora-wake/shared/store/budget-ledger';
+import { redisKeys } from '@kora-wake/shared/store/keys';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { redactor } from '@kora-wake/shared/wake/redact';
+import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { auditWriter } from './audit.ts';
-import { anthropicModel } from './engine.ts';
+import { DeliveryFailure, type Messenger, slackMessenger } from './delivery/slack.ts';
+import { agent, type Engine } from './investigation/agent.ts';
+import { anthropicModel } from './investigation/model.ts';
+import { SYSTEM_PROMPT } from './investigation/prompt.ts';
 import { workerMetrics } from './metrics.ts';
-import { DeliveryFailure, type Messenger, slackMessenger } from './slack.ts';
-import { startSweeper } from './sweep.ts';
-import { toolbox } from './toolbox.ts';
+import { startSweeper } from './repair/sweeper.ts';
+import { toolbox } from './tools/toolbox.ts';
 import { SLACK_PACE, startWorkers } from './workers.ts';
 
 /** Before the first retry of an engine call, ms. */
@@ -80,7 +80,7 @@ await runApp('worker', async ({ config, env, log, tracing, onClose }) => {
     audit,
     redis,
     keys,
-    redisMemory: redisMemory(redis, keys),
+    redisCompleteSince: redisCompleteSince(redis, keys),
     ended: metrics.ended,
     now: Date.now,
     log,

@@ -1,7 +1,7 @@
 /** What one worker process has done since it started; what Redis knows is told by the API. */
-import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/core/report';
+import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import { priceUsd } from './prices.ts';
+import { priceUsd } from './investigation/prices.ts';
 
 /** A pager's scale, seconds. */
 const BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3_600];

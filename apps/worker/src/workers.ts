@@ -1,10 +1,9 @@
 /** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dmStatus } from '@kora-wake/shared/core/report';
-import { DRAIN_MS } from '@kora-wake/shared/lifecycle';
-import { errorFields } from '@kora-wake/shared/log';
-import { settle } from '@kora-wake/shared/outcomes';
+import { DRAIN_MS } from '@kora-wake/shared/runtime/lifecycle';
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import {
   DELIVERIES,
   type DeliverJob,
@@ -14,13 +13,14 @@ import {
   WAKES,
   type WakeJob,
   WORKER_OPTIONS,
-} from '@kora-wake/shared/queues';
-import type { RedisClient } from '@kora-wake/shared/redis';
-import { releaseWindow } from '@kora-wake/shared/windows';
+} from '@kora-wake/shared/store/queues';
+import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { releaseWindow } from '@kora-wake/shared/store/windows';
+import { dmStatus } from '@kora-wake/shared/wake/outcome';
 import { type Job, type Telemetry, UnrecoverableError, Worker } from 'bullmq';
-import type { Engine } from './agent.ts';
-import { type Delivery, deliverer } from './deliver.ts';
-import { investigator } from './investigate.ts';
+import { type Delivery, deliverer } from './delivery/job.ts';
+import type { Engine } from './investigation/agent.ts';
+import { investigator } from './investigation/job.ts';
 
 /** To close a worker that has nothing in hand, ms. */
 const IDLE_CLOSE_MS = 2_000;
@@ -90,7 +90,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
     log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
     const end = { wake: job.data.wake, outcome: 'dead' as const, at: now(), reason: job.failedReason };
-    const recorded = Promise.all([settle(redis, keys, end), also(job.data)]).then(
+    const recorded = Promise.all([recordOutcome(redis, keys, end), also(job.data)]).then(
       () => undefined,
       (error: unknown) => log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
     );

@@ -1,14 +1,14 @@
 /** An investigator on a double of the Messages API, with a real ledger in Redis. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { redact } from '@kora-wake/shared/core/redact';
-import type { EngineCall, ToolCall } from '@kora-wake/shared/core/report';
-import { ledger } from '@kora-wake/shared/spend';
+import { ledger } from '@kora-wake/shared/store/budget-ledger';
+import { redact } from '@kora-wake/shared/wake/redact';
+import type { EngineCall, ToolCall } from '@kora-wake/shared/wake/report';
 import { onTestFinished } from 'vitest';
 import { anthropicDouble } from '../../../test/support/anthropic.ts';
 import { aWake, type Namespace, testLog } from '../../../test/support/fixtures.ts';
 import type { Answer } from '../../../test/support/http-double.ts';
-import { type AgentOptions, agent } from '../src/agent.ts';
-import { anthropicModel, type ModelOptions } from '../src/engine.ts';
+import { type AgentOptions, agent } from '../src/investigation/agent.ts';
+import { anthropicModel, type ModelOptions } from '../src/investigation/model.ts';
 import type { Tool } from '../src/tools/tool.ts';
 
 const SONNET = { model: 'claude-sonnet-5-5', effort: 'medium' } as const;

@@ -1,19 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/core/report';
-import type { Wake } from '@kora-wake/shared/core/wake';
-import { readKnown, recordInvestigation } from '@kora-wake/shared/investigations';
-import { settle } from '@kora-wake/shared/outcomes';
-import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/queues';
-import { getWindow } from '@kora-wake/shared/windows';
+import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/store/queues';
+import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-history';
+import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { getWindow } from '@kora-wake/shared/store/windows';
+import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
 import { DIAGNOSIS } from '../../../test/support/anthropic.ts';
 import { eventually, type Namespace, rowsOf, test, testLog } from '../../../test/support/fixtures.ts';
 import { type Answer, cutShort, html, json, reset } from '../../../test/support/http-double.ts';
 import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
-import type { Engine } from '../src/agent.ts';
 import { auditWriter } from '../src/audit.ts';
-import { type Messenger, slackMessenger } from '../src/slack.ts';
+import { type Messenger, slackMessenger } from '../src/delivery/slack.ts';
+import type { Engine } from '../src/investigation/agent.ts';
 import { SLACK_PACE, startWorkers } from '../src/workers.ts';
 
 /** When an unknown outcome may be looked up, ms. */
@@ -72,7 +72,7 @@ function working(
     redis: ns.redis,
     keys: ns.keys,
     ended: () => undefined,
-    redisMemory: async () => options.redisKnowsAllSince ?? 0,
+    redisCompleteSince: async () => options.redisKnowsAllSince ?? 0,
     now: () => Date.now() + clock.aheadMs,
     log: log.logger,
   });
@@ -149,7 +149,7 @@ describe('a wake', () => {
       },
     ]);
     const posted = { channel: 'DU0OPERATOR', ts: double.accepted[0]?.ts };
-    expect(await readKnown(ns.redis, ns.keys, wake.id)).toMatchObject({
+    expect(await readWakeRecord(ns.redis, ns.keys, wake.id)).toMatchObject({
       posted,
       dmStatus: 'sent',
       outcome: 'diagnosis',
@@ -223,7 +223,7 @@ describe('a wake', () => {
       }
       working(ns, { engine, auditPath: logPath });
       await outcomeIs(ns, wake, 'dry_run');
-      await eventually(async () => (await readKnown(ns.redis, ns.keys, wake.id))?.report?.kind === 'diagnosis');
+      await eventually(async () => (await readWakeRecord(ns.redis, ns.keys, wake.id))?.report?.kind === 'diagnosis');
       expect(engine.asked).toBe(0);
       expect((await told(logPath)).map(({ details }) => details.investigation_summary_text)).toEqual([DIAGNOSIS]);
     },
@@ -283,7 +283,7 @@ describe('a delivery', () => {
       clock.aheadMs = SETTLED_MS;
       await outcomeIs(ns, wake, 'diagnosis');
       expect(double.accepted).toHaveLength(1);
-      expect((await readKnown(ns.redis, ns.keys, wake.id))?.posted?.ts).toBe(double.accepted[0]?.ts);
+      expect((await readWakeRecord(ns.redis, ns.keys, wake.id))?.posted?.ts).toBe(double.accepted[0]?.ts);
     },
   );
 
@@ -530,7 +530,7 @@ describe('a delivery', () => {
     const double = await slack();
     const wake = await enqueue(ns);
     await ns.queue.remove(wake.id);
-    await settle(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at: 1 });
+    await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at: 1 });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     await ns.redis.hset(`${ns.prefix}:deliveries:${deliverJobId(wake.id)}`, 'ats', 1);
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
@@ -542,8 +542,8 @@ describe('a delivery', () => {
   test('of a dead letter that is tried again, by whatever way, has no end until it ends', async ({ ns, logPath }) => {
     const wake = await enqueue(ns);
     await ns.queue.remove(wake.id);
-    await ns.redis.zadd(ns.keys.untold, 1, wake.id);
-    await settle(ns.redis, ns.keys, { wake, outcome: 'dead', at: 1 });
+    await ns.redis.zadd(ns.keys.pending, 1, wake.id);
+    await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'dead', at: 1 });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     await ns.redis.hset(`${ns.prefix}:deliveries:${deliverJobId(wake.id)}`, 'ats', 1);
     const double = await slack();
@@ -551,7 +551,7 @@ describe('a delivery', () => {
     double.next.push(async (...request) => {
       untold = [
         await ns.redis.hget(ns.keys.wake(wake.id), 'outcome'),
-        await ns.redis.zcount(ns.keys.untold, '-inf', '+inf'),
+        await ns.redis.zcount(ns.keys.pending, '-inf', '+inf'),
       ];
       return json(200, { ok: true, channel: 'D1', ts: '1.1' })(...request);
     });

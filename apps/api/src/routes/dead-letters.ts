@@ -1,9 +1,9 @@
-import type { Place } from '@kora-wake/shared/investigations';
-import type { Keys } from '@kora-wake/shared/keys';
-import { reopen } from '@kora-wake/shared/outcomes';
-import type { DeliverJob, WakeJob } from '@kora-wake/shared/queues';
-import { isOurs } from '@kora-wake/shared/queues';
-import type { RedisClient } from '@kora-wake/shared/redis';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import type { DeliverJob, WakeJob } from '@kora-wake/shared/store/queues';
+import { isOurs } from '@kora-wake/shared/store/queues';
+import type { Place } from '@kora-wake/shared/store/wake-history';
+import { reopen } from '@kora-wake/shared/store/wake-record';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
-import { debounceId, debouncePair, probePrefix } from '@kora-wake/shared/core/debounce';
-import { publish } from '@kora-wake/shared/events';
-import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/windows';
+import { publish } from '@kora-wake/shared/store/events';
+import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/store/windows';
+import { debounceId, debouncePair, probePrefix } from '@kora-wake/shared/wake/pair';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Asked, type Operations, reasonQuery } from '../operations.ts';

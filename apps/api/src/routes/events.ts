@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { isKept, lastEventId, readEvents, type WakeEvent } from '@kora-wake/shared/events';
-import { errorFields } from '@kora-wake/shared/log';
-import type { RedisClient } from '@kora-wake/shared/redis';
-import { dropEnded, type WindowStore } from '@kora-wake/shared/windows';
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { isKept, lastEventId, readEvents, type WakeEvent } from '@kora-wake/shared/store/events';
+import { dropEnded, type WindowStore } from '@kora-wake/shared/store/windows';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorSchema } from './schemas.ts';

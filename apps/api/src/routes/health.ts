@@ -1,5 +1,5 @@
-import type { Keys } from '@kora-wake/shared/keys';
-import { type RedisClient, unsafeSettings } from '@kora-wake/shared/redis';
+import { type RedisClient, unsafeSettings } from '@kora-wake/shared/runtime/redis';
+import type { Keys } from '@kora-wake/shared/store/keys';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorSchema } from './schemas.ts';

@@ -1,8 +1,8 @@
-import { directMessage } from '@kora-wake/shared/core/messages';
-import type { Report } from '@kora-wake/shared/core/report';
-import { type KnownWake, listKnown, readKnown, wakeOf } from '@kora-wake/shared/investigations';
-import { type DeliveriesQueue, deliverJobId } from '@kora-wake/shared/queues';
-import type { WindowStore } from '@kora-wake/shared/windows';
+import { type DeliveriesQueue, deliverJobId } from '@kora-wake/shared/store/queues';
+import { listWakeRecords, readWakeRecord, type WakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-history';
+import type { WindowStore } from '@kora-wake/shared/store/windows';
+import { directMessage } from '@kora-wake/shared/wake/message';
+import type { Report } from '@kora-wake/shared/wake/report';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { cursorOf, errorSchema, pageQuery, placeOf } from './schemas.ts';
@@ -73,7 +73,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
 }> = async (app, { store, deliveries, now }) => {
   const { redis, keys, queue } = store;
 
-  async function entryOf(wake: KnownWake): Promise<z.infer<typeof entrySchema>> {
+  async function entryOf(wake: WakeRecord): Promise<z.infer<typeof entrySchema>> {
     const { report, row } = wake;
     return {
       wakeId: wake.wakeId,
@@ -98,7 +98,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     };
   }
 
-  async function stateOf({ wakeId, outcome }: KnownWake): Promise<z.infer<typeof entrySchema>['state']> {
+  async function stateOf({ wakeId, outcome }: WakeRecord): Promise<z.infer<typeof entrySchema>['state']> {
     if (outcome) return 'ended';
     if (await deliveries.getJob(deliverJobId(wakeId))) return 'delivering';
     return (await queue.getJobState(wakeId)) === 'active' ? 'investigating' : 'waiting';
@@ -122,7 +122,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     async ({ query: { window, probe, limit, cursor } }) => {
       const since = window === 'all' ? 0 : now() - SINCE_MS[window];
       const page = { limit, since, after: placeOf(cursor) };
-      const { entries, next } = await listKnown(redis, keys, { probe }, page);
+      const { entries, next } = await listWakeRecords(redis, keys, { probe }, page);
       return { entries: await Promise.all(entries.map(entryOf)), nextCursor: next && cursorOf(next) };
     },
   );
@@ -137,7 +137,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       },
     },
     async ({ params }, reply) => {
-      const wake = await readKnown(redis, keys, params.wakeId);
+      const wake = await readWakeRecord(redis, keys, params.wakeId);
       if (!wake) {
         const message = 'No wake of this id is known; what is older than 35 days is not kept.';
         return reply.code(404).send({ statusCode: 404, error: 'Not Found', message });
@@ -154,7 +154,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
           report?.calls.map(({ route, model, durationMs, error }) => callOf(route, model, durationMs, error)) ?? [],
         tools: report?.toolCalls ?? [],
         ...evidenceOf(report),
-        dm: report && directMessage(wakeOf(wake), report) + (wake.posted?.note ?? ''),
+        dm: report && directMessage(wakeFromRecord(wake), report) + (wake.posted?.note ?? ''),
         posted: wake.posted && { channel: wake.posted.channel, ts: wake.posted.ts },
       };
     },

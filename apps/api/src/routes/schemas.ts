@@ -1,4 +1,4 @@
-import type { Place } from '@kora-wake/shared/investigations';
+import type { Place } from '@kora-wake/shared/store/wake-history';
 import { z } from 'zod';
 
 /** Fastify's own shape of an error. */

@@ -1,10 +1,10 @@
-import { readAccount } from '@kora-wake/shared/account';
-import { dayOf, RUNGS } from '@kora-wake/shared/core/ladder';
-import type { Keys } from '@kora-wake/shared/keys';
-import { oldestUntoldMs } from '@kora-wake/shared/outcomes';
-import type { RedisClient } from '@kora-wake/shared/redis';
-import { readSources, type Source } from '@kora-wake/shared/sources';
-import { readSpend, type Spend } from '@kora-wake/shared/spend';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import { readSources, type Source } from '@kora-wake/shared/store/sources';
+import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
+import { BUDGET_TIERS, dayOf } from '@kora-wake/shared/wake/budget';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { accessBy, operatorOf, type Tokens } from '../auth.ts';
@@ -14,7 +14,7 @@ const counts = z.record(z.string(), z.number());
 const usd = z.number().describe('USD');
 
 const costsSchema = z.object({
-  rung: z.enum(RUNGS),
+  rung: z.enum(BUDGET_TIERS),
   budgetUsd: usd.describe('USD of a UTC month; 0 = no limit'),
   month: z.string(),
   spentMonthUsd: usd,
@@ -82,9 +82,9 @@ export const statusRoutes: FastifyPluginAsyncZod<{
             outcomes: counts,
             inFlight: z.number(),
             unreadLines: z.number(),
-            mended: counts,
+            repaired: counts,
             unaccounted: z.number(),
-            oldestUntoldMs: z
+            oldestPendingMs: z
               .number()
               .describe('how long the wake that waits longest for its end has waited; 0: none does'),
           }),
@@ -92,8 +92,8 @@ export const statusRoutes: FastifyPluginAsyncZod<{
       },
     },
     async () => {
-      const [account, waited] = await Promise.all([readAccount(redis, keys), oldestUntoldMs(redis, keys, now())]);
-      return { ...account, outcomes: { ...account.outcomes }, oldestUntoldMs: waited };
+      const [account, waited] = await Promise.all([readAccount(redis, keys), oldestPendingMs(redis, keys, now())]);
+      return { ...account, outcomes: { ...account.outcomes }, oldestPendingMs: waited };
     },
   );
 

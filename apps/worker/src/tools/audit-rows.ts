@@ -1,7 +1,7 @@
 /** The audit log around a wake, where this machine can read it. */
 import { open } from 'node:fs/promises';
-import { isJsonObject, type JsonObject, mapStrings } from '@kora-wake/shared/core/json';
-import { parseTimestamp } from '@kora-wake/shared/core/wake';
+import { isJsonObject, type JsonObject, mapStrings } from '@kora-wake/shared/wake/json';
+import { parseTimestamp } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
 import { defineTool, type Tool } from './tool.ts';
 

@@ -1,6 +1,6 @@
 /** What a tool is: something the investigator may look with, and that changes nothing. */
-import type { JsonObject } from '@kora-wake/shared/core/json';
-import type { Wake } from '@kora-wake/shared/core/wake';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
 
 export interface ToolContext {

@@ -1,0 +1,247 @@
+import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { describe, expect, onTestFinished } from 'vitest';
+import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { endOf, followLog, NOWHERE, type Position } from '../../src/log/follower.ts';
+import { keeping } from '../collecting.ts';
+
+const SEAM = 'probe.wake_requested';
+const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
+
+/** Follows a file and gives back the texts of the lines it saw, until nothing is left to read. */
+function following(path: string, start: Position = NOWHERE) {
+  const time = { now: 0 };
+  const follower = followLog({
+    path,
+    start,
+    seam: SEAM,
+    collect: keeping,
+    rotateWaitMs: 10_000,
+    clock: () => time.now,
+    log: testLog().logger,
+  });
+  onTestFinished(() => follower.close());
+  return {
+    follower,
+    time,
+    all: async () => {
+      const seen: string[] = [];
+      for (let batch = await follower.read(); batch; batch = await follower.read()) {
+        seen.push(...batch.found.lines.map(({ text }) => text), ...batch.overlong.map((at) => `overlong@${at}`));
+        follower.accept(batch);
+      }
+      return seen;
+    },
+  };
+}
+
+describe('following a file', () => {
+  test('gives each whole line that matters once, with its offset', async ({ logPath }) => {
+    writeFileSync(logPath, `{"seam":"other"}\n${row('a')}\n\n${row('b')}\r\n`);
+    const { follower } = following(logPath);
+    const batch = await follower.read();
+    expect(batch?.found.lines.map(({ text, offset }) => [text, offset])).toEqual([
+      [row('a'), 17],
+      [`${row('b')}\r`, 17 + row('a').length + 2],
+    ]);
+  });
+
+  test('gives a batch again until it is accepted', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n`);
+    const { follower, all } = following(logPath);
+    const texts = async () => (await follower.read())?.found.lines.map(({ text }) => text);
+    expect(await texts()).toEqual([row('a')]);
+    expect(await texts()).toEqual([row('a')]);
+    expect(await all()).toEqual([row('a')]);
+    expect(await all()).toEqual([]);
+  });
+
+  test('lets a half-written line wait, byte by byte', async ({ logPath }) => {
+    const { all } = following(logPath);
+    expect(await all()).toEqual([]);
+    const line = Buffer.from(`${row('ä😀')}\n`);
+    for (const byte of line.subarray(0, -1)) {
+      appendFileSync(logPath, Buffer.from([byte]));
+      expect(await all()).toEqual([]);
+    }
+    appendFileSync(logPath, '\n');
+    expect(await all()).toEqual([row('ä😀')]);
+  });
+
+  test('goes on where it was left', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n`);
+    const first = following(logPath);
+    const batch = await first.follower.read();
+    appendFileSync(logPath, `${row('b')}\n`);
+    expect(await following(logPath, batch?.to).all()).toEqual([row('b')]);
+  });
+
+  test('begins at the end of a file it never followed, after its last whole line', async ({ logPath }) => {
+    writeFileSync(logPath, `${'x'.repeat(300_000)}\n${row('old')}\n${row('half').slice(0, 10)}`);
+    const { all } = following(logPath, await endOf(logPath));
+    expect(await all()).toEqual([]);
+    appendFileSync(logPath, `${row('half').slice(10)}\n`);
+    expect(await all()).toEqual([row('half')]);
+  });
+
+  test('reads a file that comes to be later from its start', async ({ logPath }) => {
+    const start = await endOf(logPath);
+    expect(start).toEqual(NOWHERE);
+    writeFileSync(logPath, `${row('first')}\n`);
+    expect(await following(logPath, start).all()).toEqual([row('first')]);
+  });
+
+  test('finishes a renamed file before the new one', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n`);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    appendFileSync(logPath, `${row('b')}\n`);
+    renameSync(logPath, `${logPath}.1`);
+    appendFileSync(`${logPath}.1`, `${row('late')}\n`);
+    writeFileSync(logPath, `${row('new')}\n`);
+    expect(await all()).toEqual([row('b'), row('late'), row('new')]);
+  });
+
+  test('waits with a deleted file until there is a new one', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n`);
+    const { all } = following(logPath);
+    await all();
+    rmSync(logPath);
+    expect(await all()).toEqual([]);
+    writeFileSync(logPath, `${row('new')}\n`);
+    expect(await all()).toEqual([row('new')]);
+  });
+
+  test('knows a new file that begins like the one before it, for more than a fingerprint, by what it is', async ({
+    logPath,
+  }) => {
+    const banner = `${'same '.repeat(1_000)}\n`;
+    writeFileSync(logPath, `${banner}${row('a')}\n`);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    renameSync(logPath, `${logPath}.1`);
+    writeFileSync(logPath, `${banner}${row('a')}\n${row('b')}\n`);
+    expect(await all()).toEqual([row('a'), row('b')]);
+  });
+
+  test('follows a link to where it points by then, and finishes where it pointed before', async ({
+    logPath,
+    folder,
+  }) => {
+    const [one, two] = [join(folder, 'one.jsonl'), join(folder, 'two.jsonl')];
+    writeFileSync(one, `${row('a')}\n`);
+    writeFileSync(two, `${row('c')}\n`);
+    symlinkSync(one, logPath);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    appendFileSync(one, `${row('b')}\n`);
+    rmSync(logPath);
+    symlinkSync(two, logPath);
+    expect(await all()).toEqual([row('b'), row('c')]);
+  });
+
+  test('starts again in a file that was truncated', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n${row('b')}\n`);
+    const { all } = following(logPath);
+    await all();
+    copyFileSync(logPath, `${logPath}.1`);
+    truncateSync(logPath);
+    expect(await all()).toEqual([]);
+    appendFileSync(logPath, `${row('c')}\n`);
+    expect(await all()).toEqual([row('c')]);
+  });
+
+  test('passes over a line longer than 1 MiB, in pieces, and reports where it began', async ({ logPath }) => {
+    const { all } = following(logPath);
+    writeFileSync(logPath, `${row('a')}\n`);
+    appendFileSync(logPath, `{"seam":"probe.wake_requested","x":"${'x'.repeat(3 * 1024 * 1024)}`);
+    expect(await all()).toEqual([row('a')]);
+    appendFileSync(logPath, `"}\n${row('b')}\n`);
+    expect(await all()).toEqual([`overlong@${row('a').length + 1}`, row('b')]);
+  });
+
+  test('sees that a file was copied and emptied while an over-long line was passed over, however large it is by then', async ({
+    logPath,
+  }) => {
+    writeFileSync(logPath, `${row('a')}\n{"x":"${'x'.repeat(1.5 * 1024 * 1024)}`);
+    const { all } = following(logPath);
+    expect(await all()).toEqual([row('a')]);
+    copyFileSync(logPath, `${logPath}.1`);
+    truncateSync(logPath);
+    const news = Array.from({ length: 2_500 }, (_, i) => row(`${i} ${'y'.repeat(1_000)}`));
+    appendFileSync(logPath, `${news.join('\n')}\n`);
+    expect((await all()).filter((text) => !text.startsWith('overlong'))).toEqual(news);
+  });
+
+  test('reports an over-long line that a file which rotation left ends with', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\n{"x":"${'x'.repeat(1.5 * 1024 * 1024)}`);
+    const { all, time } = following(logPath);
+    await all();
+    renameSync(logPath, `${logPath}.1`);
+    writeFileSync(logPath, `${row('b')}\n`);
+    await all();
+    time.now += 10_000;
+    expect(await all()).toContain(`overlong@${row('a').length + 1}`);
+  });
+
+  test('goes on after an over-long line where it was, also after a restart', async ({ logPath }) => {
+    const long = `{"seam":"probe.wake_requested","x":"${'x'.repeat(1024 * 1024 + 1_500)}"}`;
+    writeFileSync(logPath, `${row('a')}\n${long}\n`);
+    const first = following(logPath);
+    await first.follower.read().then((batch) => batch && first.follower.accept(batch));
+    const second = await first.follower.read();
+    expect(second?.overlong).toHaveLength(1);
+    appendFileSync(logPath, `${row('b')}\n`);
+    expect(await following(logPath, second?.to).all()).toEqual([row('b')]);
+  });
+
+  test('takes a line of just 1 MiB', async ({ logPath }) => {
+    const frame = row('').length;
+    const long = row('x'.repeat(1024 * 1024 - frame));
+    writeFileSync(logPath, `${long}\n${row('b')}\n`);
+    expect((await following(logPath).all()).map((text) => text.length)).toEqual([1024 * 1024, row('b').length]);
+  });
+
+  test('says why a log cannot be read', async ({ logPath, folder }) => {
+    symlinkSync(folder, logPath);
+    await expect(following(logPath).all()).rejects.toThrow('it is not a regular file');
+  });
+
+  test('agrees with reading every line, however the bytes arrive', async ({ logPath }) => {
+    const piece = fc.oneof(
+      fc.constant('\n'),
+      fc.constant('{"seam":"probe.wake_requested"}'),
+      fc.constant('wake_reque'),
+      fc.constant('probe.'),
+      fc.string(),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 40 }),
+        fc.array(fc.nat(400), { maxLength: 10 }),
+        async (pieces, cuts) => {
+          const bytes = Buffer.from(pieces.join(''));
+          writeFileSync(logPath, '');
+          const { all } = following(logPath);
+          const seen: string[] = [];
+          let from = 0;
+          for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
+            appendFileSync(logPath, bytes.subarray(from, cut));
+            from = cut;
+            seen.push(...(await all()));
+          }
+          const whole = bytes
+            .subarray(0, bytes.lastIndexOf(0x0a) + 1)
+            .toString('latin1')
+            .split('\n')
+            .slice(0, -1);
+          expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
+            whole.filter((line) => line.includes(SEAM)),
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,182 @@
+/** The search of bytes against the plain way: cut every line, parse every line. */
+import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { rowOf, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
+import * as fc from 'fast-check';
+import { describe, expect, onTestFinished, vi } from 'vitest';
+import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { type Follower, followLog, NOWHERE } from '../../src/log/follower.ts';
+import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
+import { ENOUGH, type Kept, keeping } from '../collecting.ts';
+
+interface Found {
+  offset: number;
+  text: string;
+}
+
+/** Every line of a log, cut and parsed: those that are wake rows, and those too long to be read. */
+function plainly(log: string): { rows: Found[]; overlong: number[] } {
+  const rows: Found[] = [];
+  const overlong: number[] = [];
+  let offset = 0;
+  for (const text of log.split('\n').slice(0, -1)) {
+    if (text.length > MAX_LINE_BYTES) overlong.push(offset);
+    else if (isRow(text)) rows.push({ offset, text });
+    offset += text.length + 1;
+  }
+  return { rows, overlong };
+}
+
+function isRow(text: string): boolean {
+  try {
+    return rowOf(JSON.parse(text)).kind !== 'other';
+  } catch {
+    return false;
+  }
+}
+
+/** @param clock is asked when a first read finds that the file has grown, before what stands after that is read */
+function following(path: string, clock = () => 0) {
+  const follower = followLog({
+    path,
+    start: NOWHERE,
+    seam: WAKE_SEAM,
+    collect: keeping,
+    rotateWaitMs: 10_000,
+    clock,
+    log: testLog().logger,
+  });
+  onTestFinished(() => follower.close());
+  return follower;
+}
+
+async function readAll(follower: Follower<Kept>) {
+  const rows: Found[] = [];
+  const overlong: number[] = [];
+  let largest = 0;
+  for (let batch = await follower.read(); batch; batch = await follower.read()) {
+    largest = Math.max(largest, batch.found.lines.length);
+    overlong.push(...batch.overlong);
+    for (const { text, offset } of batch.found.lines) {
+      if (isRow(text)) rows.push({ offset, text });
+    }
+    follower.accept(batch);
+  }
+  return { rows, overlong, largest };
+}
+
+const row = (name: string | number) => `{"seam":"probe.wake_requested","details":{"title":"${name}"}}`;
+
+const line: fc.Arbitrary<string> = fc.oneof(
+  fc.nat().map(row),
+  fc.constantFrom(
+    '',
+    '{"seam":"mcp.tool_called","details":{}}',
+    '{"seam":"probe.wake_requested"}',
+    '{"seam":"probe.wake_requested","details":{"title":"one of probe.wake_requested, twice"}}',
+    '{"details":{"seam":"probe.wake_requested"},"seam":"other"}',
+    '{"seam":"other","details":{"title":"asked for probe.wake_requested"}}',
+    '{"seam":"probe.probe.wake_requested","details":{}}',
+    '{"seam":"probe.wake_requested_twice","details":{}}',
+    'wake_requested',
+    'probe.wake_requested',
+    '{"seam":"probe.wake_requested","details":',
+  ),
+);
+
+/** Lines of one length, as many as it takes to bring what follows to where two reads meet, give or take. */
+interface Stretch {
+  total: number;
+  length: number;
+}
+
+const stretch: fc.Arbitrary<Stretch> = fc.record({
+  total: fc
+    .constantFrom(256 * 1024, 960 * 1024, 1024 * 1024, MAX_LINE_BYTES + 20)
+    .chain((at) => fc.integer({ min: at - 120, max: at + 20 })),
+  length: fc.oneof(
+    fc.integer({ min: 40, max: 300 }),
+    fc.integer({ min: 1_000, max: 1_000_000 }),
+    fc.constant(2 * MAX_LINE_BYTES),
+  ),
+});
+
+function written(parts: Array<string | Stretch>): string {
+  return parts
+    .flatMap((part) => {
+      if (typeof part === 'string') return [part];
+      const whole = Array.from({ length: Math.floor(part.total / (part.length + 1)) }, () => 'x'.repeat(part.length));
+      return [...whole, 'x'.repeat(part.total % (part.length + 1))];
+    })
+    .map((text) => `${text}\n`)
+    .join('');
+}
+
+const parts = fc.array(fc.oneof({ weight: 4, arbitrary: line }, { weight: 1, arbitrary: stretch }), {
+  maxLength: 24,
+  size: 'max',
+});
+
+describe('the search', () => {
+  test('finds what parsing every line finds, wherever the reads fall', { timeout: 60_000 }, async ({ logPath }) => {
+    await fc.assert(
+      fc.asyncProperty(parts, async (log) => {
+        const text = written(log);
+        writeFileSync(logPath, text);
+        const { rows, overlong } = await readAll(following(logPath));
+        expect({ rows, overlong }).toEqual(plainly(text));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('fails as the read does, wherever among the reads under way that is', async ({ logPath }) => {
+    writeFileSync(logPath, '');
+    const file = await open(logPath);
+    onTestFinished(() => file.close());
+    // One that fails before the one ahead of it is done.
+    const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+    let reads = 0;
+    vi.spyOn(file, 'read').mockImplementation(async (into: unknown) => {
+      if (reads++ > 0) throw new Error('EIO');
+      await held;
+      const buffer = into instanceof Uint8Array ? into.fill(0x0a) : new Uint8Array();
+      return { buffer, bytesRead: 960 * 1024 };
+    });
+    const swept = scanner(WAKE_SEAM).sweep(file, { offset: 0, tail: Buffer.alloc(0) }, keeping());
+    // An unhandled rejection, which would end the tailer, is told of by now.
+    await new Promise((resolve) => setImmediate(resolve));
+    letGo();
+    await expect(swept).rejects.toThrow('EIO');
+  });
+
+  test('gives what is dense in batches of the size that is taken', async ({ logPath }) => {
+    const text = Array.from({ length: 3 * ENOUGH }, (_, i) => `${row(i)}\n`).join('');
+    writeFileSync(logPath, text);
+    const { rows, largest } = await readAll(following(logPath));
+    expect(rows).toEqual(plainly(text).rows);
+    expect(largest).toBe(ENOUGH);
+  });
+
+  test('mixes no two contents of a file that is copied, emptied and written to meanwhile', async ({ logPath }) => {
+    const filled = (name: string) =>
+      Array.from({ length: 20_000 }, (_, i) => `${i % 1_000 ? 'x'.repeat(100) : row(`${name} ${i}`)}\n`).join('');
+    const [before, after] = [filled('before'), filled('after')];
+    let atClock = (): void => undefined;
+    const follower = following(logPath, () => {
+      atClock();
+      return 0;
+    });
+    writeFileSync(logPath, before.slice(0, before.indexOf('\n') + 1));
+    const { rows: first } = await readAll(follower);
+    writeFileSync(logPath, before);
+    atClock = () => {
+      atClock = () => undefined;
+      copyFileSync(logPath, `${logPath}.1`);
+      truncateSync(logPath);
+      writeFileSync(logPath, after);
+    };
+    const { rows } = await readAll(follower);
+    expect([...first, ...rows]).toEqual([...plainly(before).rows, ...plainly(after).rows]);
+  });
+});

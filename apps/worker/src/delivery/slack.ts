@@ -1,0 +1,183 @@
+/**
+ * Slack, behind one function. The only file that knows its SDK; every way in which a post can fail leaves here as one
+ * of four kinds, which say what may be done next.
+ */
+
+import { errorCode } from '@kora-wake/shared/runtime/errors';
+import { traced } from '@kora-wake/shared/runtime/tracing';
+import type { Posted } from '@kora-wake/shared/store/queues';
+import { isJsonObject } from '@kora-wake/shared/wake/json';
+import {
+  ErrorCode,
+  LogLevel,
+  SlackError,
+  WebAPIHTTPError,
+  WebAPIPlatformError,
+  WebAPIRateLimitedError,
+  WebAPIRequestError,
+  WebClient,
+} from '@slack/web-api';
+
+export interface Messenger {
+  /**
+   * Posts one message to the operator. `text` must be escaped by Slack's rule already.
+   *
+   * @throws DeliveryFailure
+   */
+  post(text: string, wakeId: string): Promise<Posted>;
+  /**
+   * Looks among the operator's messages for that of a wake, by the metadata it was posted with.
+   *
+   * @param since ms since the epoch
+   * @throws DeliveryFailure; `permanent` where we may not look (scopes `im:history` and `im:write`)
+   */
+  find(wakeId: string, since: number): Promise<Posted | undefined>;
+}
+
+/**
+ * - `not_posted`: Slack has not got it; post again later.
+ * - `unknown`: it may have got it.
+ * - `permanent`: it never will take it.
+ * - `outage`: it takes nothing from us until a person mends the configuration.
+ */
+export type FailureKind = 'not_posted' | 'unknown' | 'permanent' | 'outage';
+
+export class DeliveryFailure extends Error {
+  override name = 'DeliveryFailure';
+  readonly kind: FailureKind;
+  /** Slack's error code, or ours in the same style. */
+  readonly code: string;
+  /** How long Slack asks to wait, ms. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: FailureKind, code: string, retryAfterMs?: number) {
+    super(`Slack: ${code}`);
+    this.kind = kind;
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+const EVENT_TYPE = 'kora_wake';
+export const SLACK_TIMEOUT_MS = 10_000;
+/** Between Slack's clock and ours, which may just have been set by an hour. */
+const CLOCK_SKEW_S = 65 * 60;
+/** Where Slack says 429 and not for how long, ms. */
+const DEFAULT_RETRY_AFTER_MS = 30_000;
+
+const OUTAGE = new Set(['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive']);
+const UNKNOWN = new Set(['internal_error', 'fatal_error', 'service_unavailable', 'request_timeout']);
+const RATE_LIMITED = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
+/** The connection was never made, so nothing was posted. */
+const NOT_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+const silent = () => undefined;
+
+/** @param options `channel`: a user id works as one */
+export function slackMessenger(options: { token: string; channel: string; apiUrl: string | undefined }): Messenger {
+  const client = new WebClient(options.token, {
+    ...(options.apiUrl && { slackApiUrl: options.apiUrl }),
+    // One owner of retries: BullMQ. The SDK's own would post twice when an answer is lost.
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+    timeout: SLACK_TIMEOUT_MS,
+    // Its lines would go past our log, and can quote what it sends.
+    logger: {
+      debug: silent,
+      info: silent,
+      warn: silent,
+      error: silent,
+      setLevel: silent,
+      getLevel: () => LogLevel.ERROR,
+      setName: silent,
+    },
+  });
+  return {
+    post: (text, wakeId) =>
+      spanning('slack post', wakeId, async () => {
+        const answer = await client.chat.postMessage({
+          channel: options.channel,
+          text,
+          mrkdwn: false,
+          unfurl_links: false,
+          unfurl_media: false,
+          metadata: { event_type: EVENT_TYPE, event_payload: { wake_id: wakeId } },
+        });
+        return { channel: answer.channel ?? options.channel, ts: answer.ts ?? '' };
+      }),
+    find: (wakeId, since) =>
+      spanning('slack look up', wakeId, async () => {
+        const opened = await client.conversations.open({ users: options.channel });
+        const channel = opened.channel?.id ?? options.channel;
+        let cursor: string | undefined;
+        do {
+          const page = await client.conversations.history({
+            channel,
+            oldest: String(since / 1000 - CLOCK_SKEW_S),
+            include_all_metadata: true,
+            limit: 200,
+            ...(cursor && { cursor }),
+          });
+          const found = page.messages?.find(({ metadata }) => isOfWake(metadata, wakeId));
+          if (found?.ts) return { channel, ts: found.ts };
+          cursor = page.response_metadata?.next_cursor;
+        } while (cursor);
+        return undefined;
+      }),
+  };
+}
+
+/** One call, or a few of one purpose, as a span of the wake's trace. @throws DeliveryFailure */
+function spanning<T>(name: string, wakeId: string, call: () => Promise<T>): Promise<T> {
+  return traced(name, { 'kora.wake_id': wakeId }, () =>
+    call().catch((error: unknown) => Promise.reject(classify(error))),
+  );
+}
+
+function isOfWake(metadata: unknown, wakeId: string): boolean {
+  if (!isJsonObject(metadata) || metadata.event_type !== EVENT_TYPE) return false;
+  return isJsonObject(metadata.event_payload) && metadata.event_payload.wake_id === wakeId;
+}
+
+/** The one place where an error of the SDK becomes a kind. */
+function classify(error: unknown): DeliveryFailure {
+  if (error instanceof WebAPIRateLimitedError)
+    return new DeliveryFailure('not_posted', 'ratelimited', Math.ceil(error.retryAfter * 1000));
+  if (error instanceof WebAPIPlatformError) return classifyCode(error.data.error);
+  if (error instanceof WebAPIHTTPError) {
+    return new DeliveryFailure(error.statusCode >= 500 ? 'unknown' : 'permanent', `http_${error.statusCode}`);
+  }
+  if (error instanceof WebAPIRequestError) {
+    const code = connectionCode(error.original);
+    return new DeliveryFailure(NOT_CONNECTED.has(code) ? 'not_posted' : 'unknown', code);
+  }
+  if (error instanceof SlackError && error.code !== ErrorCode.RequestError)
+    return new DeliveryFailure('permanent', error.code);
+  // A 429 without a usable header comes as a plain Error with no code of its own.
+  if (error instanceof Error && error.message.startsWith('Retry header did not contain')) {
+    return new DeliveryFailure('not_posted', 'ratelimited', DEFAULT_RETRY_AFTER_MS);
+  }
+  return new DeliveryFailure('unknown', connectionCode(error));
+}
+
+function classifyCode(code: string): DeliveryFailure {
+  // An error page instead of JSON arrives as the code; whoever wrote it, it was not Slack's answer to this post.
+  if (!/^[a-z0-9_]{1,80}$/.test(code)) return new DeliveryFailure('unknown', 'unreadable_answer');
+  if (RATE_LIMITED.has(code)) return new DeliveryFailure('not_posted', code, DEFAULT_RETRY_AFTER_MS);
+  if (OUTAGE.has(code)) return new DeliveryFailure('outage', code);
+  if (UNKNOWN.has(code)) return new DeliveryFailure('unknown', code);
+  return new DeliveryFailure('permanent', code);
+}
+
+function connectionCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown_error';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'timeout';
+  return errorCode(error.cause) ?? 'connection_lost';
+}

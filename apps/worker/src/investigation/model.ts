@@ -1,0 +1,261 @@
+/**
+ * The model, one question at a time, tools included. The only file that knows the Anthropic SDK; everything that can go
+ * wrong with it leaves here as one of the contract's codes.
+ */
+import Anthropic, {
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIError,
+  APIUserAbortError,
+} from '@anthropic-ai/sdk';
+import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/runtime/config';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
+import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
+
+/** What was said so far, as the API takes it. */
+export type Conversation = Anthropic.Beta.BetaMessageParam[];
+
+/** A tool as the model may call it. `run` resolves with what the model is told; what it throws is told as an error. */
+export interface OfferedTool {
+  name: string;
+  description: string;
+  inputSchema: JsonObject;
+  run(input: unknown): Promise<string>;
+}
+
+interface Question {
+  model: ModelChoice;
+  /** Blocks of the system prompt. */
+  system: string[];
+  conversation: Conversation;
+  /** None: the model must answer. */
+  tools: OfferedTool[];
+  /** JSON Schema of the answer; none asks for plain text. */
+  schema: JsonObject | undefined;
+  /** Told, before the tools run, that the model has answered with calls of them. */
+  calling(model: string, usage: Usage): void;
+}
+
+/** What the model came back with: an answer, or calls of tools, which have been made by then. */
+export type Reply = { model: string; usage: Usage } & (
+  | { kind: 'text'; text: string }
+  /**
+   * `conversation` holds the calls and their results; `unknown` names tools that nobody offered. Where the reply broke
+   * off, none was made, and it cannot go on from there.
+   */
+  | { kind: 'tools'; conversation: Conversation; unknown: string[]; brokeOff: boolean }
+);
+
+export interface Failure {
+  kind: 'failure';
+  code: EngineErrorCode;
+  retry: boolean;
+  /** As the server asked, ms. */
+  retryAfterMs?: number;
+  /** Where the server counted all the same. */
+  usage?: Usage;
+  /** What of the question this server cannot do; without it, it may. */
+  cannot?: 'schema' | 'tools';
+  /** Which of the tools it does not take, where it is one of them. */
+  badTool?: number;
+}
+
+export interface Model {
+  /** Asks once. Rejects only where `signal` aborts before the model has answered, with a failure otherwise. */
+  ask(question: Question, signal: AbortSignal): Promise<Reply | Failure>;
+}
+
+export interface ModelOptions {
+  credential: AnthropicCredential;
+  baseUrl: string | undefined;
+  /** Another way to the server, for a replay. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** Room for thinking and the answer, tokens. */
+export const MAX_TOKENS = 4_096;
+
+/** The Messages API, or any server that speaks it. */
+export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Model {
+  const client = new Anthropic({
+    ...(credential.kind === 'oauth' ? { authToken: credential.token } : { apiKey: credential.key }),
+    // Tokens of Claude Code are accepted only with this header.
+    ...(credential.kind === 'oauth' && { defaultHeaders: { 'anthropic-beta': 'oauth-2025-04-20' } }),
+    baseURL: baseUrl ?? null,
+    ...(fetch && { fetch }),
+    maxRetries: 0,
+    logLevel: 'off',
+    // Whatever the environment says, prompts and answers are not for a trace.
+    openTelemetry: { traces: { contentMode: 'metadata_only' } },
+  });
+  return {
+    ask: (question, signal) => ask(client, question, signal).catch((error: unknown) => classify(error, question)),
+  };
+}
+
+async function ask(client: Anthropic, question: Question, signal: AbortSignal): Promise<Reply | Failure> {
+  const { model, effort } = question.model;
+  const params = {
+    model,
+    max_tokens: MAX_TOKENS,
+    system: question.system.map((text, i) => ({
+      type: 'text' as const,
+      text,
+      ...(i === question.system.length - 1 && CACHED),
+    })),
+    messages: question.conversation,
+    ...((effort || question.schema) && {
+      output_config: {
+        ...(effort && { effort }),
+        ...(question.schema && { format: { type: 'json_schema' as const, schema: question.schema } }),
+      },
+    }),
+  };
+  if (question.tools.length === 0) {
+    const message: unknown = await client.beta.messages.create(params, { signal });
+    return isMessage(message) ? textOf(message, model) : NO_MESSAGE;
+  }
+  // One round of it: whoever asks counts the rounds, and the money. On the server it would keep nothing for a gateway.
+  const runner = client.beta.messages.toolRunner(
+    { ...params, tools: question.tools.map(runnable), max_iterations: 1, thread: false },
+    { signal },
+  );
+  let called: { names: string[]; model: string; usage: Usage } | undefined;
+  for await (const message of runner) {
+    // Before the runner looks into it: a half-made server answers anything at all.
+    if (!isMessage(message)) return NO_MESSAGE;
+    const names = calledBy(message);
+    if (names.length === 0 || message.stop_reason === 'refusal') return textOf(message, model);
+    called = { names, model: nameOf(message, model), usage: usageOf(message.usage) };
+    question.calling(called.model, called.usage);
+  }
+  if (!called) return NO_MESSAGE;
+  const offered = new Set(question.tools.map(({ name }) => name));
+  return {
+    kind: 'tools',
+    conversation: runner.params.messages,
+    brokeOff: runner.params.messages.at(-1)?.role !== 'user',
+    unknown: called.names.filter((name) => !offered.has(name)),
+    model: called.model,
+    usage: called.usage,
+  };
+}
+
+/** The names of the tools that a message calls. */
+function calledBy({ content }: Message): string[] {
+  return content.flatMap((block) =>
+    isJsonObject(block) && block.type === 'tool_use' && typeof block.name === 'string' ? [block.name] : [],
+  );
+}
+
+function failed(code: EngineErrorCode, retry: boolean): Failure {
+  return { kind: 'failure', code, retry };
+}
+
+const CACHED = { cache_control: { type: 'ephemeral' as const } };
+const NO_MESSAGE: Failure = { kind: 'failure', code: 'sdk_transport', retry: true };
+
+function runnable(tool: OfferedTool, index: number, all: OfferedTool[]) {
+  return {
+    type: 'custom' as const,
+    name: tool.name,
+    description: tool.description,
+    input_schema: { ...tool.inputSchema, type: 'object' as const },
+    ...(index === all.length - 1 && CACHED),
+    parse: (input: unknown) => input,
+    run: (input: unknown) => tool.run(input),
+  };
+}
+
+/** A message as far as we read it; what the SDK's types promise is the server's to keep. */
+interface Message {
+  content: unknown[];
+  model?: unknown;
+  stop_reason?: unknown;
+  usage?: unknown;
+}
+
+function isMessage(value: unknown): value is Message {
+  return isJsonObject(value) && Array.isArray(value.content);
+}
+
+function nameOf(message: Message, asked: string): string {
+  return typeof message.model === 'string' ? message.model : asked;
+}
+
+function textOf(message: Message, asked: string): Reply | Failure {
+  const usage = usageOf(message.usage);
+  if (message.stop_reason === 'refusal') return { kind: 'failure', code: 'refused', retry: false, usage };
+  if (message.stop_reason === 'tool_use') {
+    return { kind: 'failure', code: 'tool_use_max_iterations_exceeded', retry: false, usage };
+  }
+  const text = message.content
+    .flatMap((block) =>
+      isJsonObject(block) && block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
+    )
+    .join('')
+    .trim();
+  if (text === '') return { kind: 'failure', code: 'empty_response_text', retry: false, usage };
+  return { kind: 'text', text, model: nameOf(message, asked), usage };
+}
+
+/** The one place where an error of the SDK becomes a code, and where it is said whether trying again can help. */
+function classify(error: unknown, question: Question): Failure {
+  if (error instanceof APIUserAbortError || error instanceof APIConnectionTimeoutError) {
+    return failed('sdk_timeout', true);
+  }
+  if (error instanceof APIConnectionError) return failed('sdk_transport', true);
+  if (error instanceof APIError && typeof error.status === 'number') return classifyStatus(error, question);
+  if (isTimeout(error)) return failed('sdk_timeout', true);
+  // A body that stops in the middle, JSON that does not end, or an answer that the SDK stumbles over.
+  if (error instanceof SyntaxError || error instanceof TypeError) return NO_MESSAGE;
+  return failed(engineException(error), false);
+}
+
+function classifyStatus(error: APIError, { schema, tools }: Question): Failure {
+  const status = error.status ?? 0;
+  const retryAfterMs = error.headers instanceof Headers ? retryAfter(error.headers) : undefined;
+  const waits = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (status === 401 || status === 403) return failed('sdk_auth', false);
+  if (status === 429) return { ...failed('sdk_rate_limited', true), ...waits };
+  if (status >= 500) return { ...failed('sdk_5xx', true), ...waits };
+  const refused = failed(`sdk_4xx_${status}`, false);
+  // A gateway or a local model names what it does not know.
+  if (schema && /output_config|output_format|json_schema|structured/i.test(error.message)) {
+    return { ...refused, cannot: 'schema' };
+  }
+  if (tools.length === 0) return refused;
+  const badTool = /\btools\.(\d{1,4})\b/.exec(error.message)?.[1];
+  if (badTool !== undefined) return { ...refused, badTool: Number(badTool) };
+  return /\btools?\b.*(support|unknown|unrecogni|unexpected|permitted|extra)|(support|unknown|unrecogni|unexpected).*\btools?\b/i.test(
+    error.message,
+  )
+    ? { ...refused, cannot: 'tools' }
+    : refused;
+}
+
+/** `Retry-After`, in seconds or as a date, as ms from now. */
+function retryAfter(headers: Headers): number | undefined {
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
+}
+
+/** A gateway may count in its own way, or not at all. */
+function usageOf(usage: unknown): Usage {
+  const count = (name: string) => {
+    const value = isJsonObject(usage) ? usage[name] : undefined;
+    return typeof value === 'number' && value >= 0 ? value : 0;
+  };
+  return {
+    inputTokens: count('input_tokens'),
+    outputTokens: count('output_tokens'),
+    cacheCreationInputTokens: count('cache_creation_input_tokens'),
+    cacheReadInputTokens: count('cache_read_input_tokens'),
+  };
+}

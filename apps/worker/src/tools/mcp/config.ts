@@ -1,0 +1,160 @@
+/** The file that names MCP servers, in the form other clients read too, with one more key: `allow`. */
+
+import { StartupError } from '@kora-wake/shared/runtime/errors';
+import { isJsonObject } from '@kora-wake/shared/wake/json';
+import { z } from 'zod';
+
+interface Named {
+  name: string;
+  /** Globs over the server's own tool names; a tool that none of them matches is not offered. */
+  allow: string[];
+}
+
+export interface StdioServer extends Named {
+  kind: 'stdio';
+  command: string;
+  args: string[];
+  env: Record<string, string>;
+  cwd?: string;
+}
+
+export interface HttpServer extends Named {
+  kind: 'http';
+  url: string;
+  headers: Record<string, string>;
+}
+
+export type McpServer = StdioServer | HttpServer;
+
+type Environment = Record<string, string | undefined>;
+
+/**
+ * Reads the text of an MCP configuration, with `${VAR}` and `${VAR:-default}` filled in from `env`.
+ *
+ * @throws StartupError that lists every fault by server and field; no value is in it
+ */
+export function parseMcpConfig(text: string, env: Environment): McpServer[] {
+  const file = z.object({ mcpServers: z.record(z.string(), z.unknown()) }).safeParse(parseJson(text));
+  if (!file.success) throw new StartupError(sentence(faultsOf(file.error)));
+  const faults: string[] = [];
+  const servers: McpServer[] = [];
+  for (const [name, entry] of Object.entries(file.data.mcpServers)) {
+    if (isJsonObject(entry) && entry.disabled === true) continue;
+    const read = readServer(name, entry, env);
+    if (Array.isArray(read)) faults.push(...read.map((fault) => `${name}: ${fault}`));
+    else servers.push(read);
+  }
+  if (faults.length > 0) throw new StartupError(sentence(faults));
+  return servers;
+}
+
+/** What the parser says of bad JSON quotes it, and there may be credentials in it; where it is bad may be told. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const at = error instanceof Error && /at position (\d+)/.exec(error.message)?.[1];
+    const line = at ? ` (line ${text.slice(0, Number(at)).split('\n').length})` : '';
+    throw new StartupError(sentence([`not valid JSON${line}`]));
+  }
+}
+
+function sentence(faults: string[]): string {
+  return `the MCP configuration is not usable:\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
+}
+
+function readServer(name: string, entry: unknown, env: Environment): McpServer | string[] {
+  const nameFaults = /^[A-Za-z0-9_-]+$/.test(name) ? [] : ['a name has letters, digits, _ and - only'];
+  const kind = kindOf(entry);
+  if ('fault' in kind) return [...nameFaults, kind.fault];
+  const fields = schemas(env);
+  const read =
+    kind.kind === 'stdio'
+      ? fields.stdio
+          .transform(({ cwd, ...server }) => ({ ...server, ...(cwd !== undefined && { cwd }) }))
+          .safeParse(entry)
+      : fields.http.safeParse(entry);
+  if (!read.success) return [...nameFaults, ...faultsOf(read.error)];
+  if (nameFaults.length > 0) return nameFaults;
+  return 'command' in read.data ? { kind: 'stdio', name, ...read.data } : { kind: 'http', name, ...read.data };
+}
+
+function kindOf(entry: unknown): { kind: McpServer['kind'] } | { fault: string } {
+  if (!isJsonObject(entry)) return { fault: 'must be an object' };
+  if ('command' in entry && 'url' in entry) return { fault: 'has a command and a url; one of them is meant' };
+  const { type } = entry;
+  if (type === 'stdio' || (type === undefined && 'command' in entry)) return { kind: 'stdio' };
+  if (type === 'http' || type === 'streamable-http' || (type === undefined && 'url' in entry)) return { kind: 'http' };
+  return { fault: type === undefined ? 'needs a command or a url' : 'type: must be stdio, http or streamable-http' };
+}
+
+function schemas(env: Environment) {
+  // A NUL byte would be refused when the process starts, in a message that quotes the value.
+  const text = filledFrom(env).refine((value) => !value.includes('\0'), 'must not have a NUL byte');
+  const allow = z.array(z.string().min(1)).default([]);
+  const stdio = z.object({
+    command: text.refine((value) => value !== '', 'must not be empty'),
+    args: z.array(text).default([]),
+    env: z.record(z.string().regex(/^[^=\0]+$/, 'must be the name of a variable'), text).default({}),
+    cwd: z.string().min(1).optional(),
+    allow,
+  });
+  const http = z.object({ url: text.superRefine(checkUrl), headers: z.record(z.string(), text).default({}), allow });
+  return { stdio, http: http.superRefine(checkHeaders) };
+}
+
+/** An empty variable is as good as none where there is a default, as in a shell. */
+function filledFrom(env: Environment) {
+  return z.string().transform((text, context) =>
+    text.replaceAll(
+      /\$\{(?<name>[A-Za-z_]\w*)(?::-(?<fallback>[^}]*))?\}/g,
+      (_, name: string, fallback: string | undefined) => {
+        const value = Object.hasOwn(env, name) ? env[name] : undefined;
+        if (fallback !== undefined) return value || fallback;
+        if (value === undefined) {
+          context.addIssue({ code: 'custom', message: `the variable ${name} is not set and has no default` });
+        }
+        return value ?? '';
+      },
+    ),
+  );
+}
+
+function checkUrl(text: string, context: z.RefinementCtx): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !['http:', 'https:'].includes(url.protocol)) {
+    context.addIssue({ code: 'custom', message: 'must be a URL that begins with http:// or https://' });
+  } else if (url.username || url.password) {
+    // Fetch refuses such a URL, in a message that quotes it.
+    context.addIssue({ code: 'custom', message: 'must not hold a user or password; put them in headers' });
+  }
+}
+
+function checkHeaders({ headers }: { headers: Record<string, string> }, context: z.RefinementCtx): void {
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      new Headers().set(name, value);
+    } catch {
+      context.addIssue({ code: 'custom', path: ['headers', name], message: 'is not a valid header' });
+    }
+  }
+}
+
+/** Messages of the schema's own name types and rules, never the value that broke them. */
+function faultsOf(error: z.ZodError): string[] {
+  return error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
+}
+
+/** The values that a server is given and that may be credentials; of `Bearer TOKEN` the token too. */
+export function configuredValues(server: McpServer): string[] {
+  const values =
+    server.kind === 'stdio'
+      ? Object.values(server.env)
+      : [...new URL(server.url).searchParams.values(), ...Object.values(server.headers)];
+  return withParts(values);
+}
+
+/** Each value, and what blanks divide it into. */
+export function withParts(values: string[]): string[] {
+  return values.concat(values.flatMap((value) => value.split(' ')));
+}

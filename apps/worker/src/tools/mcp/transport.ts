@@ -1,0 +1,144 @@
+/** How an MCP server is reached: over HTTP, or as a process of ours that leads a group of its own. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { kill } from 'node:process';
+import {
+  type FetchLike,
+  ReadBuffer,
+  StreamableHTTPClientTransport,
+  serializeMessage,
+  type Transport,
+} from '@modelcontextprotocol/client';
+import { getDefaultEnvironment } from '@modelcontextprotocol/client/stdio';
+import type { HttpServer, StdioServer } from './config.ts';
+
+const KILL_AFTER_MS = 2_000;
+const MAX_MESSAGE_BYTES = 8 * 1_024 * 1_024;
+
+export function httpTransport(server: HttpServer): Transport {
+  return new StreamableHTTPClientTransport(new URL(server.url), {
+    requestInit: { headers: server.headers },
+    fetch: boundedFetch,
+  });
+}
+
+/** A body that is larger than any answer may be fails. That goes for the stream of events too, which is then resumed. */
+const boundedFetch: FetchLike = async (url, init) => {
+  const response = await fetch(url, init);
+  if (!response.body || response.status < 200) return response;
+  let size = 0;
+  const body = response.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        size += chunk.byteLength;
+        if (size > MAX_MESSAGE_BYTES) controller.error(tooLarge());
+        else controller.enqueue(chunk);
+      },
+    }),
+  );
+  return new Response(body, response);
+};
+
+function tooLarge(): Error {
+  return new Error(`it sent more than ${MAX_MESSAGE_BYTES / 1_024 / 1_024} MiB at once`);
+}
+
+/**
+ * A server as a child of ours. The client library's own transport waits 4 s before it kills, signals only the child
+ * where the server may be a child of that (`npx`, `sh -c`), and never hears of an end where a grandchild keeps the
+ * pipes; so the child leads a process group, and the group is ended.
+ */
+export function stdioTransport(server: StdioServer, heardStderr: (chunk: Buffer) => void): Transport {
+  const buffer = new ReadBuffer({ maxBufferSize: MAX_MESSAGE_BYTES });
+  let child: ChildProcessWithoutNullStreams | undefined;
+  let ended: Promise<unknown> = Promise.resolve();
+  let isOpen = true;
+
+  function hangUp(): void {
+    if (!isOpen) return;
+    isOpen = false;
+    buffer.clear();
+    transport.onclose?.();
+  }
+
+  function read(chunk: Buffer): void {
+    if (!isOpen) return;
+    try {
+      buffer.append(chunk);
+    } catch {
+      transport.onerror?.(tooLarge());
+      void transport.close();
+    }
+    for (;;) {
+      try {
+        const message = isOpen ? buffer.readMessage() : null;
+        if (!message) return;
+        transport.onmessage?.(message);
+      } catch (error) {
+        transport.onerror?.(asError(error));
+      }
+    }
+  }
+
+  const transport: Transport = {
+    async start() {
+      const started = spawn(server.command, server.args, {
+        cwd: server.cwd,
+        env: { ...getDefaultEnvironment(), ...server.env },
+        detached: true,
+      });
+      child = started;
+      started.stdout.on('data', read);
+      started.stderr.on('data', heardStderr);
+      for (const part of [started, started.stdin, started.stdout, started.stderr]) {
+        part.on('error', (error) => transport.onerror?.(error));
+      }
+      // Without this, what it leaves behind could keep the pipes open.
+      started.once('exit', () => isOpen && signalGroup(started, 'SIGKILL'));
+      ended = new Promise<void>((resolve) => {
+        started.once('close', (code, signal) => {
+          signalGroup(started, 'SIGKILL');
+          if (isOpen) transport.onerror?.(new Error(`its process ended (${signal ?? `exit code ${code}`})`));
+          hangUp();
+          resolve();
+        });
+      });
+      await once(started, 'spawn');
+    },
+
+    send: (message) =>
+      new Promise((resolve, reject) => {
+        if (!isOpen || !child) reject(new Error('not connected'));
+        else child.stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve()));
+      }),
+
+    async close() {
+      hangUp();
+      if (child?.pid === undefined) return;
+      const ending = child;
+      ending.stdin.end();
+      if (ending.exitCode === null && ending.signalCode === null) signalGroup(ending, 'SIGTERM');
+      const force = setTimeout(() => {
+        signalGroup(ending, 'SIGKILL');
+        ending.stdout.destroy();
+        ending.stderr.destroy();
+      }, KILL_AFTER_MS);
+      await ended;
+      clearTimeout(force);
+    },
+  };
+  return transport;
+}
+
+/** A group is signalled by its number, which no other process gets while one of the group is left. */
+function signalGroup({ pid }: ChildProcessWithoutNullStreams, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) kill(-pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

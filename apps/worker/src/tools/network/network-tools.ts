@@ -1,0 +1,82 @@
+/** The tools that look at the network, at what `KORA_HTTP_CHECK_ALLOW` lists and nothing else. */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { defineTool, type Tool, ToolRefused } from '../tool.ts';
+import { type AllowList, canonicalHost } from './allow-list.ts';
+import { describeCertificateInFull } from './certificate.ts';
+import { answer, type Network, openConnection } from './connect.ts';
+import { lookUpRecords, RECORD_TYPES } from './dns-records.ts';
+import { checkHttp } from './http-check.ts';
+
+const PATIENCE_MS = 10_000;
+/** What is asked could carry out what was read: no more than a check needs. Characters. */
+const MAX_URL = 500;
+const MAX_HOST = 120;
+
+/**
+ * None where nothing is listed.
+ *
+ * @param now ms since the epoch
+ * @param differently how names are resolved and how long to wait, where not as usual
+ */
+export function networkTools(
+  allow: AllowList,
+  now: () => number = Date.now,
+  differently: Partial<Pick<Network, 'lookup' | 'dnsServers' | 'patienceMs'>> = {},
+): Tool[] {
+  if (allow.isEmpty) return [];
+  const network: Network = {
+    allow,
+    now,
+    lookup: (host) => lookup(host, { all: true }),
+    patienceMs: PATIENCE_MS,
+    ...differently,
+  };
+  const listed = `Only what is listed may be asked: ${allow.entries.join(', ')}.`;
+
+  return [
+    defineTool({
+      name: 'http_check',
+      description: `Sends one GET or HEAD and tells status, timing, headers, certificate and the first KiB of the body, also of redirects. ${listed}`,
+      input: z.strictObject({ url: z.string().max(MAX_URL), method: z.enum(['GET', 'HEAD']).optional() }),
+      run: ({ url, method = 'GET' }, context) =>
+        answer(context, network, (signal) => checkHttp(url, method, network, signal, context.redact)),
+    }),
+    defineTool({
+      name: 'dns_lookup',
+      description: `Asks the name servers for the records of a host; A and AAAA where no type is given. ${listed}`,
+      input: z.strictObject({ host: z.string().max(MAX_HOST), type: z.enum(RECORD_TYPES).optional() }),
+      run: ({ host: given, type }, context) =>
+        answer(context, network, async (signal) => {
+          const host = listedHost(given, allow);
+          if (isIP(host) > 0) return `${host} is an address, so there is nothing to look up.`;
+          return lookUpRecords(host, type ? [type] : ['A', 'AAAA'], network, signal);
+        }),
+    }),
+    defineTool({
+      name: 'tls_certificate',
+      description: `Opens a TLS connection (port 443 where none is given) and tells its certificate and whether it is trusted. ${listed}`,
+      input: z.strictObject({ host: z.string().max(MAX_HOST), port: z.int().min(1).max(65_535).optional() }),
+      run: ({ host: given, port = 443 }, context) =>
+        answer(context, network, async (signal) => {
+          const host = listedHost(given, allow, port);
+          const { socket, tls, peer } = await openConnection({ host, port, secure: true }, network, signal);
+          try {
+            return [`connected to ${peer}`, ...(tls ? describeCertificateInFull(tls, now()) : [])].join('\n');
+          } finally {
+            socket.destroy();
+          }
+        }),
+    }),
+  ];
+}
+
+/** The host in its canonical form, which is the one that is then used. */
+function listedHost(given: string, allow: AllowList, port?: number): string {
+  const host = canonicalHost(given);
+  if (host === undefined) throw new Error(`not a host: ${given}`);
+  if (allow.allowsHost(host, port)) return host;
+  const place = port === undefined ? host : `${host} at port ${port}`;
+  throw new ToolRefused(`${place} is not on the list: KORA_HTTP_CHECK_ALLOW would have to list ${host}.`);
+}

@@ -1,0 +1,70 @@
+/** What the investigator may look with: the built-in tools, and those of the configured MCP servers that are up. */
+import { readFile } from 'node:fs/promises';
+import type { Config } from '@kora-wake/shared/runtime/config';
+import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
+import type { Logger } from '@kora-wake/shared/runtime/log';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import { auditRowsTool } from './audit-rows.ts';
+import { configuredValues, type McpServer, parseMcpConfig } from './mcp/config.ts';
+import { mcpPool } from './mcp/pool.ts';
+import { type AllowList, parseAllowList } from './network/allow-list.ts';
+import { networkTools } from './network/network-tools.ts';
+import { memoryTools } from './past-wakes.ts';
+import type { Tool } from './tool.ts';
+
+export interface Toolbox {
+  /** The tools there are now, and the servers whose tools are missing. Waits for servers for a moment at most. */
+  tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
+  /** Values that the tool servers are given, which may be credentials. */
+  secrets: string[];
+  close(): Promise<void>;
+}
+
+/** @throws StartupError where the allow-list or the file of servers cannot be used */
+export async function toolbox(
+  config: Pick<Config, 'auditLogPath' | 'httpCheckAllow' | 'mcpConfigPath'>,
+  env: Record<string, string | undefined>,
+  redis: RedisClient,
+  keys: Keys,
+  now: () => number,
+  log: Logger,
+): Promise<Toolbox> {
+  const builtIn = [
+    ...memoryTools(redis, keys, now),
+    auditRowsTool(config.auditLogPath),
+    ...networkTools(allowListOf(config.httpCheckAllow), now),
+  ];
+  const servers = config.mcpConfigPath ? await serversOf(config.mcpConfigPath, env) : [];
+  const pool = mcpPool(servers, log);
+  // Connects to the servers now, so that the first wake need not wait for them.
+  void pool.tools(AbortSignal.abort());
+  return {
+    tools: async (signal) => {
+      const { tools, missing } = await pool.tools(signal);
+      return { tools: [...builtIn, ...tools], missing };
+    },
+    secrets: servers.flatMap(configuredValues),
+    close: () => pool.close(),
+  };
+}
+
+function allowListOf(text: string): AllowList {
+  try {
+    return parseAllowList(text);
+  } catch (error) {
+    throw new StartupError(`${errorReason(error)}.`, { cause: error });
+  }
+}
+
+async function serversOf(path: string, env: Record<string, string | undefined>): Promise<McpServer[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    const why = `KORA_MCP_CONFIG: ${path} cannot be read. Name a file this user can read, or unset it.`;
+    throw new StartupError(why, { cause: error });
+  });
+  try {
+    return parseMcpConfig(text, env);
+  } catch (error) {
+    throw new StartupError(`KORA_MCP_CONFIG: ${path} is not usable: ${errorReason(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,150 @@
+import { describe, expect } from 'vitest';
+import { apiError, DIAGNOSIS, diagnose, message } from '../../../../test/support/anthropic.ts';
+import { test } from '../../../../test/support/fixtures.ts';
+import { type Answer, cutShort, hang, html, json, reset } from '../../../../test/support/http-double.ts';
+import { investigating } from '../investigating.ts';
+
+describe('the engine', () => {
+  test('asks once, with the prompt, the model and its effort, and gives the answer verbatim', async ({ ns }) => {
+    const { double, calls, investigate } = await investigating(ns, []);
+    const report = await investigate();
+    expect(report).toMatchObject({
+      kind: 'diagnosis',
+      text: DIAGNOSIS,
+      model: 'claude-sonnet-5-5',
+      usage: { inputTokens: 500, outputTokens: 60, cacheCreationInputTokens: 10, cacheReadInputTokens: 20 },
+    });
+    // 500 plain, 10 written and 20 read from the cache, 60 out: at $2, $2.5, $0.2 and $10 a million
+    expect(report.costUsd).toBeCloseTo((500 * 2 + 10 * 2.5 + 20 * 0.2 + 60 * 10) / 1e6, 8);
+    expect(double.requests).toHaveLength(1);
+    const body = JSON.parse(double.requests[0]?.body ?? '');
+    expect(body).toMatchObject({
+      model: 'claude-sonnet-5-5',
+      output_config: { effort: 'medium' },
+      system: [{ text: 'You are on call.' }, { cache_control: { type: 'ephemeral' } }],
+    });
+    expect(body.messages[0].content).toContain('Fly app(s) unreachable: HTTP 401');
+    expect(calls).toEqual([
+      expect.objectContaining({
+        route: 'probe_investigation',
+        model: 'claude-sonnet-5-5',
+        durationMs: expect.any(Number),
+      }),
+    ]);
+  });
+
+  test('sends a key and a Claude Code token each in its way', async ({ ns }) => {
+    const key = await investigating(ns, []);
+    await key.investigate();
+    expect(key.double.requests[0]?.headers.authorization).toBe('Bearer sk-test');
+    expect(key.double.requests[0]?.headers['anthropic-beta']).toBeUndefined();
+    const oauth = await investigating(ns, [], { credential: { kind: 'oauth', token: 'oat-test' } });
+    await oauth.investigate();
+    expect(oauth.double.requests[0]?.headers.authorization).toBe('Bearer oat-test');
+    expect(oauth.double.requests[0]?.headers['anthropic-beta']).toContain('oauth');
+  });
+
+  test.for<[string, Answer]>([
+    ['429', apiError(429)],
+    ['429 that says when', apiError(429, { 'retry-after': '0.01' })],
+    ['500', apiError(500)],
+    ['529', apiError(529)],
+    ['a reset', reset],
+    ['an answer cut short', cutShort],
+    ['an error page with status 200', html(200)],
+    ['an answer of another shape', json(200, { ok: true })],
+  ])('tries again after %s', async ([_name, answer], { ns }) => {
+    const { calls, investigate } = await investigating(ns, [answer, diagnose]);
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis', text: DIAGNOSIS });
+    expect(calls).toHaveLength(2);
+  });
+
+  test.for<[string, Answer, string]>([
+    ['a bad request', apiError(400), 'sdk_4xx_400'],
+    ['a wrong key', apiError(401), 'sdk_auth'],
+    ['a key without the right', apiError(403), 'sdk_auth'],
+    ['an unknown model', apiError(404), 'sdk_4xx_404'],
+    ['a request too large', apiError(413), 'sdk_4xx_413'],
+    ['a refusal', json(200, message('No.', { stop_reason: 'refusal' })), 'refused'],
+    ['an empty answer', json(200, message('')), 'empty_response_text'],
+    ['an answer of blanks', json(200, message(' \n ')), 'empty_response_text'],
+    ['thinking that never came to words', json(200, message('', { stop_reason: 'max_tokens' })), 'empty_response_text'],
+  ])('does not try again after %s', async ([_name, answer, code], { ns }) => {
+    const { calls, investigate } = await investigating(ns, [answer, diagnose]);
+    expect(await investigate()).toMatchObject({ kind: 'fallback', code });
+    expect(calls).toEqual([expect.objectContaining({ error: code })]);
+  });
+
+  test.for<[string, Answer, string]>([
+    ['429', apiError(429), 'sdk_rate_limited'],
+    ['529', apiError(529), 'sdk_5xx'],
+    ['503', apiError(503), 'sdk_5xx'],
+    ['a reset', reset, 'sdk_transport'],
+    ['an error page', html(200), 'sdk_transport'],
+  ])('gives up on lasting %s with %s’s code', async ([_name, answer, code], { ns }) => {
+    const { calls, investigate } = await investigating(
+      ns,
+      Array.from({ length: 20 }, () => answer),
+    );
+    expect(await investigate()).toMatchObject({ kind: 'fallback', code });
+    expect(calls).toHaveLength(5);
+  });
+
+  test('does not wait for a Retry-After past its deadline', async ({ ns }) => {
+    const { calls, investigate } = await investigating(ns, [apiError(429, { 'retry-after': '3600' }), diagnose]);
+    expect(await investigate()).toMatchObject({ kind: 'fallback', code: 'sdk_rate_limited' });
+    expect(calls).toHaveLength(1);
+  });
+
+  test('ends at its deadline where nobody answers', async ({ ns }) => {
+    const began = performance.now();
+    const { investigate } = await investigating(ns, [hang], { timeoutMs: 200 });
+    expect(await investigate()).toMatchObject({ kind: 'fallback', code: 'sdk_timeout' });
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
+  test('stops at once when it is told to, and throws the reason', async ({ ns }) => {
+    const stop = new AbortController();
+    const { investigate } = await investigating(ns, [() => stop.abort(new Error('shutting down'))]);
+    await expect(investigate(stop.signal)).rejects.toThrow('shutting down');
+  });
+
+  test('keeps what was said where the answer grew too long', async ({ ns }) => {
+    const { investigate } = await investigating(ns, [
+      json(200, message('It is most likely', { stop_reason: 'max_tokens' })),
+    ]);
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis', text: 'It is most likely' });
+  });
+
+  test('knows no price for a model nobody sells', async ({ ns }) => {
+    const { investigate } = await investigating(ns, [json(200, message('ok', { model: 'qwen3:8b' }))]);
+    expect((await investigate()).costUsd).toBeNull();
+  });
+
+  test('keeps an answer whose telemetry makes no sense', async ({ ns }) => {
+    const odd = {
+      model: 5,
+      usage: { input_tokens: '12', output_tokens: -3 },
+      content: [null, 'x', { type: 'text', text: DIAGNOSIS }],
+    };
+    const { investigate } = await investigating(ns, [json(200, message('', odd))]);
+    expect(await investigate()).toMatchObject({
+      kind: 'diagnosis',
+      text: DIAGNOSIS,
+      model: 'claude-sonnet-5-5',
+      usage: { inputTokens: 0, outputTokens: 0 },
+    });
+  });
+
+  test('never shows its key, not even where the server repeats it', async ({ ns }) => {
+    const key = 'sk-ant-secret-key-0123456789';
+    const echo: Answer = ({ headers }, response) => {
+      response
+        .writeHead(401, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: { message: headers.authorization } }));
+    };
+    const { double, calls, investigate } = await investigating(ns, [echo], { credential: { kind: 'apiKey', key } });
+    expect(JSON.stringify([await investigate(), calls])).not.toContain(key);
+    expect(double.requests[0]?.headers.authorization).toContain(key);
+  });
+});

@@ -1,0 +1,132 @@
+import { readAccount } from '@kora-wake/shared/store/account';
+import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/store/queues';
+import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { getWindow } from '@kora-wake/shared/store/windows';
+import { fallbackReport } from '@kora-wake/shared/wake/report';
+import { Worker } from 'bullmq';
+import { expect, onTestFinished } from 'vitest';
+import { aWake, ending, eventually, type Namespace, test, testLog } from '../../../../test/support/fixtures.ts';
+import { sweep } from '../../src/repair/sweeper.ts';
+
+const wake = aWake({ id: 'w-1x' });
+const report = fallbackReport('refused');
+
+function sweeper(ns: Namespace) {
+  return {
+    redis: ns.redis,
+    keys: ns.keys,
+    wakes: ns.queue,
+    deliveries: ns.deliveries,
+    // What ended just now is left to whoever ended it.
+    now: () => Date.now() + 60_000,
+    log: testLog().logger,
+  };
+}
+
+/** Enqueues the wake as the tailer does, its window and its count included. */
+async function enqueue(ns: Namespace): Promise<void> {
+  await ns.queue.add('wake', { wake, report }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.redis.zadd(ns.keys.windowNames, 0, 'fly:down');
+  await ns.redis.zadd(ns.keys.windowEnds, Date.now() + 60_000, 'fly:down');
+  await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
+}
+
+/** Ends all jobs of a queue, well or badly, and nothing else: what a worker leaves that dies right then. */
+async function endJobs(ns: Namespace, queue: 'wakes' | 'deliveries', well: boolean): Promise<void> {
+  const end = async () => {
+    if (!well) throw new Error('it died');
+  };
+  const worker = new Worker(queue, end, { connection: ns.redis, prefix: ns.prefix });
+  onTestFinished(() => worker.close());
+  const target = queue === 'wakes' ? ns.queue : ns.deliveries;
+  await eventually(
+    async () => (await target.getJobCounts('completed', 'failed', 'delayed'))[well ? 'completed' : 'delayed'] === 1,
+  );
+  await worker.close();
+}
+
+test('a wake that was investigated and lost its delivery gets it, with the report that was paid for', async ({
+  ns,
+}) => {
+  await enqueue(ns);
+  await endJobs(ns, 'wakes', true);
+  expect((await readAccount(ns.redis, ns.keys)).unaccounted).toBe(1);
+  await sweep(sweeper(ns));
+  expect((await ns.deliveries.getJob(deliverJobId(wake.id)))?.data.report).toEqual(report);
+  await sweep(sweeper(ns));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({
+    inFlight: 1,
+    repaired: { delivery: 1 },
+    unaccounted: 0,
+  });
+});
+
+test('a wake that ended, and that no tailer has recorded, is not accounted for', async ({ ns }) => {
+  await recordOutcome(ns.redis, ns.keys, ending('w-unknown', 'dry_run', 1));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ enqueued: 0, unaccounted: 1 });
+});
+
+test('a job that failed for good, its end not recorded, is recorded as dead, and its window released', async ({
+  ns,
+}) => {
+  await ns.queue.add(
+    'wake',
+    { wake },
+    { ...wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }), attempts: 1 },
+  );
+  await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
+  const worker = new Worker('wakes', async () => Promise.reject(new Error('it died')), {
+    connection: ns.redis,
+    prefix: ns.prefix,
+  });
+  await eventually(async () => (await ns.queue.getFailedCount()) === 1);
+  await worker.close();
+  await sweep(sweeper(ns));
+  await sweep(sweeper(ns));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({
+    outcomes: { dead: 1 },
+    repaired: { dead_letter: 1 },
+    unaccounted: 0,
+  });
+  expect(await getWindow(ns, 'fly', 'down')).toBeUndefined();
+});
+
+test('a window that no job stands behind is released', async ({ ns }) => {
+  await enqueue(ns);
+  await ns.redis.unlink(`${ns.prefix}:wakes:${wake.id}`);
+  await sweep(sweeper(ns));
+  expect(await getWindow(ns, 'fly', 'down')).toBeUndefined();
+  expect((await readAccount(ns.redis, ns.keys)).repaired).toEqual({ window: 1 });
+});
+
+test('what is well is left alone', async ({ ns }) => {
+  await enqueue(ns);
+  await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+  await endJobs(ns, 'wakes', true);
+  await sweep(sweeper(ns));
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ inFlight: 1, repaired: {}, unaccounted: 0 });
+  expect(await getWindow(ns, 'fly', 'down')).toBeDefined();
+});
+
+test('a delivery that waits since a time still to come, since the clock was set back, is let go', async ({ ns }) => {
+  await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(wake.id), delay: 3_600_000 });
+  const aheadMs = 2 * 60_000;
+  const job = (processedOn: number) =>
+    ns.redis.hset(ns.deliveries.toKey(deliverJobId(wake.id)), 'processedOn', processedOn);
+  await job(Date.now());
+  await sweep(sweeper(ns));
+  expect(await ns.deliveries.getDelayedCount()).toBe(1);
+  await job(Date.now() + 60_000 + aheadMs);
+  await sweep(sweeper(ns));
+  expect(await ns.deliveries.getWaitingCount()).toBe(1);
+  expect((await readAccount(ns.redis, ns.keys)).repaired).toEqual({ clock: 1 });
+});
+
+test('what ended long before the last sweep is not looked at again', async ({ ns }) => {
+  await enqueue(ns);
+  await endJobs(ns, 'wakes', true);
+  await sweep(sweeper(ns), Date.now() + 1);
+  expect(await ns.deliveries.count()).toBe(0);
+  await sweep(sweeper(ns), 0);
+  expect(await ns.deliveries.count()).toBe(1);
+});

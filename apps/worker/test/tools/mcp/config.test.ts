@@ -1,0 +1,154 @@
+import { StartupError } from '@kora-wake/shared/runtime/errors';
+import { describe, expect, test } from 'vitest';
+import { parseMcpConfig } from '../../../src/tools/mcp/config.ts';
+
+const parse = (mcpServers: unknown, env: Record<string, string | undefined> = {}) =>
+  parseMcpConfig(JSON.stringify({ mcpServers }), env);
+
+/** The faults, one a line, of a text that has some. */
+function faultsOfText(text: string, env: Record<string, string | undefined> = {}): string[] {
+  try {
+    parseMcpConfig(text, env);
+  } catch (error) {
+    if (error instanceof StartupError) return error.message.split('\n').slice(1);
+    throw error;
+  }
+  throw new Error('there was no fault');
+}
+
+const faultsOf = (mcpServers: unknown, env: Record<string, string | undefined> = {}) =>
+  faultsOfText(JSON.stringify({ mcpServers }), env);
+
+describe('servers', () => {
+  test('over stdio and over HTTP are read, with what is usual left out', () => {
+    expect(
+      parse({
+        files: { command: 'npx', args: ['-y', 'files', '/srv'], env: { A: 'b' }, cwd: '/srv', allow: ['read_*'] },
+        bare: { type: 'stdio', command: 'bare' },
+        logs: { type: 'http', url: 'https://logs.example/mcp', headers: { 'x-key': 'k' }, allow: ['*'] },
+        more: { type: 'streamable-http', url: 'http://127.0.0.1:1/mcp' },
+        untyped: { url: 'http://[::1]/mcp', allow: [] },
+      }),
+    ).toEqual([
+      {
+        kind: 'stdio',
+        name: 'files',
+        command: 'npx',
+        args: ['-y', 'files', '/srv'],
+        env: { A: 'b' },
+        cwd: '/srv',
+        allow: ['read_*'],
+      },
+      { kind: 'stdio', name: 'bare', command: 'bare', args: [], env: {}, allow: [] },
+      { kind: 'http', name: 'logs', url: 'https://logs.example/mcp', headers: { 'x-key': 'k' }, allow: ['*'] },
+      { kind: 'http', name: 'more', url: 'http://127.0.0.1:1/mcp', headers: {}, allow: [] },
+      { kind: 'http', name: 'untyped', url: 'http://[::1]/mcp', headers: {}, allow: [] },
+    ]);
+  });
+
+  test('may have keys of other clients', () => {
+    const servers = parse({ a: { command: 'a', autoApprove: ['x'], timeout: 5 } });
+    expect(servers).toEqual([{ kind: 'stdio', name: 'a', command: 'a', args: [], env: {}, allow: [] }]);
+  });
+
+  test('that are disabled are left out, whatever else is wrong with them', () => {
+    expect(parse({ a: { disabled: true, url: `\${NOT_SET}` }, b: { disabled: false, command: 'b' } })).toHaveLength(1);
+  });
+});
+
+describe('variables', () => {
+  test('are filled in where they may stand, with a default where they are not set or empty', () => {
+    const env = { BIN: '/bin/x', KEY: 'k3y', EMPTY: '', HOST: 'h.example' };
+    expect(
+      parse(
+        {
+          a: {
+            command: `\${BIN}`,
+            args: [`--key=\${KEY}`, `\${NONE:-a b}\${EMPTY:-c}\${EMPTY}\${NONE:-}`, `\${KEY:-unused}`],
+            env: { K: `\${KEY}-\${KEY}` },
+          },
+          b: { url: `https://\${HOST}/\${KEY}`, headers: { authorization: `Bearer \${KEY}` } },
+        },
+        env,
+      ),
+    ).toMatchObject([
+      { command: '/bin/x', args: ['--key=k3y', 'a bc', 'k3y'], env: { K: 'k3y-k3y' } },
+      { url: 'https://h.example/k3y', headers: { authorization: 'Bearer k3y' } },
+    ]);
+  });
+
+  test('that are not set are faults, also where every object has something of their name', () => {
+    expect(faultsOf({ a: { command: `\${GONE}`, args: ['x', `\${constructor}`], env: { E: `\${GONE2}` } } })).toEqual([
+      '- a: command: the variable GONE is not set and has no default',
+      '- a: args.1: the variable constructor is not set and has no default',
+      '- a: env.E: the variable GONE2 is not set and has no default',
+    ]);
+  });
+
+  test('are not filled in a second time', () => {
+    expect(parse({ a: { command: `\${A}` } }, { A: `\${B}`, B: 'b' })).toMatchObject([{ command: `\${B}` }]);
+  });
+});
+
+describe('faults', () => {
+  test('of all servers are told at once', () => {
+    expect(
+      faultsOf({
+        'bad name': { command: 'x' },
+        none: {},
+        list: [],
+        both: { command: 'x', url: 'http://x' },
+        sse: { type: 'sse', url: 'http://x' },
+        typed: { type: 'http', command: 'x' },
+        shape: { command: 'x', args: 'x', allow: [1] },
+        ftp: { url: 'ftp://x' },
+      }),
+    ).toEqual([
+      '- bad name: a name has letters, digits, _ and - only',
+      '- none: needs a command or a url',
+      '- list: must be an object',
+      '- both: has a command and a url; one of them is meant',
+      '- sse: type: must be stdio, http or streamable-http',
+      '- typed: url: Invalid input: expected string, received undefined',
+      '- shape: args: Invalid input: expected array, received string',
+      '- shape: allow.0: Invalid input: expected string, received number',
+      '- ftp: url: must be a URL that begins with http:// or https://',
+    ]);
+  });
+
+  test('never tell a value', () => {
+    const env = { SECRET: 'hunter2', NUL: 'hunter2\0', LINES: 'hunter2\nx' };
+    const message = faultsOf(
+      {
+        a: { command: `\${NUL}`, args: [`\${NUL}`], env: { K: `\${NUL}` } },
+        b: { url: `\${SECRET}` },
+        c: { url: `https://me:\${SECRET}@x.example` },
+        d: { url: 'https://x.example', headers: { 'x-key': `\${LINES}`, 'bad name': `\${SECRET}` } },
+      },
+      env,
+    ).join('\n');
+    expect(message).toBe(
+      [
+        '- a: command: must not have a NUL byte',
+        '- a: args.0: must not have a NUL byte',
+        '- a: env.K: must not have a NUL byte',
+        '- b: url: must be a URL that begins with http:// or https://',
+        '- c: url: must not hold a user or password; put them in headers',
+        '- d: headers.x-key: is not a valid header',
+        '- d: headers.bad name: is not a valid header',
+      ].join('\n'),
+    );
+  });
+
+  test.each([
+    ['{"mcpServers": {"a": {"env": {"K": "hunter2"}},\n}', /^- not valid JSON/],
+    ['hunter2', /^- not valid JSON/],
+    ['', /^- not valid JSON/],
+    ['[]', /^- Invalid input: expected object/],
+    ['{}', /^- mcpServers: Invalid input/],
+  ])('of the file as a whole are told: %j', (text, expected) => {
+    const faults = faultsOfText(text);
+    expect(faults).toEqual([expect.stringMatching(expected)]);
+    expect(faults.join()).not.toContain('hunter2');
+  });
+});

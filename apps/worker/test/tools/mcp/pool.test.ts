@@ -1,0 +1,435 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { redact } from '@kora-wake/shared/wake/redact';
+import { describe, expect, vi } from 'vitest';
+import { aWake, endBeforeCleanup, eventually, type TestLog, test } from '../../../../../test/support/fixtures.ts';
+import { hang, httpDouble } from '../../../../../test/support/http-double.ts';
+import type { HttpServer, McpServer, StdioServer } from '../../../src/tools/mcp/config.ts';
+import { type McpPool, mcpPool } from '../../../src/tools/mcp/pool.ts';
+import { type Tool, ToolRefused } from '../../../src/tools/tool.ts';
+
+const root = join(import.meta.dirname, '..', '..', '..', '..', '..');
+const require = createRequire(import.meta.url);
+const filesystem = require.resolve('@modelcontextprotocol/server-filesystem/dist/index.js');
+const everything = require.resolve('@modelcontextprotocol/server-everything/dist/index.js');
+const hostile = join(root, 'test/support/mcp-hostile.mjs');
+
+const never = new AbortController().signal;
+
+function stdio(name: string, args: string[], more: Partial<StdioServer> = {}): StdioServer {
+  return { kind: 'stdio', name, command: process.execPath, args, env: {}, allow: ['*'], ...more };
+}
+
+const hostileServer = (manner: string, more: Partial<StdioServer> = {}, file = '') =>
+  stdio('h', [hostile, manner, file], more);
+
+const http = (url: string, more: Partial<HttpServer> = {}): HttpServer => ({
+  kind: 'http',
+  name: 'e',
+  url,
+  headers: {},
+  allow: ['*'],
+  ...more,
+});
+
+function pool(log: TestLog, ...servers: McpServer[]): McpPool {
+  const opened = mcpPool(servers, log.logger);
+  endBeforeCleanup(() => opened.close());
+  return opened;
+}
+
+/** The tools, once no server is missing any more. */
+const allTools = (from: McpPool) =>
+  eventually(async () => {
+    const { tools, missing } = await from.tools(never);
+    return missing.length === 0 && tools;
+  });
+
+const names = (tools: Tool[]) => tools.map((tool) => tool.name).sort();
+
+function named(tools: Tool[], name: string): Tool {
+  const tool = tools.find((tool) => tool.name === name);
+  if (!tool) throw new Error(`no ${name} among ${names(tools).join(', ')}`);
+  return tool;
+}
+
+const run = (tool: Tool, input = {}, signal = never) => tool.run(input, { wake: aWake(), redact, signal });
+
+/** What `look` of the hostile server gives. */
+const looked = async (log: TestLog, manner: string, more: Partial<StdioServer> = {}) =>
+  run(named(await allTools(pool(log, hostileServer(manner, more))), 'h__look'));
+
+/** Whether a process is there; one that has ended and was not reaped by its parent is there, and `Z`. */
+function processState(pid: number): string {
+  try {
+    return execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  } catch {
+    return '';
+  }
+}
+
+describe('the filesystem server', () => {
+  test('offers what the allow-list names, and of that what only reads', async ({ folder, log }) => {
+    const home = realpathSync(folder);
+    writeFileSync(join(home, 'a.txt'), 'the first\n');
+    const tools = await allTools(pool(log, stdio('fs', [filesystem, home], { allow: ['read_*', 'list_*'] })));
+    expect(names(tools)).toEqual([
+      'fs__list_allowed_directories',
+      'fs__list_directory',
+      'fs__list_directory_with_sizes',
+      'fs__read_file',
+      'fs__read_media_file',
+      'fs__read_multiple_files',
+      'fs__read_text_file',
+    ]);
+    expect(await run(named(tools, 'fs__read_text_file'), { path: join(home, 'a.txt') })).toBe('the first\n');
+    expect(await run(named(tools, 'fs__list_directory'), { path: home })).toContain('a.txt');
+    await expect(run(named(tools, 'fs__read_text_file'), { path: '/etc/passwd' })).rejects.toThrow('Access denied');
+  });
+
+  test('never offers a tool that writes, allowed or not', async ({ folder, log }) => {
+    const tools = await allTools(pool(log, stdio('fs', [filesystem, realpathSync(folder)])));
+    expect(names(tools)).toContain('fs__read_text_file');
+    for (const name of ['write_file', 'edit_file', 'create_directory', 'move_file']) {
+      expect(names(tools)).not.toContain(`fs__${name}`);
+    }
+    const { leftOut } = await log.until('are left out');
+    expect(leftOut).toContain('write_file is not marked as read-only');
+  });
+});
+
+describe('the everything server', () => {
+  const expected = ['e__echo', 'e__get-structured-content', 'e__get-sum', 'e__get-tiny-image'];
+  const allow = ['echo', 'get-s*', 'get-tiny-*', 'toggle-*', 'trigger-*-request*', 'gzip*'];
+
+  async function expectItWorks(tools: Tool[]) {
+    expect(names(tools)).toEqual(expected);
+    expect(await run(named(tools, 'e__echo'), { message: 'hello' })).toBe('Echo: hello');
+    expect(await run(named(tools, 'e__get-sum'), { a: 2, b: 3 })).toContain('5');
+    expect(await run(named(tools, 'e__get-tiny-image'))).toMatch(/\[image, \d+ bytes\]/);
+    expect(await run(named(tools, 'e__get-structured-content'), { location: 'New York' })).toContain('temperature');
+    await expect(run(named(tools, 'e__get-sum'), { a: 'two' })).rejects.toThrow(/validation/i);
+  }
+
+  test('works over stdio', async ({ log }) => {
+    await expectItWorks(await allTools(pool(log, stdio('e', [everything, 'stdio'], { allow }))));
+  });
+
+  test('gets only the environment that is given to it, and what is safe', async ({ log }) => {
+    vi.stubEnv('KORA_TEST_SECRET', 'not for servers');
+    try {
+      const tools = await allTools(pool(log, stdio('e', [everything], { env: { GIVEN: 'yes' }, allow: ['get-env'] })));
+      const env = JSON.parse(await run(named(tools, 'e__get-env')));
+      expect(env).toMatchObject({ GIVEN: 'yes' });
+      expect(Object.keys(env)).not.toContain('KORA_TEST_SECRET');
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test('works over HTTP, is missing while it is down, and comes back', { timeout: 30_000 }, async ({ log }) => {
+    const port = await freePort();
+    let server = await startEverything(port);
+    const mcp = pool(log, http(`http://127.0.0.1:${port}/mcp`, { allow }));
+    const tools = await allTools(mcp);
+    await expectItWorks(tools);
+
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    await expect(run(named(tools, 'e__echo'), { message: 'hello' })).rejects.toThrow('the MCP server e');
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['e'] });
+    await log.until('is not available', (line) => line.code === 'ECONNREFUSED');
+
+    server = await startEverything(port);
+    expect(names(await allTools(mcp))).toEqual(expected);
+    // It is listed as it was, so what was offered before may be called again.
+    expect(await run(named(tools, 'e__echo'), { message: 'again' })).toBe('Echo: again');
+  });
+
+  async function freePort(): Promise<number> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+
+  async function startEverything(port: number) {
+    const child = spawn(process.execPath, [everything, 'streamableHttp'], {
+      env: { ...process.env, PORT: String(port) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    endBeforeCleanup(async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    });
+    await once(child.stderr, 'data');
+    child.stderr.resume();
+    return child;
+  }
+});
+
+describe('what may be offered', () => {
+  test('is named on the allow-list, marked as read-only, and such as the model can be given', async ({ log }) => {
+    const allow = [
+      'look',
+      'look_[!a]*',
+      'look_d*',
+      'look_u*',
+      'look_s*',
+      'look_l*',
+      'look_any',
+      'look_twice',
+      'look?a',
+      'look*a',
+    ];
+    const tools = await allTools(pool(log, hostileServer('lies', { allow })));
+    expect(names(tools)).toEqual(['h__look', expect.stringMatching(/^h__look_l{47}_[0-9a-f]{8}$/), 'h__look_says_so']);
+    expect(named(tools, 'h__look_says_so').description).toHaveLength(2_000);
+    expect(named(tools, 'h__look').inputSchema).toEqual({ type: 'object', properties: { what: { type: 'string' } } });
+    const { leftOut } = await log.until('are left out');
+    expect(leftOut).toEqual([
+      'look_destroys is not marked as read-only',
+      'look_unmarked is not marked as read-only',
+      'look_large has a schema that is too large',
+      'look_deep has a schema that the Messages API does not take',
+      'look_any has a schema that the Messages API does not take',
+      'look_twice is listed twice',
+    ]);
+    expect(await log.until('names collide')).toMatchObject({ names: ['h__look_a'] });
+  });
+
+  test('is nothing of a server without an allow-list, which is not even started', async ({ folder, log }) => {
+    const pids = join(folder, 'pids');
+    const mcp = pool(log, hostileServer('stubborn', { allow: [] }, pids));
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: [] });
+    await log.until('has no allow list', (line) => line.mcpServer === 'h');
+    expect(existsSync(pids)).toBe(false);
+  });
+
+  test('is nothing of a server without tools', async ({ log }) => {
+    expect(await allTools(pool(log, hostileServer('toolless')))).toEqual([]);
+  });
+
+  test('is 128 tools of 20 pages, where pages have no end', async ({ log }) => {
+    expect(await allTools(pool(log, hostileServer('pages')))).toHaveLength(128);
+    await log.until('are left out', (line) => line.of === 20 * 200 - 128 + 1);
+  });
+
+  test('is tools alone: a server can ask nothing of us', async ({ log }) => {
+    const seen = JSON.parse(await looked(log, 'introspect'));
+    expect(seen.initialized.capabilities).toEqual({});
+    expect(seen.refusals).toEqual([-32601, -32601, -32601]);
+  });
+});
+
+describe('a tool that its server changed after it was offered', () => {
+  test.for(['description', 'schema', 'writes', 'gone'])('is refused: %s', async (how, { log }) => {
+    const mcp = pool(log, hostileServer('changes'));
+    const tools = await allTools(mcp);
+    expect(await run(named(tools, 'h__look'), { what: 'it' })).toBe('seen it');
+    await run(named(tools, 'h__change'), { how });
+    await expect(run(named(tools, 'h__look'))).rejects.toThrow(ToolRefused);
+    // What it is now may be offered anew.
+    const offered = names(await allTools(mcp));
+    expect(offered.includes('h__look')).toBe(how === 'description' || how === 'schema');
+  });
+
+  test('is refused where the server did not say so, once a listing is a minute old', async ({ log }) => {
+    const mcp = pool(log, hostileServer('changes'));
+    const tools = await allTools(mcp);
+    await run(named(tools, 'h__change'), { how: 'writes', unsaid: true });
+    expect(names(await allTools(mcp))).toEqual(['h__change', 'h__look']);
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 61_000);
+    try {
+      expect(names(await allTools(mcp))).toEqual(['h__change']);
+    } finally {
+      clock.mockRestore();
+    }
+    await expect(run(named(tools, 'h__look'))).rejects.toThrow(ToolRefused);
+  });
+
+  test('is not called while that is being found out', async ({ log }) => {
+    const mcp = pool(log, hostileServer('restless'));
+    const began = performance.now();
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['h'] });
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
+});
+
+describe('an answer', () => {
+  test.for([
+    ['structured', '{"up":false}'],
+    ['nothing', '(nothing)'],
+    [
+      'blocks',
+      'one\n[image, 1000 bytes]\n[audio, 2001 bytes]\n[resource link: file:///a]\nembedded \ufffd\n[blob, 10 bytes]',
+    ],
+  ])('becomes text: %s', async ([manner = '', text], { log }) => {
+    expect(await looked(log, manner)).toBe(text);
+  });
+
+  test('ends at a mebichar', async ({ log }) => {
+    const text = await looked(log, 'large');
+    // Half a secret at its end would not be known as one.
+    expect(text.length).toBeLessThan(1_024 * 1_024);
+    expect(text.length).toBeGreaterThan(1_000_000);
+    expect(text).toMatch(/… \(cut\)$/);
+  });
+
+  test('that is an error is thrown, cut', async ({ log }) => {
+    await expect(looked(log, 'fails')).rejects.toThrow(/^no such thing z{986}$/);
+  });
+
+  test.for([
+    ['odd', 'Invalid result'],
+    ['deep', 'call stack'],
+  ])('of a shape that there is not harms nobody: %s', async ([manner = '', reason], { log }) => {
+    const mcp = pool(log, hostileServer(manner));
+    const tool = named(await allTools(mcp), 'h__look');
+    await expect(run(tool)).rejects.toThrow(reason);
+    expect(names(await allTools(mcp))).toEqual(['h__look']);
+  });
+
+  test('of 50 MB fails the call, and the server comes back', async ({ log }) => {
+    const mcp = pool(log, hostileServer('huge'));
+    await expect(run(named(await allTools(mcp), 'h__look'))).rejects.toThrow('more than 8 MiB');
+    expect((await mcp.tools(never)).missing).toEqual(['h']);
+    expect(names(await allTools(mcp))).toEqual(['h__look']);
+  });
+
+  test('of 50 MB over HTTP makes the server missing', async ({ log }) => {
+    const double = await httpDouble(({ body }, response) => {
+      const { id, method } = JSON.parse(body || '{}');
+      if (id === undefined) {
+        response.writeHead(method ? 202 : 405).end();
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const serverInfo = { name: 'x', version: '1' };
+      const initialized = { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo };
+      const result = method === 'initialize' ? initialized : { tools: [], _meta: { x: 'x'.repeat(50_000_000) } };
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    });
+    endBeforeCleanup(() => double.close());
+    expect((await pool(log, http(double.url)).tools(never)).missing).toEqual(['e']);
+    await log.until('is not available', (line) => String(line.error).includes('more than 8 MiB'));
+  });
+
+  test('that does not come fails the call after 15 s', { timeout: 30_000 }, async ({ log }) => {
+    const tool = named(await allTools(pool(log, hostileServer('mute'))), 'h__look');
+    const began = performance.now();
+    await expect(run(tool)).rejects.toThrow('timed out');
+    expect(performance.now() - began).toBeGreaterThan(14_900);
+    expect(performance.now() - began).toBeLessThan(17_000);
+  });
+
+  test('is not waited for where nobody wants it any more', async ({ log }) => {
+    const tool = named(await allTools(pool(log, hostileServer('mute'))), 'h__look');
+    const call = new AbortController();
+    const answer = run(tool, {}, call.signal);
+    call.abort();
+    await expect(answer).rejects.toThrow('the MCP server h');
+  });
+});
+
+describe('a server', () => {
+  test('that floods stderr is served, and hardly logged', async ({ log }) => {
+    const mcp = pool(log, hostileServer('floods', { env: { SECRET: 'hunter2-hunter2' } }));
+    expect(await run(named(await allTools(mcp), 'h__look'))).toBe('seen nothing');
+    const lines = log.lines.filter((line) => line.msg.includes('stderr'));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThanOrEqual(10);
+    for (const line of lines) expect(String(line.stderr).length).toBeLessThanOrEqual(300);
+    expect(JSON.stringify(log.lines)).toContain('[hidden]');
+    expect(JSON.stringify(log.lines)).not.toContain('hunter2');
+  });
+
+  test('that writes other things to stdout too is served', async ({ log }) => {
+    expect(await looked(log, 'garbage')).toBe('seen nothing');
+  });
+
+  test('that writes nothing but nonsense is dropped', async ({ log }) => {
+    const mcp = pool(log, hostileServer('babbles'));
+    await mcp.tools(never);
+    await log.until('is not available');
+    expect(log.lines.filter((line) => line.level === 20).length).toBeLessThanOrEqual(10);
+  });
+
+  test('that never answers is missing, and holds up nobody for more than 2 s', async ({ log }) => {
+    const double = await httpDouble(hang);
+    endBeforeCleanup(() => double.close());
+    const mcp = pool(log, hostileServer('silent'), http(double.url), hostileServer('polite', { name: 'p' }));
+    const began = performance.now();
+    const { tools, missing } = await mcp.tools(never);
+    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(missing.sort()).toEqual(['e', 'h']);
+    expect(names(tools)).toEqual(['p__look']);
+    expect(await mcp.tools(AbortSignal.abort())).toMatchObject({ missing: ['h', 'e'] });
+  });
+
+  test('that cannot be started is missing, and its arguments are in no log', async ({ log }) => {
+    const server = stdio('x', ['--token=hunter2'], { command: join(root, 'no-such-program'), env: { T: 'hunter2' } });
+    const mcp = pool(log, server);
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['x'] });
+    expect(await log.until('is not available')).toMatchObject({ retryInMs: 1_000, code: 'ENOENT', mcpServer: 'x' });
+    await log.until('is not available', (line) => line.retryInMs === 2_000);
+    expect(JSON.stringify(log.lines)).not.toContain('hunter2');
+  });
+
+  test('that dies at its start is tried again by itself', async ({ folder, log }) => {
+    const mcp = pool(log, hostileServer('dies-once-started', {}, join(folder, 'started')));
+    expect((await mcp.tools(never)).missing).toEqual(['h']);
+    await log.until('is not available', (line) => String(line.error).includes('its process ended (exit code 1)'));
+    await log.until('is connected');
+    expect(names((await mcp.tools(never)).tools)).toEqual(['h__look']);
+  });
+
+  test('that dies in a call fails it, is missing, and comes back', async ({ log }) => {
+    const mcp = pool(log, hostileServer('dies'));
+    const tool = named(await allTools(mcp), 'h__look');
+    await expect(run(tool)).rejects.toThrow('its process ended (exit code 3)');
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['h'] });
+    await expect(run(tool)).rejects.toThrow('is not available now');
+    expect(names(await allTools(mcp))).toEqual(['h__look']);
+  });
+});
+
+describe('close', () => {
+  test('ends a server and its child that want to stay', async ({ folder, log }) => {
+    const file = join(folder, 'pids');
+    const mcp = mcpPool([hostileServer('stubborn', {}, file)], log.logger);
+    await allTools(mcp);
+    const pids: number[] = await eventually(() => existsSync(file) && JSON.parse(readFileSync(file, 'utf8') || '0'));
+    expect(pids.map(processState).join()).toMatch(/^[SR].*,[SR]/);
+    const began = performance.now();
+    await mcp.close();
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(processState(pids[0] ?? 0)).toBe('');
+    // Whoever adopts orphans may not have reaped it yet.
+    expect(processState(pids[1] ?? 0)).toMatch(/^(Z.*)?$/);
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['h'] });
+  });
+
+  test('ends what is connecting, and fails what is running', async ({ log }) => {
+    const mcp = pool(log, hostileServer('silent'), hostileServer('mute', { name: 'm' }));
+    const { tools } = await mcp.tools(never);
+    const answer = run(named(tools, 'm__look')).catch((error: Error) => error.message);
+    await log.until('stderr', (line) => line.stderr === 'asked');
+    const began = performance.now();
+    await mcp.close();
+    expect(await answer).toBe('the MCP server m: Connection closed');
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(execFileSync('ps', ['-eo', 'ppid,args'], { encoding: 'utf8' })).not.toMatch(
+      new RegExp(`^\\s*${process.pid} .*mcp-hostile`, 'm'),
+    );
+  });
+});

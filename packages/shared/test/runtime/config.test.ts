@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import { isLoopback, loadConfig } from '../../src/runtime/config.ts';
+
+const NOTHING = { KORA_HOME: '/tmp/kora' };
+
+describe('the configuration', () => {
+  test('of an empty environment is the documented one', () => {
+    const { config, warnings } = loadConfig(NOTHING);
+    expect(warnings).toEqual([]);
+    expect(config).toEqual({
+      httpCheckAllow: '',
+      maxToolRounds: 5,
+      redact: [],
+      redisUrl: 'redis://127.0.0.1:6379',
+      queuePrefix: '{kora}',
+      home: '/tmp/kora',
+      auditLogPath: '/tmp/kora/kora_audit_log.jsonl',
+      debounce: { windowMs: 600_000, bypassCritical: false },
+      pollMs: 30_000,
+      maxAgeMs: 3_600_000,
+      slack: {},
+      anthropic: {},
+      investigationTimeoutMs: 120_000,
+      workerConcurrency: 8,
+      costMonthlyUsd: 200,
+      models: {
+        normal: { model: 'claude-sonnet-5-5', effort: 'medium' },
+        warn75: { model: 'claude-sonnet-5-5', effort: 'low' },
+        downshift90: { model: 'claude-haiku-4-5' },
+      },
+      api: { host: '127.0.0.1', port: 3900 },
+      logLevel: 'info',
+    });
+  });
+
+  test('counts an empty variable as unset, and drops space around a value', () => {
+    const { config } = loadConfig({
+      ...NOTHING,
+      KORA_API_TOKEN: '  ',
+      REDIS_URL: '',
+      KORA_SLACK_BOT_TOKEN: ' xoxb-1 \n',
+    });
+    expect(config.api.token).toBeUndefined();
+    expect(config.redisUrl).toBe('redis://127.0.0.1:6379');
+    expect(config.slack.botToken).toBe('xoxb-1');
+  });
+
+  test.each([
+    [
+      'KORA_PROBE_DEBOUNCE_SECONDS',
+      ['-1', '1.5', 'ten', '0x10', '1e3', '99999999999', 'NaN'],
+      (c: Loaded) => c.debounce.windowMs,
+      600_000,
+    ],
+    ['KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL', ['maybe', '2', 'truee'], (c: Loaded) => c.debounce.bypassCritical, false],
+    ['KORA_PROBE_WAKE_POLL_SEC', ['0', '-3', 'soon', '1e9'], (c: Loaded) => c.pollMs, 30_000],
+    ['KORA_SLACK_JOSHUA_USER_ID', ['joshua', '@joshua', 'U1 U2'], (c: Loaded) => c.slack.operatorUserId, undefined],
+  ])('takes the default for a bad %s, with a warning that names it', (name, values, field, fallback) => {
+    for (const value of values) {
+      const { config, warnings } = loadConfig({ ...NOTHING, [name]: value });
+      expect(field(config)).toBe(fallback);
+      expect(warnings).toHaveLength(1);
+      expect(warnings[0]).toContain(name);
+    }
+  });
+
+  test.each([['true'], ['1'], ['YES'], ['On']])('reads %s as yes', (word) => {
+    expect(loadConfig({ KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL: word }).config.debounce.bypassCritical).toBe(true);
+  });
+
+  test('reads 0 as no debounce and half a second as a poll', () => {
+    const { config, warnings } = loadConfig({ KORA_PROBE_DEBOUNCE_SECONDS: '0', KORA_PROBE_WAKE_POLL_SEC: '0.5' });
+    expect([config.debounce.windowMs, config.pollMs, warnings]).toEqual([0, 500, []]);
+  });
+
+  test.each([
+    ['KORA_REDACT', ['[', 'a b*', '.*']],
+    ['KORA_MAX_TOOL_ITERATIONS', ['-1', 'five']],
+    ['REDIS_URL', ['http://x', 'redis', 'redis-sentinel://h']],
+    ['KORA_QUEUE_PREFIX', ['a b', 'ä']],
+    ['KORA_SLACK_OPERATOR_USER_ID', ['joshua']],
+    ['KORA_PROBE_WAKE_MAX_AGE_SECONDS', ['-1', 'x', '1.5']],
+    ['KORA_SLACK_BOT_TOKEN', ['xoxb 1']],
+    ['KORA_SLACK_API_URL', ['slack.com/api', 'ftp://x']],
+    ['CLAUDE_CODE_OAUTH_TOKEN', ['a b']],
+    ['KORA_ANTHROPIC_API_KEY', ['a b']],
+    ['ANTHROPIC_API_KEY', ['a\nb']],
+    ['ANTHROPIC_BASE_URL', ['gateway']],
+    ['KORA_INVESTIGATION_TIMEOUT_SECONDS', ['0', '-1', 'x']],
+    ['KORA_WORKER_CONCURRENCY', ['0', '2.5', '9999', 'x']],
+    ['KORA_COST_MONTHLY_USD', ['-1', 'x']],
+    ['KORA_MODEL_NORMAL', ['claude-sonnet-5-5:hgih', 'two words']],
+    ['KORA_MODEL_WARN_75', ['claude:']],
+    ['KORA_MODEL_DOWNSHIFT_90', [': low']],
+    ['KORA_API_HOST', ['a b']],
+    ['KORA_API_PORT', ['65536', '-1', 'http', '80.5']],
+    ['KORA_API_TOKEN', ['a b']],
+    ['LOG_LEVEL', ['loud']],
+  ])('refuses a bad %s, names it and does not show the value', (name, values) => {
+    for (const value of values) {
+      let message = '';
+      try {
+        loadConfig({ ...NOTHING, [name]: value });
+      } catch (error) {
+        message = String(error);
+      }
+      expect(message).toMatch(
+        new RegExp(`StartupError: the configuration is not usable:\\n  ${name} must be [^\\n]+$`),
+      );
+    }
+  });
+
+  test('never shows a value, since it may be a credential', () => {
+    const bad = { REDIS_URL: 'hunter2', KORA_SLACK_BOT_TOKEN: 'hunter2 hunter2', KORA_MODEL_NORMAL: 'claude:hunter2' };
+    expect(() => loadConfig(bad)).toThrow(/^(?![^]*hunter2)[^]*REDIS_URL[^]*KORA_SLACK_BOT_TOKEN[^]*KORA_MODEL_NORMAL/);
+  });
+
+  test('lists every fault at once', () => {
+    expect(() => loadConfig({ REDIS_URL: 'x', KORA_API_PORT: 'y', LOG_LEVEL: 'z' })).toThrow(
+      /REDIS_URL[^]*KORA_API_PORT[^]*LOG_LEVEL/,
+    );
+  });
+
+  test('prefers the operator under the plain name', () => {
+    const both = { KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA', KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR' };
+    expect(loadConfig(both).config.slack.operatorUserId).toBe('U0OPERATOR');
+    expect(loadConfig({ KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA' }).config.slack.operatorUserId).toBe('U0JOSHUA');
+  });
+
+  test('takes the first credential that is set', () => {
+    const all = { CLAUDE_CODE_OAUTH_TOKEN: 'o', KORA_ANTHROPIC_API_KEY: 'k', ANTHROPIC_API_KEY: 'a' };
+    expect(loadConfig(all).config.anthropic.credential).toEqual({ kind: 'oauth', token: 'o' });
+    expect(loadConfig({ ...all, CLAUDE_CODE_OAUTH_TOKEN: '' }).config.anthropic.credential).toEqual({
+      kind: 'apiKey',
+      key: 'k',
+    });
+    expect(loadConfig({ ANTHROPIC_API_KEY: 'a' }).config.anthropic.credential).toEqual({ kind: 'apiKey', key: 'a' });
+  });
+
+  test.each([
+    ['claude-opus-5-5:high', { model: 'claude-opus-5-5', effort: 'high' }],
+    ['claude-haiku-4-5', { model: 'claude-haiku-4-5' }],
+    ['qwen3:8b', { model: 'qwen3:8b' }],
+    ['qwen3:8b:low', { model: 'qwen3:8b', effort: 'low' }],
+  ])('reads the model %s', (text, choice) => {
+    expect(loadConfig({ KORA_MODEL_NORMAL: text }).config.models.normal).toEqual(choice);
+  });
+});
+
+type Loaded = ReturnType<typeof loadConfig>['config'];
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.1.2.3', true],
+  ['::1', true],
+  ['localhost', true],
+  ['0.0.0.0', false],
+  ['::', false],
+  ['10.0.0.1', false],
+  ['127.0.0.1.evil.example', false],
+])('%s is loopback: %s', (host, loopback) => {
+  expect(isLoopback(host)).toBe(loopback);
+});

@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { investigationPrompt, wakeText } from '../../../../apps/worker/src/investigation/prompt.ts';
+import { directMessage, escapeForSlack } from '../../src/wake/message.ts';
+import { dmStatus } from '../../src/wake/outcome.ts';
+import { redact, redactor } from '../../src/wake/redact.ts';
+import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
+import type { Wake } from '../../src/wake/wake.ts';
+
+const wake: Wake = {
+  id: 'w-1',
+  probe: 'fly',
+  category: 'service_unhealthy',
+  severity: 'critical',
+  title: 'Fly app(s) unreachable: HTTP 401',
+  detail: 'Fly probe reported status=unhealthy.',
+  snapshotDetails: { apps_running: 0 },
+  envelopeEnabled: false,
+  envelopeFixName: 'restart_unhealthy_machine',
+  emittedAt: 0,
+};
+
+function diagnosis(text: string): Report {
+  return { kind: 'diagnosis', text, model: 'm', usage: NO_USAGE, costUsd: 0, durationMs: 1, calls: [] };
+}
+
+describe('the DM', () => {
+  test.each([
+    ['critical', '🚨'],
+    ['warning', '⚠️'],
+    ['info', 'ℹ️'],
+    ['odd', '🔔'],
+    ['CRITICAL', '🔔'],
+  ])('of a %s wake is headed %s', (severity, emoji) => {
+    expect(directMessage({ ...wake, severity }, diagnosis('It is down.\nNext step: look.'))).toBe(
+      `${emoji} Probe alert · fly\nIt is down.\nNext step: look.`,
+    );
+  });
+
+  test('without a diagnosis is the issue verbatim and the reason', () => {
+    expect(directMessage(wake, fallbackReport('sdk_timeout'))).toBe(
+      '🚨 Probe alert · fly\nfly (critical): Fly app(s) unreachable: HTTP 401\n\nFly probe reported status=unhealthy.\n\nI was unable to investigate — engine returned: sdk_timeout',
+    );
+  });
+
+  test('shows no secret that the engine repeats', () => {
+    expect(directMessage(wake, diagnosis('The key sk-ant-api03-AAAAAAAAAAAAAAAA is bad.'))).not.toContain('AAAAAAAA');
+  });
+
+  test('drops what cannot be seen and what reverses the reading order', () => {
+    const text = directMessage({ ...wake, title: '\u202Egnp.exe \u0000 \u2028 line' }, fallbackReport('refused'));
+    expect(text).toContain('fly (critical): gnp.exe line');
+  });
+
+  test('of a huge issue keeps its heading and its reason, and says what is cut', () => {
+    const huge = { ...wake, probe: 'p'.repeat(3_000), title: 't'.repeat(5_000), detail: 'y'.repeat(60_000) };
+    const text = directMessage(huge, fallbackReport('sdk_5xx'));
+    expect(text.length).toBeLessThan(11_500);
+    expect(text).toContain('more characters in the audit log)');
+    expect(text).toMatch(/engine returned: sdk_5xx$/);
+  });
+
+  test('never ends a cut inside a character', () => {
+    expect(
+      directMessage({ ...wake, detail: `a${'😀'.repeat(30_000)}` }, fallbackReport('refused')).isWellFormed(),
+    ).toBe(true);
+  });
+});
+
+describe('Slack', () => {
+  test('is given no control sequence', () => {
+    expect(escapeForSlack('<!channel> <@U123> <https://evil.example|click> & co')).toBe(
+      '&lt;!channel&gt; &lt;@U123&gt; &lt;https://evil.example|click&gt; &amp; co',
+    );
+  });
+
+  test('is given no more than it takes, and the reason is never what is cut', () => {
+    const text = escapeForSlack(directMessage({ ...wake, detail: '&'.repeat(20_000) }, fallbackReport('sdk_5xx')));
+    expect(text.length).toBeLessThan(11_500);
+    expect(text).toMatch(
+      /&amp; … \(\d+ more characters in the audit log\)\n\nI was unable to investigate — engine returned: sdk_5xx$/,
+    );
+  });
+
+  test('is not told of an audit log where the answer is what was cut', () => {
+    expect(directMessage(wake, diagnosis('x'.repeat(20_000)))).toMatch(/x … \(\d+ more characters\)$/);
+  });
+});
+
+test('dm_status tells a diagnosis from a fallback, and sent from not', () => {
+  expect([dmStatus(diagnosis('x'), true), dmStatus(diagnosis('x'), false)]).toEqual(['sent', 'failed_send']);
+  expect([dmStatus(fallbackReport('refused'), true), dmStatus(fallbackReport('refused'), false)]).toEqual([
+    'engine_unavailable_fallback',
+    'engine_unavailable_failed_send',
+  ]);
+});
+
+describe('the prompt', () => {
+  test('carries the issue, its snapshot and what is asked', () => {
+    const prompt = investigationPrompt(wakeText(wake));
+    for (const part of [
+      'fly',
+      'service_unhealthy',
+      'critical',
+      wake.title,
+      wake.detail,
+      '{"apps_running":0}',
+      '2-4 sentences',
+      'Next step:',
+    ]) {
+      expect(prompt).toContain(part);
+    }
+  });
+
+  test.each([
+    [true, 'restart_unhealthy_machine', 'envelope: restart_unhealthy_machine (ENABLED)'],
+    [false, 'restart_unhealthy_machine', 'Diagnose only'],
+    [true, '(none)', 'Diagnose only'],
+  ])('with envelope enabled %s and named %s says: %s', (envelopeEnabled, envelopeFixName, posture) => {
+    const prompt = wakeText({ ...wake, envelopeEnabled, envelopeFixName });
+    expect(prompt).toContain(posture);
+    expect(prompt.includes('(ENABLED)')).toBe(posture.includes('(ENABLED)'));
+  });
+});
+
+describe('redaction of text within text', () => {
+  const secrets = [
+    'xoxb-1234567890-abcdefghij',
+    'sk-ant-api03-AAAAAAAAAAAAAAAA',
+    'AKIAIOSFODNN7EXAMPLE',
+    'ghp_0123456789abcdefghij0123456789abcdef',
+    'Bearer abcdefghijklmnopqrstuvwx',
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijk',
+    'dp.st.prd.abcdefghijklmnopqrstuvwxyz',
+    'postgres://app:hunter2secret@db.example.com/app',
+  ];
+
+  test.each(secrets)('finds %s after a line break or a tab of JSON, and behind what is drawn as nothing', (secret) => {
+    const core = secret.slice(8, 20);
+    for (const text of [`env:\n${secret}\n`, `a\t${secret}`, `${secret.slice(0, 6)}\u200b${secret.slice(6)}`]) {
+      expect(redact(text)).not.toContain(secret);
+      expect(redact(JSON.stringify({ out: text }))).not.toContain(core.includes('hunter2') ? 'hunter2' : core);
+    }
+  });
+
+  test('finds an address whose slashes are escaped', () => {
+    expect(redact('postgres:\\/\\/app:hunter2secret@db')).not.toContain('hunter2');
+    expect(redact('https:\\/\\/hooks.slack.com\\/services\\/T0\\/B0\\/abcdef')).not.toContain('abcdef');
+  });
+
+  test('takes out what is secret by its value, whatever its shape', () => {
+    expect(redactor([], ['swordfish'])('the word is swordfish')).toBe('the word is [redacted credential]');
+  });
+
+  test('loses no more than a key to one that has no end', () => {
+    const text = `-----BEGIN PRIVATE KEY-----\nMIIEvQ\nabc\n{"title":"a later row"}`;
+    expect(redact(text)).toContain('a later row');
+    expect(redact(text)).not.toContain('MIIEvQ');
+  });
+});
+
+describe('redaction', () => {
+  test.each([
+    ['xoxb-1234567890-abcdefghij'],
+    ['xapp-1-A012-345-abcdef'],
+    ['sk-ant-api03-AAAAAAAAAAAAAAAA'],
+    ['AKIAIOSFODNN7EXAMPLE'],
+    ['ghp_abcdefghijklmnopqrstuvwxyz0123456789'],
+    ['github_pat_11ABCDEFG0123456789_abcdefghij'],
+    ['FlyV1 fm2_lJPECAAAAAAAAAAAxBAAAAAAAAAAAA'],
+    ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123'],
+    ['https://hooks.slack.com/services/T000/B000/XXXX'],
+    ['dp.st.prd.abcdefghijklmnopqrstuvwxyz'],
+    ['-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----'],
+    ['-----BEGIN PRIVATE KEY-----\nMIIE and then it was cut'],
+  ])('takes out %s', (secret) => {
+    expect(redact(`before ${secret}`)).toMatch(/^before \[redacted [\w ]+\]$/);
+  });
+
+  test('takes the password out of a URL and leaves the rest', () => {
+    expect(redact('postgres://app:hunter2@db.example:5432/x')).toBe('postgres://app:[redacted]@db.example:5432/x');
+  });
+
+  test.each([
+    ['Fly app(s) unreachable: HTTP 401'],
+    ['https://example.com/a:b@c'],
+    ['w-aafbf18837039499248563670ba27017'],
+  ])('leaves %s alone', (text) => {
+    expect(redact(text)).toBe(text);
+  });
+});
