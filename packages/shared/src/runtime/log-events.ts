@@ -1,0 +1,197 @@
+/**
+ * The log lines that operators, tests and benchmarks rely on. Each has a stable name in its field `event`; its message
+ * may be reworded at any time. `docs/log-events.md` is made from this table.
+ */
+type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+interface Definition {
+  level: Level;
+  /** Default message. A call may give a more exact one. */
+  message: string;
+  /** Fields that each such line has. It may have more. */
+  fields: readonly string[];
+}
+
+export const LOG_EVENTS = {
+  'app.stopping': { level: 'info', message: 'stopping', fields: ['signal'] },
+  'app.stopped': { level: 'info', message: 'stopped', fields: [] },
+  'app.crashed': { level: 'fatal', message: 'unexpected error, stopping', fields: ['error'] },
+  'app.close_failed': { level: 'warn', message: 'a resource did not close cleanly', fields: ['error'] },
+  'config.warning': { level: 'warn', message: 'configuration warning', fields: [] },
+
+  'redis.down': { level: 'error', message: 'Redis unreachable, waiting', fields: ['reason'] },
+  'redis.up': { level: 'info', message: 'Redis reachable again', fields: [] },
+  'redis.unsafe': { level: 'warn', message: 'Redis is not configured safely', fields: [] },
+  'audit_log.write_failed': {
+    level: 'warn',
+    message: 'cannot write to the audit log; continuing without this row',
+    fields: ['path', 'seam', 'error'],
+  },
+  'tracing.export_failed': { level: 'warn', message: 'cannot export traces; continuing without', fields: ['reason'] },
+
+  'tailer.following': { level: 'info', message: 'watching log', fields: ['path', 'offset', 'from'] },
+  'tailer.standby': { level: 'info', message: 'standby: another tailer holds the lease', fields: ['heldBy'] },
+  'tailer.failing': { level: 'warn', message: 'cannot follow the log, retrying', fields: ['error'] },
+  'tailer.recovered': { level: 'info', message: 'following the log again', fields: ['path'] },
+  'tailer.checkpoint_lost': {
+    level: 'error',
+    message: 'the checkpoint is missing or unreadable in Redis; jobs may be lost too',
+    fields: ['path', 'resumeFrom'],
+  },
+  'tailer.fenced': {
+    level: 'warn',
+    message: 'another tailer took over the lease or the checkpoint; nothing was committed',
+    fields: [],
+  },
+  'log.truncated': {
+    level: 'warn',
+    message: 'the log was truncated; unread rows are lost',
+    fields: ['offset', 'size'],
+  },
+  'log.copytruncated': {
+    level: 'info',
+    message: 'the log was copied and truncated',
+    fields: ['path', 'offset'],
+  },
+  'log.rotated_file_finished': { level: 'debug', message: 'finished a rotated file', fields: ['inode', 'offset'] },
+  'log.rotated_file_unreadable': { level: 'warn', message: 'cannot read a rotated file', fields: ['path', 'reason'] },
+  'log.rotated_file_compressed': {
+    level: 'warn',
+    message: 'a rotated file is compressed, so it is not read',
+    fields: ['path', 'bytes'],
+  },
+  'log.file_lost': {
+    level: 'warn',
+    message: 'a file that was being read is gone; its remaining rows are not read',
+    fields: ['offset', 'compressed'],
+  },
+  'line.unreadable': {
+    level: 'warn',
+    message: 'skipped a line that names the wake seam but is not valid JSON',
+    fields: ['offset', 'bytes'],
+  },
+  'line.too_long': { level: 'warn', message: 'skipped a line longer than 1 MiB', fields: ['offset'] },
+  'row.time_unreadable': {
+    level: 'warn',
+    message: 'cannot read the time of a wake row; using the time of reading',
+    fields: ['offset'],
+  },
+  'wake.enqueued': { level: 'info', message: 'enqueued', fields: ['wakeId', 'probe', 'category', 'severity'] },
+  'wake.coalesced': { level: 'info', message: 'coalesced', fields: ['winner', 'probe', 'category', 'rows'] },
+  'wake.rejected': { level: 'warn', message: 'rejected a wake row', fields: ['reason', 'offset'] },
+
+  'worker.ready': { level: 'info', message: 'waiting for wakes', fields: ['concurrency', 'engine', 'slack'] },
+  'worker.error': { level: 'debug', message: 'BullMQ worker error', fields: ['error'] },
+  'investigation.started': { level: 'info', message: 'investigating', fields: ['wakeId', 'probe', 'category'] },
+  'investigation.returned': {
+    level: 'info',
+    message: 'stopping: returned the investigation to the queue',
+    fields: ['wakeId'],
+  },
+  'investigation.failed': {
+    level: 'error',
+    message: 'unexpected error in an investigation',
+    fields: ['wakeId', 'error'],
+  },
+  'engine.call': { level: 'info', message: 'LLM call', fields: ['wakeId', 'model', 'route', 'durationMs'] },
+  'engine.unsupported': {
+    level: 'warn',
+    message: 'the LLM server does not support a feature; continuing without it',
+    fields: ['feature', 'code'],
+  },
+  'engine.tool_refused': {
+    level: 'warn',
+    message: 'the LLM server refused a tool; continuing without it',
+    fields: ['tool'],
+  },
+  'engine.price_unknown': {
+    level: 'warn',
+    message: 'no price is known for this model; the budget is charged the highest known price',
+    fields: ['model'],
+  },
+  'engine.charge_failed': { level: 'error', message: 'cannot record the cost of an LLM call', fields: ['error'] },
+  'engine.quotes_dropped': {
+    level: 'warn',
+    message: 'dropped quotes that are not in the text they name',
+    fields: ['wakeId', 'dropped'],
+  },
+  'tool.call': { level: 'info', message: 'tool call', fields: ['wakeId', 'name', 'status', 'durationMs'] },
+  'mcp.connected': { level: 'info', message: 'connected to an MCP server', fields: ['mcpServer', 'tools'] },
+  'mcp.unavailable': { level: 'warn', message: 'an MCP server is not available', fields: ['mcpServer', 'retryInMs'] },
+  'mcp.servers_missing': {
+    level: 'warn',
+    message: 'MCP servers are down; investigating without their tools',
+    fields: ['missing'],
+  },
+  'mcp.no_allow_list': {
+    level: 'warn',
+    message: 'an MCP server has no allow list, so none of its tools are offered',
+    fields: ['mcpServer'],
+  },
+  'mcp.names_collide': { level: 'warn', message: 'left out MCP tools with colliding names', fields: ['names'] },
+  'mcp.tools_left_out': { level: 'warn', message: 'left out tools of an MCP server', fields: ['mcpServer', 'leftOut'] },
+  'mcp.stderr': { level: 'debug', message: 'stderr of an MCP server', fields: ['mcpServer', 'stderr'] },
+  'mcp.error': { level: 'debug', message: 'error of an MCP server', fields: ['mcpServer'] },
+  'delivery.dry_run': { level: 'warn', message: '[dry run] would send:', fields: ['dm'] },
+  'delivery.sent': { level: 'info', message: 'Slack accepted the DM', fields: ['wakeId', 'channel', 'ts'] },
+  'delivery.looked_up': {
+    level: 'info',
+    message: 'looked up an earlier post in Slack',
+    fields: ['wakeId', 'found'],
+  },
+  'delivery.look_up_failed': {
+    level: 'warn',
+    message: 'cannot look up an earlier post; posting again, marked as a possible duplicate',
+    fields: ['wakeId'],
+  },
+  'delivery.held': {
+    level: 'error',
+    message: 'Slack refuses the token; all DMs wait until KORA_SLACK_BOT_TOKEN is corrected',
+    fields: ['wakeId', 'code'],
+  },
+  'delivery.rate_limited': {
+    level: 'warn',
+    message: 'Slack asks us to wait',
+    fields: ['wakeId', 'code', 'retryAfterMs'],
+  },
+  'delivery.retrying': { level: 'warn', message: 'the DM was not delivered, retrying', fields: ['wakeId', 'code'] },
+  'delivery.dead': {
+    level: 'error',
+    message: 'delivery failed: fix the reason, then retry in the console',
+    fields: ['wakeId', 'queue', 'reason'],
+  },
+  'outcome.record_failed': {
+    level: 'error',
+    message: 'cannot record the outcome of a wake; the next repair run does',
+    fields: ['wakeId', 'error'],
+  },
+  'repair.done': { level: 'warn', message: 'repaired what a crash left behind', fields: ['wakeId', 'kind'] },
+  'repair.failed': { level: 'warn', message: 'a repair run failed; the next one continues', fields: ['error'] },
+
+  'api.listening': { level: 'info', message: 'listening', fields: ['url'] },
+  'api.request_failed': { level: 'error', message: 'request failed', fields: ['method', 'route', 'error'] },
+  'api.window_cleared': {
+    level: 'info',
+    message: 'debounce window cleared',
+    fields: ['probe', 'category', 'suppressed'],
+  },
+  'api.windows_cleared': { level: 'info', message: 'debounce windows cleared', fields: ['probe', 'cleared'] },
+  'api.events_unreadable': { level: 'debug', message: 'cannot read events, retrying', fields: ['error'] },
+} as const satisfies Record<string, Definition>;
+
+export type LogEvent = keyof typeof LOG_EVENTS;
+
+/** The part of a pino or Fastify logger that an event needs. */
+export type LogTarget = Record<Level, (fields: object, message: string) => void>;
+
+type Fields<E extends LogEvent> = Record<(typeof LOG_EVENTS)[E]['fields'][number], unknown> & Record<string, unknown>;
+
+/**
+ * Writes one line with its event name, at the level of the table.
+ *
+ * @param message instead of the default one
+ */
+export function logEvent<E extends LogEvent>(log: LogTarget, event: E, fields: Fields<E>, message?: string): void {
+  const { level, message: usual } = LOG_EVENTS[event];
+  log[level]({ event, ...fields }, message ?? usual);
+}
