@@ -61,7 +61,7 @@ export function lineWaiter(lines: LogLine[], waiting: Set<() => void>) {
         );
       }, ms);
       function check() {
-        const found = lines.find((line) => line.msg.includes(message) && also(line));
+        const found = lines.find((line) => (line.event === message || line.msg.includes(message)) && also(line));
         if (!found) return;
         clearTimeout(timer);
         waiting.delete(check);
