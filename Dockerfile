@@ -20,6 +20,7 @@ FROM manifests
 ENV NODE_ENV=production
 # The optional packages are a Node and speed-ups for other platforms; the image has its own Node.
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force && mkdir /log && chown node:node /log
+COPY packages/shared/lua packages/shared/lua
 COPY --from=build /app/packages/shared/dist packages/shared/dist
 COPY --from=build /app/apps/tailer/dist apps/tailer/dist
 COPY --from=build /app/apps/worker/dist apps/worker/dist

@@ -1,9 +1,10 @@
 /** A worker whose engine and Slack take no time at all: what is left is ours. Run as a process, as the real one is. */
 
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
-import { connectRedis, redisCompleteSince } from '@kora-wake/shared/runtime/redis';
+import { connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue } from '@kora-wake/shared/store/queues';
+import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import { NO_USAGE } from '@kora-wake/shared/wake/report';
 import { auditWriter } from '../apps/worker/src/audit.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';

@@ -82,7 +82,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     for (const { route, model, usd } of spent.entries) spend.inc({ route, model }, usd);
     budget.set(budgetUsd);
     for (const step of BUDGET_TIERS) {
-      rung.set({ rung: step }, step === spent.rung ? 1 : 0);
+      rung.set({ rung: step }, step === spent.tier ? 1 : 0);
     }
     for (const each of [queue, deliveries]) {
       const [counts, [first]] = await Promise.all([each.getJobCounts(...STATES), each.getWaiting(0, 0)]);

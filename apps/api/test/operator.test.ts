@@ -3,8 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
-import { recordInvestigation } from '@kora-wake/shared/store/wake-history';
-import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Worker } from 'bullmq';
@@ -286,7 +285,7 @@ describe('costs, tailer and account', () => {
     expect(await rung()).toBe('downshift_90');
     expect(await money.reserve(onEachRung(1))).toBeUndefined();
     expect(await rung()).toBe('hard_stop_100');
-    expect(await readSpend(ns.redis, ns.keys, 300, Date.now())).toMatchObject({ rung: 'normal' });
+    expect(await readSpend(ns.redis, ns.keys, 300, Date.now())).toMatchObject({ tier: 'normal' });
     await (await money.reserve(onEachRung(0.1)))?.release();
     expect(await rung()).toBe('downshift_90');
   });

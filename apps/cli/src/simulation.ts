@@ -3,7 +3,7 @@
  * investigate, Slack takes its one message a second, and the month's budget is spent. A queue with many servers before
  * one with a pace; each wake is followed, rows are counted.
  */
-import { STARTS } from '@kora-wake/shared/wake/budget';
+import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
 
 /** Times in ms, money in USD. */
 export interface Plan {
@@ -151,7 +151,7 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
 /** What the next investigation costs; undefined where there is no money left for it. */
 function priceAt({ budgetUsd, usd }: Pick<Plan, 'budgetUsd' | 'usd'>, spent: number): number | undefined {
   if (budgetUsd === 0) return usd[0];
-  const step = [STARTS.warn_75, STARTS.downshift_90].filter((share) => spent >= share * budgetUsd).length;
+  const step = [TIER_STARTS.warn_75, TIER_STARTS.downshift_90].filter((share) => spent >= share * budgetUsd).length;
   return usd.slice(step).find((price) => spent + price <= budgetUsd);
 }
 

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { holderOf, releaseLease, renewLease, takeLease as takeStoredLease } from '@kora-wake/shared/store/checkpoint';
 
 const LEASE_MS = 10_000;
 export const RENEW_MS = 3_000;
@@ -21,20 +22,6 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-const RENEW = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
-
-const RELEASE = `
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
-
-/** Free, or still ours from before: a release may have been lost with the connection. */
-const TAKE = `
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return holder end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return false`;
-
 /** A token no other process has; its first part says where it runs. */
 export function newToken(): string {
   return `${hostname()}:${process.pid}:${randomUUID()}`;
@@ -43,20 +30,18 @@ export function newToken(): string {
 /** Takes the lease, or tells who has it. */
 export async function takeLease(redis: RedisClient, key: string, token: string): Promise<Lease | { heldBy: string }> {
   let until = deadline();
-  const holder = await redis.eval(TAKE, 1, key, token, LEASE_MS);
-  if (typeof holder === 'string') return { heldBy: holder.replace(/:[^:]*$/, '') };
+  const holder = await takeStoredLease(redis, key, token, LEASE_MS);
+  if (holder !== undefined) return { heldBy: holderOf(holder) };
   return {
     token,
     valid: () => Date.now() < until.wall && performance.now() < until.steady,
     renew: async () => {
       const next = deadline();
-      const renewed = (await redis.eval(RENEW, 1, key, token, LEASE_MS)) === 1;
+      const renewed = await renewLease(redis, key, token, LEASE_MS);
       if (renewed) until = next;
       return renewed;
     },
-    release: async () => {
-      await redis.eval(RELEASE, 1, key, token);
-    },
+    release: () => releaseLease(redis, key, token),
   };
 }
 

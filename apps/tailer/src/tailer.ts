@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFields } from '@kora-wake/shared/runtime/log';
-import { recordDataLoss } from '@kora-wake/shared/runtime/redis';
+import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Batch, batchOf, type Decided, type Decider } from './decide/batch.ts';

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/store/queues';
-import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-history';
-import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { readWakeRecord, recordInvestigation, recordOutcome, setClaim } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -214,12 +213,9 @@ describe('a wake', () => {
       if (where === 'delivery') {
         await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
         await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 1);
-      } else if (where === 'record') {
+      } else {
         await recordInvestigation(ns.redis, ns.keys, wake, diagnosis, Date.now());
         await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 1);
-      } else {
-        // As workers before 0.2 left it.
-        await (await ns.queue.getJob(wake.id))?.updateData({ wake, report: diagnosis });
       }
       working(ns, { engine, auditPath: logPath });
       await outcomeIs(ns, wake, 'dry_run');
@@ -318,8 +314,8 @@ describe('a delivery', () => {
     await messengerTo(double).post('the one that arrived', wake.id);
     const tenMinutesAgo = Date.now() - 600_000;
     for (const message of double.accepted) message.ts = String(tenMinutesAgo / 1000);
-    const data = { wake, report: diagnosis, firstClaimedAt: tenMinutesAgo, claimedAt: Date.now() - SETTLED_MS };
-    await ns.deliveries.add('deliver', data, { jobId: deliverJobId(wake.id) });
+    await setClaim(ns.redis, ns.keys, wake.id, { firstClaimedAt: tenMinutesAgo, claimedAt: Date.now() - SETTLED_MS });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted).toHaveLength(1);
@@ -408,8 +404,9 @@ describe('a delivery', () => {
     const wake = await enqueue(ns);
     await ns.queue.remove(wake.id);
     await messengerTo(double).post('the one that arrived', wake.id);
-    const data = { wake, report: diagnosis, claimedAt: Date.now() + 3_600_000 };
-    await ns.deliveries.add('deliver', data, { jobId: deliverJobId(wake.id) });
+    const ahead = Date.now() + 3_600_000;
+    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt: ahead, firstClaimedAt: ahead });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     const messenger = messengerTo(double);
     const { clock } = working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
     const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
@@ -424,8 +421,9 @@ describe('a delivery', () => {
     const wake = await enqueue(ns);
     await ns.queue.remove(wake.id);
     await messengerTo(double).post('the one that arrived', wake.id);
-    const data = { wake, report: diagnosis, claimedAt: Date.now() - SETTLED_MS };
-    await ns.deliveries.add('deliver', data, { jobId: deliverJobId(wake.id) });
+    const claimedAt = Date.now() - SETTLED_MS;
+    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted.map(({ text }) => text)).toEqual(['the one that arrived']);
@@ -510,20 +508,6 @@ describe('a delivery', () => {
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted).toHaveLength(1);
-  });
-
-  test('that Slack accepted before the worker died is not posted again', async ({ ns, logPath }) => {
-    const double = await slack();
-    const wake = await enqueue(ns);
-    await ns.queue.remove(wake.id);
-    await ns.deliveries.add(
-      'deliver',
-      { wake, report: diagnosis, posted: { channel: 'D1', ts: '1.2' } },
-      { jobId: deliverJobId(wake.id) },
-    );
-    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
-    await outcomeIs(ns, wake, 'diagnosis');
-    expect(double.requests).toHaveLength(0);
   });
 
   test('that had ended before the worker died is not posted again, and its row is written', async ({ ns, logPath }) => {

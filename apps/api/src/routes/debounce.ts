@@ -1,6 +1,6 @@
 import { publish } from '@kora-wake/shared/store/events';
 import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/store/windows';
-import { debounceId, debouncePair, probePrefix } from '@kora-wake/shared/wake/pair';
+import { debounceId, pairOfDebounceId, probePrefix } from '@kora-wake/shared/wake/pair';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Asked, type Operations, reasonQuery } from '../operations.ts';
@@ -126,7 +126,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
 
 /** A cursor is the pair that a page ended with, in letters that need no encoding. */
 function cursorTo(id: string): string {
-  const { probe, category } = debouncePair(id);
+  const { probe, category } = pairOfDebounceId(id);
   return Buffer.from(JSON.stringify([probe, category])).toString('base64url');
 }
 

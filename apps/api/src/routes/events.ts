@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { isKept, lastEventId, readEvents, type WakeEvent } from '@kora-wake/shared/store/events';
+import { isKept, lastEventId, readEvents, type StoredEvent } from '@kora-wake/shared/store/events';
 import { dropEnded, type WindowStore } from '@kora-wake/shared/store/windows';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -58,14 +58,14 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; redis: Red
     }
   }
 
-  function send(listener: Listener, event: WakeEvent): void {
+  function send(listener: Listener, event: StoredEvent): void {
     if (!isLater(event.id, listener.after)) return;
     if (listener.response.writableLength > MAX_UNREAD_BYTES) drop(listener);
     else write(listener, event);
   }
 
   /** @returns whether more may be written at once */
-  function write(listener: Listener, { id, type, data }: WakeEvent): boolean {
+  function write(listener: Listener, { id, type, data }: StoredEvent): boolean {
     listener.after = id;
     return listener.response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
   }

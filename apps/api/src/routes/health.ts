@@ -1,5 +1,6 @@
-import { type RedisClient, unsafeSettings } from '@kora-wake/shared/runtime/redis';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorSchema } from './schemas.ts';

@@ -1,5 +1,6 @@
 import { type DeliveriesQueue, deliverJobId } from '@kora-wake/shared/store/queues';
-import { listWakeRecords, readWakeRecord, type WakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-history';
+import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
+import { readWakeRecord, type WakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-record';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import { directMessage } from '@kora-wake/shared/wake/message';
 import type { Report } from '@kora-wake/shared/wake/report';

@@ -131,12 +131,12 @@ function shown({ path, offset, size, lagBytes, lastRowAt, committedAt, holder }:
   return { path, offset, size, lagBytes, holder, ...times };
 }
 
-function costs({ month, rung, spentUsd, reservedUsd, entries }: Spend, budgetUsd: number, today: string) {
+function costs({ month, tier, spentUsd, reservedUsd, entries }: Spend, budgetUsd: number, today: string) {
   const sums = (by: (entry: Spend['entries'][number]) => string) =>
     [...Map.groupBy(entries, by)].map(([name, of]) => ({ name, usd: of.reduce((sum, entry) => sum + entry.usd, 0) }));
   const days = sums(({ day }) => day).map(({ name, usd: spent }) => ({ day: name, usd: spent }));
   return {
-    rung,
+    rung: tier,
     budgetUsd,
     month,
     spentMonthUsd: spentUsd,

@@ -10,6 +10,7 @@ import { closeRedis, connectRedis, type RedisClient } from '@kora-wake/shared/ru
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
 import { type Keys, redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
+import { readWakeState } from '@kora-wake/shared/store/wake-record';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { wakeIdIn } from '@kora-wake/tailer/decide/batch';
 import { followLog, NOWHERE } from '@kora-wake/tailer/log/follower';
@@ -66,9 +67,9 @@ async function auditLog(path: string, redis: RedisClient, keys: Keys): Promise<s
   const lost: string[] = [];
   let own = 0;
   for (const id of ids) {
-    const [enqueuedAt, outcome] = await redis.hmget(keys.wake(id), 'enqueuedAt', 'outcome');
-    if (enqueuedAt) own++;
-    if (!enqueuedAt || outcome) continue;
+    const { isEnqueued, outcome } = await readWakeState(redis, keys, id);
+    if (isEnqueued) own++;
+    if (!isEnqueued || outcome) continue;
     const states = await Promise.all([wakes.getJobState(id), deliveries.getJobState(deliverJobId(id))]);
     if (!states.some((state) => UNENDED.has(state))) lost.push(id);
   }

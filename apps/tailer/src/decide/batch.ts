@@ -13,6 +13,7 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { RowTraces } from '@kora-wake/shared/runtime/tracing';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type WakesQueue, wakeJobOptions } from '@kora-wake/shared/store/queues';
+import { passWindows } from '@kora-wake/shared/store/windows';
 import type { Json, JsonObject } from '@kora-wake/shared/wake/json';
 import type { DebouncePolicy } from '@kora-wake/shared/wake/pair';
 import { debounceId } from '@kora-wake/shared/wake/pair';
@@ -263,24 +264,13 @@ async function add(decider: Decider, questions: Question[], mayAsk: () => Promis
     const passing = left.filter(({ passes }) => passes);
     if (!(await mayAsk())) return false;
     // Over the same connection one right after the other: a crash in between would leave a window closed for nothing.
-    const [, jobs] = await Promise.all([closeWindows(decider, passing), queue.addBulk(adding)]);
+    const closing = passing.map(({ wake, window }) => ({ window, jobKey: queue.toKey(wake.id) }));
+    const [, jobs] = await Promise.all([passWindows(decider.redis, decider.keys, closing), queue.addBulk(adding)]);
     for (const [i, question] of left.entries()) question.winner = jobs[i]?.id ?? question.wake.id;
     // Another log's tailer may open the window between the two calls; a critical wake still goes through.
     left = left.filter(({ passes, winner, wake }) => passes && winner !== wake.id);
   }
   return true;
-}
-
-/** Not where the wake's own job exists: then this is a second reading, and the window is its own or a later one's. */
-const CLOSE_WINDOWS = `
-for i = 1, #KEYS, 2 do
-  if redis.call('EXISTS', KEYS[i + 1]) == 0 then redis.call('DEL', KEYS[i]) end
-end`;
-
-async function closeWindows({ redis, queue, keys }: Decider, passing: Question[]): Promise<void> {
-  if (passing.length === 0) return;
-  const scriptKeys = passing.flatMap(({ wake, window }) => [keys.dedup(window), queue.toKey(wake.id)]);
-  await redis.eval(CLOSE_WINDOWS, scriptKeys.length, ...scriptKeys);
 }
 
 /** Drops a byte order mark, as `TextDecoder` does; in Node it is slower by itself. */

@@ -71,8 +71,7 @@ export function deliverer(delivery: Delivery) {
   const printed = log.child({}, { level: 'warn' });
 
   return async (job: Job<DeliverJob>, token?: string): Promise<void> => {
-    const { wake, report, posted } = job.data;
-    if (posted) return record(job, report.kind, posted);
+    const { wake, report } = job.data;
     if (!messenger) {
       if (job.attemptsStarted > 1) await reopen(redis, keys, wake.id, now());
       const dm = { wakeId: wake.id, text: directMessage(wake, report) };
@@ -81,7 +80,7 @@ export function deliverer(delivery: Delivery) {
     }
     try {
       const at = now();
-      const begun = await beginDelivery(redis, keys, wake.id, at, claimIn(job.data));
+      const begun = await beginDelivery(redis, keys, wake.id, at);
       // Its row in the audit log may be missing.
       if (begun.ended) return await record(job, begun.ended);
       const claim = { claimedAt: at, firstClaimedAt: at };
@@ -211,8 +210,4 @@ export function deliverer(delivery: Delivery) {
     await audit.investigationCompleted(wake, report, status);
     if (first) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
   }
-}
-
-function claimIn({ claimedAt, firstClaimedAt = claimedAt }: DeliverJob): Claim | undefined {
-  return claimedAt === undefined || firstClaimedAt === undefined ? undefined : { claimedAt, firstClaimedAt };
 }

@@ -225,7 +225,7 @@ class Investigation {
     const { normal, warn_75, downshift_90 } = models;
     const usd = { normal: worst(normal), warn_75: worst(warn_75), downshift_90: worst(downshift_90) };
     const reservation = await ledger.reserve(usd);
-    return reservation && { model: models[reservation.rung], reservation };
+    return reservation && { model: models[reservation.tier], reservation };
   }
 
   async #offer(): Promise<OfferedTool[]> {

@@ -10,7 +10,7 @@ import { isRedisAway, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { publish } from '@kora-wake/shared/store/events';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type DeliveriesQueue, deliverJobId, deliverJobOptions, type WakeJob } from '@kora-wake/shared/store/queues';
-import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-history';
+import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
 import { type Job, WaitingError } from 'bullmq';
 import type { Engine } from './agent.ts';
@@ -45,8 +45,8 @@ export function investigator({ engine, deliveries, redis, keys, now, log }: Inve
   };
 
   /** What an earlier start of the job has found, as far as it came. */
-  async function known({ data: { wake, report }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {
-    if (report || attemptsStarted <= 1) return report;
+  async function known({ data: { wake }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {
+    if (attemptsStarted <= 1) return undefined;
     const delivery = await deliveries.getJob(deliverJobId(wake.id));
     return delivery?.data.report ?? (await readWakeRecord(redis, keys, wake.id))?.report ?? undefined;
   }

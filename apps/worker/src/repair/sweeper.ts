@@ -19,8 +19,7 @@ import {
   type WakeJob,
   type WakesQueue,
 } from '@kora-wake/shared/store/queues';
-import { readWakeRecord } from '@kora-wake/shared/store/wake-history';
-import { outcomeOf, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { outcomeOf, readWakeRecord, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { listWindows, releaseWindow } from '@kora-wake/shared/store/windows';
 import type { Job } from 'bullmq';
 import { CLOCK_SKEW_MS } from '../delivery/job.ts';
@@ -130,7 +129,7 @@ async function mendUndelivered(sweeper: Sweeper, job: Job<WakeJob>): Promise<voi
   const { wake } = job.data;
   if (await outcomeOf(redis, keys, wake.id)) return;
   if (await deliveries.getJob(deliverJobId(wake.id))) return;
-  const report = job.data.report ?? (await readWakeRecord(redis, keys, wake.id))?.report;
+  const report = (await readWakeRecord(redis, keys, wake.id))?.report;
   if (!report) return;
   await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
   await count(sweeper, 'delivery', wake.id);

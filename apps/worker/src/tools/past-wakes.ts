@@ -2,7 +2,8 @@
 
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { listWakeRecords, type WakeRecord } from '@kora-wake/shared/store/wake-history';
+import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
+import { type WakeRecord } from '@kora-wake/shared/store/wake-record';
 import { z } from 'zod';
 import { defineTool, type Tool } from './tool.ts';
 

@@ -1,6 +1,6 @@
 import { readAccount } from '@kora-wake/shared/store/account';
 import { deliverJobId, deliverJobOptions, wakeJobOptions } from '@kora-wake/shared/store/queues';
-import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { Worker } from 'bullmq';
@@ -25,7 +25,8 @@ function sweeper(ns: Namespace) {
 
 /** Enqueues the wake as the tailer does, its window and its count included. */
 async function enqueue(ns: Namespace): Promise<void> {
-  await ns.queue.add('wake', { wake, report }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
   await ns.redis.zadd(ns.keys.windowNames, 0, 'fly:down');
   await ns.redis.zadd(ns.keys.windowEnds, Date.now() + 60_000, 'fly:down');
   await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);

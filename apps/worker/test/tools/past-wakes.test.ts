@@ -1,7 +1,6 @@
 /** The tools that look into our own past: what was found out before, and the audit log. */
 
-import { recordInvestigation } from '@kora-wake/shared/store/wake-history';
-import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { redact } from '@kora-wake/shared/wake/redact';
 import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import { describe, expect } from 'vitest';

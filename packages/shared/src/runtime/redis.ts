@@ -1,6 +1,5 @@
 /** Connections to Redis, and what a person is told when there is none. */
 import { Cluster, Redis } from 'ioredis';
-import type { Keys } from '../store/keys.ts';
 import { errorCode, errorReason, StartupError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { type RedisAddress, readRedisUrl, redactedUrl } from './redis-url.ts';
@@ -115,61 +114,6 @@ function reportOutages(redis: RedisClient, log: Logger): void {
     if (down) log.info('Redis is back');
     down = false;
   });
-}
-
-/** Asked with a key, so that in a cluster the node answers that has ours. */
-const SETTINGS = "return redis.call('INFO')";
-
-/**
- * What of this Redis is not safe for a pager, one sentence each; empty where all is well.
- */
-export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<string[]> {
-  const info = String(await redis.eval(SETTINGS, 1, keys.dataLostAt));
-  const setting = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
-  const warnings: string[] = [];
-  if (setting('maxmemory') !== '0' && setting('maxmemory_policy') !== 'noeviction') {
-    warnings.push('Redis may evict jobs when its memory is full: set maxmemory-policy noeviction.');
-  }
-  if (setting('aof_enabled') === '0') {
-    warnings.push('Redis does not write what it is given to disk at once: set appendonly yes.');
-  }
-  return warnings;
-}
-
-/** Asked with a key, so that in a cluster the node answers that has ours. */
-const SERVER = "return redis.call('INFO', 'server')";
-
-/**
- * Tells since when this Redis knows all it was told, in ms since the epoch by its clock: since its start, where the last
- * it had acknowledged may not have been on disk; once this process has seen another Redis in its place (a fail-over),
- * since then. Whether it was emptied since, {@link recordDataLoss} says.
- */
-export function redisCompleteSince(redis: RedisClient, keys: Keys): () => Promise<number> {
-  let seen: { runId: string; since: number } | undefined;
-  /** Whether it is still the one that was asked: over one connection it is. A cluster has many. */
-  let same = false;
-  redis.on('close', () => {
-    same = false;
-  });
-  return async () => {
-    if (same && seen) return seen.since;
-    same = redis instanceof Redis;
-    const info = String(await redis.eval(SERVER, 1, keys.dataLostAt));
-    const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
-    const now = Math.floor(Number(field('server_time_usec')) / 1_000);
-    const runId = field('run_id');
-    if (seen?.runId !== runId) seen = { runId, since: seen ? now : now - Number(field('uptime_in_seconds')) * 1_000 };
-    return seen.since;
-  };
-}
-
-const FORGOT = `
-local time = redis.call('TIME')
-redis.call('SET', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000))`;
-
-/** Records that Redis was found emptied: what it was told before now it may not know. */
-export async function recordDataLoss(redis: RedisClient, keys: Keys): Promise<void> {
-  await redis.eval(FORGOT, 1, keys.dataLostAt);
 }
 
 const AWAY =

@@ -1,14 +1,14 @@
 /**
- * The account: what became of every wake row, from the counters and the queues as they stand at one moment.
+ * The account: one decision for each row, one outcome for each wake, from the counters and queues at one moment.
  *
  *   rows = enqueued + coalesced + rejected
  *   enqueued = diagnosis + fallback + dry run + dead + in flight
  */
-
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Outcome } from '../wake/outcome.ts';
 import type { Keys } from './keys.ts';
 import { DELIVERIES, WAKES } from './queues.ts';
+import { luaScript } from './scripts.ts';
 
 export interface Account {
   rows: number;
@@ -17,42 +17,33 @@ export interface Account {
   /** By reason. */
   rejected: Record<string, number>;
   outcomes: Record<Outcome, number>;
-  /** Jobs that have not ended, in both queues. */
+  /** Unfinished jobs, in both queues. */
   inFlight: number;
-  /** Lines that name a wake and could not be read, or were too long; they are no rows. */
+  /** Lines that name the wake seam but could not be parsed, or were too long. They do not count as rows. */
   unreadLines: number;
-  /** What the sweeper mended, by kind. */
+  /** Repairs after crashes, by kind. */
   repaired: Record<string, number>;
-  /** Rows without a decision, wakes without an end, and ends of no recorded wake; 0, or something is wrong. */
+  /** Rows without a decision, wakes without an outcome, and outcomes without a wake. Anything but 0 is a fault. */
   unaccounted: number;
 }
 
-const READ = `
-local pending = 0
-for i = 2, #KEYS do
-  local kind = redis.call('TYPE', KEYS[i]).ok
-  if kind == 'list' then pending = pending + redis.call('LLEN', KEYS[i]) end
-  if kind == 'zset' then pending = pending + redis.call('ZCARD', KEYS[i]) end
-end
-local counters = redis.call('HGETALL', KEYS[1])
-table.insert(counters, 1, tostring(pending))
-return counters`;
+const READ = luaScript('read-account');
 
 /**
- * Reads the account in one script, so at one moment. Between two effects of one step a wake may stand in two places,
- * which can hide a loss for that moment. For an instant after a job failed for good, and its end is not recorded yet,
- * it stands in none; and one may end before the batch of its row is committed: a figure that matters is one that stays.
+ * Reads the account in one script, so at one moment. Between two effects of one step a wake may be counted twice, which can
+ * hide a loss for that moment. Right after a job failed for good, before its outcome is recorded, a wake is counted nowhere.
+ * A wake may also end before the batch of its row is committed. So only a figure that stays is significant.
  */
 export async function readAccount(redis: RedisClient, keys: Keys): Promise<Account> {
-  const unended = [WAKES, DELIVERIES].flatMap((queue) => keys.unended(queue));
-  const answer = await redis.eval(READ, unended.length + 1, keys.counters, ...unended);
+  const unfinished = [WAKES, DELIVERIES].flatMap((queue) => keys.unfinished(queue));
+  const answer = await READ(redis, [keys.counters, ...unfinished]);
   const [inFlight, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
   const counters = new Map<string, number>();
   for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]));
-  return accountOf(counters, Number(inFlight));
+  return buildAccount(counters, Number(inFlight));
 }
 
-function accountOf(counters: Map<string, number>, inFlight: number): Account {
+function buildAccount(counters: Map<string, number>, inFlight: number): Account {
   const count = (name: string) => counters.get(name) ?? 0;
   const kinds = (prefix: string) =>
     Object.fromEntries(
@@ -64,11 +55,11 @@ function accountOf(counters: Map<string, number>, inFlight: number): Account {
     fallback: count('outcome:fallback'),
     dry_run: count('outcome:dry_run'),
     dead: count('outcome:dead'),
-  };
+  } satisfies Record<Outcome, number>;
   const rows = count('rows');
   const enqueued = count('enqueued');
-  const undecided = rows - enqueued - count('coalesced') - sum(rejected);
-  const unended = enqueued - sum(outcomes) - inFlight;
+  const withoutDecision = rows - enqueued - count('coalesced') - sum(rejected);
+  const withoutOutcome = enqueued - sum(outcomes) - inFlight;
   return {
     rows,
     enqueued,
@@ -77,8 +68,9 @@ function accountOf(counters: Map<string, number>, inFlight: number): Account {
     outcomes,
     inFlight,
     unreadLines: count('lines:bad') + count('lines:overlong'),
+    // Release 0.2 stored them as `mended`.
     repaired: kinds('mended:'),
-    unaccounted: Math.abs(undecided) + Math.max(0, unended) + Math.max(0, sum(outcomes) - enqueued),
+    unaccounted: Math.abs(withoutDecision) + Math.max(0, withoutOutcome) + Math.max(0, sum(outcomes) - enqueued),
   };
 }
 

@@ -1,95 +1,84 @@
 /**
- * What happens, as it happens: a Redis stream that every app adds to and the API hands on to who listens. It is for
- * eyes, not for accounts: it is trimmed, and an entry that cannot be added stops nothing.
+ * The event stream: each app adds events, and the API sends them to its subscribers. The stream is for display, not for
+ * accounting: it is trimmed, and a failure to add an event stops nothing.
  */
-
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { RedisClient } from '../runtime/redis.ts';
-import { debouncePair } from '../wake/pair.ts';
+import { pairOfDebounceId } from '../wake/pair.ts';
+import { EVENT_PAYLOADS, type EventPayload, type EventType, isEventType } from './event-types.ts';
 import type { Keys } from './keys.ts';
+import { luaScript } from './scripts.ts';
 
-/** About so many of the last events are kept. */
-export const EVENTS_KEPT = 10_000;
-
-const EVENT_TYPES = [
-  'wake.enqueued',
-  'wake.coalesced',
-  'wake.rejected',
-  'investigation.started',
-  'investigation.ended',
-  'dm.sent',
-  'dm.dead',
-  'window.opened',
-  'window.cleared',
-  'window.expired',
-] as const;
-type EventType = (typeof EVENT_TYPES)[number];
-
-export interface WakeEvent {
-  /** Where it stands in the stream: what a listener resumes after. */
+/** One event as it is read. */
+export interface StoredEvent {
+  /** Its id in the stream. A subscriber resumes after it. */
   id: string;
   type: EventType;
-  data: Record<string, string | number>;
+  data: EventPayload<EventType>;
 }
 
-/** Adds an event, and never fails. */
-export async function publish(
+const PUBLISH = luaScript('publish-event');
+
+/** An event as the scripts take it: its type, then names and values of its fields in turn. */
+export function flatEvent<T extends EventType>(type: T, data: EventPayload<T>): Array<string | number> {
+  return [type, ...Object.entries(data).flatMap(([name, value]) => (value === undefined ? [] : [name, value]))];
+}
+
+/** Adds an event. Never rejects. */
+export async function publish<T extends EventType>(
   redis: RedisClient,
   keys: Keys,
   log: Pick<Logger, 'debug'>,
-  type: EventType,
-  data: Record<string, string | number>,
+  type: T,
+  data: EventPayload<T>,
 ): Promise<void> {
-  const fields = Object.entries(data).flat();
-  await redis
-    .xadd(keys.events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', type, ...fields)
-    .catch((error: unknown) => log.debug(errorFields(error), 'an event could not be told'));
+  await PUBLISH(redis, [keys.events], ...flatEvent(type, data)).catch((error: unknown) =>
+    log.debug(errorFields(error), 'cannot publish an event'),
+  );
 }
 
-/** What a read of the stream gave. */
+/** One read of the stream. */
 export interface EventsRead {
-  /** Oldest first. */
-  events: WakeEvent[];
-  /** Where to read on: what was read last, which may be an entry that is no event known here. */
+  /** Oldest first. Entries that are not valid events are left out. */
+  events: StoredEvent[];
+  /** Id after which the next read begins. */
   last: string;
-  /** Whether there may be more already. */
+  /** True if there may be more events already. */
   more: boolean;
 }
 
-/** Events after one. @param after an id of the stream @param limit how many entries to read at the most */
+/** Reads events after one. @param after an id of the stream @param limit maximum number of entries */
 export async function readEvents(redis: RedisClient, keys: Keys, after: string, limit: number): Promise<EventsRead> {
   const entries = await redis.xrange(keys.events, `(${after}`, '+', 'COUNT', limit);
-  return { events: entries.flatMap(eventOf), last: entries.at(-1)?.[0] ?? after, more: entries.length === limit };
+  return { events: entries.flatMap(parseEntry), last: entries.at(-1)?.[0] ?? after, more: entries.length === limit };
 }
 
-/** Whether an event is still kept: after one that is not, events may be missing. */
+/** Whether an event is still in the stream. After one that is not, events may be missing. */
 export async function isKept(redis: RedisClient, keys: Keys, id: string): Promise<boolean> {
   return (await redis.xrange(keys.events, id, id)).length > 0;
 }
 
-/** The id of the last event there is. */
+/** The id of the newest event, or `0-0` if there are no events. */
 export async function lastEventId(redis: RedisClient, keys: Keys): Promise<string> {
   const [last] = await redis.xrevrange(keys.events, '+', '-', 'COUNT', 1);
   return last?.[0] ?? '0-0';
 }
 
-function eventOf(entry: unknown): WakeEvent[] {
-  const [id, fields]: unknown[] = Array.isArray(entry) ? entry : [];
-  const flat = Array.isArray(fields) ? fields.map(String) : [];
-  const data: WakeEvent['data'] = {};
-  for (let i = 0; i + 1 < flat.length; i += 2) data[flat[i] ?? ''] = flat[i + 1] ?? '';
-  const { type: name, pair, count, ...rest } = data;
-  const type = EVENT_TYPES.find((known) => known === name);
-  if (typeof id !== 'string' || !type) return [];
-  const counted = count !== undefined && { count: Number(count) };
-  return [{ id, type, data: { ...rest, ...(pair !== undefined && named(String(pair))), ...counted } }];
+/** A list with the event, or an empty list if the entry is not a valid event: anybody can add to a Redis stream. */
+function parseEntry([id, flat]: [string, string[]]): StoredEvent[] {
+  const fields: Record<string, string> = {};
+  for (let i = 0; i + 1 < flat.length; i += 2) fields[flat[i] ?? ''] = flat[i + 1] ?? '';
+  const { type, pair, ...rest } = fields;
+  if (!isEventType(type)) return [];
+  const read = EVENT_PAYLOADS[type].safeParse({ ...rest, ...(pair !== undefined && parsePair(pair)) });
+  return read.success ? [{ id, type, data: read.data }] : [];
 }
 
-/** A pair by its id; what somebody put into the stream by hand is given as it is. */
-function named(pair: string): Record<string, string> {
+/** Scripts write a pair as its deduplication id. */
+function parsePair(id: string): { probe: string; category: string } | undefined {
   try {
-    return debouncePair(pair);
+    return pairOfDebounceId(id);
   } catch {
-    return { pair };
+    return undefined;
   }
 }

@@ -1,58 +1,53 @@
 /**
- * Every Redis key we own, and the one private key of BullMQ that we read. All lie under the prefix, whose hash
- * tag keeps them in one slot of a cluster, so that a script may touch them together.
+ * Every Redis key we own, and the private keys of BullMQ that we read. All lie under the prefix, whose hash tag keeps them
+ * in one slot of a cluster, so that one script may use them together. Each doc comment names the type and the owner: the
+ * only module that reads or writes the key (other modules call it, or include its Lua).
  */
 import { createHash } from 'node:crypto';
 
 export interface Keys {
   prefix: string;
-  /** Hash: rows, decisions, bad lines and outcomes, counted. Owner: tailer (decisions), worker (outcomes). */
+  /** Hash: counters of rows, decisions, unreadable lines, outcomes and repairs. Owner: account.ts reads, the scripts count. */
   counters: string;
-  /** Sorted set, all scores 0: deduplication ids of open windows in lexical order. Owner: tailer; readers drop the ended. */
+  /** Sorted set, all scores 0: deduplication ids of open windows in lexical order. Owner: windows.ts. */
   windowNames: string;
-  /** Sorted set: the same ids by the time their window ends, ms. */
+  /** Sorted set: the same ids by the end of their window, ms. Owner: windows.ts. */
   windowEnds: string;
-  /**
-   * Hash: what is known of one wake beside its jobs. Of the tailer: `row`, `enqueuedAt`, `suppressed`, `lastSuppressedAt`.
-   * Of the workers: `report`, `investigatedAt`, the claims before a post (`claimedAt`, `firstClaimedAt`), `posted`,
-   * `outcome`, `outcomeAt`, `dmStatus`.
-   */
+  /** Hash: the stored facts about one wake, see wake-record.ts, its owner. */
   wake(wakeId: string): string;
-  /** Hash: the checkpoint of one log. Owner: the tailer that holds its lease. */
-  source(sourceId: string): string;
-  /** String: when a tailer last found its checkpoint gone, ms: what was told before may not be known. Owner: the tailer. */
-  dataLostAt: string;
-  /** String with a TTL: the token of the tailer that may commit for this log. */
-  lease(sourceId: string): string;
-  /** Hash: what a UTC month cost, in millionths of a dollar: `total`, and by day, route and model. Owner: the workers. */
-  spend(month: string): string;
-  /** Sorted set: what calls that are being made may cost, by when they lapse, ms. */
-  reserved: string;
-  /** Sorted set: the wakes that have no end yet, by when they were enqueued, ms. Owner: the tailer adds, who ends one removes. */
+  /** Sorted set: wakes without an outcome yet, by the time they were enqueued, ms. Owner: wake-record.ts. */
   pending: string;
-  /** Sorted set: all wakes that are known, by when they were enqueued, ms. Owner: the tailer; the worker where it is first. */
+  /** Sorted set: all wakes with a record, by the time they were enqueued, ms. Owner: wake-history.ts. */
   history: string;
-  /** Sorted set: the same of one probe. */
+  /** Sorted set: the same for one probe. */
   historyOfProbe(probe: string): string;
-  /** Sorted set: the same of one pair. */
+  /** Sorted set: the same for one pair. */
   historyOfPair(debounceId: string): string;
-  /** Stream: what happens, for who listens; see events.ts. */
-  events: string;
-  /** List: what operators did, as JSON, newest first. Owner: the API. */
-  operations: string;
-  /** Set: the logs that are followed. Owner: the tailers. */
+  /** Hash: the checkpoint of one log. Owner: sources.ts; only the tailer that holds the lease writes it. */
+  source(sourceId: string): string;
+  /** Set: ids of the logs that have a checkpoint. Owner: sources.ts. */
   sources: string;
-  /**
-   * BullMQ's own: the winner's job id, its TTL the window left. BullMQ has no public way to read that TTL; a
-   * test pins this layout.
-   */
+  /** String with a TTL: the token of the tailer that may commit for this log. Owner: sources.ts. */
+  lease(sourceId: string): string;
+  /** String: when a tailer last found Redis without its data, ms by Redis's clock. Owner: redis-state.ts. */
+  dataLostAt: string;
+  /** Hash: cost of a UTC month in micro-USD: `total`, and one field per day, route and model. Owner: budget-ledger.ts. */
+  spend(month: string): string;
+  /** Sorted set: reservations of LLM calls in progress, by the time they lapse, ms. Owner: budget-ledger.ts. */
+  reserved: string;
+  /** Stream: live events. Owner: events.ts. */
+  events: string;
+  /** List: operators' changes as JSON, newest first. Owner: the API's operations.ts. */
+  operations: string;
+  /** BullMQ's: winner's job id; its TTL is the time left of the window. BullMQ has no public way to read that TTL. */
   dedup(debounceId: string): string;
-  /** BullMQ's own: the jobs of a queue that failed for good, by when, ms. */
+  /** BullMQ's sorted set: jobs of a queue that failed for good, by time, ms. */
   failed(queue: string): string;
-  /** BullMQ's own lists and sets of the jobs of a queue that have not ended. */
-  unended(queue: string): string[];
+  /** BullMQ's lists and sets of unfinished jobs of a queue. */
+  unfinished(queue: string): string[];
 }
 
+/** The names of 0.2 stay in Redis: `untold` for pending wakes, `forgot` for the data loss. */
 export function redisKeys(prefix: string): Keys {
   return {
     prefix,
@@ -60,25 +55,25 @@ export function redisKeys(prefix: string): Keys {
     windowNames: `${prefix}:windows:names`,
     windowEnds: `${prefix}:windows:ends`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
-    dataLostAt: `${prefix}:forgot`,
-    source: (sourceId) => `${prefix}:source:${sourceId}`,
-    spend: (month) => `${prefix}:spend:${month}`,
-    reserved: `${prefix}:spend:reserved`,
-    history: `${prefix}:history`,
     pending: `${prefix}:untold`,
+    history: `${prefix}:history`,
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,
     historyOfPair: (debounceId) => `${prefix}:history:pair:${debounceId}`,
-    events: `${prefix}:events`,
-    operations: `${prefix}:operations`,
+    source: (sourceId) => `${prefix}:source:${sourceId}`,
     sources: `${prefix}:sources`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
+    dataLostAt: `${prefix}:forgot`,
+    spend: (month) => `${prefix}:spend:${month}`,
+    reserved: `${prefix}:spend:reserved`,
+    events: `${prefix}:events`,
+    operations: `${prefix}:operations`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,
     failed: (queue) => `${prefix}:${queue}:failed`,
-    unended: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),
+    unfinished: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),
   };
 }
 
-/** A log is known by its absolute path: a checkpoint outlives any one file that stands there. */
+/** The id of a log: a hash of its absolute path, since a checkpoint outlives any one file under that path. */
 export function sourceId(path: string): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }

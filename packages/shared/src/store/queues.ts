@@ -13,31 +13,25 @@ export const DELIVERIES = 'deliveries';
 /** Payload of a `wake` job. */
 export interface WakeJob {
   wake: Wake;
-  /** In jobs of before 0.2: what the engine came back with. By now the delivery holds it. */
-  report?: Report;
 }
 
 /** Payload of a `deliver` job. */
 export interface DeliverJob {
   wake: Wake;
   report: Report;
-  /** In jobs of before 0.2: a claim, and where Slack put the message. By now the wake's record holds them. */
-  claimedAt?: number;
-  firstClaimedAt?: number;
-  posted?: Posted;
 }
 
-/** Where Slack put a message. */
+/** A message that Slack accepted. */
 export interface Posted {
   channel: string;
   ts: string;
-  /** What the message said of its own delivery, after its text; absent where it said nothing, or nobody knows. */
+  /** The note about its delivery at the end of its text. Absent if it has none, or if it is not known. */
   note?: string;
 }
 
-/** Ended jobs stay at least this long, so that a replayed row finds its job; seconds. */
+/** Ended jobs are kept at least this long, so that a replayed row finds its job; seconds. */
 const KEEP_ENDED_S = 25 * 3600;
-/** And at most so many of them a queue. */
+/** Maximum number of ended jobs per queue. */
 const KEEP_ENDED_COUNT = 100_000;
 
 const keepEnded = (windowMs: number) => ({
@@ -46,8 +40,8 @@ const keepEnded = (windowMs: number) => ({
 });
 
 /**
- * A worker that dies is noticed by its lock, which lapses. BullMQ fails a job for good when that happens to it a
- * second time; ours is taken up again.
+ * BullMQ notices a dead worker when the lock of its job lapses, and fails a job for good if that happens twice. Our limit is
+ * higher, so another worker continues the job.
  */
 export const WORKER_OPTIONS = {
   maxStalledCount: 1_000,
@@ -56,16 +50,16 @@ export const WORKER_OPTIONS = {
 } satisfies Partial<WorkerOptions>;
 
 /**
- * Past so many starts a wake fails for good: then it is the job itself that kills the workers. Deliveries have no such
- * bound, since each time they wait for Slack counts as a start.
+ * After this many starts a wake fails for good, because the job itself probably kills the workers. Deliveries have no such
+ * limit, because each wait for Slack counts as a start.
  */
 export const MAX_WAKE_STARTS = 20;
 
-/** About a day of tries, at most a minute apart: Slack may be down for hours, the alert still counts. */
+/** About a day of attempts, at most a minute apart: Slack may be down for hours, and the alert still matters. */
 const DELIVERY_ATTEMPTS = 1_500;
 const DELIVERY_BACKOFF_CAP_MS = 60_000;
 
-/** How long to wait before the next try to deliver, ms: 1 s, doubled up to a minute. */
+/** Delay before the next delivery attempt, ms: 1 s, doubled up to a minute. */
 export function deliveryBackoffMs(attemptsMade: number): number {
   return Math.min(1_000 * 2 ** Math.max(0, attemptsMade - 1), DELIVERY_BACKOFF_CAP_MS);
 }
@@ -74,32 +68,32 @@ export type WakesQueue = Queue<WakeJob, void, 'wake'>;
 export type DeliveriesQueue = Queue<DeliverJob, void, 'deliver'>;
 
 function queueOptions(connection: RedisClient, prefix: string): QueueOptions {
-  // A producer must hear at once that Redis is away, or it would wait for ever with the row in its hand.
+  // If Redis is unreachable, a producer must fail at once instead of waiting forever.
   return { connection, prefix, skipWaitingForReady: true };
 }
 
-/** Trouble with the connection is reported by the connection itself, once. */
-const reportedElsewhere = () => undefined;
+/** The connection itself logs its errors, once. */
+const loggedByConnection = () => undefined;
 
 export function wakesQueue(connection: RedisClient, prefix: string): WakesQueue {
   const queue: WakesQueue = new Queue(WAKES, queueOptions(connection, prefix));
-  return queue.on('error', reportedElsewhere);
+  return queue.on('error', loggedByConnection);
 }
 
-/** @param telemetry makes what is added part of the trace it is added in */
+/** @param telemetry makes added jobs part of the current trace */
 export function deliveriesQueue(connection: RedisClient, prefix: string, telemetry?: Telemetry): DeliveriesQueue {
   const queue: DeliveriesQueue = new Queue(DELIVERIES, {
     ...queueOptions(connection, prefix),
     ...(telemetry && { telemetry }),
   });
-  return queue.on('error', reportedElsewhere);
+  return queue.on('error', loggedByConnection);
 }
 
 /**
- * Options that make a wake's job: its own id makes a second add of the same row the same job, the deduplication
- * id in throttle mode is the debounce.
+ * Options of a wake's job. The job id makes a second add of the same row the same job. The deduplication id in throttle mode
+ * is the debounce.
  *
- * @param trace what a row's trace gave to carry on
+ * @param trace serialized trace context of the row
  */
 export function wakeJobOptions(wake: Wake, policy: DebouncePolicy, trace?: string) {
   return {
@@ -115,7 +109,7 @@ export function wakeJobOptions(wake: Wake, policy: DebouncePolicy, trace?: strin
   };
 }
 
-/** Options of the delivery of one wake; its id is derived from the wake's, so that it exists once. */
+/** Options of the delivery job of one wake. Its id is derived from the wake's id, so that it exists once. */
 export function deliverJobOptions(wakeId: string) {
   return {
     jobId: deliverJobId(wakeId),
@@ -130,7 +124,7 @@ export function deliverJobId(wakeId: string): string {
   return `deliver-${wakeId}`;
 }
 
-/** Whether a job carries a wake; a person may have put anything into the queue. */
+/** Whether a job has a wake: anybody can add jobs to a queue. */
 export function isOurs(job: Job): boolean {
   return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
 }

@@ -1,56 +1,59 @@
-/** The logs that are followed, as far as Redis and this machine know. */
+/** The logs that tailers follow: their checkpoint in Redis next to their state on this machine's disk. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
+import { leaseHolder, listSourceIds, readCheckpoint } from './checkpoint.ts';
 import type { Keys } from './keys.ts';
 
 export interface Source {
   path: string;
-  /** Up to where the newest file is decided, bytes. */
+  /** End of the decided part of the newest file, bytes. */
   offset: number;
-  /** Bytes, or null where this machine has no such file. */
+  /** Bytes, or null if this machine does not have the file. */
   size: number | null;
-  /** The whole lines that are written and not decided, bytes; null where the size is. Files that rotation left are not in it. */
+  /** Whole lines that are written but not decided, bytes; null if the size is. Rotated files are not included. */
   lagBytes: number | null;
   /** When a row was last decided, ms since the epoch. */
   lastRowAt: number | null;
+  /** ms since the epoch. */
   committedAt: number;
-  /** The tailer that holds the lease, as `host:pid`, or null where nobody does. */
+  /** The tailer that holds the lease, as `host:pid`, or null if the lease is free. */
   holder: string | null;
 }
 
 export async function readSources(redis: RedisClient, keys: Keys): Promise<Source[]> {
-  const ids = await redis.smembers(keys.sources);
+  const ids = await listSourceIds(redis, keys);
   const sources = await Promise.all(ids.map((id) => readSource(redis, keys, id)));
   return sources.filter((source) => source !== undefined).toSorted((a, b) => a.path.localeCompare(b.path));
 }
 
 async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<Source | undefined> {
-  const [stored, holder] = await Promise.all([redis.hgetall(keys.source(id)), redis.get(keys.lease(id))]);
-  if (!stored.path) return undefined;
-  const live = newestFile(stored.position ?? '');
-  const found = await lookAt(stored.path);
-  const size = found?.size ?? null;
-  // Another file by now: nothing of it is decided yet.
-  const offset = live && (!found || found.inode === live.inode) ? live.offset : 0;
+  const [stored, holder] = await Promise.all([readCheckpoint(redis, keys, id), leaseHolder(redis, keys.lease(id))]);
+  const { path, position, lastRowAt, committedAt } = stored;
+  if (path === '') return undefined;
+  const newest = newestFile(position);
+  const file = await readFileState(path);
+  // If the path names another file now, nothing of that file is decided yet.
+  const offset = newest && (!file || file.inode === newest.inode) ? newest.offset : 0;
   return {
-    path: stored.path,
+    path,
     offset,
-    size,
-    lagBytes: found ? Math.max(0, found.size - found.begun - offset) : null,
-    lastRowAt: stored.lastRowAt ? Number(stored.lastRowAt) : null,
-    committedAt: Number(stored.committedAt),
-    holder: holder?.replace(/:[^:]*$/, '') ?? null,
+    size: file?.size ?? null,
+    lagBytes: file ? Math.max(0, file.size - file.partialLine - offset) : null,
+    lastRowAt,
+    committedAt: committedAt ?? 0,
+    holder,
   };
 }
 
-/** Of the end of a log, bytes: a last line that is only begun is mostly shorter. */
+/** Bytes read at the end of a log: a last line without a newline is usually shorter. */
 const END_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/** A log as it is on disk; `begun` are the bytes of a last line without its newline. Undefined where it cannot be read. */
-async function lookAt(path: string): Promise<{ inode: string; size: number; begun: number } | undefined> {
-  // What is no file, such as a pipe, would else be waited for.
+/** A log on disk; `partialLine`: bytes of a last line without its newline. Undefined if it cannot be read. */
+async function readFileState(path: string): Promise<{ inode: string; size: number; partialLine: number } | undefined> {
+  // O_NONBLOCK, since opening a pipe would wait for its writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
   try {
     if (!file) return undefined;
@@ -59,7 +62,8 @@ async function lookAt(path: string): Promise<{ inode: string; size: number; begu
     const end = Buffer.alloc(Math.min(size, END_BYTES));
     const { bytesRead } = await file.read(end, 0, end.length, size - end.length);
     const newline = end.subarray(0, bytesRead).lastIndexOf(NEWLINE);
-    return { inode: String(stats.ino), size, begun: newline < 0 && size > END_BYTES ? 0 : bytesRead - newline - 1 };
+    const partialLine = newline < 0 && size > END_BYTES ? 0 : bytesRead - newline - 1;
+    return { inode: String(stats.ino), size, partialLine };
   } catch {
     return undefined;
   } finally {
@@ -67,9 +71,12 @@ async function lookAt(path: string): Promise<{ inode: string; size: number; begu
   }
 }
 
+/** The part of a stored position that is read here; the tailer's checkpoint.ts owns the rest. */
+const positionSchema = z.object({ files: z.array(z.object({ inode: z.string(), offset: z.number() })) });
+
 function newestFile(position: string): { inode: string; offset: number } | undefined {
   try {
-    return JSON.parse(position).files.at(-1);
+    return positionSchema.parse(JSON.parse(position)).files.at(-1);
   } catch {
     return undefined;
   }

@@ -1,15 +1,108 @@
-/** How each wake is told, and how it ended: recorded once, counted once, however often a crash makes it run again. */
-
+/**
+ * The record of one wake: hash `wake:<id>`, kept 35 days, longer than its jobs. This module and the functions of
+ * `lua/lib/wake_record.lua` are the only code that knows its fields:
+ *
+ *   row, enqueuedAt                        the tailer's commit writes them; a worker that is earlier writes the row
+ *   suppressed, lastSuppressedAt           the tailer's commit
+ *   report, investigatedAt                 the worker, after the investigation
+ *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
+ *   posted, outcome, outcomeAt, dmStatus   the worker, when the wake ends
+ */
 import type { RedisClient } from '../runtime/redis.ts';
-import type { DmStatus, Outcome } from '../wake/outcome.ts';
+import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
+import type { Report } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
-import { EVENTS_KEPT } from './events.ts';
+import { flatEvent } from './events.ts';
 import type { Keys } from './keys.ts';
 import type { Posted } from './queues.ts';
-import { script } from './scripts.ts';
+import { luaScript } from './scripts.ts';
+import { parsePosted, parseReport, parseStoredRow, type StoredRow, storedRow } from './stored-wake.ts';
+import { historyKeys } from './wake-history.ts';
 
-/** What is known of a wake beside its jobs is kept this long, seconds. */
+/** Seconds. */
 export const WAKE_RECORD_TTL_S = 35 * 86_400;
+
+/** The stored facts about one wake. All times in ms since the epoch. */
+export interface WakeRecord {
+  wakeId: string;
+  row: StoredRow;
+  enqueuedAt: number;
+  investigatedAt: number | null;
+  report: Report | null;
+  outcome: Outcome | null;
+  outcomeAt: number | null;
+  dmStatus: DmStatus | null;
+  /** Channel and ts of the DM in Slack, and the note about its delivery if it has one. */
+  posted: Posted | null;
+  suppressed: number;
+  lastSuppressedAt: number | null;
+}
+
+/** Reads the record of one wake. Undefined if it does not exist or its row is not valid; other invalid fields are null. */
+export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: string): Promise<WakeRecord | undefined> {
+  const fields = await redis.hgetall(keys.wake(wakeId));
+  const row = parseStoredRow(fields.row);
+  if (!row) return undefined;
+  return {
+    wakeId,
+    row,
+    enqueuedAt: parseTime(fields.enqueuedAt) ?? parseTime(fields.investigatedAt) ?? 0,
+    investigatedAt: parseTime(fields.investigatedAt),
+    report: parseReport(fields.report),
+    outcome: OUTCOMES.find((outcome) => outcome === fields.outcome) ?? null,
+    outcomeAt: parseTime(fields.outcomeAt),
+    dmStatus: DM_STATUSES.find((status) => status === fields.dmStatus) ?? null,
+    posted: parsePosted(fields.posted),
+    suppressed: Number(fields.suppressed ?? 0) || 0,
+    lastSuppressedAt: parseTime(fields.lastSuppressedAt),
+  };
+}
+
+function parseTime(text: string | undefined): number | null {
+  return text && Number.isFinite(Number(text)) ? Number(text) : null;
+}
+
+/** The wake as far as its record has it, for the text of its DM. */
+export function wakeFromRecord({ wakeId, row }: WakeRecord): Wake {
+  return { id: wakeId, ...row, envelopeEnabled: false, envelopeFixName: '(none)' };
+}
+
+/** Number of coalesced rows, and the time of the last one in ms since the epoch, or null. */
+export async function readSuppressed(
+  redis: RedisClient,
+  keys: Keys,
+  wakeId: string,
+): Promise<{ suppressed: number; lastSuppressedAt: number | null }> {
+  const [suppressed, last] = await redis.hmget(keys.wake(wakeId), 'suppressed', 'lastSuppressedAt');
+  return { suppressed: Number(suppressed ?? 0) || 0, lastSuppressedAt: parseTime(last ?? undefined) };
+}
+
+/** Whether the tailer's commit recorded the wake, and its outcome or null. */
+export async function readWakeState(
+  redis: RedisClient,
+  keys: Keys,
+  wakeId: string,
+): Promise<{ isEnqueued: boolean; outcome: string | null }> {
+  const [enqueuedAt, outcome] = await redis.hmget(keys.wake(wakeId), 'enqueuedAt', 'outcome');
+  return { isEnqueued: Boolean(enqueuedAt), outcome: outcome ?? null };
+}
+
+const RECORD_INVESTIGATION = luaScript('record-investigation');
+
+/** Stores a report and publishes it. Doing it again changes nothing. @param at ms since the epoch */
+export async function recordInvestigation(
+  redis: RedisClient,
+  keys: Keys,
+  wake: Wake,
+  report: Report,
+  at: number,
+): Promise<void> {
+  const { id, probe, category } = wake;
+  const found = report.kind === 'diagnosis' ? (report.verdict ?? 'plain text') : report.code;
+  const [, ...fields] = flatEvent('investigation.ended', { wakeId: id, probe, category, found });
+  const args = { id, at, ttlS: WAKE_RECORD_TTL_S, row: storedRow(wake), report: JSON.stringify(report) };
+  await RECORD_INVESTIGATION(redis, [keys.wake(id), ...historyKeys(keys, wake), keys.events], args, ...fields);
+}
 
 /** How a wake ended. */
 export interface WakeEnd {
@@ -23,128 +116,82 @@ export interface WakeEnd {
   reason?: string | undefined;
 }
 
-/** KEYS: the wake's record, counters, untold, events. ARGV: outcome, at, ttl of a record, id, number of fields, fields, an event. */
-const SETTLE = script(`
-local before = redis.call('HGET', KEYS[1], 'outcome')
-redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
-local fields = tonumber(ARGV[5])
-if fields > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 6, 5 + fields)) end
-if before == ARGV[1] or (before and before ~= 'dead') then return 0 end
-if before then redis.call('HINCRBY', KEYS[2], 'outcome:' .. before, -1) end
-redis.call('HSET', KEYS[1], 'outcome', ARGV[1], 'outcomeAt', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('HINCRBY', KEYS[2], 'outcome:' .. ARGV[1], 1)
-redis.call('ZREM', KEYS[3], ARGV[4])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ${EVENTS_KEPT}, '*', unpack(ARGV, 6 + fields))
-return 1`);
+const RECORD_OUTCOME = luaScript('record-outcome');
 
 /**
- * Records the outcome of a wake, with what is known of its DM, and tells of it. The first outcome stands; only a dead
- * letter that a person retried may end again.
+ * Records the outcome of a wake with the facts about its DM, and publishes it. The first outcome stands; only a dead letter
+ * that a person retried may end again.
  *
  * @returns whether this call recorded it
  */
 export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd): Promise<boolean> {
   const { wake, outcome, at, dmStatus, posted, reason } = end;
   const { id, probe, category } = wake;
-  const fields = [...(dmStatus ? ['dmStatus', dmStatus] : []), ...(posted ? ['posted', JSON.stringify(posted)] : [])];
-  const [type, ...how] = outcome === 'dead' ? ['dm.dead', 'reason', reason ?? ''] : ['dm.sent', 'outcome', outcome];
-  const event = ['type', type ?? '', 'wakeId', id, 'probe', probe, 'category', category, ...how];
-  const scriptKeys = [keys.wake(id), keys.counters, keys.pending, keys.events];
-  const answer = await SETTLE(
-    redis,
-    scriptKeys,
-    outcome,
-    at,
-    WAKE_RECORD_TTL_S,
-    id,
-    fields.length,
-    ...fields,
-    ...event,
+  const named = { wakeId: id, probe, category };
+  const event =
+    outcome === 'dead'
+      ? flatEvent('dm.dead', { ...named, reason: reason ?? '' })
+      : flatEvent('dm.sent', { ...named, outcome });
+  const fields = { ...(dmStatus && { dmStatus }), ...(posted && { posted: JSON.stringify(posted) }) };
+  const recordKeys = [keys.wake(id), keys.counters, keys.pending, keys.events];
+  return (
+    (await RECORD_OUTCOME(redis, recordKeys, { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields }, ...event)) === 1
   );
-  return answer === 1;
 }
 
-/** How a wake ended, or null where it has not, as far as is known. */
+/** The outcome of a wake, or null if none is recorded. */
 export async function outcomeOf(redis: RedisClient, keys: Keys, wakeId: string): Promise<string | null> {
   return redis.hget(keys.wake(wakeId), 'outcome');
 }
 
-/** A post that was begun, and whose end is not known: Slack may have the message. Times in ms since the epoch. */
+/** A post whose result is not recorded yet: Slack may have the message. Times in ms since the epoch. */
 export interface Claim {
   claimedAt: number;
-  /** Of the first such post that is not settled: look-ups begin there. */
+  /** Time of the first such post whose result is still unknown: look-ups begin there. */
   firstClaimedAt: number;
 }
 
-/** A dead letter that is tried again has no end any more. KEYS: the wake's record, counters, untold. */
-const REOPENED = `
-if redis.call('HGET', KEYS[1], 'outcome') == 'dead' then
-  redis.call('HDEL', KEYS[1], 'outcome', 'outcomeAt')
-  redis.call('HINCRBY', KEYS[2], 'outcome:dead', -1)
-  redis.call('ZADD', KEYS[3], redis.call('HGET', KEYS[1], 'enqueuedAt') or ARGV[2], ARGV[1])
-end`;
+const REOPEN = luaScript('reopen-dead-letter');
 
-const REOPEN = script(REOPENED);
-
-/** Records that a dead letter is tried again. @param at ms since the epoch */
+/** Takes back the outcome of a dead letter that is tried again. @param at ms since the epoch */
 export async function reopen(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<void> {
   await REOPEN(redis, [keys.wake(wakeId), keys.counters, keys.pending], wakeId, at);
 }
 
-/** KEYS: the wake's record, counters, untold, forgot. ARGV: id, now, ttl of a record, the times of a claim made before, or empty. */
-const BEGIN = script(`${REOPENED}
-local outcome, claimed, first = unpack(redis.call('HMGET', KEYS[1], 'outcome', 'claimedAt', 'firstClaimedAt'))
-local time = redis.call('TIME')
-local forgot = redis.call('GET', KEYS[4]) or '0'
-if not claimed and ARGV[4] ~= '' then claimed, first = ARGV[4], ARGV[5] end
-if not outcome then
-  redis.call('HSET', KEYS[1], 'claimedAt', claimed or ARGV[2], 'firstClaimedAt', first or ARGV[2])
-  redis.call('EXPIRE', KEYS[1], ARGV[3])
-end
-return {outcome or '', claimed or '', first or '', time[1], time[2], forgot}`);
+const BEGIN_DELIVERY = luaScript('begin-delivery');
+const DELIVERED = ['diagnosis', 'fallback', 'dry_run'] as const satisfies Outcome[];
 
-/** What Redis knew as a delivery began. */
+/** The state of a wake when a delivery of it begins. */
 export interface Begun {
-  /** The end that the wake has come to before. */
-  ended: Exclude<Outcome, 'dead'> | undefined;
-  /** A claim of before. */
+  /** The outcome, if the wake ended before. */
+  ended: (typeof DELIVERED)[number] | undefined;
+  /** The claim of an earlier attempt. */
   earlier: Claim | undefined;
   /** Redis's clock, ms since the epoch. */
   clock: number;
-  /** When it was last found emptied, ms since the epoch by its clock; 0: never. */
+  /** When Redis was last found without its data, ms since the epoch by its clock; 0: never. */
   dataLostAt: number;
 }
 
 /**
- * Begins a delivery: where the wake has no end and no claim, claims it, so that whoever comes after us knows that it may
- * have been told.
+ * Begins a delivery: claims the wake if it has no outcome and no claim, so that any later attempt knows that Slack may have
+ * the message.
  *
  * @param at ms since the epoch
- * @param kept a claim that the job itself holds, as those of before 0.2 did
  */
-export async function beginDelivery(
-  redis: RedisClient,
-  keys: Keys,
-  wakeId: string,
-  at: number,
-  kept?: Claim,
-): Promise<Begun> {
+export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<Begun> {
   const scriptKeys = [keys.wake(wakeId), keys.counters, keys.pending, keys.dataLostAt];
-  const claim = [kept?.claimedAt ?? '', kept?.firstClaimedAt ?? ''];
-  const answer = await BEGIN(redis, scriptKeys, wakeId, at, WAKE_RECORD_TTL_S, ...claim);
-  const [outcome, claimed, first, s, us, forgot] = Array.isArray(answer) ? answer.map(String) : [];
+  const answer = await BEGIN_DELIVERY(redis, scriptKeys, wakeId, at, WAKE_RECORD_TTL_S);
+  const [outcome, claimed, first, clock, dataLostAt] = Array.isArray(answer) ? answer.map(String) : [];
   return {
-    ended: ENDS.find((end) => end === outcome),
+    ended: DELIVERED.find((end) => end === outcome),
     earlier: claimed ? { claimedAt: Number(claimed), firstClaimedAt: Number(first || claimed) } : undefined,
-    clock: Number(s) * 1_000 + Math.floor(Number(us) / 1_000),
-    dataLostAt: Number(forgot),
+    clock: Number(clock),
+    dataLostAt: Number(dataLostAt),
   };
 }
 
-const ENDS = ['diagnosis', 'fallback', 'dry_run'] as const;
-
-/** Sets the claim of a wake; undefined takes it back. */
+/** Sets the claim of a wake; undefined removes it. */
 export async function setClaim(
   redis: RedisClient,
   keys: Keys,
@@ -155,10 +202,10 @@ export async function setClaim(
   else await redis.hdel(keys.wake(wakeId), 'claimedAt', 'firstClaimedAt');
 }
 
-/** How long the wake that waits longest for its end has waited, ms; 0 where none waits. @param at ms since the epoch */
+/** How long the oldest pending wake has waited for its outcome, ms; 0 if no wake is pending. @param at ms since the epoch */
 export async function oldestPendingMs(redis: RedisClient, keys: Keys, at: number): Promise<number> {
   const first = await redis.zrangebyscore(keys.pending, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1);
-  // ioredis gives a member and its score flat, or as a pair where it speaks RESP3.
+  // ioredis gives a member and its score flat, or as a pair if it speaks RESP3.
   const [, enqueuedAt] = first.flat();
   return enqueuedAt === undefined ? 0 : Math.max(0, at - Number(enqueuedAt));
 }

@@ -1,30 +1,28 @@
 /**
- * Debounce windows as an operator sees them. BullMQ's deduplication key is the truth (a window is open while it
- * lives, its value is the winner); the index beside it only makes listing cheap, and entries whose key is gone
- * are dropped as they are met.
+ * Debounce windows as an operator sees them. BullMQ's deduplication key is the truth: the window is open while it exists, and
+ * its value is the winner's job id. The index next to it makes listing cheap; entries whose key is gone are dropped when a
+ * reader meets them.
  */
-
 import type { RedisClient } from '../runtime/redis.ts';
-import { debounceId, debouncePair, probePrefix } from '../wake/pair.ts';
+import { debounceId, pairOfDebounceId, probePrefix } from '../wake/pair.ts';
 import type { Wake } from '../wake/wake.ts';
-import { EVENTS_KEPT } from './events.ts';
 import type { Keys } from './keys.ts';
 import type { WakesQueue } from './queues.ts';
+import { luaScript } from './scripts.ts';
+import { readSuppressed } from './wake-record.ts';
 
+/** An open debounce window. Times are ISO 8601. */
 export interface Window {
   probe: string;
   category: string;
   /** The wake that opened the window. */
   wakeId: string;
   severity: string;
-  /** ISO 8601. */
   openedAt: string;
-  /** ISO 8601. */
   expiresAt: string;
   remainingMs: number;
-  /** Wakes coalesced into the winner so far. */
+  /** Rows coalesced into the wake so far. */
   suppressed: number;
-  /** ISO 8601, or null where none was. */
   lastSuppressedAt: string | null;
 }
 
@@ -40,10 +38,10 @@ export async function getWindow(store: WindowStore, probe: string, category: str
 }
 
 /**
- * One page of open windows, in the order of their ids.
+ * One page of open windows, ordered by deduplication id.
  *
- * @param page `probe` keeps to one probe; `after` is the id the page before ended with
- * @returns the windows, and the id to go on after where there may be more
+ * @param page `probe`: only windows of this probe; `after`: the id at which the previous page ended
+ * @returns the windows, and the id after which the next page begins, or null at the end of the list
  */
 export async function listWindows(
   store: WindowStore,
@@ -55,8 +53,8 @@ export async function listWindows(
   for (;;) {
     const ids = await idsAfter(store, after, page.probe, page.limit - entries.length);
     const windows = await Promise.all(ids.map((id) => readWindow(store, id)));
-    const gone = ids.filter((_, i) => windows[i] === undefined);
-    if (gone.length > 0) await dropFromIndex(store, gone);
+    const lost = ids.filter((_, i) => windows[i] === undefined);
+    if (lost.length > 0) await dropLost(store, lost);
     entries.push(...windows.filter((window) => window !== undefined));
     after = ids.at(-1);
     if (after === undefined) return { entries, next: null };
@@ -64,84 +62,81 @@ export async function listWindows(
   }
 }
 
-/** KEYS: the deduplication key, names, ends. What is closed is what is told of, also where it opened just now. */
-const CLEAR = `
-local winner = redis.call('GET', KEYS[1])
-local left = redis.call('PTTL', KEYS[1])
-redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZREM', KEYS[3], ARGV[1])
-return {winner, left}`;
+const CLEAR = luaScript('clear-window');
 
-/** Closes the window of a pair, so that its next wake is investigated. Returns what was closed, or undefined. */
+/** Closes the window of a pair, so that its next row is investigated. Returns the closed window, or undefined. */
 export async function clearWindow(store: WindowStore, probe: string, category: string): Promise<Window | undefined> {
   const { redis, keys } = store;
   const id = debounceId(probe, category);
-  const closed = await redis.eval(CLEAR, 3, keys.dedup(id), keys.windowNames, keys.windowEnds, id);
+  const closed = await CLEAR(redis, [keys.dedup(id), keys.windowNames, keys.windowEnds], id);
   const [winner, left]: unknown[] = Array.isArray(closed) ? closed : [];
-  return typeof winner === 'string' ? windowOf(store, id, winner, Number(left)) : undefined;
+  return typeof winner === 'string' ? describeWindow(store, id, winner, Number(left)) : undefined;
 }
+
+/** Windows that are closed in one round trip. */
+const CLEAR_PAGE = 500;
 
 /** Closes all windows, or all of one probe. Returns how many were open. */
 export async function clearWindows(store: WindowStore, probe?: string): Promise<number> {
   let cleared = 0;
   let after: string | undefined;
   for (;;) {
-    const ids = await idsAfter(store, after, probe, 500);
+    const ids = await idsAfter(store, after, probe, CLEAR_PAGE);
     after = ids.at(-1);
     if (after === undefined) return cleared;
     const removed = await Promise.all(ids.map((id) => store.queue.removeDeduplicationKey(id)));
     cleared += removed.reduce((sum, n) => sum + n, 0);
-    await dropFromIndex(store, ids);
+    await dropLost(store, ids);
   }
 }
 
-const RELEASE = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[2])
-redis.call('ZREM', KEYS[3], ARGV[2])
-return 1`;
+const RELEASE = luaScript('release-window');
 
-/** Closes the window a wake opened, unless a later wake has it by now: a wake that never spoke holds no window. */
+/**
+ * Closes the window that a wake opened, unless a later wake holds it now: a wake that failed before it had a report must not
+ * suppress others.
+ */
 export async function releaseWindow(
   redis: RedisClient,
   keys: Keys,
   wake: Pick<Wake, 'id' | 'probe' | 'category'>,
 ): Promise<void> {
   const id = debounceId(wake.probe, wake.category);
-  await redis.eval(RELEASE, 3, keys.dedup(id), keys.windowNames, keys.windowEnds, wake.id, id);
+  await RELEASE(redis, [keys.dedup(id), keys.windowNames, keys.windowEnds], wake.id, id);
 }
 
-const DROP_ENDED = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
-if #ended == 0 then return 0 end
-redis.call('ZREM', KEYS[1], unpack(ended))
-redis.call('ZREM', KEYS[2], unpack(ended))
-for _, id in ipairs(ended) do
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ${EVENTS_KEPT}, '*', 'type', 'window.expired', 'pair', id)
-end
-return #ended`;
+const PASS = luaScript('pass-windows');
 
-/** Takes windows that have ended out of the index, and tells of each once. */
+/**
+ * Closes windows right before critical wakes that bypass them are added over the same connection.
+ *
+ * @param passing deduplication id of each window, and the key of the wake's job: if that job exists, its window stays open
+ */
+export async function passWindows(
+  redis: RedisClient,
+  keys: Keys,
+  passing: Array<{ window: string; jobKey: string }>,
+): Promise<void> {
+  if (passing.length === 0) return;
+  await PASS(
+    redis,
+    passing.flatMap(({ window, jobKey }) => [keys.dedup(window), jobKey]),
+  );
+}
+
+const DROP_ENDED = luaScript('drop-ended-windows');
+/** The script's limit per call. */
+const DROP_PAGE = 1_000;
+
+/** Takes windows that have ended out of the index and publishes an event for each, once. */
 export async function dropEnded({ redis, keys }: Pick<WindowStore, 'redis' | 'keys'>): Promise<void> {
-  while ((await redis.eval(DROP_ENDED, 3, keys.windowNames, keys.windowEnds, keys.events)) === 1000);
+  while ((await DROP_ENDED(redis, [keys.windowNames, keys.windowEnds, keys.events])) === DROP_PAGE);
 }
 
-/** KEYS: names, ends, then a deduplication key for each id. Only what is still gone: a tailer may have opened it again. */
-const DROP_GONE = `
-for i, id in ipairs(ARGV) do
-  if redis.call('EXISTS', KEYS[i + 2]) == 0 then
-    redis.call('ZREM', KEYS[1], id)
-    redis.call('ZREM', KEYS[2], id)
-  end
-end`;
+const DROP_LOST = luaScript('drop-lost-windows');
 
-async function dropFromIndex({ redis, keys }: WindowStore, ids: string[]): Promise<void> {
-  const scriptKeys = [keys.windowNames, keys.windowEnds, ...ids.map((id) => keys.dedup(id))];
-  await redis.eval(DROP_GONE, scriptKeys.length, ...scriptKeys, ...ids);
+async function dropLost({ redis, keys }: WindowStore, ids: string[]): Promise<void> {
+  await DROP_LOST(redis, [keys.windowNames, keys.windowEnds, ...ids.map((id) => keys.dedup(id))], ...ids);
 }
 
 function idsAfter(
@@ -152,7 +147,7 @@ function idsAfter(
 ): Promise<string[]> {
   const prefix = probe === undefined ? undefined : probePrefix(probe);
   const first = prefix === undefined ? '-' : `[${prefix}`;
-  // Ids of one probe begin with its prefix, which ends with a colon; a semicolon is the next character.
+  // Ids of one probe begin with its prefix, which ends with a colon. A semicolon is the next character.
   const end = prefix === undefined ? '+' : `(${prefix.slice(0, -1)};`;
   return redis.zrangebylex(keys.windowNames, after === undefined ? first : `(${after}`, end, 'LIMIT', 0, limit);
 }
@@ -160,30 +155,40 @@ function idsAfter(
 async function readWindow(store: WindowStore, id: string): Promise<Window | undefined> {
   const { redis, keys } = store;
   const [wakeId, left] = await Promise.all([redis.get(keys.dedup(id)), redis.pttl(keys.dedup(id))]);
-  return wakeId === null || left <= 0 ? undefined : windowOf(store, id, wakeId, left);
+  return wakeId === null || left <= 0 ? undefined : describeWindow(store, id, wakeId, left);
 }
 
 /** @param left how long it stays open, ms */
-async function windowOf(
+async function describeWindow(
   { redis, queue, keys }: WindowStore,
   id: string,
   wakeId: string,
   left: number,
-): Promise<Window> {
-  const [job, counted] = await Promise.all([
+): Promise<Window | undefined> {
+  const pair = parsePair(id);
+  if (!pair) return undefined;
+  const [job, { suppressed, lastSuppressedAt }] = await Promise.all([
     queue.getJob(wakeId),
-    redis.hmget(keys.wake(wakeId), 'suppressed', 'lastSuppressedAt'),
+    readSuppressed(redis, keys, wakeId),
   ]);
   const now = Date.now();
-  const [suppressed, lastSuppressedAt] = counted;
   return {
-    ...debouncePair(id),
+    ...pair,
     wakeId,
-    severity: job?.data.wake.severity ?? 'unknown',
+    severity: job?.data.wake?.severity ?? 'unknown',
     openedAt: new Date(job?.timestamp ?? now).toISOString(),
     expiresAt: new Date(now + left).toISOString(),
     remainingMs: left,
-    suppressed: Number(suppressed ?? 0),
-    lastSuppressedAt: lastSuppressedAt ? new Date(Number(lastSuppressedAt)).toISOString() : null,
+    suppressed,
+    lastSuppressedAt: lastSuppressedAt === null ? null : new Date(lastSuppressedAt).toISOString(),
   };
+}
+
+/** Undefined if the id was not made by {@link debounceId}: anybody can add to a Redis index. */
+function parsePair(id: string): { probe: string; category: string } | undefined {
+  try {
+    return pairOfDebounceId(id);
+  } catch {
+    return undefined;
+  }
 }

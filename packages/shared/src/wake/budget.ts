@@ -9,11 +9,16 @@ export type BudgetTier = (typeof BUDGET_TIERS)[number];
  */
 export function budgetTierOf(spent: number, budget: number): BudgetTier {
   if (budget === 0) return 'normal';
-  return BUDGET_TIERS.findLast((rung) => spent >= STARTS[rung] * budget) ?? 'normal';
+  return BUDGET_TIERS.findLast((rung) => spent >= TIER_STARTS[rung] * budget) ?? 'normal';
 }
 
 /** From which share of the budget on a rung holds. */
-export const STARTS: Record<BudgetTier, number> = { normal: 0, warn_75: 0.75, downshift_90: 0.9, hard_stop_100: 1 };
+export const TIER_STARTS: Record<BudgetTier, number> = {
+  normal: 0,
+  warn_75: 0.75,
+  downshift_90: 0.9,
+  hard_stop_100: 1,
+};
 
 /** Money is counted in whole millionths of a dollar, so that sums are exact. */
 export function microUsd(usd: number): number {

@@ -21,7 +21,7 @@ export function probePrefix(probe: string): string {
 }
 
 /** The pair behind a deduplication id made by {@link debounceId}. */
-export function debouncePair(id: string): { probe: string; category: string } {
+export function pairOfDebounceId(id: string): { probe: string; category: string } {
   const colon = id.indexOf(':');
   return {
     probe: decodeURIComponent(id.slice(0, colon)),

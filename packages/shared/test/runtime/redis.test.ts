@@ -5,8 +5,9 @@ import { expect, onTestFinished } from 'vitest';
 import { startRedis } from '../../../../apps/cli/src/private-redis.ts';
 import { endBeforeCleanup, test } from '../../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../../test/support/redis-process.ts';
-import { connectRedis, recordDataLoss, redisCompleteSince, unsafeSettings } from '../../src/runtime/redis.ts';
+import { connectRedis } from '../../src/runtime/redis.ts';
 import { redisKeys } from '../../src/store/keys.ts';
+import { recordDataLoss, redisCompleteSince, unsafeSettings } from '../../src/store/redis-state.ts';
 import { beginDelivery } from '../../src/store/wake-record.ts';
 
 test('a Redis that is not there is one sentence that says what to do', async ({ log }) => {

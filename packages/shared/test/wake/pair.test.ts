@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { debounceId, debouncePair, probePrefix } from '../../src/wake/pair.ts';
+import { debounceId, pairOfDebounceId, probePrefix } from '../../src/wake/pair.ts';
 
 const name = fc.string({ unit: 'grapheme' }).map((s) => s.toWellFormed());
 
 test('a deduplication id can be read back, so that no two pairs share one', () => {
   fc.assert(
     fc.property(name, name, (probe, category) => {
-      expect(debouncePair(debounceId(probe, category))).toEqual({ probe, category });
+      expect(pairOfDebounceId(debounceId(probe, category))).toEqual({ probe, category });
     }),
   );
 });

@@ -1,0 +1,61 @@
+-- Commits one batch of the log: position, counters, records, indexes and events change together. It is fenced twice: by the
+-- lease, so that a tailer that was overtaken changes nothing, and by the position at which the batch began, so that a commit
+-- that is sent again after its answer was lost is not counted again.
+-- KEYS: 1 lease, 2 source, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 pending wakes; then a wake record
+-- for each winner, a deduplication key for each opened window, and a wake record and its three indexes for each enqueued wake.
+-- ARGV: one JSON object:
+--   token, from, to (positions as stored), path, sourceId, now (ms), recordTtlS, hasRows, mayReplay,
+--   counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
+--   enqueued: [{id, row, pair, severity, title}]
+-- Returns 1 if the batch is committed, now or before, or 0 if the lease or the position is no longer ours.
+-- @include lib/clock
+-- @include lib/events
+-- @include lib/windows
+-- @include lib/wake_record
+local batch = cjson.decode(ARGV[1])
+if redis.call('GET', KEYS[1]) ~= batch.token then return 0 end
+local stored = redis.call('HGET', KEYS[2], 'position') or ''
+if stored == batch.to and batch.from ~= batch.to then return 1 end
+if stored ~= batch.from then return 0 end
+
+local deciding = batch.mayReplay and '1' or '0'
+redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'committedAt', batch.now, 'deciding', deciding)
+redis.call('SADD', KEYS[6], batch.sourceId)
+if batch.hasRows then redis.call('HSET', KEYS[2], 'lastRowAt', batch.now) end
+
+for _, counter in ipairs(batch.counters) do
+  local name, amount = counter[1], counter[2]
+  redis.call('HINCRBY', KEYS[3], name, amount)
+  local reason = string.match(name, '^rejected:(.+)')
+  if reason then publish_event(KEYS[7], 'wake.rejected', 'reason', reason, 'count', amount) end
+end
+
+local key = 9
+for _, rows in ipairs(batch.suppressed) do
+  count_suppressed(KEYS[key], rows, batch.now, batch.recordTtlS)
+  publish_event(KEYS[7], 'wake.coalesced', 'winner', string.match(KEYS[key], '[^:]+$'), 'count', rows)
+  key = key + 1
+end
+
+local now = redis_now()
+for _, id in ipairs(batch.opened) do
+  local left = redis.call('PTTL', KEYS[key])
+  if left > 0 then
+    index_window(KEYS[4], KEYS[5], id, now + left)
+    publish_event(KEYS[7], 'window.opened', 'pair', id)
+  end
+  key = key + 1
+end
+
+for _, wake in ipairs(batch.enqueued) do
+  if record_enqueued(KEYS[key], KEYS[8], wake.id, wake.row, batch.now, batch.recordTtlS) then
+    redis.call('HINCRBY', KEYS[3], 'rows', 1)
+    redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
+    publish_event(KEYS[7], 'wake.enqueued', 'wakeId', wake.id, 'pair', wake.pair, 'severity', wake.severity, 'title', wake.title)
+    index_wake({KEYS[key + 1], KEYS[key + 2], KEYS[key + 3]}, wake.id, batch.now, batch.recordTtlS)
+  else
+    redis.call('HINCRBY', KEYS[3], 'replayed', 1)
+  end
+  key = key + 4
+end
+return 1

@@ -1,0 +1,34 @@
+-- The record of a wake, hash `wake:<id>` (owner: store/wake-record.ts).
+
+-- Records that the wake was enqueued. Returns false if it was recorded before.
+local function record_enqueued(record_key, pending_key, id, row, at, ttl_s)
+  if redis.call('HSETNX', record_key, 'enqueuedAt', at) == 0 then return false end
+  redis.call('HSETNX', record_key, 'row', row)
+  redis.call('EXPIRE', record_key, ttl_s)
+  if redis.call('HEXISTS', record_key, 'outcome') == 0 then redis.call('ZADD', pending_key, at, id) end
+  return true
+end
+
+-- Counts rows that were coalesced into the wake.
+local function count_suppressed(record_key, rows, at, ttl_s)
+  redis.call('HINCRBY', record_key, 'suppressed', rows)
+  redis.call('HSET', record_key, 'lastSuppressedAt', at)
+  redis.call('EXPIRE', record_key, ttl_s)
+end
+
+-- Takes back the outcome of a dead letter that is tried again.
+local function reopen_dead_letter(record_key, counters_key, pending_key, id, at)
+  if redis.call('HGET', record_key, 'outcome') ~= 'dead' then return end
+  redis.call('HDEL', record_key, 'outcome', 'outcomeAt')
+  redis.call('HINCRBY', counters_key, 'outcome:dead', -1)
+  redis.call('ZADD', pending_key, redis.call('HGET', record_key, 'enqueuedAt') or at, id)
+end
+
+-- Adds the wake to the three indexes that find it: all wakes, its probe, its pair.
+local function index_wake(index_keys, id, at, ttl_s)
+  for _, key in ipairs(index_keys) do
+    redis.call('ZADD', key, 'NX', at, id)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', at - ttl_s * 1000)
+    redis.call('EXPIRE', key, ttl_s)
+  end
+end

@@ -1,0 +1,12 @@
+-- Stores a wake's report and publishes the end of its investigation. The tailer's commit also writes the row and the
+-- indexes, and may come later. Running it again changes nothing.
+-- KEYS: wake record, its three indexes, events.
+-- ARGV: {id, at (ms), ttlS, row (JSON), report (JSON)} as JSON, then names and values of the event's fields in turn.
+-- @include lib/events
+local args = cjson.decode(ARGV[1])
+redis.call('HSET', KEYS[1], 'row', args.row, 'report', args.report, 'investigatedAt', args.at)
+redis.call('EXPIRE', KEYS[1], args.ttlS)
+for i = 2, 4 do
+  if redis.call('ZADD', KEYS[i], 'NX', args.at, args.id) == 1 then redis.call('EXPIRE', KEYS[i], args.ttlS) end
+end
+publish_event(KEYS[5], 'investigation.ended', unpack(ARGV, 2))

@@ -1,0 +1,18 @@
+-- Records the outcome of a wake once, counts it, and publishes it. The first outcome stands; only a dead letter that a
+-- person retried may end again.
+-- KEYS: wake record, counters, pending wakes, events.
+-- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}} as JSON, then the event's type, names and values in turn.
+-- Returns 1 if this call recorded the outcome, else 0.
+-- @include lib/events
+local args = cjson.decode(ARGV[1])
+local before = redis.call('HGET', KEYS[1], 'outcome')
+redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
+for name, value in pairs(args.fields) do redis.call('HSET', KEYS[1], name, value) end
+if before == args.outcome or (before and before ~= 'dead') then return 0 end
+if before then redis.call('HINCRBY', KEYS[2], 'outcome:' .. before, -1) end
+redis.call('HSET', KEYS[1], 'outcome', args.outcome, 'outcomeAt', args.at)
+redis.call('EXPIRE', KEYS[1], args.ttlS)
+redis.call('HINCRBY', KEYS[2], 'outcome:' .. args.outcome, 1)
+redis.call('ZREM', KEYS[3], args.id)
+publish_event(KEYS[4], unpack(ARGV, 2))
+return 1

@@ -1,0 +1,154 @@
+/**
+ * The checkpoint of a log (hash `source:<id>`), its lease, and the commit that moves the position, the counters, the wake
+ * records, the indexes and the events of one batch together. See lua/commit-batch.lua for the two fences.
+ */
+import type { RedisClient } from '../runtime/redis.ts';
+import { debounceId } from '../wake/pair.ts';
+import type { Wake } from '../wake/wake.ts';
+import type { Keys } from './keys.ts';
+import { luaScript } from './scripts.ts';
+import { storedRow } from './stored-wake.ts';
+import { historyKeys } from './wake-history.ts';
+import { WAKE_RECORD_TTL_S } from './wake-record.ts';
+
+/** Changes of one batch to the counters, the winners and the index of windows. */
+export interface Tally {
+  /** Amounts by counter name. Enqueued wakes are counted by the commit itself, since some may be replays. */
+  counters: Map<string, number>;
+  /** Enqueued wakes by id. */
+  enqueued: Map<string, Wake>;
+  /** Number of coalesced rows by the id of their winner. */
+  suppressed: Map<string, number>;
+  /** Deduplication ids of the windows that this batch opened. */
+  opened: Set<string>;
+  /** When the batch was decided, ms since the epoch. */
+  at: number;
+}
+
+export interface Commit {
+  sourceId: string;
+  /** Absolute path of the log. */
+  path: string;
+  /** Token of the lease. */
+  token: string;
+  /** Stored position before and after the batch; `from` is empty if there is none. */
+  from: string;
+  to: string;
+  /** True if lines after `to` may already have jobs. */
+  mayReplay: boolean;
+  tally: Tally;
+}
+
+const COMMIT = luaScript('commit-batch');
+
+/** Longer titles and severities are cut in events; characters. */
+const MAX_EVENT_TEXT = 200;
+
+/** Commits a batch. @returns false if the lease or the position is no longer ours; then nothing was changed */
+export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit): Promise<boolean> {
+  const { sourceId, path, token, from, to, mayReplay, tally } = commit;
+  const wakes = [...tally.enqueued.values()];
+  const scriptKeys = [
+    keys.lease(sourceId),
+    keys.source(sourceId),
+    keys.counters,
+    keys.windowNames,
+    keys.windowEnds,
+    keys.sources,
+    keys.events,
+    keys.pending,
+    ...[...tally.suppressed.keys()].map(keys.wake),
+    ...[...tally.opened].map(keys.dedup),
+    ...wakes.flatMap((wake) => [keys.wake(wake.id), ...historyKeys(keys, wake)]),
+  ];
+  const committed = await COMMIT(redis, scriptKeys, {
+    token,
+    from,
+    to,
+    path,
+    sourceId,
+    now: tally.at,
+    recordTtlS: WAKE_RECORD_TTL_S,
+    hasRows: wakes.length > 0 || tally.counters.has('rows'),
+    mayReplay,
+    counters: [...tally.counters],
+    suppressed: [...tally.suppressed.values()],
+    opened: [...tally.opened],
+    enqueued: wakes.map((wake) => ({
+      id: wake.id,
+      row: storedRow(wake),
+      pair: debounceId(wake.probe, wake.category),
+      severity: wake.severity.slice(0, MAX_EVENT_TEXT),
+      title: wake.title.slice(0, MAX_EVENT_TEXT),
+    })),
+  });
+  return committed === 1;
+}
+
+/** The checkpoint as it is stored. Empty texts and nulls stand for missing fields. */
+export interface StoredCheckpoint {
+  /** JSON of the position, see the tailer's checkpoint.ts. */
+  position: string;
+  path: string;
+  /** False only if the last tailer recorded that it has added no jobs for lines after the position. */
+  mayReplay: boolean;
+  /** ms since the epoch. */
+  committedAt: number | null;
+  lastRowAt: number | null;
+}
+
+export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: string): Promise<StoredCheckpoint> {
+  const { position, path, deciding, committedAt, lastRowAt } = await redis.hgetall(keys.source(sourceId));
+  return {
+    position: position ?? '',
+    path: path ?? '',
+    mayReplay: deciding !== '0',
+    committedAt: committedAt ? Number(committedAt) : null,
+    lastRowAt: lastRowAt ? Number(lastRowAt) : null,
+  };
+}
+
+/** Records, before the first job of a batch is added, that lines after the position may have jobs. */
+export async function recordMayReplay(redis: RedisClient, keys: Keys, sourceId: string): Promise<void> {
+  await redis.hset(keys.source(sourceId), 'deciding', 1);
+}
+
+/** Ids of all logs that have a checkpoint. */
+export async function listSourceIds(redis: RedisClient, keys: Keys): Promise<string[]> {
+  return redis.smembers(keys.sources);
+}
+
+const TAKE_LEASE = luaScript('take-lease');
+const RENEW_LEASE = luaScript('renew-lease');
+const RELEASE_LEASE = luaScript('release-lease');
+
+/** Takes the lease of a log. @returns undefined if it is ours now, else the token of its holder */
+export async function takeLease(
+  redis: RedisClient,
+  key: string,
+  token: string,
+  leaseMs: number,
+): Promise<string | undefined> {
+  const holder = await TAKE_LEASE(redis, [key], token, leaseMs);
+  return typeof holder === 'string' ? holder : undefined;
+}
+
+/** Extends the lease. @returns false if it is no longer ours */
+export async function renewLease(redis: RedisClient, key: string, token: string, leaseMs: number): Promise<boolean> {
+  return (await RENEW_LEASE(redis, [key], token, leaseMs)) === 1;
+}
+
+export async function releaseLease(redis: RedisClient, key: string, token: string): Promise<void> {
+  await RELEASE_LEASE(redis, [key], token);
+}
+
+/** The holder of the lease as `host:pid`, or null if the lease is free. */
+export async function leaseHolder(redis: RedisClient, key: string): Promise<string | null> {
+  const token = await redis.get(key);
+  return token === null ? null : holderOf(token);
+}
+
+/** `host:pid` of a token `host:pid:uuid`. */
+export function holderOf(token: string): string {
+  return token.replace(/:[^:]*$/, '');
+}

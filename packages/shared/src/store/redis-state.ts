@@ -1,0 +1,52 @@
+/** The state of the Redis behind a connection: its settings, and since when its data is complete. */
+import { Redis } from 'ioredis';
+import type { RedisClient } from '../runtime/redis.ts';
+import type { Keys } from './keys.ts';
+import { luaScript } from './scripts.ts';
+
+const INFO = luaScript('redis-info');
+const RECORD_DATA_LOSS = luaScript('record-data-loss');
+
+/** Settings that are not safe for a pager, one sentence each. Empty if all is well. */
+export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<string[]> {
+  const info = String(await INFO(redis, [keys.dataLostAt]));
+  const setting = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+  const warnings: string[] = [];
+  if (setting('maxmemory') !== '0' && setting('maxmemory_policy') !== 'noeviction') {
+    warnings.push('Redis may evict jobs when its memory is full: set maxmemory-policy noeviction.');
+  }
+  if (setting('aof_enabled') === '0') {
+    warnings.push('Redis does not write its data to disk at once: set appendonly yes.');
+  }
+  return warnings;
+}
+
+/**
+ * Reads the earliest time (ms, Redis's clock) from which this Redis certainly holds every acknowledged write: normally its
+ * start, because the last writes before it may not have reached the disk. After a fail-over that this process observed, it
+ * is the time of the fail-over. FLUSHALL is recorded by {@link recordDataLoss}.
+ */
+export function redisCompleteSince(redis: RedisClient, keys: Keys): () => Promise<number> {
+  let server: { runId: string; since: number } | undefined;
+  /** One connection reaches one server, so the answer holds until it closes. A cluster has many. */
+  let isCurrent = false;
+  redis.on('close', () => {
+    isCurrent = false;
+  });
+  return async () => {
+    if (isCurrent && server) return server.since;
+    isCurrent = redis instanceof Redis;
+    const info = String(await INFO(redis, [keys.dataLostAt], 'server'));
+    const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
+    const now = Math.floor(Number(field('server_time_usec')) / 1_000);
+    const startedAt = now - Number(field('uptime_in_seconds')) * 1_000;
+    const runId = field('run_id');
+    if (server?.runId !== runId) server = { runId, since: server ? now : startedAt };
+    return server.since;
+  };
+}
+
+/** Records that Redis came back without its data. */
+export async function recordDataLoss(redis: RedisClient, keys: Keys): Promise<void> {
+  await RECORD_DATA_LOSS(redis, [keys.dataLostAt]);
+}

@@ -1,0 +1,123 @@
+/** The JSON fields of a wake's record, checked when they are read: anybody can write to Redis. */
+import { z } from 'zod';
+import { isJsonObject, type JsonObject } from '../wake/json.ts';
+import { VERDICTS } from '../wake/outcome.ts';
+import type { EngineErrorCode, Report } from '../wake/report.ts';
+import type { Wake } from '../wake/wake.ts';
+import type { Posted } from './queues.ts';
+
+/** The row of a wake as its record stores it. Long fields are cut. */
+export interface StoredRow {
+  probe: string;
+  category: string;
+  severity: string;
+  title: string;
+  detail: string;
+  snapshotDetails: JsonObject;
+  /** ms since the epoch. */
+  emittedAt: number;
+}
+
+/** Characters. */
+const MAX_DETAIL = 8_000;
+/** Characters of its JSON. */
+const MAX_SNAPSHOT = 16_000;
+
+/** The row of a wake as JSON for its record. */
+export function storedRow(wake: Wake): string {
+  const { probe, category, severity, title, detail, snapshotDetails, emittedAt } = wake;
+  const tooLarge = JSON.stringify(snapshotDetails).length > MAX_SNAPSHOT;
+  const row: StoredRow = {
+    probe,
+    category,
+    severity,
+    title: title.slice(0, MAX_DETAIL).toWellFormed(),
+    detail: detail.slice(0, MAX_DETAIL).toWellFormed(),
+    snapshotDetails: tooLarge ? { cut: 'too large to be stored here; see the audit log' } : snapshotDetails,
+    emittedAt,
+  };
+  return JSON.stringify(row);
+}
+
+const jsonObject = z.custom<JsonObject>(isJsonObject);
+const errorCode = z.custom<EngineErrorCode>((value) => typeof value === 'string' && /^[\w:]{1,200}$/.test(value));
+const amount = z.number().min(0);
+
+const rowSchema = z.object({
+  probe: z.string(),
+  category: z.string(),
+  severity: z.string(),
+  title: z.string(),
+  detail: z.string(),
+  snapshotDetails: jsonObject,
+  // JSON has no NaN: a time out of range became null.
+  emittedAt: z
+    .number()
+    .nullable()
+    .transform((ms) => ms ?? Number.NaN),
+});
+
+const usageSchema = z.object({
+  inputTokens: amount,
+  outputTokens: amount,
+  cacheCreationInputTokens: amount,
+  cacheReadInputTokens: amount,
+});
+
+const telemetry = {
+  model: z.string().nullable(),
+  usage: usageSchema,
+  costUsd: amount.nullable(),
+  durationMs: amount,
+  calls: z.array(
+    z.object({
+      route: z.enum(['probe_investigation', 'tool_loop_iteration']),
+      model: z.string(),
+      usage: usageSchema,
+      durationMs: amount,
+      error: errorCode.exactOptional(),
+    }),
+  ),
+  toolCalls: z
+    .array(
+      z.object({
+        source: z.string(),
+        name: z.string(),
+        status: z.enum(['ok', 'not_allowed', 'execution_error']),
+        durationMs: amount,
+        excType: z.string().exactOptional(),
+      }),
+    )
+    .exactOptional(),
+};
+
+const reportSchema: z.ZodType<Report> = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('diagnosis'),
+    text: z.string(),
+    verdict: z.enum(VERDICTS).exactOptional(),
+    evidence: z.array(z.object({ source: z.string(), quote: z.string() })).exactOptional(),
+    droppedQuotes: amount.exactOptional(),
+    ...telemetry,
+  }),
+  z.object({ kind: z.literal('fallback'), code: errorCode, ...telemetry }),
+]);
+
+const postedSchema: z.ZodType<Posted> = z.object({
+  channel: z.string(),
+  ts: z.string(),
+  note: z.string().exactOptional(),
+});
+
+/** Parses a field of a record. Returns null if it is missing or not valid. */
+function parseField<T>(schema: z.ZodType<T>, json: string | undefined): T | null {
+  try {
+    return json ? schema.parse(JSON.parse(json)) : null;
+  } catch {
+    return null;
+  }
+}
+
+export const parseStoredRow = (json: string | undefined): StoredRow | null => parseField(rowSchema, json);
+export const parseReport = (json: string | undefined): Report | null => parseField(reportSchema, json);
+export const parsePosted = (json: string | undefined): Posted | null => parseField(postedSchema, json);
