@@ -4,7 +4,7 @@ import { readSpend } from '@kora-wake/shared/store/budget-ledger';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import { readSources } from '@kora-wake/shared/store/sources';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
-import type { WindowStore } from '@kora-wake/shared/store/windows';
+import { countWindows, type WindowStore } from '@kora-wake/shared/store/windows';
 import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
 import { Counter, Gauge, Registry } from 'prom-client';
 
@@ -58,7 +58,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
       readAccount(redis, keys),
       readSources(redis, keys),
       readSpend(redis, keys, budgetUsd, now()),
-      redis.zcount(keys.windowEnds, now(), '+inf'),
+      countWindows(store, now()),
       deliveries.getRateLimitTtl(),
       oldestPendingMs(redis, keys, now()),
     ]);

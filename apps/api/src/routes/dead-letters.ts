@@ -1,7 +1,7 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliverJob, WakeJob } from '@kora-wake/shared/store/queues';
-import { isOurs } from '@kora-wake/shared/store/queues';
+import { failedAt, isOurs, takeFailed } from '@kora-wake/shared/store/queues';
 import type { Place } from '@kora-wake/shared/store/wake-history';
 import { reopen } from '@kora-wake/shared/store/wake-record';
 import type { Job, Queue } from 'bullmq';
@@ -109,7 +109,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       const job = await find(params);
       if (!job) return reply.code(404).send(notThere);
       // Whoever takes it off the list drops it: it is not retried any more, nor dropped by another.
-      if ((await redis.zrem(keys.failed(params.queue), params.jobId)) !== 1) return reply.code(409).send(goneMeanwhile);
+      if (!(await takeFailed(redis, keys, params.queue, params.jobId))) return reply.code(409).send(goneMeanwhile);
       await job.remove();
       await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });
       return { dropped: true as const };
@@ -118,8 +118,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
 
   async function find({ queue: name, jobId }: z.infer<typeof one>): Promise<Letter | undefined> {
     const queue = queues.find((each) => each.name === name);
-    const failedAt = queue && (await redis.zscore(keys.failed(name), jobId));
-    return failedAt === undefined || failedAt === null ? undefined : queue?.getJob(jobId);
+    return queue && (await failedAt(redis, keys, name, jobId)) !== undefined ? queue.getJob(jobId) : undefined;
   }
 };
 

@@ -10,6 +10,7 @@
 
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { countRepair } from '@kora-wake/shared/store/account';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import {
   type DeliveriesQueue,
@@ -150,6 +151,6 @@ async function mendWindows(sweeper: Sweeper): Promise<void> {
 }
 
 async function count({ redis, keys, log }: Sweeper, what: string, wakeId: string): Promise<void> {
-  await redis.hincrby(keys.counters, `mended:${what}`, 1);
+  await countRepair(redis, keys, what);
   log.warn({ wakeId, what }, 'mended what a crash left behind');
 }

@@ -29,6 +29,9 @@ export interface Account {
 
 const READ = luaScript('read-account');
 
+/** Prefix of the counters of repairs. Release 0.2 named it. */
+const REPAIRED = 'mended:';
+
 /**
  * Reads the account in one script, so at one moment. Between two effects of one step a wake may be counted twice, which can
  * hide a loss for that moment. Right after a job failed for good, before its outcome is recorded, a wake is counted nowhere.
@@ -68,12 +71,16 @@ function buildAccount(counters: Map<string, number>, inFlight: number): Account 
     outcomes,
     inFlight,
     unreadLines: count('lines:bad') + count('lines:overlong'),
-    // Release 0.2 stored them as `mended`.
-    repaired: kinds('mended:'),
+    repaired: kinds(REPAIRED),
     unaccounted: Math.abs(withoutDecision) + Math.max(0, withoutOutcome) + Math.max(0, sum(outcomes) - enqueued),
   };
 }
 
 function sum(counts: Record<string, number>): number {
   return Object.values(counts).reduce((total, n) => total + n, 0);
+}
+
+/** Counts one repair. @param kind see the worker's repairs */
+export async function countRepair(redis: RedisClient, keys: Keys, kind: string): Promise<void> {
+  await redis.hincrby(keys.counters, `${REPAIRED}${kind}`, 1);
 }

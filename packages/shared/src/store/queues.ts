@@ -6,6 +6,7 @@ import { isJsonObject } from '../wake/json.ts';
 import { type DebouncePolicy, debounceId } from '../wake/pair.ts';
 import type { Report } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
+import type { Keys } from './keys.ts';
 
 export const WAKES = 'wakes';
 export const DELIVERIES = 'deliveries';
@@ -127,4 +128,24 @@ export function deliverJobId(wakeId: string): string {
 /** Whether a job has a wake: anybody can add jobs to a queue. */
 export function isOurs(job: Job): boolean {
   return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
+}
+
+/** When a job failed for good, ms since the epoch, or undefined if it is not among the failed jobs of the queue. */
+export async function failedAt(
+  redis: RedisClient,
+  keys: Keys,
+  queue: string,
+  jobId: string,
+): Promise<number | undefined> {
+  const score = await redis.zscore(keys.failed(queue), jobId);
+  return score === null ? undefined : Number(score);
+}
+
+/**
+ * Takes a job off the list of failed jobs, so that nobody else can retry or drop it.
+ *
+ * @returns false if somebody else took it before
+ */
+export async function takeFailed(redis: RedisClient, keys: Keys, queue: string, jobId: string): Promise<boolean> {
+  return (await redis.zrem(keys.failed(queue), jobId)) === 1;
 }

@@ -62,6 +62,11 @@ export async function listWindows(
   }
 }
 
+/** Number of open windows. @param at ms since the epoch */
+export async function countWindows({ redis, keys }: Pick<WindowStore, 'redis' | 'keys'>, at: number): Promise<number> {
+  return redis.zcount(keys.windowEnds, at, '+inf');
+}
+
 const CLEAR = luaScript('clear-window');
 
 /** Closes the window of a pair, so that its next row is investigated. Returns the closed window, or undefined. */
