@@ -109,3 +109,8 @@ describe('the process', () => {
 test('every Redis key is made in one file', () => {
   expect(touching(/`\$\{(?:keys\.)?prefix\}:/)).toEqual(['packages/shared/src/store/keys.ts']);
 });
+
+test('Lua is in files, and never in TypeScript', () => {
+  expect(touching(/redis\.call\(/)).toEqual([]);
+  expect(touching(/\.(?:eval|evalsha)\(/)).toEqual([]);
+});

@@ -1,0 +1,77 @@
+import { describe, expect } from 'vitest';
+import { aWake, ending, test } from '../../../../test/support/fixtures.ts';
+import { listWakeRecords } from '../../src/store/wake-history.ts';
+import {
+  oldestPendingMs,
+  readWakeRecord,
+  recordInvestigation,
+  recordOutcome,
+  reopen,
+} from '../../src/store/wake-record.ts';
+import { fallbackReport } from '../../src/wake/report.ts';
+
+describe('an outcome', () => {
+  test('is recorded and counted once', async ({ ns }) => {
+    expect(await recordOutcome(ns.redis, ns.keys, ending('w-1', 'diagnosis', 1))).toBe(true);
+    expect(await recordOutcome(ns.redis, ns.keys, ending('w-1', 'diagnosis', 2))).toBe(false);
+    expect(await recordOutcome(ns.redis, ns.keys, ending('w-1', 'dead', 3))).toBe(false);
+    expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:diagnosis': '1' });
+    expect(await ns.redis.hgetall(ns.keys.wake('w-1'))).toEqual({ outcome: 'diagnosis', outcomeAt: '1' });
+  });
+
+  test('is pending until it is recorded, and again after a dead letter is reopened', async ({ ns }) => {
+    const waited = () => oldestPendingMs(ns.redis, ns.keys, 10_000);
+    await ns.redis.zadd(ns.keys.pending, 1_000, 'w-1', 4_000, 'w-2');
+    await ns.redis.hset(ns.keys.wake('w-1'), 'enqueuedAt', 1_000);
+    expect(await waited()).toBe(9_000);
+    await recordOutcome(ns.redis, ns.keys, ending('w-1', 'dead', 5_000));
+    expect(await waited()).toBe(6_000);
+    await reopen(ns.redis, ns.keys, 'w-1', 6_000);
+    expect(await waited()).toBe(9_000);
+    await recordOutcome(ns.redis, ns.keys, ending('w-1', 'diagnosis', 7_000));
+    await reopen(ns.redis, ns.keys, 'w-1', 8_000);
+    await recordOutcome(ns.redis, ns.keys, ending('w-2', 'diagnosis', 9_000));
+    expect(await waited()).toBe(0);
+    expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:diagnosis': '2' });
+  });
+
+  test('of a dead letter changes if it is sent after all', async ({ ns }) => {
+    await recordOutcome(ns.redis, ns.keys, ending('w-1', 'dead', 1));
+    expect(await recordOutcome(ns.redis, ns.keys, ending('w-1', 'fallback', 2))).toBe(true);
+    expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:dead': '0', 'outcome:fallback': '1' });
+  });
+});
+
+describe('a record', () => {
+  test('keeps a row with lone surrogates and control characters', async ({ ns }) => {
+    const wake = aWake({ title: 'cut \ud83d', detail: 'a\u0000b\u2028c', snapshotDetails: { key: 'x\udc00' } });
+    await recordInvestigation(ns.redis, ns.keys, wake, fallbackReport('refused'), 1);
+    const record = await readWakeRecord(ns.redis, ns.keys, wake.id);
+    expect(record?.row.title).toBe('cut \ufffd');
+    expect(record?.row.detail).toBe('a\u0000b\u2028c');
+    expect(record?.report).toEqual(fallbackReport('refused'));
+  });
+
+  test.for(['not json', '{}', '[]', '{"kind":"diagnosis","text":5}', 'null'])(
+    'with the corrupt field %s is read without it, and breaks no list',
+    async (corrupt, { ns }) => {
+      for (const id of ['w-1', 'w-2']) {
+        await recordInvestigation(ns.redis, ns.keys, aWake({ id }), fallbackReport('refused'), 1);
+      }
+      await ns.redis.hset(ns.keys.wake('w-1'), {
+        report: corrupt,
+        posted: corrupt,
+        outcome: corrupt,
+        enqueuedAt: corrupt,
+      });
+      const page = { limit: 10, since: 0 };
+      const { entries } = await listWakeRecords(ns.redis, ns.keys, {}, page);
+      expect(entries.map(({ wakeId, report, posted }) => [wakeId, report?.kind, posted])).toEqual([
+        ['w-2', 'fallback', null],
+        ['w-1', undefined, null],
+      ]);
+      await ns.redis.hset(ns.keys.wake('w-1'), 'row', corrupt);
+      expect((await listWakeRecords(ns.redis, ns.keys, {}, page)).entries.map(({ wakeId }) => wakeId)).toEqual(['w-2']);
+    },
+  );
+});
