@@ -43,6 +43,40 @@ describe('an outcome', () => {
 });
 
 describe('a record', () => {
+  test('that 0.2 wrote is understood', async ({ ns }) => {
+    const row = { probe: 'fly', category: 'down', severity: 'critical', title: 't', detail: 'd' };
+    const usage = { inputTokens: 530, outputTokens: 60, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+    const call = { route: 'probe_investigation', model: 'claude-sonnet-5-5', usage, durationMs: 12 };
+    const report = {
+      kind: 'diagnosis',
+      text: 'It is down.',
+      verdict: 'confirmed',
+      evidence: [{ source: 'call-1', quote: 'HTTP 401 Unauthorized' }],
+      droppedQuotes: 0,
+      model: 'claude-sonnet-5-5',
+      usage,
+      costUsd: 0.0016,
+      durationMs: 20,
+      calls: [call],
+      toolCalls: [{ source: 'call-1', name: 'http_check', status: 'execution_error', durationMs: 1, excType: 'Error' }],
+    };
+    await ns.redis.hset(ns.keys.wake('w-1'), {
+      row: JSON.stringify({ ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 }),
+      report: JSON.stringify(report),
+      posted: JSON.stringify({ channel: 'D1', ts: '1.2', note: '\n\n(late)' }),
+      ...{ enqueuedAt: 2, investigatedAt: 3, outcome: 'diagnosis', outcomeAt: 4, dmStatus: 'sent' },
+      ...{ suppressed: 5, lastSuppressedAt: 6 },
+    });
+    expect(await readWakeRecord(ns.redis, ns.keys, 'w-1')).toEqual({
+      wakeId: 'w-1',
+      row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
+      report,
+      posted: { channel: 'D1', ts: '1.2', note: '\n\n(late)' },
+      ...{ enqueuedAt: 2, investigatedAt: 3, outcome: 'diagnosis', outcomeAt: 4, dmStatus: 'sent' },
+      ...{ suppressed: 5, lastSuppressedAt: 6 },
+    });
+  });
+
   test('keeps a row with lone surrogates and control characters', async ({ ns }) => {
     const wake = aWake({ title: 'cut \ud83d', detail: 'a\u0000b\u2028c', snapshotDetails: { key: 'x\udc00' } });
     await recordInvestigation(ns.redis, ns.keys, wake, fallbackReport('refused'), 1);
