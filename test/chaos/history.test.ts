@@ -55,7 +55,7 @@ const back = [
   { file: '-7-1', offset: 100, afterNewline: true, at: T0 + 10 },
 ];
 const again = { wakeId: 'a', text: 'row-a', at: T0 + 9_000 };
-const marked = { ...again, text: 'row-a (This may be a repeat: …)' };
+const marked = { ...again, text: 'row-a (Possible duplicate: …)' };
 const later = (more: Partial<History['wakes'][number]>) => ({
   rows: [...well().rows, row('e')],
   posts: [...well().posts, { wakeId: 'e', text: 'row-e', at: T0 + 60_000 }],

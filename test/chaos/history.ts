@@ -101,7 +101,7 @@ export interface Verdict {
 }
 
 /** How the DM says it; see messages.ts. */
-const MARK = 'This may be a repeat';
+const MARK = 'Possible duplicate';
 /** Between a decision and what is seen of it in the log, ms. */
 const SLACK_MS = 3_000;
 /** Node with ioredis and BullMQ, and the longest line twice, bytes. */

@@ -336,7 +336,7 @@ describe('a delivery', () => {
       const messenger = messengerTo(double);
       working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath, redisKnowsAllSince });
       await outcomeIs(ns, wake, 'diagnosis');
-      expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual(marks);
+      expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual(marks);
     },
   );
 
@@ -380,7 +380,7 @@ describe('a delivery', () => {
     await log.until('not delivered');
     clock.aheadMs = SETTLED_MS;
     await outcomeIs(ns, wake, 'diagnosis');
-    expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual([false, true]);
+    expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false, true]);
   });
 
   test('stays marked where the repeat is first refused', async ({ ns, logPath }) => {
@@ -396,7 +396,7 @@ describe('a delivery', () => {
     await log.until('not delivered');
     clock.aheadMs = SETTLED_MS;
     await outcomeIs(ns, wake, 'diagnosis');
-    expect(double.accepted.map(({ text }) => text.includes('may be a repeat'))).toEqual([false, true]);
+    expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false, true]);
   });
 
   test('claimed by a clock that was ahead waits no longer than from now on', async ({ ns, logPath }) => {

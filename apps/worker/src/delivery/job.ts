@@ -27,9 +27,10 @@ import {
   reopen,
   setClaim,
 } from '@kora-wake/shared/store/wake-record';
-import { deliveryNote, directMessage, escapeForSlack } from '@kora-wake/shared/wake/message';
+import { deliveryNote, directMessage } from '@kora-wake/shared/wake/message';
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
 import { type Report } from '@kora-wake/shared/wake/report';
+import { escapeForSlack } from '@kora-wake/shared/wake/text';
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from '../audit.ts';
 import type { Stages } from '../metrics.ts';

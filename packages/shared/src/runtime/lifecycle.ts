@@ -5,8 +5,8 @@
  * work in hand end until its own deadline and gives the rest back; past {@link STOP_DEADLINE_MS}, or at a second
  * signal, the process ends at once. Exit codes: 0 stopped as asked, 1 could not start, crashed or was forced.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
+import { withTimeLimit } from './async.ts';
 import { type Config, loadConfig } from './config.ts';
 import { StartupError } from './errors.ts';
 import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
@@ -83,7 +83,7 @@ async function said(): Promise<void> {
   const written = new Promise<void>((resolve) => {
     process.stdout.write('', () => resolve());
   });
-  await Promise.race([written, sleep(FLUSH_MS, undefined, { ref: false })]);
+  await withTimeLimit(written, FLUSH_MS);
 }
 
 function graceLogger(log: Logger) {

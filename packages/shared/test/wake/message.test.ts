@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { investigationPrompt, wakeText } from '../../../../apps/worker/src/investigation/prompt.ts';
-import { directMessage, escapeForSlack } from '../../src/wake/message.ts';
+import { directMessage } from '../../src/wake/message.ts';
 import { dmStatus } from '../../src/wake/outcome.ts';
 import { redact, redactor } from '../../src/wake/redact.ts';
 import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
+import { escapeForSlack } from '../../src/wake/text.ts';
 import type { Wake } from '../../src/wake/wake.ts';
 
 const wake: Wake = {
