@@ -1,4 +1,4 @@
-# One image for the three apps; which one runs is the command.
+# One image for the three apps and the commands. The command of the container says which one runs.
 FROM node:24-slim AS manifests
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -11,14 +11,14 @@ COPY apps/console/package.json apps/console/
 
 FROM manifests AS build
 RUN npm ci
-COPY tsconfig.base.json ./
+COPY turbo.json tsconfig.base.json ./
 COPY packages packages
 COPY apps apps
-RUN npx tsc -b apps/tailer apps/worker apps/api apps/cli && npx vite build apps/console
+RUN npm run build
 
 FROM manifests
 ENV NODE_ENV=production
-# The optional packages are a Node and speed-ups for other platforms; the image has its own Node.
+# The optional packages are a Node and accelerators for other platforms. The image has its own Node.
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force && mkdir /log && chown node:node /log
 COPY packages/shared/lua packages/shared/lua
 COPY --from=build /app/packages/shared/dist packages/shared/dist
