@@ -13,7 +13,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  installPrograms(['chromium', 'openssl', 'promtool']);
+  installPrograms(['chromium', 'openssl', 'promtool', 'python3']);
   const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-redis-'));
   const redis = await startRedis(folder, 0);
   project.provide('redisUrl', redis.url);
