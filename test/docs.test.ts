@@ -176,6 +176,13 @@ test('docs/audit-log.md shows the logrotate configuration of the examples', () =
   expect(read('docs/audit-log.md')).toContain(config);
 });
 
+test('docs/architecture.md has every Redis key', () => {
+  const text = read('docs/architecture.md');
+  const names = matches(read('packages/shared/src/store/keys.ts'), /`\$\{prefix\}:([^`$]+)/g);
+  expect(names.length).toBeGreaterThan(10);
+  expect(names.filter((name) => !text.includes(`\`${name}`))).toEqual([]);
+});
+
 test('docs/reliability.md has every numbered fault', () => {
   const numbers = matches(read('docs/reliability.md'), /\((\d+)\) /g).map(Number);
   expect(numbers.toSorted((a, b) => a - b)).toEqual(Object.keys(FAULT_TABLE).map(Number));
