@@ -142,7 +142,7 @@ test('an investigation in the terminal is shown as it goes, kept, and run again 
 test('the transcript of the README is one, and ends as it says', async () => {
   const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', 'test/fixtures/transcript.json'], {});
   expect(await replayed.exited).toBe(0);
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const readme = readFileSync(join(root, 'docs', 'investigator.md'), 'utf8');
   const dm = replayed.lines.map(({ msg }) => msg).filter((line) => line.startsWith('    │'));
   expect(dm.length).toBeGreaterThan(2);
   for (const line of dm) expect(readme).toContain(line);
