@@ -13,6 +13,10 @@ export default defineConfig({
         find: /^@kora-wake\/(tailer|worker)\/(.*)$/,
         replacement: fileURLToPath(new URL('apps/$1/src/$2.ts', import.meta.url)),
       },
+      {
+        find: '@kora-wake/api/contract',
+        replacement: fileURLToPath(new URL('apps/api/src/contract.ts', import.meta.url)),
+      },
     ],
   },
   test: {

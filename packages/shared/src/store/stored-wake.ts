@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../wake/json.ts';
 import { VERDICTS } from '../wake/outcome.ts';
-import type { EngineErrorCode, Report } from '../wake/report.ts';
+import { ENGINE_ROUTES, type EngineErrorCode, type Report, TOOL_STATUSES } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Posted } from './queues.ts';
 
@@ -71,7 +71,7 @@ const telemetry = {
   durationMs: amount,
   calls: z.array(
     z.object({
-      route: z.enum(['probe_investigation', 'tool_loop_iteration']),
+      route: z.enum(ENGINE_ROUTES),
       model: z.string(),
       usage: usageSchema,
       durationMs: amount,
@@ -83,7 +83,7 @@ const telemetry = {
       z.object({
         source: z.string(),
         name: z.string(),
-        status: z.enum(['ok', 'not_allowed', 'execution_error']),
+        status: z.enum(TOOL_STATUSES),
         durationMs: amount,
         excType: z.string().exactOptional(),
       }),

@@ -31,10 +31,16 @@ export const NO_USAGE: Usage = {
   cacheReadInputTokens: 0,
 };
 
+export const ENGINE_ROUTES = ['probe_investigation', 'tool_loop_iteration'] as const;
+export type EngineRoute = (typeof ENGINE_ROUTES)[number];
+
+export const TOOL_STATUSES = ['ok', 'not_allowed', 'execution_error'] as const;
+export type ToolStatus = (typeof TOOL_STATUSES)[number];
+
 /** One request to the engine, answered or not. */
 export interface EngineCall {
   /** The first request of an investigation, or one that came after tools were called. */
-  route: 'probe_investigation' | 'tool_loop_iteration';
+  route: EngineRoute;
   model: string;
   usage: Usage;
   durationMs: number;
@@ -47,7 +53,7 @@ export interface ToolCall {
   /** What an answer quotes its output by: `call-1` and so on. */
   source: string;
   name: string;
-  status: 'ok' | 'not_allowed' | 'execution_error';
+  status: ToolStatus;
   durationMs: number;
   /** The name of the error, where it failed. */
   excType?: string;

@@ -1,0 +1,93 @@
+/** Wakes: their reports, and how they ended. */
+import { DM_STATUSES, OUTCOMES, VERDICTS } from '@kora-wake/shared/wake/outcome';
+import { ENGINE_ROUTES, TOOL_STATUSES } from '@kora-wake/shared/wake/report';
+import { z } from 'zod';
+import { nextCursor, page, probeName, time } from './common.ts';
+
+/** Steps of a wake. */
+export const WAKE_STATES = ['waiting', 'investigating', 'delivering', 'ended'] as const;
+
+/** Periods that the list of investigations can be limited to. */
+export const PERIODS = ['24h', '7d', 'all'] as const;
+export type Period = (typeof PERIODS)[number];
+
+export const Investigation = z
+  .object({
+    wakeId: z.string(),
+    probe: z.string(),
+    category: z.string(),
+    severity: z.string(),
+    title: z.string(),
+    emittedAt: time.nullable().describe('when the probe wrote the row; null if that time cannot be read'),
+    enqueuedAt: time,
+    state: z.enum(WAKE_STATES),
+    outcome: z.enum(OUTCOMES).nullable(),
+    outcomeAt: time.nullable(),
+    code: z.string().nullable().describe('why there is no diagnosis'),
+    verdict: z.enum(VERDICTS).nullable(),
+    summary: z.string().nullable().describe('the diagnosis; in lists, its beginning'),
+    toolCalls: z.number(),
+    costUsd: z.number().nullable().describe('USD; null if no price is known'),
+    durationMs: z.number().nullable(),
+    dmStatus: z.enum(DM_STATUSES).nullable(),
+    suppressed: z.number().describe('rows coalesced into this wake'),
+    lastSuppressedAt: time.nullable(),
+  })
+  .meta({ id: 'Investigation' });
+export type Investigation = z.infer<typeof Investigation>;
+
+export const Investigations = z.object({ entries: z.array(Investigation), nextCursor }).meta({ id: 'Investigations' });
+export type Investigations = z.infer<typeof Investigations>;
+
+export const InvestigationsQuery = z.object({
+  ...page,
+  window: z.enum(PERIODS).default('24h').describe('period in which the wakes were enqueued'),
+  probe: probeName.optional(),
+});
+
+export const WakeParams = z.object({ wakeId: z.string() });
+
+export const EngineCall = z
+  .object({
+    route: z.enum(ENGINE_ROUTES),
+    model: z.string(),
+    durationMs: z.number(),
+    error: z.string().exactOptional().describe('error code; absent if the call was answered'),
+  })
+  .meta({ id: 'EngineCall' });
+export type EngineCall = z.infer<typeof EngineCall>;
+
+export const ToolCall = z
+  .object({
+    source: z.string().describe('name under which the evidence quotes its output'),
+    name: z.string(),
+    status: z.enum(TOOL_STATUSES),
+    durationMs: z.number(),
+    excType: z.string().exactOptional().describe('name of the error if it failed'),
+  })
+  .meta({ id: 'ToolCall' });
+export type ToolCall = z.infer<typeof ToolCall>;
+
+export const TokenUsage = z
+  .object({
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    cacheCreationInputTokens: z.number(),
+    cacheReadInputTokens: z.number(),
+  })
+  .meta({ id: 'TokenUsage' });
+export type TokenUsage = z.infer<typeof TokenUsage>;
+
+export const InvestigationDetail = Investigation.extend({
+  detail: z.string(),
+  snapshotDetails: z.record(z.string(), z.unknown()),
+  model: z.string().nullable(),
+  usage: TokenUsage.nullable(),
+  calls: z.array(EngineCall),
+  tools: z.array(ToolCall),
+  evidence: z.array(z.object({ source: z.string(), quote: z.string() })),
+  droppedQuotes: z.number().describe('quotes that are not in the text they name'),
+  dm: z.string().nullable().describe('text of the DM as Slack shows it'),
+  posted: z.object({ channel: z.string(), ts: z.string() }).nullable().describe('the message in Slack'),
+}).meta({ id: 'InvestigationDetail' });
+export type InvestigationDetail = z.infer<typeof InvestigationDetail>;

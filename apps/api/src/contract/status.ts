@@ -1,0 +1,79 @@
+/** The caller, the account, the logs, the costs, and the changes by operators. */
+import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
+import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
+import { z } from 'zod';
+import { time } from './common.ts';
+
+const usd = z.number().describe('USD');
+const counts = z.record(z.string(), z.number());
+
+/** Rights of a caller: `change` may do everything, `look` may only read. */
+export const RIGHTS = ['change', 'look'] as const;
+export type Right = (typeof RIGHTS)[number];
+
+export const Me = z
+  .object({ name: z.string().describe('name of the caller in the audit log'), may: z.enum(RIGHTS) })
+  .meta({ id: 'Me' });
+export type Me = z.infer<typeof Me>;
+
+export const Operation = z
+  .object({
+    at: time,
+    what: z.string().describe('in the past tense, such as window_cleared'),
+    by: z.string(),
+    reason: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Operation' });
+export type Operation = z.infer<typeof Operation>;
+
+export const Operations = z.object({ entries: z.array(Operation) }).meta({ id: 'Operations' });
+export type Operations = z.infer<typeof Operations>;
+
+export const Account = z
+  .object({
+    rows: z.number(),
+    enqueued: z.number(),
+    coalesced: z.number(),
+    rejected: counts.describe('rows by reason'),
+    outcomes: z.record(z.enum(OUTCOMES), z.number()).describe('wakes by outcome'),
+    inFlight: z.number().describe('wakes in progress'),
+    unreadLines: z.number().describe('lines that name a wake but cannot be read'),
+    repaired: counts.describe('repairs after crashes, by kind'),
+    unaccounted: z.number().describe('rows without a decision and wakes without an outcome; anything but 0 is a fault'),
+    oldestPendingMs: z.number().describe('age of the oldest wake without an outcome; 0 if there is no such wake'),
+  })
+  .meta({ id: 'Account' });
+export type Account = z.infer<typeof Account>;
+
+export const Source = z
+  .object({
+    path: z.string(),
+    offset: z.number().describe('end of the decided part of the newest file, bytes'),
+    size: z.number().nullable().describe('bytes; null if the API does not have the file'),
+    lagBytes: z.number().nullable().describe('written but not decided yet, bytes; null if the size is'),
+    lastRowAt: time.nullable(),
+    committedAt: time,
+    holder: z.string().nullable().describe('tailer that holds the lease, as host:pid; null if no tailer does'),
+  })
+  .meta({ id: 'Source' });
+export type Source = z.infer<typeof Source>;
+
+export const Tailer = z.object({ sources: z.array(Source) }).meta({ id: 'Tailer' });
+export type Tailer = z.infer<typeof Tailer>;
+
+export const Costs = z
+  .object({
+    rung: z.enum(BUDGET_TIERS).describe('budget tier'),
+    budgetUsd: usd.describe('USD of a UTC month; 0 = no limit'),
+    month: z.string().describe('UTC month, such as 2026-11'),
+    spentMonthUsd: usd,
+    spentTodayUsd: usd,
+    reservedUsd: usd.describe('USD that calls in progress may still cost'),
+    days: z.array(z.object({ day: z.string(), usd })),
+    byRoute: z.array(z.object({ route: z.string(), usd })),
+    byModel: z.array(z.object({ model: z.string(), usd })),
+    entries: z.array(z.object({ day: z.string(), route: z.string(), model: z.string(), usd })),
+  })
+  .meta({ id: 'Costs' });
+export type Costs = z.infer<typeof Costs>;
