@@ -1,9 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** Tests that mostly wait: fail-overs, expiry of leases and locks, the chaos run. `npm run test:field` runs them. */
+const FIELD = 'test/**/*.field.test.ts';
+
 export default defineConfig({
   resolve: {
-    // Tests see the sources, so that coverage and stack traces speak of them; processes under test run what was built.
+    // Tests import the sources, so that coverage and stack traces refer to them. Processes under test run the build.
     alias: [
       {
         find: /^@kora-wake\/shared\/(.*)$/,
@@ -20,12 +23,23 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: ['test/support/redis-server.ts'],
-    // Most of a test's time is waiting for processes and for what lapses, so more run at once than there are cores.
+    // Tests spend most of their time waiting for processes and timers, so more files run at once than there are cores.
     maxWorkers: 4,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // These limits only end a hanging test. They are longer than a wait (WAIT_MS), whose error says more.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'main',
+          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [FIELD],
+        },
+      },
+      { extends: true, test: { name: 'field', include: [FIELD] } },
+    ],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**', 'apps/*/src/**'],

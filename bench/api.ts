@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { append, wakeRow } from '../test/support/rows.ts';
+import { apiUrl } from '../test/support/spawn.ts';
 import { type Bench, median, quantile, ratios, repeated, timed } from './measure.ts';
-import { apiUrl, type Place, stop } from './world.ts';
+import { type Place, stop } from './world.ts';
 
 const MANY = 100_000;
 const FEW = 100;
@@ -12,7 +13,7 @@ const FEW = 100;
 async function withWindows(place: Place, windows: number): Promise<string> {
   const tailer = place.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '86400' });
   const counted = async () => (await readAccount(place.redis, place.keys)).enqueued;
-  await tailer.until('following the log');
+  await tailer.until('tailer.following');
   for (let written = 0; written < windows; ) {
     const rows = Array.from({ length: Math.min(10_000, windows - written) }, (_, i) =>
       wakeRow({ probe: `probe-${Math.floor((written + i) / 20)}`, category: `category-${(written + i) % 20}` }),
@@ -115,7 +116,7 @@ export const listsUnderStorm: Bench = {
     const place = await world.place();
     const url = await apiUrl(place.app('api'));
     const tailer = place.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '1' });
-    await Promise.all([tailer.until('following the log'), place.app('worker').until('waiting for wakes')]);
+    await Promise.all([tailer.until('tailer.following'), place.app('worker').until('worker.ready')]);
     const over = new AbortController();
     const storming = storm(place, over.signal);
     await load(url, 2_000);

@@ -30,7 +30,7 @@ async function fromItsStart({ redis, keys, logPath }: Place): Promise<void> {
 
 /** Starts a tailer and waits until it has decided so many rows; ms from its first read to the last commit. */
 async function decided(place: Place, tailer: Running, rows: number): Promise<number> {
-  const following = await tailer.until('following the log', () => true, 60_000);
+  const following = await tailer.until('tailer.following', () => true, 60_000);
   for (;;) {
     const account = await readAccount(place.redis, place.keys);
     if (account.enqueued + account.coalesced === rows) break;
@@ -206,7 +206,7 @@ async function atTheEndOf(place: Place, bytes: number): Promise<Running> {
   truncateSync(place.logPath, bytes);
   append(place.logPath, '');
   const tailer = place.app('tailer');
-  await tailer.until('following the log');
+  await tailer.until('tailer.following');
   return tailer;
 }
 
@@ -221,7 +221,7 @@ export const oneRow: Bench = {
     let rows = 0;
     const once = async (place: Place, { until }: Running) => {
       const probe = `probe-${rows++}`;
-      const waiting = until('enqueued', (line) => line.probe === probe);
+      const waiting = until('wake.enqueued', (line) => line.probe === probe);
       return timed(async () => {
         append(place.logPath, wakeRow({ probe }));
         await waiting;
@@ -287,7 +287,7 @@ export const memory: Bench = {
       const ours = peakMib(tailer.child.pid ?? 0);
       await stop(tailer);
       const bare = place.script('bench/bare.ts', ['idle']);
-      await bare.until('ready');
+      await bare.untilText('ready');
       const theirs = peakMib(bare.child.pid ?? 0);
       await stop(bare);
       return { ours, theirs };

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { apiUrl } from '../test/support/spawn.ts';
 import { type Bench, cpuMs, repeated } from './measure.ts';
-import { apiUrl } from './world.ts';
 
 const APPS = ['tailer', 'worker', 'api'] as const;
 
@@ -23,7 +23,7 @@ export const idle: Bench = {
   measure: async ({ world, quick, runs }) => {
     const place = await world.place();
     const [tailer, worker, api] = [place.app('tailer'), place.app('worker'), place.app('api')];
-    await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes'), apiUrl(api)]);
+    await Promise.all([tailer.until('tailer.following'), worker.until('worker.ready'), apiUrl(api)]);
     await sleep(quick ? 3_000 : 15_000);
     const pids = { tailer: tailer.child.pid ?? 0, worker: worker.child.pid ?? 0, api: api.child.pid ?? 0 };
     const ms = quick ? 5_000 : 60_000;

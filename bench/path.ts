@@ -179,7 +179,7 @@ export const throughput: Bench = {
       }
       await bare.close();
       const worker = ours.script('bench/worker.ts', [], { LOG_LEVEL: 'warn' });
-      await worker.until('waiting for wakes');
+      await worker.untilText('ready');
       const server = await serverPid(ours.redis);
       const spent = async (pid: number, work: () => Promise<unknown>) => {
         const before = { node: cpuMs(pid), redis: cpuMs(server) };
@@ -194,7 +194,7 @@ export const throughput: Bench = {
       const us = await spent(worker.child.pid ?? 0, () => ended(ours, count));
       await ours.end();
       const chain = theirs.script('bench/bare.ts', ['chain']);
-      await chain.until('ready');
+      await chain.untilText('ready');
       const done = `${theirs.prefix}:second:completed`;
       const them = await spent(chain.child.pid ?? 0, async () => {
         while ((await theirs.redis.zcard(done)) < count) await sleep(10);
@@ -238,7 +238,7 @@ export const scaling: Bench = {
     const perS = async (workers: number) => {
       const place = await world.place();
       const started = Array.from({ length: workers }, () => place.app('worker', env));
-      await Promise.all(started.map((worker) => worker.until('waiting for wakes')));
+      await Promise.all(started.map((worker) => worker.until('worker.ready')));
       // What a process does first takes it longer.
       const before = 32 * workers;
       await enqueue(place, before);

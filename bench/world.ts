@@ -115,13 +115,7 @@ export async function startTelling(
     ...more,
   };
   await Promise.all([
-    place.app('tailer', env).until('following the log'),
-    place.app('worker', env).until('waiting for wakes'),
+    place.app('tailer', env).until('tailer.following'),
+    place.app('worker', env).until('worker.ready'),
   ]);
-}
-
-/** Where a running API listens. */
-export async function apiUrl(api: Running): Promise<string> {
-  const { msg } = await api.until('listening on');
-  return /http:\/\/\S+/.exec(msg)?.[0] ?? '';
 }

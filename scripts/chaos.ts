@@ -29,7 +29,7 @@ const left = [...seeds];
 await Promise.all(
   [1, 2].map(async () => {
     for (let seed = left.shift(); seed !== undefined && !stop.signal.aborted; seed = left.shift()) {
-      const run = await chaos({ seed, ms, folder, tell: (text) => console.log(text), signal: stop.signal });
+      const run = await chaos({ seed, ms, folder, report: (text) => console.log(text), signal: stop.signal });
       runs.push(run);
       console.log(verdict([run]));
     }

@@ -1,6 +1,7 @@
 /**
- * `npm test`: format, types, lint, unused code, then every test with coverage. With arguments it runs just the tests
- * they name: `npm test -- apps/tailer -t "coalesces"`.
+ * `npm test`: format, types, lint, unused code, then every test but the field tests, with coverage.
+ * `npm run test:field`: the tests in *.field.test.ts, which mostly wait; no checks, no coverage.
+ * With arguments either runs only the tests that they name: `npm test -- apps/tailer -t "coalesces"`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,7 +9,10 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const named = process.argv.slice(2);
+const given = process.argv.slice(2);
+const project = given[0] === '--field' ? 'field' : 'main';
+const named = project === 'field' ? given.slice(1) : given;
+const complete = project === 'main' && named.length === 0;
 const folder = mkdtempSync(join(tmpdir(), 'kora-wake-results-'));
 const results = join(folder, 'results.json');
 
@@ -19,14 +23,16 @@ const CHECKS: Array<[name: string, command: string, ...args: string[]]> = [
   ['unused code', 'knip'],
 ];
 
-const checksHold = named.length > 0 || CHECKS.every(([name, command, ...args]) => run(name, command, args));
-const coverage = named.length > 0 ? [] : ['--coverage'];
+const checksPass = !complete || CHECKS.every(([name, command, ...args]) => run(name, command, args));
+const coverage = complete ? ['--coverage'] : [];
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
-const testsHold = checksHold && run('tests', 'vitest', ['run', ...coverage, ...reporters, ...named]);
-if (checksHold) console.log(closingLine());
+const testsPass =
+  checksPass && run(`${project} tests`, 'vitest', ['run', '--project', project, ...coverage, ...reporters, ...named]);
+if (checksPass) console.log(closingLine());
 rmSync(folder, { recursive: true });
-process.exitCode = testsHold ? 0 : 1;
+process.exitCode = testsPass ? 0 : 1;
 
+/** Runs one tool of node_modules. @returns whether it succeeded */
 function run(name: string, command: string, args: string[]): boolean {
   console.log(`\n▸ ${name}`);
   const bin = join(root, 'node_modules', '.bin');
@@ -34,12 +40,12 @@ function run(name: string, command: string, args: string[]): boolean {
   return spawnSync(join(bin, command), args, { cwd: root, stdio: 'inherit', env }).status === 0;
 }
 
-/** One plain line at the end, for people and for CI. */
+/** The last line of the output, for people and for CI: `N passed, M failed`. */
 function closingLine(): string {
   try {
     const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(results, 'utf8'));
     return `${numPassedTests} passed, ${numFailedTests} failed`;
   } catch {
-    return 'the tests did not run to their end';
+    return 'the test run did not complete';
   }
 }

@@ -13,7 +13,11 @@ const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
 const ENGINE = 'apps/worker/test/investigation/model.test.ts';
 const SLACK = 'apps/worker/test/delivery/slack.test.ts';
-const APPS = 'test/e2e/apps.test.ts';
+const TAILERS = 'test/e2e/tailer.test.ts';
+const STOPPING = 'test/e2e/stopping.test.ts';
+const OUTAGE = 'test/e2e/redis-outage.test.ts';
+const START = 'test/e2e/start-errors.test.ts';
+const TOPOLOGIES = 'test/field/cluster-and-sentinel.field.test.ts';
 const CRASH = 'test/e2e/crash.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
 
@@ -43,7 +47,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     tests: [
       [FOLLOW, 'reads a file that comes to be later'],
       [FOLLOW, 'says why a log cannot be read'],
-      [APPS, 'cannot be read (it is not a regular file)'],
+      [START, 'cannot be read (it is not a regular file)'],
     ],
   },
   16: { fault: 'a link that is swapped', tests: [[FOLLOW, 'follows a link to where it points']] },
@@ -51,10 +55,10 @@ export const FAULT_TABLE: Record<number, Row> = {
     fault: 'SIGKILL of a tailer after read, after add, before commit',
     tests: [
       [CRASH, 'a tailer killed around any message'],
-      [APPS, 'killed between adding jobs and committing'],
+      [TAILERS, 'killed between adding jobs and committing'],
     ],
   },
-  18: { fault: 'SIGKILL in a batch', tests: [[APPS, 'killed between adding jobs and committing']] },
+  18: { fault: 'SIGKILL in a batch', tests: [[TAILERS, 'killed between adding jobs and committing']] },
   19: {
     fault: 'two tailers',
     tests: [
@@ -62,7 +66,7 @@ export const FAULT_TABLE: Record<number, Row> = {
       [TAILER, 'never both commit'],
     ],
   },
-  20: { fault: 'SIGSTOP past the lease, then resume', tests: [[APPS, 'that slept past its lease']] },
+  20: { fault: 'SIGSTOP past the lease, then resume', tests: [[TAILERS, 'that slept past its lease']] },
   21: {
     fault: 'checkpoint missing, corrupt or another file’s',
     tests: [
@@ -82,14 +86,14 @@ export const FAULT_TABLE: Record<number, Row> = {
   24: {
     fault: 'Redis down at start, and for long',
     tests: [
-      [APPS, 'apps wait, say so, go on when it is back'],
-      [APPS, 'refuses the connection'],
+      [OUTAGE, 'apps wait, log it, continue when Redis is back'],
+      [START, 'refuses the connection'],
     ],
   },
   25: { fault: 'CLIENT KILL, CLIENT PAUSE', tests: [] },
   26: {
     fault: 'kill -9 and restart of Redis',
-    tests: [['test/e2e/redises.test.ts', 'after the node that has our keys was away']],
+    tests: [[TOPOLOGIES, 'after the node with our keys was down']],
   },
   27: { fault: 'AOF cut at random', tests: [[WORKERS, 'that a Redis which went back in time may have forgotten']] },
   28: {
@@ -100,7 +104,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     ],
   },
   29: { fault: 'out of memory under noeviction', tests: [] },
-  30: { fault: 'READONLY', tests: [['test/e2e/redises.test.ts', 'when Sentinels fail over']] },
+  30: { fault: 'READONLY', tests: [[TOPOLOGIES, 'when Sentinels fail over']] },
   31: {
     fault: 'SIGKILL of a worker anywhere',
     tests: [
@@ -108,9 +112,9 @@ export const FAULT_TABLE: Record<number, Row> = {
       [WORKERS, 'keeps its paid report, in the'],
     ],
   },
-  32: { fault: 'killed three times on one job', tests: [[CRASH, 'killed three times around one post']] },
+  32: { fault: 'killed three times on one job', tests: [[CRASH, 'killed three times around its post']] },
   33: { fault: 'an event loop blocked past the lock', tests: [] },
-  34: { fault: 'SIGTERM during a post', tests: [[APPS, 'its DM is sent']] },
+  34: { fault: 'SIGTERM during a post', tests: [[STOPPING, 'its DM is sent']] },
   35: {
     fault: '529, in a burst and for long',
     tests: [
@@ -164,7 +168,7 @@ export const FAULT_TABLE: Record<number, Row> = {
       [WORKERS, 'that may not be looked up'],
     ],
   },
-  43: { fault: 'Slack hangs after acceptance', tests: [[CRASH, 'killed three times around one post']] },
+  43: { fault: 'Slack hangs after acceptance', tests: [[CRASH, 'killed three times around its post']] },
   44: {
     fault: 'look-up lagging, limited or down',
     tests: [
@@ -174,6 +178,6 @@ export const FAULT_TABLE: Record<number, Row> = {
   },
   45: { fault: 'permanent errors', tests: [[WORKERS, 'that Slack will never take is a dead letter']] },
   46: { fault: 'token revoked, then restored', tests: [[WORKERS, 'under a revoked token is held']] },
-  47: { fault: 'a clock jump of an hour either way', tests: [['test/e2e/clock.test.ts', 'set an hour %s']] },
+  47: { fault: 'a clock jump of an hour either way', tests: [['test/field/clock.field.test.ts', 'set an hour %s']] },
   48: { fault: 'disk full', tests: [[WORKERS, 'whose row cannot be written']] },
 };

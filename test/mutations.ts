@@ -204,7 +204,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/lua/record-outcome.lua',
     find: "if before == args.outcome or (before and before ~= 'dead') then return 0 end",
     replace: '',
-    test: 'packages/shared/test/store/windows.test.ts',
+    test: 'packages/shared/test/store/wake-record.test.ts',
     named: 'recorded and counted once',
   },
   {

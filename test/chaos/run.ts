@@ -28,12 +28,12 @@ interface ChaosOptions {
   /** For Redis, the log and what the apps say; left to be looked at. */
   folder: string;
   /** Hears of each fault as it is injected. */
-  tell(text: string): void;
+  report(text: string): void;
   /** Ends the faults before their time; the rest is done as ever. */
   signal: AbortSignal;
 }
 
-export async function chaos({ seed, ms, folder, tell, signal }: ChaosOptions): Promise<Run> {
+export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions): Promise<Run> {
   const chance = random(seed);
   const faults = new Map<number, number>();
   const failed: string[] = [];
@@ -41,7 +41,7 @@ export async function chaos({ seed, ms, folder, tell, signal }: ChaosOptions): P
   const writing = setInterval(() => world.writer.something(), ROW_EVERY_MS);
   try {
     const inject = async (fault: Fault) => {
-      tell(`${new Date().toISOString().slice(11, 23)} seed ${seed}: ${fault.numbers.join(', ')}: ${fault.name}`);
+      report(`${new Date().toISOString().slice(11, 23)} seed ${seed}: ${fault.numbers.join(', ')}: ${fault.name}`);
       for (const number of fault.numbers) faults.set(number, (faults.get(number) ?? 0) + 1);
       await fault.inject(world).catch((error: unknown) => failed.push(`${fault.name}: ${String(error)}`));
     };
@@ -56,7 +56,7 @@ export async function chaos({ seed, ms, folder, tell, signal }: ChaosOptions): P
       await sleep(chance.between(0, 3_000));
     }
     clearInterval(writing);
-    tell(`seed ${seed}: the faults are over`);
+    report(`seed ${seed}: the faults are over`);
     const settled = await calm(world);
     const history = await world.history(settled);
     const verdict = check(history);

@@ -1,12 +1,12 @@
-/** The investigator in its process: real tools, a real MCP server, a double of the Messages API; and its replay. */
+/** The investigator in the built worker and in the CLI: real tools, a real MCP server, a double of the Messages API. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { anthropicDouble, callsTools, finds } from '../support/anthropic.ts';
+import { callsTools, finds } from '../support/anthropic.ts';
+import { doubles, environment, startTailerAndWorker } from '../support/doubles.ts';
 import { append, eventually, rowsOf, test, wakeRow } from '../support/fixtures.ts';
 import { httpDouble } from '../support/http-double.ts';
-import { runApp, runScript } from '../support/process.ts';
-import { slackDouble } from '../support/slack.ts';
+import { runScript } from '../support/process.ts';
 
 const MCP_SERVER = join(
   import.meta.dirname,
@@ -14,14 +14,13 @@ const MCP_SERVER = join(
 );
 const root = join(import.meta.dirname, '..', '..');
 
-async function doubles() {
-  const [slack, anthropic] = await Promise.all([slackDouble(), anthropicDouble()]);
+/** The doubles, and a site that answers 401; the model looks at it with two tools and then gives its finding. */
+async function doublesAndSite() {
+  const { slack, anthropic, env } = await doubles();
   const site = await httpDouble((_request, response) => {
     response.writeHead(401, { 'content-type': 'text/plain' }).end('token expired at midnight');
   });
-  onTestFinished(async () => {
-    await Promise.all([slack.close(), anthropic.close(), site.close()]);
-  });
+  onTestFinished(() => site.close());
   const finding = {
     verdict: 'confirmed',
     diagnosis: 'The site answers 401: its token expired at midnight.',
@@ -35,41 +34,28 @@ async function doubles() {
     ),
     finds(finding),
   );
-  return { slack, anthropic, site };
+  return { slack, anthropic, env, site };
 }
 
-test('a worker looks with its tools, tells what it found, and writes each call into the log', async ({
+test('a worker calls its tools, sends its diagnosis, and writes each call into the audit log', async ({
   ns,
   folder,
   logPath,
 }) => {
-  const { slack, anthropic, site } = await doubles();
+  const { slack, anthropic, env, site } = await doublesAndSite();
   const notes = { command: process.execPath, args: [MCP_SERVER, '${NOTES}'], allow: ['read_*'] };
   const down = { command: '/nonexistent', allow: ['*'] };
   writeFileSync(join(folder, 'mcp.json'), JSON.stringify({ mcpServers: { notes, down } }));
-  const env = {
-    REDIS_URL: ns.redisUrl,
-    KORA_QUEUE_PREFIX: ns.prefix,
-    KORA_AUDIT_LOG_PATH: logPath,
-    KORA_SLACK_BOT_TOKEN: 'xoxb-secret',
-    KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR',
-    KORA_SLACK_API_URL: slack.apiUrl,
-    ANTHROPIC_API_KEY: 'sk-secret',
-    ANTHROPIC_BASE_URL: anthropic.url,
-    KORA_HTTP_CHECK_ALLOW: '127.0.0.1',
-    KORA_MCP_CONFIG: join(folder, 'mcp.json'),
-    NOTES: folder,
-  };
-  const [tailer, worker] = [runApp('tailer', env), runApp('worker', env)];
-  await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+  const tools = { KORA_HTTP_CHECK_ALLOW: '127.0.0.1', KORA_MCP_CONFIG: join(folder, 'mcp.json'), NOTES: folder };
+  const { worker } = await startTailerAndWorker(environment(ns, logPath, { ...env, ...tools }));
   append(logPath, wakeRow());
   await eventually(() => slack.accepted.length === 1);
   expect(slack.accepted[0]?.text).toBe(
     '⚠️ Probe alert · fly\nThe site answers 401: its token expired at midnight.\nNext step: Renew the token.',
   );
   expect(site.requests).toHaveLength(1);
-  const { tools } = JSON.parse(anthropic.requests[0]?.body ?? '');
-  expect(tools.map(({ name }: { name: string }) => name)).toEqual(
+  const { tools: offered } = JSON.parse(anthropic.requests[0]?.body ?? '');
+  expect(offered.map(({ name }: { name: string }) => name)).toEqual(
     expect.arrayContaining([
       'recent_wakes',
       'past_investigations',
@@ -104,17 +90,17 @@ test('a worker looks with its tools, tells what it found, and writes each call i
   ]);
   worker.child.kill('SIGTERM');
   expect(await worker.exited).toBe(0);
-}, 40_000);
+});
 
-test('an investigation in the terminal is shown as it goes, kept, and run again without anybody being asked', async ({
+test('an investigation in the terminal is shown live and recorded, and replayed without any request', async ({
   ns,
   folder,
   logPath,
 }) => {
-  const { anthropic, site } = await doubles();
+  const { anthropic, site } = await doublesAndSite();
   append(logPath, 'no row', wakeRow());
-  const kept = join(folder, 'kept.json');
-  const recorded = runScript('apps/cli/dist/main.js', ['investigate', '--file', logPath, '--record', kept], {
+  const transcript = join(folder, 'transcript.json');
+  const recorded = runScript('apps/cli/dist/main.js', ['investigate', '--file', logPath, '--record', transcript], {
     REDIS_URL: ns.redisUrl,
     KORA_QUEUE_PREFIX: ns.prefix,
     KORA_AUDIT_LOG_PATH: logPath,
@@ -129,17 +115,17 @@ test('an investigation in the terminal is shown as it goes, kept, and run again 
   );
   expect(shown).toContain('    │ Next step: Renew the token.');
   expect(shown).toContain('confirmed; 2 rounds, 2 tool calls');
-  expect(readFileSync(kept, 'utf8')).not.toContain('sk-ant-secret');
+  expect(readFileSync(transcript, 'utf8')).not.toContain('sk-ant-secret');
 
-  const asked = [anthropic.requests.length, site.requests.length];
-  const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', kept], {});
+  const requests = [anthropic.requests.length, site.requests.length];
+  const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', transcript], {});
   expect([await replayed.exited, replayed.stderr()]).toEqual([0, '']);
   const dm = (text: string) => text.split('\n').filter((line) => line.startsWith('    │'));
   expect(dm(replayed.lines.map(({ msg }) => msg).join('\n'))).toEqual(dm(shown));
-  expect([anthropic.requests.length, site.requests.length]).toEqual(asked);
+  expect([anthropic.requests.length, site.requests.length]).toEqual(requests);
 });
 
-test('the transcript of the README is one, and ends as it says', async () => {
+test('the transcript of the README can be replayed and ends with the DM that the README shows', async () => {
   const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', 'test/fixtures/transcript.json'], {});
   expect(await replayed.exited).toBe(0);
   const readme = readFileSync(join(root, 'docs', 'investigator.md'), 'utf8');
@@ -154,14 +140,14 @@ test.for<[string[], Record<string, string>, string]>([
   [['--file', 'package.json'], { ANTHROPIC_API_KEY: 'sk' }, 'has no probe.wake_requested row'],
   [['--replay', 'package.json'], {}, 'is no transcript'],
   [['--frobnicate'], {}, '--frobnicate'],
-])('npm run investigate with %j is told in one sentence what is wrong', async ([args, env, sentence]) => {
+])('npm run investigate with %j fails with one sentence', async ([args, env, sentence]) => {
   const script = runScript('apps/cli/dist/main.js', ['investigate', ...args], env);
   expect(await script.exited).toBe(2);
   expect(script.stderr()).toContain(sentence);
   expect(script.stderr()).not.toMatch(/^\s+at /m);
 });
 
-test('npm run eval is no result without a key, nor where nothing is answered', async () => {
+test('npm run eval exits with 2 without a key, and if the provider answers nothing', async () => {
   const without = runScript('scripts/eval.ts', [], {});
   expect([await without.exited, without.stderr()]).toEqual([2, expect.stringContaining('set ANTHROPIC_API_KEY')]);
   const refusing = await httpDouble((_request, response) => void response.writeHead(401).end('{}'));

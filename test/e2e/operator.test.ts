@@ -1,21 +1,14 @@
-/** The operator's way through it all: real apps, real Redis, a real browser. */
+/** The operator's work in the console: real apps, real Redis, a real browser. */
 import { expect, onTestFinished } from 'vitest';
 import { launchBrowser, watchedPage } from '../support/browser.ts';
+import { environment, startAllApps } from '../support/doubles.ts';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
-import { runApp } from '../support/process.ts';
 
-test('a wake shows up by itself, its window is cleared in Redis by a click, and who did it is on record', {
-  timeout: 60_000,
-}, async ({ ns, logPath }) => {
-  const env = {
-    REDIS_URL: ns.redisUrl,
-    KORA_QUEUE_PREFIX: ns.prefix,
-    KORA_AUDIT_LOG_PATH: logPath,
-    KORA_API_PORT: '0',
-  };
-  const [tailer, worker, api] = [runApp('tailer', env), runApp('worker', env), runApp('api', env)];
-  await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
-  const url = /http:\/\/\S+/.exec((await api.until('listening on')).msg)?.[0] ?? '';
+test('a new wake appears without reload; a click ends its window in Redis and is recorded with the name of the operator', async ({
+  ns,
+  logPath,
+}) => {
+  const { url } = await startAllApps(environment(ns, logPath));
   const browser = await launchBrowser();
   onTestFinished(() => browser.close());
   const { page, complaints, foreign } = await watchedPage(browser, url, { viewport: { width: 1366, height: 768 } });

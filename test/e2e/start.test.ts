@@ -22,16 +22,16 @@ const WAKE = [
 test('npm start serves a first wake without any credential, and leaves nothing running', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
   const start = runScript('apps/cli/dist/main.js', ['start'], env);
-  await start.until('Kora Wake is ready', undefined, 60_000);
-  await start.until('npm run wake -- --probe fly');
+  await start.untilText('Kora Wake is ready');
+  await start.untilText('npm run wake -- --probe fly');
   const banner = start.lines.map(({ msg }) => msg).join('\n');
   expect(banner).toContain(join(folder, 'kora_audit_log.jsonl'));
   const redisUrl = /redis:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
 
   const wake = runScript('apps/cli/dist/main.js', ['wake', ...WAKE], env);
   expect(await wake.exited).toBe(0);
-  await start.until('🚨 Probe alert · fly');
-  await start.until('engine returned: engine_unavailable');
+  await start.untilText('🚨 Probe alert · fly');
+  await start.untilText('engine returned: engine_unavailable');
   const [row] = rowsOf(join(folder, 'kora_audit_log.jsonl'));
   expect(row).toMatchObject({
     seam: 'probe.wake_requested',
@@ -48,14 +48,14 @@ test('npm start serves a first wake without any credential, and leaves nothing r
 test('npm start takes over the Redis that a killed one left, with what it holds', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
   const first = runScript('apps/cli/dist/main.js', ['start'], env);
-  await first.until('Kora Wake is ready', undefined, 60_000);
+  await first.untilText('Kora Wake is ready');
   first.child.kill('SIGKILL');
   await first.exited;
   // Its apps notice that it is gone, and stop by themselves.
   await eventually(() => tryListen(Number(env.KORA_API_PORT)).catch(() => undefined));
   const second = runScript('apps/cli/dist/main.js', ['start'], env);
-  await second.until('Kora Wake is ready', undefined, 60_000);
-  await second.until('of an earlier start');
+  await second.untilText('Kora Wake is ready');
+  await second.untilText('of an earlier start');
   second.child.kill('SIGTERM');
   expect(await second.exited).toBe(0);
 }, 90_000);

@@ -1,12 +1,13 @@
-/** The whole path over `rediss://` with a password, against a certificate that only our own authority signed. */
+/** The whole path over `rediss://` with a password and a certificate that only the test's own authority signed. */
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { tryListen } from '../../apps/cli/src/private-redis.ts';
+import { startTailerAndWorker } from '../support/doubles.ts';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 
-test('rediss:// with a password carries a wake, and refuses a certificate it does not know', async ({
+test('rediss:// with a password carries a wake, and an untrusted certificate is refused', async ({
   folder,
   logPath,
 }) => {
@@ -35,10 +36,9 @@ test('rediss:// with a password carries a wake, and refuses a certificate it doe
 
   const env = { REDIS_URL: `rediss://:hunter2@localhost:${port}`, KORA_AUDIT_LOG_PATH: logPath };
   const trusting = { ...env, NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') };
-  const [tailer, worker] = [runApp('tailer', trusting), runApp('worker', trusting)];
-  await Promise.all([tailer.until('following the log'), worker.until('waiting for wakes')]);
+  const { worker } = await startTailerAndWorker(trusting);
   append(logPath, wakeRow());
-  await worker.until('dry run');
+  await worker.until('delivery.dry_run');
 
   const stranger = runApp('tailer', env);
   expect(await stranger.exited).toBe(1);

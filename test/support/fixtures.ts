@@ -1,4 +1,4 @@
-/** What most tests stand on: a Redis namespace, a folder and an audit log of their own, and a log that can be awaited. */
+/** Fixtures of most tests: an own Redis namespace, folder and audit log, and a log whose events a test can await. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,14 +13,14 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
-import { type LogLine, lineWaiter } from './spawn.ts';
+import { eventOrTextWaiter, type LogLine, WAIT_MS } from './spawn.ts';
 
 export { append, rowsOf, wakeRow } from './rows.ts';
 
-/** What still uses the namespace or the folder of the running test, to be ended before they go. */
+/** Ends each process or server that still uses the namespace or the folder of the running test. */
 const users: Array<() => Promise<void>> = [];
 
-/** Registers what must have ended before the test's namespace and folder are cleared. */
+/** Registers a function that runs before the test's namespace and folder are removed. */
 export function endBeforeCleanup(end: () => Promise<void>): void {
   users.push(end);
 }
@@ -29,7 +29,7 @@ async function endAll(): Promise<void> {
   await Promise.all(users.splice(0).map((end) => end()));
 }
 
-/** A connection, queues and keys under a prefix of the test's own. Cleared where the test passes, left to look at where it fails. */
+/** Connection, queues and keys under a prefix of the test's own. Removed if the test passes, kept for inspection if it fails. */
 export async function namespace() {
   const prefix = `{test-${randomUUID()}}`;
   const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
@@ -65,11 +65,11 @@ export const test = base.extend<Fixtures>({
     if (task.result?.state !== 'fail') rmSync(folder, { recursive: true, force: true });
   },
   logPath: async ({ folder }, use) => use(join(folder, 'kora_audit_log.jsonl')),
-  // oxlint-disable-next-line no-empty-pattern -- vitest finds out from the pattern what a fixture needs
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads the needed fixtures from the pattern
   log: async ({}, use) => use(testLog()),
 });
 
-/** Ends a namespace: its queues, its connection, and its keys. */
+/** Closes the queues and the connection of a namespace and removes its keys. */
 export async function removeNamespace(ns: Namespace): Promise<void> {
   await Promise.all([ns.queue.close(), ns.deliveries.close()]);
   await removeKeys(ns);
@@ -82,7 +82,7 @@ async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
   }
 }
 
-/** A pino logger that keeps its lines, and lets a test wait for one. */
+/** A pino logger that keeps its lines, so that a test can wait for an event. */
 export function testLog() {
   const lines: LogLine[] = [];
   const waiting = new Set<() => void>();
@@ -95,12 +95,12 @@ export function testLog() {
       },
     },
   );
-  return { logger, lines, until: lineWaiter(lines, waiting) };
+  return { logger, lines, until: eventOrTextWaiter(lines, waiting) };
 }
 
 export type TestLog = ReturnType<typeof testLog>;
 
-/** A wake as the tailer hands it on. */
+/** A wake as the tailer adds it to the queue. */
 export function aWake(more: Partial<Wake> = {}): Wake {
   return {
     id: 'w-1',
@@ -117,12 +117,12 @@ export function aWake(more: Partial<Wake> = {}): Wake {
   };
 }
 
-/** How a wake of {@link aWake} ended, for `settle`. @param at ms since the epoch */
+/** The outcome record of a wake of {@link aWake}. @param at ms since the epoch */
 export function ending(id: string, outcome: Outcome, at: number): WakeEnd {
   return { wake: aWake({ id }), outcome, at };
 }
 
-/** Opens a window of a minute as the tailer does: the job, and the index entry its commit writes. */
+/** Opens a window of one minute as the tailer does: adds the job and the index entry of its commit. */
 export async function openWindow({ queue, redis, keys }: Namespace, wake: Wake): Promise<void> {
   const windowMs = 60_000;
   await queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs, bypassCritical: false }));
@@ -131,16 +131,21 @@ export async function openWindow({ queue, redis, keys }: Namespace, wake: Wake):
   await redis.zadd(keys.windowEnds, Date.now() + windowMs, id);
 }
 
-/** Polls `probe` until it gives something; for states that have no event of their own. */
+/** Polls `probe` until it returns a value; for states without a log event. @throws if that takes longer than `ms` */
 export async function eventually<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  ms = 15_000,
+  ms = WAIT_MS,
 ): Promise<T> {
   const until = performance.now() + ms;
   for (;;) {
     const value = await probe();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > until) throw new Error(`it did not come about within ${ms} ms: ${probe.toString()}`);
+    if (performance.now() > until) throw new Error(`not true within ${ms} ms: ${probe.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** The value of one counter of the namespace, such as `rows` or `outcome:diagnosis`. */
+export async function counter({ redis, keys }: Namespace, name: string): Promise<number> {
+  return Number((await redis.hget(keys.counters, name)) ?? 0);
 }

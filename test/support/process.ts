@@ -1,10 +1,10 @@
-/** The built apps as processes of a test: ended by their own pid, before its namespace and folder go. */
+/** The built apps as processes of a test. They end before the test's namespace and folder are removed. */
 import { endBeforeCleanup } from './fixtures.ts';
 import { type AppName, appScript, type Running, spawnScript } from './spawn.ts';
 
 export type { Running } from './spawn.ts';
 
-/** Runs a script of the project with just the given environment. A test's end kills what is left of it. */
+/** Runs a script of the project with only the given environment. The end of the test kills it if it still runs. */
 export function runScript(script: string, args: string[], env: Record<string, string>): Running {
   const running = spawnScript(script, args, env);
   const { child, exited } = running;

@@ -1,73 +1,115 @@
-/** The built apps as processes, awaited by their log; for tests and for benchmarks. */
+/** Starts built apps and scripts as child processes and waits for their output; for tests and benchmarks. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { LogEvent } from '@kora-wake/shared/runtime/log-events';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** Default limit of a wait, ms. It only ends a failed run: a busy machine must not reach it. */
+export const WAIT_MS = 60_000;
+
+/** One line of output. A line that is not JSON has only `msg`. */
 export type LogLine = Record<string, unknown> & { msg: string };
 
 export interface Running {
   child: ChildProcess;
   lines: LogLine[];
-  /** Everything it wrote to stderr. */
+  /** The complete stderr output so far. */
   stderr(): string;
-  /** Resolves with the first log line whose message contains the text. */
-  until: ReturnType<typeof lineWaiter>;
-  /** The exit code, or the signal that ended it. */
+  /** Resolves with the first log line of this event, from the start. */
+  until: ReturnType<typeof eventWaiter>;
+  /** Resolves with the first line that contains the text. For output that is not a log line. */
+  untilText: ReturnType<typeof textWaiter>;
+  /** The exit code, or the signal that ended the process. */
   exited: Promise<number | NodeJS.Signals>;
 }
 
 export type AppName = 'tailer' | 'worker' | 'api';
 
-/** Where one of the built apps begins. */
+/** Path of the built entry file of an app, relative to the project. */
 export function appScript(app: AppName): string {
   return `apps/${app}/dist/main.js`;
 }
 
-/** Runs a script of the project with just the given environment. Who starts it ends it. */
+/**
+ * Runs a script of the project. The caller must end it. The IPC channel ends the apps if this process is killed: they
+ * stop when the channel closes.
+ *
+ * @param env the complete environment, except PATH and HOME
+ */
 export function spawnScript(script: string, args: string[], env: Record<string, string>): Running {
   const child = spawn(process.execPath, [join(root, script), ...args], {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const lines: LogLine[] = [];
   const waiting = new Set<() => void>();
   let stderr = '';
-  createInterface({ input: child.stdout }).on('line', (text) => {
-    lines.push(text.startsWith('{') ? JSON.parse(text) : { msg: text });
-    for (const check of waiting) check();
-  });
-  child.stderr.on('data', (chunk) => {
+  if (child.stdout) {
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      lines.push(text.startsWith('{') ? JSON.parse(text) : { msg: text });
+      for (const check of waiting) check();
+    });
+  }
+  child.stderr?.on('data', (chunk) => {
     stderr += String(chunk);
   });
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal ?? -1));
   });
-  return { child, lines, stderr: () => stderr, until: lineWaiter(lines, waiting), exited };
+  const until = eventWaiter(lines, waiting);
+  return { child, lines, stderr: () => stderr, until, untilText: textWaiter(lines, waiting), exited };
 }
 
-/** Resolves with the first line, from the start, whose message contains `message` and which `also` accepts. */
-export function lineWaiter(lines: LogLine[], waiting: Set<() => void>) {
-  return (message: string, also: (line: LogLine) => boolean = () => true, ms = 15_000) =>
-    new Promise<LogLine>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiting.delete(check);
-        reject(
-          new Error(
-            `no log line "${message}" within ${ms} ms; there were:\n${lines.map((l) => JSON.stringify(l)).join('\n')}`,
-          ),
-        );
-      }, ms);
-      function check() {
-        const found = lines.find((line) => (line.event === message || line.msg.includes(message)) && also(line));
-        if (!found) return;
-        clearTimeout(timer);
-        waiting.delete(check);
-        resolve(found);
-      }
-      waiting.add(check);
-      check();
-    });
+/** Waits for the first line of an event that `also` accepts. Lines that are already there count. */
+export function eventWaiter(lines: LogLine[], waiting: Set<() => void>) {
+  return (event: LogEvent, also: (line: LogLine) => boolean = () => true, ms = WAIT_MS) =>
+    lineThat(`event "${event}"`, (line) => line.event === event && also(line), { lines, waiting, ms });
+}
+
+/** As {@link eventWaiter}, for tests that still name a part of the message. */
+export function eventOrTextWaiter(lines: LogLine[], waiting: Set<() => void>) {
+  return (name: string, also: (line: LogLine) => boolean = () => true, ms = WAIT_MS) => {
+    const matches = (line: LogLine) => (line.event === name || line.msg.includes(name)) && also(line);
+    return lineThat(`line "${name}"`, matches, { lines, waiting, ms });
+  };
+}
+
+function textWaiter(lines: LogLine[], waiting: Set<() => void>) {
+  return (text: string, ms = WAIT_MS) =>
+    lineThat(`line "${text}"`, ({ msg }) => msg.includes(text), { lines, waiting, ms });
+}
+
+interface Awaited {
+  lines: LogLine[];
+  /** Called after each new line. */
+  waiting: Set<() => void>;
+  ms: number;
+}
+
+function lineThat(name: string, matches: (line: LogLine) => boolean, { lines, waiting, ms }: Awaited) {
+  return new Promise<LogLine>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      waiting.delete(check);
+      const seen = lines.map((line) => JSON.stringify(line)).join('\n');
+      reject(new Error(`no ${name} within ${ms} ms; the output was:\n${seen}`));
+    }, ms);
+    function check() {
+      const found = lines.find(matches);
+      if (!found) return;
+      clearTimeout(timer);
+      waiting.delete(check);
+      resolve(found);
+    }
+    waiting.add(check);
+    check();
+  });
+}
+
+/** The address at which a started API listens. */
+export async function apiUrl(api: Running): Promise<string> {
+  const { url } = await api.until('api.listening');
+  return String(url);
 }

@@ -1,0 +1,85 @@
+/** Stopping the apps by signal, with work still running. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sourceId } from '@kora-wake/shared/store/keys';
+import { describe, expect } from 'vitest';
+import { diagnose } from '../support/anthropic.ts';
+import { doubles, environment, startTailerAndWorker } from '../support/doubles.ts';
+import { append, counter, eventually, test, wakeRow } from '../support/fixtures.ts';
+import type { Answer } from '../support/http-double.ts';
+import { runApp } from '../support/process.ts';
+
+describe('stopping', () => {
+  test('lets the running investigation finish, and its DM is sent', async ({ ns, logPath }) => {
+    const { slack, anthropic, env } = await doubles();
+    let answer = () => undefined as void;
+    const late: Answer = (request, response, socket) =>
+      new Promise((resolve) => {
+        answer = () => {
+          void diagnose(request, response, socket);
+          resolve();
+        };
+      });
+    anthropic.next.push(late);
+    const all = environment(ns, logPath, env);
+    const { worker } = await startTailerAndWorker(all);
+    append(logPath, wakeRow());
+    await eventually(() => anthropic.requests.length === 1);
+    worker.child.kill('SIGTERM');
+    await worker.until('app.stopping');
+    answer();
+    expect(await worker.exited).toBe(0);
+    // The DM is sent by this worker if its time allows, otherwise by the next one.
+    const next = runApp('worker', all);
+    await next.until('worker.ready');
+    await eventually(async () => (await counter(ns, 'outcome:diagnosis')) === 1);
+    expect([anthropic.requests.length, slack.accepted.length]).toEqual([1, 1]);
+  });
+
+  test('returns an unfinished investigation to the queue at the deadline, and another worker runs it', async ({
+    ns,
+    logPath,
+  }) => {
+    const { slack, anthropic, env } = await doubles();
+    anthropic.next.push(() => undefined);
+    const all = environment(ns, logPath, env);
+    const { worker } = await startTailerAndWorker(all);
+    append(logPath, wakeRow());
+    await eventually(() => anthropic.requests.length === 1);
+    worker.child.kill('SIGTERM');
+    await worker.until('investigation.returned');
+    expect(await worker.exited).toBe(0);
+    const next = runApp('worker', all);
+    await next.until('delivery.sent');
+    expect([anthropic.requests.length, slack.accepted.length]).toEqual([2, 1]);
+  });
+
+  test('writes the complete log before it exits, even if the reader is slow', async ({ ns, logPath }) => {
+    const tailer = runApp('tailer', environment(ns, logPath));
+    await tailer.until('tailer.following');
+    tailer.child.stdout?.pause();
+    const rows = Array.from({ length: 4_000 }, (_, i) => wakeRow({ probe: `probe-${i}` }));
+    append(logPath, ...rows);
+    await eventually(() => counter(ns, 'rows').then((n) => n === rows.length));
+    tailer.child.kill('SIGTERM');
+    await eventually(() => ns.redis.exists(ns.keys.lease(sourceId(logPath))).then((held) => held === 0));
+    // Long enough for a process to exit that does not wait for its reader; shorter than the app waits (FLUSH_MS).
+    await sleep(100);
+    tailer.child.stdout?.resume();
+    expect(await tailer.exited).toBe(0);
+    expect(tailer.lines.filter(({ event }) => event === 'wake.enqueued')).toHaveLength(rows.length);
+    expect(tailer.lines.at(-1)?.event).toBe('app.stopped');
+  });
+
+  test('is forced by a second signal', async ({ ns, logPath }) => {
+    const { anthropic, env } = await doubles();
+    anthropic.next.push(() => undefined);
+    const all = environment(ns, logPath, env);
+    const { worker } = await startTailerAndWorker(all);
+    append(logPath, wakeRow());
+    await eventually(() => anthropic.requests.length === 1);
+    worker.child.kill('SIGTERM');
+    await worker.until('app.stopping');
+    worker.child.kill('SIGTERM');
+    expect(await worker.exited).toBe(1);
+  });
+});
