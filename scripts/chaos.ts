@@ -1,6 +1,6 @@
 /**
- * `npm run chaos -- --seed 1 --minutes 10 --seeds 3`: real processes under every fault, then the verdict. Seeds count
- * up from the first; two run at a time.
+ * `npm run chaos -- --seed 1 --minutes 10 --seeds 3`: runs the real processes, injects faults, and checks the result.
+ * Seeds count up from the first; two run at a time.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,10 +25,10 @@ const folder = mkdtempSync(join(tmpdir(), 'kora-wake-chaos-'));
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
 const runs: Run[] = [];
-const left = [...seeds];
+const waiting = [...seeds];
 await Promise.all(
   [1, 2].map(async () => {
-    for (let seed = left.shift(); seed !== undefined && !stop.signal.aborted; seed = left.shift()) {
+    for (let seed = waiting.shift(); seed !== undefined && !stop.signal.aborted; seed = waiting.shift()) {
       const run = await chaos({ seed, ms, folder, report: (text) => console.log(text), signal: stop.signal });
       runs.push(run);
       console.log(verdict([run]));
@@ -38,7 +38,7 @@ await Promise.all(
 if (runs.length > 1) console.log(verdict(runs));
 const clean = runs.every(({ violations, failed }) => violations.length === 0 && failed.length === 0);
 if (clean) rmSync(folder, { recursive: true });
-else console.log(`What the apps said, their log and their Redis are in ${folder}.`);
+else console.log(`The output of the apps, their audit log and the data of their Redis are in ${folder}.`);
 process.exitCode = clean ? 0 : 1;
 
 function verdict(of: Run[]): string {
@@ -47,8 +47,8 @@ function verdict(of: Run[]): string {
   const injected = of.reduce((total, run) => total + [...run.faults.values()].reduce((a, b) => a + b, 0), 0);
   const kinds = new Set(of.flatMap((run) => [...run.faults.keys()])).size;
   const wrong = of.flatMap((run) => [
-    ...run.violations.map(({ invariant, what }) => `  seed ${run.seed}: ${invariant}: ${what}`),
-    ...run.failed.map((what) => `  seed ${run.seed}: not injected: ${what}`),
+    ...run.violations.map(({ invariant, text }) => `  seed ${run.seed}: ${invariant}: ${text}`),
+    ...run.failed.map((text) => `  seed ${run.seed}: not injected: ${text}`),
   ]);
   return [
     `seed ${of.map(({ seed }) => seed).join(', ')}: ${sum('rows')} rows, ${sum('wakes')} wakes, ${injected} faults of ${kinds} numbers`,

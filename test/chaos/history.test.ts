@@ -1,4 +1,4 @@
-/** The checker sees what it is there to see: a history in which all is well, and each way to spoil it. */
+/** The checker accepts a correct history and detects each kind of error in it. */
 import { expect, test } from 'vitest';
 import { check, type History } from './history.ts';
 
@@ -18,8 +18,8 @@ const second = { id: 'c', outcome: 'fallback', suppressed: 0, addedAt: T0 };
 
 const coalesced = { kind: 'coalesced' as const, pair: 'fly down', winner: 'a', at: T0 + 10 };
 
-/** Two wakes of two pairs told, one row coalesced into the first, one rejected. */
-function well(): History {
+/** Two wakes of two pairs sent, one row coalesced into the first, one row rejected. */
+function correct(): History {
   return {
     windowMs: 20_000,
     bypass: false,
@@ -35,9 +35,9 @@ function well(): History {
       { file: '-7-1', offset: 200, afterNewline: true, at: T0 + 10 },
     ],
     emptied: [],
-    forgot: [],
+    dataLosses: [],
     wakes: [first, second],
-    holding: ['a'],
+    windowOwners: ['a'],
     counts: { rows: 4, enqueued: 2, coalesced: 1, rejected: 1, inFlight: 0, unaccounted: 0 },
     crashes: [],
     tailerPeakBytes: 100_000_000,
@@ -45,11 +45,11 @@ function well(): History {
   };
 }
 
-test('a history in which all is well is found so', () => {
-  expect(check(well())).toEqual({ violations: [], lost: 0, unmarkedRepeats: 0, markedRepeats: 0 });
+test('a correct history has no violation', () => {
+  expect(check(correct())).toEqual({ violations: [], lost: 0, unmarkedRepeats: 0, markedRepeats: 0 });
 });
 
-/** The offset goes back. */
+/** The offset decreases. */
 const back = [
   { file: '-7-1', offset: 200, afterNewline: true, at: T0 },
   { file: '-7-1', offset: 100, afterNewline: true, at: T0 + 10 },
@@ -57,47 +57,47 @@ const back = [
 const again = { wakeId: 'a', text: 'row-a', at: T0 + 9_000 };
 const marked = { ...again, text: 'row-a (Possible duplicate: …)' };
 const later = (more: Partial<History['wakes'][number]>) => ({
-  rows: [...well().rows, row('e')],
-  posts: [...well().posts, { wakeId: 'e', text: 'row-e', at: T0 + 60_000 }],
-  wakes: [...well().wakes, { id: 'e', outcome: 'diagnosis', suppressed: 0, addedAt: T0 + 5_000, ...more }],
-  counts: { ...well().counts, rows: 5, enqueued: 3 },
+  rows: [...correct().rows, row('e')],
+  posts: [...correct().posts, { wakeId: 'e', text: 'row-e', at: T0 + 60_000 }],
+  wakes: [...correct().wakes, { id: 'e', outcome: 'diagnosis', suppressed: 0, addedAt: T0 + 5_000, ...more }],
+  counts: { ...correct().counts, rows: 5, enqueued: 3 },
 });
 
 test.each<[string, string, Partial<History>]>([
-  ['a row without a decision', 'I1', { rows: [...well().rows, row('x')] }],
-  ['a row decided twice', 'I1', { counts: { ...well().counts, rows: 5, coalesced: 2 } }],
+  ['a row without a decision', 'I1', { rows: [...correct().rows, row('x')] }],
+  ['a row decided twice', 'I1', { counts: { ...correct().counts, rows: 5, coalesced: 2 } }],
   ['a decision on no row', 'I1', { decisions: [{ kind: 'enqueued', id: 'x', at: T0 }] }],
-  ['a wake that was never told', 'I2', { posts: well().posts.slice(0, 1) }],
+  ['a wake that was never sent', 'I2', { posts: correct().posts.slice(0, 1) }],
   ['a wake without an end', 'I2', { wakes: [{ ...first, outcome: undefined }, second] }],
-  ['work that does not end', 'I2', { settled: false }],
-  ['coalesced into another pair', 'I3', { decisions: [{ ...coalesced, winner: 'c' }] }],
-  ['coalesced after the window', 'I3', { decisions: [{ ...coalesced, at: T0 + 90_000 }] }],
-  ['not counted on its winner', 'I3', { wakes: [{ ...first, suppressed: 0 }, second] }],
-  ['told twice', 'I4', { posts: [...well().posts, again] }],
-  ['told of what is no row', 'I5', { posts: [...well().posts, { ...again, wakeId: 'x' }] }],
-  ['told of what was rejected', 'I5', { posts: [...well().posts, { ...again, wakeId: 'd' }] }],
-  ['an offset in a line', 'I6', { offsets: [{ file: '-7-1', offset: 5, afterNewline: false, at: T0 }] }],
-  ['an offset that goes back', 'I7', { offsets: back }],
+  ['unfinished work', 'I2', { settled: false }],
+  ['a row coalesced into another pair', 'I3', { decisions: [{ ...coalesced, winner: 'c' }] }],
+  ['a row coalesced after the window', 'I3', { decisions: [{ ...coalesced, at: T0 + 90_000 }] }],
+  ['a coalesced row that its winner does not count', 'I3', { wakes: [{ ...first, suppressed: 0 }, second] }],
+  ['a wake sent twice', 'I4', { posts: [...correct().posts, again] }],
+  ['a DM for an id that is not a row', 'I5', { posts: [...correct().posts, { ...again, wakeId: 'x' }] }],
+  ['a DM for a rejected row', 'I5', { posts: [...correct().posts, { ...again, wakeId: 'd' }] }],
+  ['an offset inside a line', 'I6', { offsets: [{ file: '-7-1', offset: 5, afterNewline: false, at: T0 }] }],
+  ['an offset that decreases', 'I7', { offsets: back }],
   ['a window inside a window', 'I8', later({})],
-  ['counters that do not add up', 'I9', { counts: { ...well().counts, coalesced: 2, rows: 4 } }],
-  ['something unaccounted', 'I9', { counts: { ...well().counts, unaccounted: 1 } }],
-  ['a window held by one that never spoke', 'I10', { holding: ['b'] }],
-  ['paid for after it was told', 'I11', { paid: [{ marker: 'row-a', at: T0 + 9_000 }] }],
-  ['a tailer that eats memory', 'I12', { tailerPeakBytes: 2 ** 30 }],
+  ['counters that do not add up', 'I9', { counts: { ...correct().counts, coalesced: 2, rows: 4 } }],
+  ['an unaccounted row', 'I9', { counts: { ...correct().counts, unaccounted: 1 } }],
+  ['a window owned by a wake without a message', 'I10', { windowOwners: ['b'] }],
+  ['an LLM call after the DM', 'I11', { paid: [{ marker: 'row-a', at: T0 + 9_000 }] }],
+  ['a tailer that uses too much memory', 'I12', { tailerPeakBytes: 2 ** 30 }],
   ['an app that crashed', 'crash', { crashes: ['worker 1: boom'] }],
-])('%s is seen as %s', (_what, invariant, spoiled) => {
-  const { violations } = check({ ...well(), ...spoiled });
+])('%s is a violation of %s', (_name, invariant, error) => {
+  const { violations } = check({ ...correct(), ...error });
   expect(violations.map((violation) => violation.invariant)).toContain(invariant);
 });
 
 test.each<[string, Partial<History>]>([
-  ['a repeat that says so', { posts: [...well().posts, marked] }],
-  ['an offset that goes back since Redis did', { offsets: back, forgot: [T0 + 5] }],
-  ['an offset that goes back since its file was emptied', { offsets: back, emptied: [{ inode: '7', at: T0 }] }],
+  ['a repeat that is marked', { posts: [...correct().posts, marked] }],
+  ['an offset that decreases because Redis lost data', { offsets: back, dataLosses: [T0 + 5] }],
+  ['an offset that decreases because its file was truncated', { offsets: back, emptied: [{ inode: '7', at: T0 }] }],
   [
-    'a critical wake that passes, where that is asked for',
-    { ...later({}), rows: [...well().rows, row('e', { critical: true })], bypass: true },
+    'a critical wake that passes an open window, if that is configured',
+    { ...later({}), rows: [...correct().rows, row('e', { critical: true })], bypass: true },
   ],
-])('%s is no violation', (_what, allowed) => {
-  expect(check({ ...well(), ...allowed }).violations).toEqual([]);
+])('%s is no violation', (_name, allowed) => {
+  expect(check({ ...correct(), ...allowed }).violations).toEqual([]);
 });

@@ -1,12 +1,12 @@
 /**
- * What a chaos run saw, and what must hold of it: I1 to I12, each checked from the history alone, after the run.
+ * The observations of a chaos run, and the invariants I1 to I12. They are checked after the run, from the history alone.
  */
 
 /** A wake row as it was written. */
 export interface WrittenRow {
-  /** The wake id that the row has by its bytes and its place. */
+  /** The wake id: a hash of the bytes and the offset of the row. */
   id: string;
-  /** Stands in its title; two rows share it where one is the other's duplicate. */
+  /** A part of its title. Two rows share it if one is a duplicate of the other. */
   marker: string;
   pair: string;
   kind: 'wake' | 'stale' | 'malformed';
@@ -15,39 +15,39 @@ export interface WrittenRow {
   at: number;
 }
 
-/** A message that Slack has. */
+/** A message that the Slack double accepted. */
 interface Post {
   wakeId: string;
   text: string;
   at: number;
 }
 
-/** An answer that the engine was paid for. */
+/** An LLM answer, which costs money. */
 export interface PaidAnswer {
   marker: string;
   at: number;
 }
 
-/** What a tailer's log said: of one wake, or of rows of one pair that were coalesced together. */
+/** A decision in a tailer's log: one wake, or rows of one pair that were coalesced together. */
 export type SeenDecision =
   | { kind: 'enqueued'; id: string; at: number }
   | { kind: 'coalesced'; pair: string; winner: string; at: number };
 
-/** One look at the checkpoint. */
+/** One reading of the checkpoint. */
 export interface SeenOffset {
   file: string;
   offset: number;
-  /** Whether the byte before it is a newline; undefined where the file could not be looked at. */
+  /** Whether the byte before the offset is a newline; undefined if the file could not be read. */
   afterNewline: boolean | undefined;
   at: number;
 }
 
-/** One wake as Redis knows it at the end, or had known before it was emptied. */
-export interface WakeRecord {
+/** One wake as stored in Redis at the end of the run, or before FLUSHALL. */
+export interface SeenWake {
   id: string;
   outcome: string | undefined;
   suppressed: number;
-  /** When its job was made, ms since the epoch; undefined where the job is gone. */
+  /** Creation time of its job, ms since the epoch; undefined if the job was removed. */
   addedAt: number | undefined;
 }
 
@@ -69,74 +69,77 @@ export interface History {
   paid: PaidAnswer[];
   decisions: SeenDecision[];
   offsets: SeenOffset[];
-  /** When a file was emptied or replaced in place: its offset may begin again. */
+  /** Truncations of a file: its offset may start again at 0. */
   emptied: Array<{ inode: string; at: number }>;
-  /** When Redis went back in time or lost everything: what was known then may be told of again, but not told again. */
-  forgot: number[];
-  wakes: WakeRecord[];
-  /** Winners of the windows that are open at the end. */
-  holding: string[];
+  /** Times at which Redis lost data. Earlier decisions may be made again, but no DM may be sent again. */
+  dataLosses: number[];
+  wakes: SeenWake[];
+  /** Wake ids that own the windows which are open at the end. */
+  windowOwners: string[];
   counts: Counts;
-  /** Apps that ended by an error of their own. */
+  /** Fatal log lines and stderr output of the apps. */
   crashes: string[];
-  /** The most memory any tailer had, bytes. */
+  /** Peak memory of any tailer, bytes. */
   tailerPeakBytes: number;
-  /** Whether all that was on its way had ended within the time given to it after the last fault. */
+  /** Whether all work ended within the limit after the last fault. */
   settled: boolean;
 }
 
 interface Violation {
   invariant: string;
-  what: string;
+  text: string;
 }
 
 export interface Verdict {
   violations: Violation[];
-  /** Enqueued wakes that nobody was told of, and rows without a decision. */
+  /** Enqueued wakes without a DM, and rows without a decision. */
   lost: number;
-  /** Posts after the first one of their wake that do not say so. */
+  /** Repeated posts of a wake without the mark of a possible duplicate. */
   unmarkedRepeats: number;
-  /** Those that do. */
+  /** Repeated posts of a wake with that mark. */
   markedRepeats: number;
 }
 
-/** How the DM says it; see messages.ts. */
+/** The mark of a possible duplicate in a DM; see packages/shared/src/wake/message.ts. */
 const MARK = 'Possible duplicate';
-/** Between a decision and what is seen of it in the log, ms. */
+/** Tolerance between a decision and its log line, ms. */
 const SLACK_MS = 3_000;
-/** Node with ioredis and BullMQ, and the longest line twice, bytes. */
+/** Time from the creation of a job in the tailer to its arrival in Redis, ms: its timestamp may be that early. */
+const JOB_DELAY_MS = 1_000;
+/** Memory limit of a tailer, bytes: Node with ioredis and BullMQ, plus the longest line twice. */
 const TAILER_CEILING_BYTES = 350 * 1024 * 1024;
 
 export function check(history: History): Verdict {
   const violations: Violation[] = [];
-  const violated = (invariant: string, what: string) => violations.push({ invariant, what });
+  const violated = (invariant: string, text: string) => violations.push({ invariant, text });
   const rows = new Map(history.rows.map((row) => [row.id, row]));
   const wakes = new Map(history.wakes.map((wake) => [wake.id, wake]));
   const posts = Map.groupBy(history.posts, ({ wakeId }) => wakeId);
-  const forgotBetween = (from: number, to: number) => history.forgot.some((at) => at >= from && at <= to);
+  const lostDataBetween = (from: number, to: number) => history.dataLosses.some((at) => at >= from && at <= to);
   const ofKind = (kind: WrittenRow['kind']) => history.rows.filter((row) => row.kind === kind).length;
 
   const { counts } = history;
   const undecided = history.rows.length - counts.rows;
   if (undecided !== 0) violated('I1', `${history.rows.length} rows were written and ${counts.rows} decided`);
   const refused = ofKind('stale') + ofKind('malformed');
-  if (counts.rejected !== refused) violated('I1', `${refused} rows were to be rejected and ${counts.rejected} were`);
-  for (const { id } of history.wakes) if (!rows.has(id)) violated('I1', `wake ${id} is of no row`);
+  if (counts.rejected !== refused) violated('I1', `${refused} rows had to be rejected and ${counts.rejected} were`);
+  for (const { id } of history.wakes) if (!rows.has(id)) violated('I1', `wake ${id} belongs to no row`);
 
-  if (!history.settled) violated('I2', `${counts.inFlight} jobs were still on their way when time was up`);
-  const untold = history.wakes.filter(({ id, outcome }) => outcome !== 'dead' && !posts.has(id));
-  for (const { id, outcome } of untold) violated('I2', `wake ${id} was never told; its outcome is ${outcome}`);
+  if (!history.settled) violated('I2', `${counts.inFlight} jobs had not ended when the time was up`);
+  const unsent = history.wakes.filter(({ id, outcome }) => outcome !== 'dead' && !posts.has(id));
+  for (const { id, outcome } of unsent) violated('I2', `wake ${id} was never sent; its outcome is ${outcome}`);
   for (const { id, outcome } of history.wakes) if (!outcome) violated('I2', `wake ${id} has no outcome`);
 
   for (const decision of history.decisions) {
     const id = decision.kind === 'enqueued' ? decision.id : decision.winner;
     const row = rows.get(id);
-    if (!row) violated('I1', `a decision was made on ${id}, which is no row`);
+    if (!row) violated('I1', `a decision was made on ${id}, which is not a row`);
     if (decision.kind === 'enqueued' || !row) continue;
     const { pair, at } = decision;
     if (pair !== row.pair) violated('I3', `rows of ${pair} coalesced into ${id} of ${row.pair}`);
     const end = (wakes.get(id)?.addedAt ?? at) + history.windowMs + SLACK_MS;
-    if (at > end && !forgotBetween(end - 120_000, at)) violated('I3', `rows of ${pair} coalesced after ${id}'s window`);
+    if (at > end && !lostDataBetween(end - 120_000, at))
+      violated('I3', `rows of ${pair} coalesced after ${id}'s window`);
   }
   const suppressed = history.wakes.reduce((sum, wake) => sum + wake.suppressed, 0);
   if (suppressed !== counts.coalesced) {
@@ -150,29 +153,29 @@ export function check(history: History): Verdict {
       if (text.includes(MARK)) markedRepeats++;
       else {
         unmarkedRepeats++;
-        violated('I4', `wake ${id} was told again, unmarked`);
+        violated('I4', `wake ${id} was sent again without a mark`);
       }
     }
-    if (rows.get(id)?.kind !== 'wake') violated('I5', `a DM was sent for ${id}, which is no wake row`);
+    if (rows.get(id)?.kind !== 'wake') violated('I5', `a DM was sent for ${id}, which is not a wake row`);
   }
 
-  offsetsHold(history, violated);
-  windowsHold(history, rows, violated);
+  checkOffsets(history, violated);
+  checkWindows(history, rows, violated);
 
   if (counts.unaccounted !== 0) violated('I9', `${counts.unaccounted} unaccounted`);
   if (counts.rows !== counts.enqueued + counts.coalesced + counts.rejected)
     violated('I9', 'the counters do not add up');
   if (counts.enqueued !== history.wakes.length) {
-    violated('I9', `${counts.enqueued} counted as enqueued, ${history.wakes.length} known`);
+    violated('I9', `${counts.enqueued} counted as enqueued, ${history.wakes.length} stored`);
   }
 
   const firstOf = Map.groupBy(history.rows, ({ marker }) => marker);
   for (const { marker, at } of history.paid) {
     const sharing = firstOf.get(marker) ?? [];
     const [row] = sharing;
-    const told = posts.get(row?.id ?? '')?.[0]?.at;
-    if (sharing.length === 1 && told !== undefined && at > told && !forgotBetween(told - 120_000, at)) {
-      violated('I11', `${marker} was investigated again after it had been told`);
+    const sentAt = posts.get(row?.id ?? '')?.[0]?.at;
+    if (sharing.length === 1 && sentAt !== undefined && at > sentAt && !lostDataBetween(sentAt - 120_000, at)) {
+      violated('I11', `${marker} was investigated again after its DM was sent`);
     }
   }
 
@@ -180,13 +183,13 @@ export function check(history: History): Verdict {
     violated('I12', `a tailer took ${Math.round(history.tailerPeakBytes / 2 ** 20)} MiB`);
   }
   for (const crash of history.crashes) violated('crash', crash);
-  return { violations, lost: untold.length + Math.max(0, undecided), unmarkedRepeats, markedRepeats };
+  return { violations, lost: unsent.length + Math.max(0, undecided), unmarkedRepeats, markedRepeats };
 }
 
-type Violated = (invariant: string, what: string) => void;
+type Violated = (invariant: string, text: string) => void;
 
-/** I6 and I7. */
-function offsetsHold({ offsets, emptied, forgot }: History, violated: Violated): void {
+/** I6: an offset follows a newline. I7: an offset never decreases. */
+function checkOffsets({ offsets, emptied, dataLosses }: History, violated: Violated): void {
   const last = new Map<string, SeenOffset>();
   for (const seen of offsets) {
     if (seen.afterNewline === false) violated('I6', `offset ${seen.offset} of ${seen.file} follows no newline`);
@@ -195,14 +198,14 @@ function offsetsHold({ offsets, emptied, forgot }: History, violated: Violated):
     if (!before || seen.offset >= before.offset) continue;
     const since = before.at - SLACK_MS;
     const excused =
-      forgot.some((at) => at >= since && at <= seen.at) ||
+      dataLosses.some((at) => at >= since && at <= seen.at) ||
       emptied.some(({ inode, at }) => seen.file.includes(`-${inode}-`) && at >= since - 60_000 && at <= seen.at);
     if (!excused) violated('I7', `the offset of ${seen.file} went back from ${before.offset} to ${seen.offset}`);
   }
 }
 
-/** I8 and I10. */
-function windowsHold(history: History, rows: Map<string, WrittenRow>, violated: Violated): void {
+/** I8: windows of a pair do not overlap. I10: the owner of an open window has sent a message. */
+function checkWindows(history: History, rows: Map<string, WrittenRow>, violated: Violated): void {
   const winners = history.wakes.flatMap(({ id, addedAt, outcome }) => {
     const row = rows.get(id);
     return row && addedAt !== undefined ? [{ id, addedAt, outcome, row }] : [];
@@ -211,16 +214,16 @@ function windowsHold(history: History, rows: Map<string, WrittenRow>, violated: 
     const inOrder = ofPair.toSorted((a, b) => a.addedAt - b.addedAt);
     for (const [i, wake] of inOrder.entries()) {
       const before = inOrder[i - 1];
-      if (!before || wake.addedAt >= before.addedAt + history.windowMs - 50) continue;
+      if (!before || wake.addedAt >= before.addedAt + history.windowMs - JOB_DELAY_MS) continue;
       const passes = history.bypass && wake.row.critical;
-      const forgotten = history.forgot.some((at) => at >= before.addedAt && at <= wake.addedAt);
-      if (!passes && !forgotten && before.outcome !== 'dead') {
+      const lostData = history.dataLosses.some((at) => at >= before.addedAt && at <= wake.addedAt);
+      if (!passes && !lostData && before.outcome !== 'dead') {
         violated('I8', `${wake.id} opened a window ${wake.addedAt - before.addedAt} ms after ${before.id}`);
       }
     }
   }
-  for (const id of history.holding) {
-    const spoke = history.posts.some(({ wakeId }) => wakeId === id);
-    if (!spoke) violated('I10', `${id} ended without a message and holds its window`);
+  for (const id of history.windowOwners) {
+    const sent = history.posts.some(({ wakeId }) => wakeId === id);
+    if (!sent) violated('I10', `${id} ended without a message and still owns its window`);
   }
 }

@@ -1,8 +1,9 @@
-/** One chaos run: a seed's world, its faults one after the other, then quiet, then the verdict. */
+/** One chaos run: starts the world of a seed, injects faults, waits until all work has ended, and checks the history. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { random } from '../../apps/cli/src/random.ts';
-import { FAULTS, type Fault } from './faults.ts';
+import { CAUGHT_UP_MS, type Fault } from './faults/fault.ts';
+import { FAULTS } from './faults.ts';
 import { check, type Verdict } from './history.ts';
 import { makeWorld, type World } from './world.ts';
 
@@ -10,26 +11,26 @@ export interface Run extends Verdict {
   seed: number;
   rows: number;
   wakes: number;
-  /** How often each fault was injected, by number. */
+  /** Number of injections by fault number. */
   faults: Map<number, number>;
-  /** Faults that could not be injected, which is a fault of the run. */
+  /** Faults that could not be injected. They make the run fail. */
   failed: string[];
 }
 
-/** Between two rows, ms. */
+/** Time between two rows, ms. */
 const ROW_EVERY_MS = 200;
-/** After the last fault, for all that is on its way, ms. */
-const SETTLE_MS = 300_000;
+/** Limit of the wait for unfinished work after the last fault, ms. */
+const SETTLE_MS = 600_000;
 
 interface ChaosOptions {
   seed: number;
-  /** How long faults are injected, ms. */
+  /** Duration of the phase with faults, ms. */
   ms: number;
-  /** For Redis, the log and what the apps say; left to be looked at. */
+  /** Holds Redis' data, the audit log and the output of the apps. It is kept for inspection. */
   folder: string;
-  /** Hears of each fault as it is injected. */
+  /** Called for each fault when it is injected. */
   report(text: string): void;
-  /** Ends the faults before their time; the rest is done as ever. */
+  /** Ends the phase with faults early; the check still runs. */
   signal: AbortSignal;
 }
 
@@ -38,7 +39,7 @@ export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions):
   const faults = new Map<number, number>();
   const failed: string[] = [];
   const world = await makeWorld(join(folder, `seed-${seed}`), chance);
-  const writing = setInterval(() => world.writer.something(), ROW_EVERY_MS);
+  const writing = setInterval(() => world.writer.randomLine(), ROW_EVERY_MS);
   try {
     const inject = async (fault: Fault) => {
       report(`${new Date().toISOString().slice(11, 23)} seed ${seed}: ${fault.numbers.join(', ')}: ${fault.name}`);
@@ -56,7 +57,7 @@ export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions):
       await sleep(chance.between(0, 3_000));
     }
     clearInterval(writing);
-    report(`seed ${seed}: the faults are over`);
+    report(`seed ${seed}: no more faults`);
     const settled = await calm(world);
     const history = await world.history(settled);
     const verdict = check(history);
@@ -78,9 +79,9 @@ function shuffled(chance: ReturnType<typeof random>, faults: readonly Fault[]): 
     .map(({ fault }) => fault);
 }
 
-/** Waits for the end of what is on its way; then dead letters are retried, as an operator does. */
+/** Waits until all work has ended, and then retries dead letters, as an operator does. */
 async function calm(world: World): Promise<boolean> {
-  const caughtUp = await world.caughtUp(60_000);
+  const caughtUp = await world.caughtUp(CAUGHT_UP_MS);
   const ended = await world.settled(SETTLE_MS);
   await world.retryDeadLetters();
   await sleep(1_000);

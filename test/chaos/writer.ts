@@ -1,4 +1,4 @@
-/** A probe that writes wake rows, and an operator who rotates its log in every way there is. */
+/** Writes wake rows as a probe does, and rotates the log in all ways that operators use. */
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -21,7 +21,7 @@ const PAIRS = ['fly', 'vercel', 'supabase'].flatMap((probe) =>
 );
 const HOUR_MS = 3_600_000;
 
-interface Made extends Pick<WrittenRow, 'marker' | 'kind' | 'pair' | 'critical'> {
+interface NewRow extends Pick<WrittenRow, 'marker' | 'kind' | 'pair' | 'critical'> {
   line: string;
 }
 
@@ -29,7 +29,7 @@ export class Writer {
   readonly rows: WrittenRow[] = [];
   readonly emptied: Array<{ inode: string; at: number }> = [];
   readonly path: string;
-  /** While an operation is going on, nobody else writes. */
+  /** True while an operation needs the log for itself. */
   busy = false;
   #random: Random;
   #file: number;
@@ -50,8 +50,8 @@ export class Writer {
     return fstatSync(this.#file).size;
   }
 
-  /** Writes what probes write, most of it wakes. */
-  something(): void {
+  /** Writes one line as probes do; most lines are wake rows. */
+  randomLine(): void {
     if (this.busy) return;
     const dice = this.#random.between(1, 100);
     if (dice <= 80) this.row();
@@ -63,15 +63,15 @@ export class Writer {
   }
 
   row(options: { kind?: WrittenRow['kind']; ending?: string } = {}): void {
-    const made = this.#make(options.kind ?? 'wake');
-    this.#put(this.#file, made, options.ending ?? '\n');
+    const made = this.#makeRow(options.kind ?? 'wake');
+    this.#write(this.#file, made, options.ending ?? '\n');
   }
 
-  /** The same line, twice: two wakes. */
+  /** Writes the same line twice: two wakes. */
   twice(): void {
-    const made = this.#make('wake');
-    this.#put(this.#file, made, '\n');
-    this.#put(this.#file, made, '\n');
+    const made = this.#makeRow('wake');
+    this.#write(this.#file, made, '\n');
+    this.#write(this.#file, made, '\n');
   }
 
   noise(): void {
@@ -85,10 +85,10 @@ export class Writer {
     writeSync(this.#file, Buffer.from(line));
   }
 
-  /** A row in two halves, with something in between; a byte at a time where `slowly`. */
+  /** Writes a row in two halves and runs `between` in the middle. If `slowly`, it writes the second half byte by byte. */
   async halves(slowly: boolean, between: () => Promise<void> = async () => sleep(1_500)): Promise<void> {
     await this.#alone(async () => {
-      const made = this.#make('wake');
+      const made = this.#makeRow('wake');
       const bytes = Buffer.from(`${made.line}\n`);
       const offset = this.size();
       const middle = Math.floor(bytes.length / 2);
@@ -98,24 +98,24 @@ export class Writer {
         writeSync(this.#file, bytes.subarray(i, slowly ? i + 1 : bytes.length));
         if (slowly && i % 20 === 0) await sleep(5);
       }
-      this.#note(made, bytes.subarray(0, -1), offset);
+      this.#record(made, bytes.subarray(0, -1), offset);
     });
   }
 
-  /** Rename and create; the old descriptor is written to for a while longer. */
+  /** Renames the log and creates a new one. Writes to the old descriptor for `rotateWaitMs` more. */
   async rename(rotateWaitMs: number): Promise<void> {
     const old = this.#file;
     renameSync(this.path, this.#nextName());
     this.#file = openSync(this.path, 'a+');
     const until = performance.now() + rotateWaitMs;
     while (performance.now() < until) {
-      this.#put(old, this.#make('wake'), '\n');
+      this.#write(old, this.#makeRow('wake'), '\n');
       await sleep(300);
     }
     closeSync(old);
   }
 
-  /** A rename in the middle of a row: the rest of it goes to the old file. */
+  /** Renames the log in the middle of a row. The rest of the row goes to the old file. */
   async renameInRow(): Promise<void> {
     const old = this.#file;
     const inode = this.inode();
@@ -123,7 +123,7 @@ export class Writer {
       renameSync(this.path, this.#nextName());
       await sleep(500);
     });
-    if (this.inode() !== inode) throw new Error('the writer has lost its file');
+    if (this.inode() !== inode) throw new Error('the writer lost its file');
     this.#file = openSync(this.path, 'a+');
     closeSync(old);
   }
@@ -133,7 +133,7 @@ export class Writer {
     this.#empty();
   }
 
-  /** Empties the log, and fills it again with rows up to, at least, or past where it was. Only where all of it is decided. */
+  /** Truncates the log and writes rows up to the old size or past it. All old rows must be decided. */
   truncate(how: 'shorter' | 'same size' | 'past'): void {
     const size = this.size();
     this.#empty();
@@ -146,7 +146,7 @@ export class Writer {
     }
   }
 
-  /** Deletes the log and makes a new one. Only where all of it is decided. */
+  /** Deletes the log and creates a new one. All old rows must be decided. */
   recreate(): void {
     rmSync(this.path);
     closeSync(this.#file);
@@ -179,7 +179,7 @@ export class Writer {
     }
   }
 
-  #make(kind: WrittenRow['kind']): Made {
+  #makeRow(kind: WrittenRow['kind']): NewRow {
     const marker = `row-${++this.#count}`;
     const { probe, category } = this.#random.of([PAIRS[0] ?? { probe: '', category: '' }, ...PAIRS]);
     const severity = this.#random.between(1, 100) <= 3 ? 'critical' : 'warning';
@@ -203,17 +203,17 @@ export class Writer {
     return { marker, line, kind, pair: `${probe} ${category}`, critical: severity === 'critical' };
   }
 
-  #put(file: number, made: Made, ending: string): void {
+  #write(file: number, made: NewRow, ending: string): void {
     const bytes = Buffer.from(made.line + ending);
     writeSync(file, bytes);
     const offset = fstatSync(file).size - bytes.length;
-    const there = Buffer.alloc(bytes.length);
-    readSync(file, there, 0, there.length, offset);
-    if (!there.equals(bytes)) throw new Error('a row is not where it was written');
-    this.#note(made, bytes.subarray(0, -1), offset);
+    const read = Buffer.alloc(bytes.length);
+    readSync(file, read, 0, read.length, offset);
+    if (!read.equals(bytes)) throw new Error('a row is not at the offset of its write');
+    this.#record(made, bytes.subarray(0, -1), offset);
   }
 
-  #note({ marker, kind, pair, critical }: Made, line: Buffer, offset: number): void {
+  #record({ marker, kind, pair, critical }: NewRow, line: Buffer, offset: number): void {
     const hash = createHash('sha256').update(line).update(`\n${offset}`).digest('hex').slice(0, 32);
     this.rows.push({ id: `w-${hash}`, marker, kind, pair, critical, at: Date.now() });
   }

@@ -1,0 +1,139 @@
+/** Reads the state of a chaos run from Redis and from the log, past the proxy that the apps use. */
+import { readdirSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { type Keys, sourceId } from '@kora-wake/shared/store/keys';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import type { Redis } from 'ioredis';
+import type { Counts, SeenOffset, SeenWake } from './history.ts';
+import type { Supervised } from './supervised.ts';
+import type { Writer } from './writer.ts';
+
+interface ObserverOptions {
+  redis: Redis;
+  keys: Keys;
+  prefix: string;
+  logPath: string;
+  writer: Writer;
+}
+
+export type Observer = ReturnType<typeof observer>;
+
+export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptions) {
+  const offsets: SeenOffset[] = [];
+
+  /** The files of the stored checkpoint; empty if it is missing or corrupt. */
+  async function position(): Promise<Array<{ device: string; inode: string; born: string; offset: number }>> {
+    const stored = await redis.hget(keys.source(sourceId(logPath)), 'position');
+    try {
+      return JSON.parse(stored ?? '').files;
+    } catch {
+      return [];
+    }
+  }
+
+  /** Records the checkpoint and the memory of the tailers until the signal aborts. */
+  async function watch(tailers: Supervised[], signal: AbortSignal): Promise<void> {
+    let last = '';
+    while (!signal.aborted) {
+      for (const tailer of tailers) tailer.measureMemory();
+      const files = await position().catch(() => []);
+      const at = Date.now();
+      if (JSON.stringify(files) !== last) {
+        last = JSON.stringify(files);
+        for (const { inode, born, offset } of files) {
+          const newline = await newlineBefore(inode, offset);
+          // Checked after the read: the file may have been truncated in between.
+          const justTruncated = writer.emptied.some((file) => file.inode === inode && file.at > at - 5_000);
+          const afterNewline = justTruncated ? undefined : newline;
+          offsets.push({ file: `-${inode}-${born}`, offset, afterNewline, at });
+        }
+      }
+      await sleep(250);
+    }
+  }
+
+  async function newlineBefore(inode: string, offset: number): Promise<boolean | undefined> {
+    if (offset === 0) return true;
+    const folder = dirname(logPath);
+    const paths = readdirSync(folder).map((name) => join(folder, name));
+    const path = paths.find((name) => String(statSync(name, { bigint: true }).ino) === inode);
+    if (!path || statSync(path).size < offset) return undefined;
+    const file = await open(path);
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, offset - 1);
+    await file.close();
+    return buffer[0] === 0x0a;
+  }
+
+  /** Waits until all written rows are decided. @returns false if that takes longer than `ms` */
+  async function caughtUp(ms: number): Promise<boolean> {
+    return holdsWithin(ms, async () => {
+      const files = await position();
+      const live = files.at(-1);
+      return files.length === 1 && live?.inode === writer.inode() && live.offset === writer.size();
+    });
+  }
+
+  /** Waits until no wake is in progress. @returns false if that takes longer than `ms` */
+  async function settled(ms: number): Promise<boolean> {
+    return holdsWithin(ms, async () => {
+      const { inFlight, outcomes, enqueued } = await readAccount(redis, keys);
+      const ended = outcomes.diagnosis + outcomes.fallback + outcomes.dry_run + outcomes.dead;
+      return inFlight === 0 && ended >= enqueued;
+    });
+  }
+
+  async function counts(): Promise<Counts> {
+    const { rows, enqueued, coalesced, rejected, inFlight, unaccounted } = await readAccount(redis, keys);
+    const refused = Object.values(rejected).reduce((sum, n) => sum + n, 0);
+    return { rows, enqueued, coalesced, rejected: refused, inFlight, unaccounted };
+  }
+
+  async function storedWakes(): Promise<SeenWake[]> {
+    const queue = wakesQueue(redis, prefix);
+    const found: SeenWake[] = [];
+    for await (const names of redis.scanStream({ match: `${prefix}:wake:*`, count: 1_000 })) {
+      for (const name of names) {
+        const { enqueuedAt, outcome, suppressed } = await redis.hgetall(name);
+        const id = name.slice(keys.wake('').length);
+        if (enqueuedAt === undefined) continue;
+        const job = await queue.getJob(id);
+        found.push({ id, outcome, suppressed: Number(suppressed ?? 0), addedAt: job?.timestamp });
+      }
+    }
+    await queue.close();
+    return found;
+  }
+
+  /** Wake ids that own an open window. */
+  async function windowOwners(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const names of redis.scanStream({ match: `${keys.dedup('')}*`, count: 1_000 })) {
+      for (const name of names) found.push(...[await redis.get(name)].filter((id) => id !== null));
+    }
+    return found;
+  }
+
+  /** Retries all dead letters, as an operator does after the cause was fixed. */
+  async function retryDeadLetters(): Promise<void> {
+    const queues = [wakesQueue(redis, prefix), deliveriesQueue(redis, prefix)];
+    for (const queue of queues) {
+      for (const job of await queue.getFailed()) await job.retry();
+      await queue.close();
+    }
+  }
+
+  return { offsets, position, watch, caughtUp, settled, counts, storedWakes, windowOwners, retryDeadLetters };
+}
+
+/** Polls until `holds`. It does not hold while Redis is down. @returns false if that takes longer than `ms` */
+export async function holdsWithin(ms: number, holds: () => Promise<boolean>): Promise<boolean> {
+  const until = performance.now() + ms;
+  while (performance.now() < until) {
+    if (await holds().catch(() => false)) return true;
+    await sleep(100);
+  }
+  return false;
+}
