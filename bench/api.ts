@@ -1,29 +1,29 @@
-/** How quick the operator's view is: with many windows open, and while wakes storm in. */
+/** Response times of the API: with many open windows, and during a storm of wakes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { append, wakeRow } from '../test/support/rows.ts';
 import { apiUrl } from '../test/support/spawn.ts';
 import { type Bench, median, quantile, ratios, repeated, timed } from './measure.ts';
-import { type Place, stop } from './world.ts';
+import { type Sandbox, stop } from './world.ts';
 
 const MANY = 100_000;
 const FEW = 100;
 
-/** Opens a window for each of so many pairs, as probes would: by rows in the log, which a tailer decides. */
-async function withWindows(place: Place, windows: number): Promise<string> {
-  const tailer = place.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '86400' });
-  const counted = async () => (await readAccount(place.redis, place.keys)).enqueued;
+/** Opens windows by appending rows that a tailer decides, then starts an API. @returns its address */
+async function withWindows(sandbox: Sandbox, windows: number): Promise<string> {
+  const tailer = sandbox.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '86400' });
+  const counted = async () => (await readAccount(sandbox.redis, sandbox.keys)).enqueued;
   await tailer.until('tailer.following');
   for (let written = 0; written < windows; ) {
     const rows = Array.from({ length: Math.min(10_000, windows - written) }, (_, i) =>
       wakeRow({ probe: `probe-${Math.floor((written + i) / 20)}`, category: `category-${(written + i) % 20}` }),
     );
-    append(place.logPath, ...rows);
+    append(sandbox.logPath, ...rows);
     written += rows.length;
   }
   while ((await counted()) < windows) await sleep(100);
   await stop(tailer);
-  return apiUrl(place.app('api'));
+  return apiUrl(sandbox.app('api'));
 }
 
 async function page(url: string): Promise<void> {
@@ -36,7 +36,7 @@ export const firstPage: Bench = {
   id: 'P9',
   title: 'the first page of `/v1/debounce`',
   measure: async ({ world, quick, runs }) => {
-    const [many, few] = [await world.place(), await world.place()];
+    const [many, few] = [await world.sandbox(), await world.sandbox()];
     const windows = quick ? MANY / 20 : MANY;
     const [ofMany, ofFew] = [await withWindows(many, windows), await withWindows(few, FEW)];
     const pages = quick ? 50 : 300;
@@ -54,16 +54,16 @@ export const firstPage: Bench = {
     return {
       figures: [
         {
-          what: `with ${windows} open windows against ${FEW}`,
+          label: `with ${windows} open windows against ${FEW}`,
           values: ratios(ours, theirs),
           unit: '×',
           goal: { atMost: 1.3 },
         },
-        { what: `with ${windows}`, values: ours, unit: 'ms' },
-        { what: `with ${FEW}`, values: theirs, unit: 'ms' },
+        { label: `with ${windows}`, values: ours, unit: 'ms' },
+        { label: `with ${FEW}`, values: theirs, unit: 'ms' },
       ],
       notes: [
-        `Windows were opened by rows in a log. Each run is the median of ${pages} pages of 50, asked for in turn.`,
+        `Rows in a log opened the windows. Each run is the median of ${pages} pages of 50 entries, requested alternately.`,
       ],
     };
   },
@@ -74,14 +74,14 @@ const REQUESTS_PER_S = 200;
 const ROWS_PER_S = 500;
 const PAIRS = 50;
 
-/** Asks at a fixed pace, whether or not earlier answers have come: what waits for us is counted as waiting. */
+/** Sends requests at a fixed pace, without waiting for answers. A late start of a request counts as waiting time. */
 async function load(url: string, ms: number): Promise<{ times: number[]; errors: number }> {
   const times: number[] = [];
   let errors = 0;
-  const asking: Promise<void>[] = [];
-  const begun = performance.now();
+  const pending: Promise<void>[] = [];
+  const start = performance.now();
   for (let n = 0; (n * 1_000) / REQUESTS_PER_S < ms; n++) {
-    const due = begun + (n * 1_000) / REQUESTS_PER_S;
+    const due = start + (n * 1_000) / REQUESTS_PER_S;
     const wait = due - performance.now();
     if (wait > 1) await sleep(wait);
     const ask = async () => {
@@ -89,19 +89,19 @@ async function load(url: string, ms: number): Promise<{ times: number[]; errors:
       await response.arrayBuffer();
       if (response.status !== 200) throw new Error(`${response.status}`);
     };
-    asking.push(
+    pending.push(
       ask().then(
         () => void times.push(performance.now() - due),
         () => void errors++,
       ),
     );
   }
-  await Promise.all(asking);
+  await Promise.all(pending);
   return { times, errors };
 }
 
 /** Appends wakes until the signal aborts. */
-async function storm({ logPath }: Place, signal: AbortSignal): Promise<void> {
+async function storm({ logPath }: Sandbox, signal: AbortSignal): Promise<void> {
   for (let n = 0; !signal.aborted; ) {
     const rows = Array.from({ length: ROWS_PER_S / 10 }, () => wakeRow({ probe: `probe-${n++ % PAIRS}` }));
     append(logPath, ...rows);
@@ -111,14 +111,14 @@ async function storm({ logPath }: Place, signal: AbortSignal): Promise<void> {
 
 export const listsUnderStorm: Bench = {
   id: 'load',
-  title: 'the lists of the API while wakes storm in',
+  title: 'the lists of the API during a storm of wakes',
   measure: async ({ world, quick, runs }) => {
-    const place = await world.place();
-    const url = await apiUrl(place.app('api'));
-    const tailer = place.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '1' });
-    await Promise.all([tailer.until('tailer.following'), place.app('worker').until('worker.ready')]);
+    const sandbox = await world.sandbox();
+    const url = await apiUrl(sandbox.app('api'));
+    const tailer = sandbox.app('tailer', { KORA_PROBE_DEBOUNCE_SECONDS: '1' });
+    await Promise.all([tailer.until('tailer.following'), sandbox.app('worker').until('worker.ready')]);
     const over = new AbortController();
-    const storming = storm(place, over.signal);
+    const storming = storm(sandbox, over.signal);
     await load(url, 2_000);
     const asked = await repeated(runs, async () => {
       const { times, errors } = await load(url, quick ? 3_000 : 30_000);
@@ -126,17 +126,17 @@ export const listsUnderStorm: Bench = {
     });
     over.abort();
     await storming;
-    const { rows, enqueued, unaccounted } = await readAccount(place.redis, place.keys);
-    await place.end();
+    const { rows, enqueued, unaccounted } = await readAccount(sandbox.redis, sandbox.keys);
+    await sandbox.end();
     return {
       figures: [
-        { what: 'median', values: asked.map(({ p50 }) => p50), unit: 'ms' },
-        { what: 'p99', values: asked.map(({ p99 }) => p99), unit: 'ms' },
-        { what: 'longest', values: asked.map(({ max }) => max), unit: 'ms' },
-        { what: 'errors', values: asked.map(({ errors }) => errors), unit: '' },
+        { label: 'median', values: asked.map(({ p50 }) => p50), unit: 'ms' },
+        { label: 'p99', values: asked.map(({ p99 }) => p99), unit: 'ms' },
+        { label: 'longest', values: asked.map(({ max }) => max), unit: 'ms' },
+        { label: 'errors', values: asked.map(({ errors }) => errors), unit: '' },
       ],
       notes: [
-        `${REQUESTS_PER_S} requests a second in turn over ${LISTS.length} routes for ${quick ? 3 : 30} s a run, at a fixed pace; ${ROWS_PER_S} rows a second over ${PAIRS} pairs with a window of 1 s: ${rows} rows, ${enqueued} wakes, unaccounted ${unaccounted}.`,
+        `${REQUESTS_PER_S} requests per second over ${LISTS.length} routes for ${quick ? 3 : 30} s per run, at a fixed pace; ${ROWS_PER_S} rows per second over ${PAIRS} pairs with a window of 1 s: ${rows} rows, ${enqueued} wakes, unaccounted ${unaccounted}.`,
       ],
     };
   },

@@ -1,8 +1,8 @@
 /**
- * What others would write with the same libraries and nothing else, as a process: `node bench/bare.ts ROLE`.
+ * A minimal program with the same libraries, for comparison, as a process: `node bench/bare.ts ROLE`.
  *
- *   idle    a connection and a queue, to be weighed
- *   chain   two queues, the jobs of the first adding one each to the second, which does nothing
+ *   idle    a connection and a queue, to measure memory
+ *   chain   two queues: each job of the first adds one to the second, which does nothing
  */
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';

@@ -1,4 +1,4 @@
-/** What it costs while nothing happens, and how long it takes to begin. */
+/** Processor time of idle apps, and duration of `npm start`. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { type Bench, cpuMs, repeated } from './measure.ts';
 
 const APPS = ['tailer', 'worker', 'api'] as const;
 
-/** How often each command was called since the server started. */
+/** Calls of each command since the start of the server. */
 async function calls(redis: Redis): Promise<Map<string, number>> {
   const stats = await redis.info('commandstats');
   return new Map([...stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].map(([, name = '', n]) => [name, Number(n)]));
@@ -21,8 +21,8 @@ export const idle: Bench = {
   id: 'P8',
   title: 'all three apps with nothing to do',
   measure: async ({ world, quick, runs }) => {
-    const place = await world.place();
-    const [tailer, worker, api] = [place.app('tailer'), place.app('worker'), place.app('api')];
+    const sandbox = await world.sandbox();
+    const [tailer, worker, api] = [sandbox.app('tailer'), sandbox.app('worker'), sandbox.app('api')];
     await Promise.all([tailer.until('tailer.following'), worker.until('worker.ready'), apiUrl(api)]);
     await sleep(quick ? 3_000 : 15_000);
     const pids = { tailer: tailer.child.pid ?? 0, worker: worker.child.pid ?? 0, api: api.child.pid ?? 0 };
@@ -30,16 +30,16 @@ export const idle: Bench = {
     const commands = new Map<string, number>();
     const taken = await repeated(runs, async () => {
       const before = { tailer: cpuMs(pids.tailer), worker: cpuMs(pids.worker), api: cpuMs(pids.api) };
-      const known = await calls(place.redis);
+      const callsBefore = await calls(sandbox.redis);
       await sleep(ms);
-      for (const [name, n] of await calls(place.redis)) {
-        commands.set(name, (commands.get(name) ?? 0) + n - (known.get(name) ?? 0));
+      for (const [name, n] of await calls(sandbox.redis)) {
+        commands.set(name, (commands.get(name) ?? 0) + n - (callsBefore.get(name) ?? 0));
       }
       const share = (app: (typeof APPS)[number]) => ((cpuMs(pids[app]) - before[app]) / ms) * 100;
       return { tailer: share('tailer'), worker: share('worker'), api: share('api') };
     });
-    await place.end();
-    // The two that count them are our own.
+    await sandbox.end();
+    // The measurement itself sends INFO.
     commands.set('info', (commands.get('info') ?? 0) - runs);
     const perS = (n: number) => n / ((ms * runs) / 1_000);
     const listed = [...commands].filter(([, n]) => n > 0).toSorted(([, a], [, b]) => b - a);
@@ -47,15 +47,15 @@ export const idle: Bench = {
     return {
       figures: [
         ...APPS.map((app) => ({
-          what: `the ${app}, of a core`,
+          label: `the ${app}, of a core`,
           values: taken.map((run) => run[app]),
           unit: '%' as const,
           goal: { atMost: 0.5 },
         })),
-        { what: 'commands to Redis, those within scripts counted', values: [perS(total)], unit: '/s' },
+        { label: 'commands to Redis, including those in scripts', values: [perS(total)], unit: '/s' },
       ],
       notes: [
-        `Over ${ms / 1_000} s a run. The commands, a second: ${listed.map(([name, n]) => `\`${name}\` ${perS(n).toFixed(2)}`).join(', ')}. They are: the tailer prolonging its lease every 3 s; both of BullMQ's workers blocking on their queue (5 s at a time) and looking for jobs whose worker died (every 5 s, one worker of a queue does it); the sweeper, once a minute.`,
+        `Over ${ms / 1_000} s a run. The commands, a second: ${listed.map(([name, n]) => `\`${name}\` ${perS(n).toFixed(2)}`).join(', ')}. They are: the tailer renews its lease every 3 s; both BullMQ workers block on their queues (5 s each time) and look for jobs of dead workers (every 5 s, one worker per queue); the sweeper runs once a minute.`,
       ],
     };
   },
@@ -63,13 +63,13 @@ export const idle: Bench = {
 
 const root = join(import.meta.dirname, '..');
 
-export const beginning: Bench = {
+export const startUp: Bench = {
   id: 'P10',
   title: '`npm start` of an installed clone to "ready"',
   measure: async ({ runs }) => {
     const taken = await repeated(runs, async () => {
       const home = mkdtempSync(join(tmpdir(), 'kora-wake-bench-home-'));
-      const begun = performance.now();
+      const start = performance.now();
       const child = spawn('npm', ['start'], {
         cwd: root,
         env: { PATH: process.env.PATH, HOME: home, KORA_HOME: home, KORA_API_PORT: '0' },
@@ -80,7 +80,7 @@ export const beginning: Bench = {
         child.once('close', () => reject(new Error('npm start ended')));
         createInterface({ input: child.stdout }).on('line', (line) => {
           const own = /Kora Wake is ready \(([\d.]+) s\)/.exec(line)?.[1];
-          if (own) resolve({ whole: (performance.now() - begun) / 1_000, own: Number(own) });
+          if (own) resolve({ whole: (performance.now() - start) / 1_000, own: Number(own) });
         });
       });
       try {
@@ -93,15 +93,15 @@ export const beginning: Bench = {
     });
     return {
       figures: [
-        { what: 'the whole', values: taken.map(({ whole }) => whole), unit: 's', goal: { atMost: 3 } },
+        { label: 'total', values: taken.map(({ whole }) => whole), unit: 's', goal: { atMost: 3 } },
         {
-          what: 'npm, and seeing that all is installed and built',
+          label: 'npm, and the check that all is installed and built',
           values: taken.map(({ whole, own }) => whole - own),
           unit: 's',
         },
-        { what: 'Redis and the three apps', values: taken.map(({ own }) => own), unit: 's' },
+        { label: 'Redis and the three apps', values: taken.map(({ own }) => own), unit: 's' },
       ],
-      notes: ['With a Redis of its own and an empty home. The second and third figure make up the first.'],
+      notes: ['With a private Redis and an empty home folder. The first figure is the sum of the other two.'],
     };
   },
 };

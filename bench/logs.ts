@@ -1,4 +1,4 @@
-/** Large audit logs, made of the rows of an ordinary day. */
+/** Generates large audit logs from the rows of an ordinary day. */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
@@ -6,13 +6,13 @@ import { wakeRow } from '../test/support/rows.ts';
 
 const SAMPLE = join(import.meta.dirname, '..', 'test', 'fixtures', 'sample.jsonl');
 
-/** The rows of the day that are no wakes, each with its newline. */
+/** The rows of that day that are not wakes, each with its newline. */
 const ORDINARY = readFileSync(SAMPLE, 'utf8')
   .split('\n')
   .filter((row) => row !== '' && !row.includes(WAKE_SEAM))
   .map((row) => `${row}\n`);
 
-/** What a probe really wrote in its row of that day, over so many pairs; without its newline. */
+/** A wake row like the one of that day, spread over `pairs` pairs; without newline. */
 export function rowOfWake(number: number, pairs: number, emittedAt: string): string {
   const pair = number % pairs;
   return wakeRow({
@@ -27,21 +27,21 @@ export function rowOfWake(number: number, pairs: number, emittedAt: string): str
 const DETAIL =
   "Fly probe reported status=unhealthy. error='HTTP 401'. Deploy-control impact: app machines may be unreachable; scale-down / restart actions may not complete.";
 
-/** ms; as many wakes as the largest log has, one each ms, fit into it. */
+/** ms. The largest log has one wake per ms, and all of them fit into this time. */
 const HALF_HOUR_MS = 30 * 60_000;
 
 export interface LogShape {
-  /** Where it ends, at the first row past so many bytes; or after so many wakes. */
+  /** The log ends with the first row past `bytes`, or after `wakes` wakes. */
   bytes?: number;
   wakes?: number;
-  /** One row in so many is a wake; 1: all. */
+  /** Every n-th row is a wake; 1: all rows. */
   oneIn: number;
   pairs: number;
-  /** Put after each so many bytes: a line of that many. */
+  /** Inserts a line of `bytes` after each `every` bytes. */
   longLine?: { every: number; bytes: number };
 }
 
-/** Writes a log whose wakes were emitted in the last half hour, one after the other. */
+/** Writes a log whose wakes were emitted in the last half hour, in order. */
 export function writeLog(path: string, { bytes = Infinity, wakes = Infinity, oneIn, pairs, longLine }: LogShape) {
   const file = openSync(path, 'a');
   const begun = Date.now() - HALF_HOUR_MS;

@@ -1,4 +1,4 @@
-/** What a benchmark gives, and the arithmetic of it. */
+/** Types of benchmark results, and statistics. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { World } from './world.ts';
 
@@ -9,17 +9,17 @@ export interface Goal {
   atMost?: number;
 }
 
-/** One number, measured once a run. */
+/** One number, measured once per run. */
 export interface Figure {
-  what: string;
+  label: string;
   values: number[];
   unit: Unit;
-  /** What it is to reach; without one it only explains. */
+  /** Without a goal the figure only explains another one. */
   goal?: Goal;
 }
 
 export interface Bench {
-  /** As in the table of goals. */
+  /** For example P1; names the bench on the command line. */
   id: string;
   title: string;
   measure(setting: Setting): Promise<Outcome>;
@@ -27,22 +27,22 @@ export interface Bench {
 
 export interface Outcome {
   figures: Figure[];
-  /** How it was measured and what limits it, for who reads the numbers; Markdown. */
+  /** Method and limits, for readers of the results; Markdown. */
   notes: string[];
 }
 
 interface Setting {
   world: World;
-  /** Small sizes: to see that nothing has become much slower, not to be quoted. */
+  /** Small sizes. Shows only whether something became much slower. */
   quick: boolean;
-  /** How often each thing is measured; with what it is compared to, in turn. */
+  /** Number of measurements. Each alternates with its comparison. */
   runs: number;
 }
 
-/** A quick run on a busy machine may miss a goal by this factor. */
+/** Factor by which a quick run may miss a goal, because the machine may be busy. */
 export const QUICK_MARGIN = 4;
 
-/** Whether the median reaches the goal; undefined where there is none. Only ratios are held to it in a quick run. */
+/** Whether the median reaches the goal; undefined without a goal. A quick run checks only ratios. */
 export function reached({ values, goal, unit }: Figure, quick: boolean): boolean | undefined {
   if (!goal || (quick && unit !== '×')) return undefined;
   const margin = quick ? QUICK_MARGIN : 1;
@@ -54,7 +54,7 @@ export function median(values: number[]): number {
   return quantile(values, 0.5);
 }
 
-/** @param q 0 to 1; between two values it is interpolated */
+/** @param q 0 to 1; interpolates between two values */
 export function quantile(values: number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * q;
@@ -62,25 +62,26 @@ export function quantile(values: number[], q: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** Ours by theirs, run by run: what was measured in the same moment is compared. */
+/** Our value divided by theirs for each run, because both were measured at about the same time. */
 export function ratios(ours: number[], theirs: number[]): number[] {
   return ours.map((value, i) => value / (theirs[i] ?? Number.NaN));
 }
 
-/** Runs something as often as asked, one after the other, and gathers what each run gives. */
+/** Runs `once` several times, one after the other. Resolves with the results. */
 export async function repeated<T>(runs: number, once: () => Promise<T>): Promise<T[]> {
-  const given: T[] = [];
-  for (let run = 0; run < runs; run++) given.push(await once());
-  return given;
+  const results: T[] = [];
+  for (let run = 0; run < runs; run++) results.push(await once());
+  return results;
 }
 
-/** How long something takes, ms. */
+/** Duration of `work`, ms. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
+  const start = performance.now();
   await work();
-  return performance.now() - begun;
+  return performance.now() - start;
 }
-/** What a process has used of the processor so far, over all its threads, ms. */
+
+/** Processor time of a process so far, over all threads, ms. */
 export function cpuMs(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce((sum, thread) => {
@@ -88,12 +89,12 @@ export function cpuMs(pid: number): number {
       const [running = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
       return sum + Number(running) / 1e6;
     } catch {
-      return sum; // it has just ended
+      return sum; // the thread has just ended
     }
   }, 0);
 }
 
-/** The most memory a process has had so far, MiB. */
+/** Peak memory of a process, MiB. */
 export function peakMib(pid: number): number {
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(peak) / 1024;

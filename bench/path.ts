@@ -1,4 +1,4 @@
-/** From a row to its DM: how long it takes, how many a second, and whether more workers do more. */
+/** From a row to its DM: latency, throughput, and scaling with more workers. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
@@ -12,42 +12,42 @@ import { anthropicDouble, diagnose } from '../test/support/anthropic.ts';
 import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
 import { type Bench, cpuMs, median, quantile, ratios, repeated, timed } from './measure.ts';
-import { type Place, SLACK, startTelling } from './world.ts';
+import { type Sandbox, SLACK, startTailerAndWorker } from './world.ts';
 
-/** A little more than Slack's own pace, which is kept. */
+/** Slightly more than the pace of one message per second. */
 const BETWEEN_MS = 1_050;
 
 export const rowToDm: Bench = {
   id: 'P4',
   title: 'from a row appended to its DM accepted by Slack',
   measure: async ({ world, quick, runs }) => {
-    const place = await world.place();
-    const waiting: { told?: () => void } = {};
+    const sandbox = await world.sandbox();
+    const waiting: { sent?: () => void } = {};
     const slack = await httpDouble((...request) => {
-      waiting.told?.();
+      waiting.sent?.();
       return json(200, { ok: true, channel: 'D1', ts: '1.1' })(...request);
     });
     const anthropic = await anthropicDouble();
-    const asking = onlyAsking(anthropic.url);
+    const call = engineCall(anthropic.url);
     const posting = slackMessenger({ ...SLACK, apiUrl: `${slack.url}/api/` });
-    await startTelling(place, { slack, engine: anthropic });
-    const bare = await bareQueue(place);
+    await startTailerAndWorker(sandbox, { slack, engine: anthropic });
+    const bare = await bareQueue(sandbox);
     let rows = 0;
     const once = async () => {
-      const telling = new Promise<void>((resolve) => {
-        waiting.told = resolve;
+      const sending = new Promise<void>((resolve) => {
+        waiting.sent = resolve;
       });
-      const begun = performance.now();
-      append(place.logPath, wakeRow({ probe: `probe-${rows++}` }));
-      await telling;
-      return performance.now() - begun;
+      const start = performance.now();
+      append(sandbox.logPath, wakeRow({ probe: `probe-${rows++}` }));
+      await sending;
+      return performance.now() - start;
     };
     const samples = quick ? 6 : 40;
     const sampled = async (count: number) => {
       const times = { ours: [] as number[], theirs: [] as number[], asked: [] as number[], posted: [] as number[] };
       for (let i = 0; i < count; i++) {
         times.theirs.push(await bare.once());
-        times.asked.push(await timed(asking));
+        times.asked.push(await timed(call));
         times.posted.push(await timed(() => posting.post('Probe alert', `w-${i}`)));
         await sleep(BETWEEN_MS / 2);
         times.ours.push(await once());
@@ -58,34 +58,34 @@ export const rowToDm: Bench = {
     await sampled(quick ? 3 : 10);
     const taken = await repeated(runs, () => sampled(samples));
     await bare.close();
-    await place.end();
+    await sandbox.end();
     await Promise.all([slack.close(), anthropic.close()]);
     const [ours, theirs] = [taken.map((run) => median(run.ours)), taken.map((run) => median(run.theirs))];
     const all = taken.flatMap((run) => run.ours);
     return {
       figures: [
         {
-          what: 'median, by a bare add to its processor',
+          label: 'median, relative to a bare add to its processor',
           values: ratios(ours, theirs),
           unit: '×',
           goal: { atMost: 4 },
         },
-        { what: 'p99', values: [quantile(all, 0.99)], unit: 'ms', goal: { atMost: 50 } },
-        { what: 'median', values: ours, unit: 'ms' },
-        { what: 'median of the bare add', values: theirs, unit: 'ms' },
-        { what: 'a call of the engine by its SDK alone', values: taken.map((run) => median(run.asked)), unit: 'ms' },
-        { what: 'a post by the SDK of Slack alone', values: taken.map((run) => median(run.posted)), unit: 'ms' },
+        { label: 'p99', values: [quantile(all, 0.99)], unit: 'ms', goal: { atMost: 50 } },
+        { label: 'median', values: ours, unit: 'ms' },
+        { label: 'median of the bare add', values: theirs, unit: 'ms' },
+        { label: 'a call of the engine by its SDK alone', values: taken.map((run) => median(run.asked)), unit: 'ms' },
+        { label: 'a post by the SDK of Slack alone', values: taken.map((run) => median(run.posted)), unit: 'ms' },
       ],
       notes: [
-        `${samples} rows a run, one at a time, just over a second apart since Slack's pace is kept. From before the write of the row to when the double of Slack has the message: a file event, the decision, both queues, a call of the engine over HTTP and the post. The bare one: \`queue.add\` to the first line of its processor, in one process.`,
-        'What stopped it on the machine of November 2026: a wake goes from process to process three times (file event, two queues), each of which is a bare add or more, and in between it is asked and posted over HTTP with the SDKs of others, which takes longer than that. Two bare adds, the call of the engine and the post made up two thirds of the median, the decision on the row (P2) a fifth. Of what was left, the largest parts were the scripts of Redis that make each step safe against a crash, one round trip each.',
+        `${samples} rows per run, one at a time, just over a second apart because of Slack's pace. Measured from before the write of the row until the Slack double has the message: file event, decision, both queues, one HTTP call of the engine, and the post. The bare add: from \`queue.add\` to the first line of its processor, in one process.`,
+        'Limit on the machine of November 2026: a wake moves between processes three times (file event, two queues), and each move costs at least a bare add. The HTTP calls with the SDKs take longer than that. Two bare adds, the engine call and the post made up two thirds of the median, the decision (P2) a fifth. The largest parts of the rest were the Redis scripts that make each step safe against a crash, one round trip each.',
       ],
     };
   },
 };
 
-/** One question to the engine, as the worker asks it. */
-function onlyAsking(baseUrl: string): () => Promise<unknown> {
+/** One call of the engine as the worker makes it. */
+function engineCall(baseUrl: string): () => Promise<unknown> {
   const model = anthropicModel({ credential: { kind: 'apiKey', key: 'sk-bench' }, baseUrl });
   const question = {
     model: { model: 'claude-sonnet-5-5', effort: 'medium' as const },
@@ -98,7 +98,7 @@ function onlyAsking(baseUrl: string): () => Promise<unknown> {
   return () => model.ask(question, AbortSignal.timeout(10_000));
 }
 
-async function bareQueue({ prefix, redisUrl }: Place) {
+async function bareQueue({ prefix, redisUrl }: Sandbox) {
   const [adding, working] = [new Redis(redisUrl), new Redis(redisUrl, { maxRetriesPerRequest: null })];
   const queue = new Queue('bare', { connection: adding, prefix });
   const waiting: { begun?: () => void } = {};
@@ -121,6 +121,7 @@ async function bareQueue({ prefix, redisUrl }: Place) {
   };
 }
 
+/** The i-th wake of a benchmark. */
 function aWake(i: number): Wake {
   return {
     id: `w-${i.toString(16).padStart(32, '0')}`,
@@ -138,8 +139,8 @@ function aWake(i: number): Wake {
 
 const POLICY = { windowMs: 600_000, bypassCritical: false };
 
-/** Enqueues so many wakes as a tailer would. @param first how many there were before */
-async function enqueue({ redis, prefix, keys }: Place, count: number, first = 0): Promise<void> {
+/** Enqueues `count` wakes as a tailer does. @param first number of wakes enqueued before */
+async function enqueue({ redis, prefix, keys }: Sandbox, count: number, first = 0): Promise<void> {
   const queue = wakesQueue(redis, prefix);
   const wakes = Array.from({ length: count }, (_, i) => aWake(first + i));
   for (let from = 0; from < count; from += 1_000) {
@@ -156,8 +157,8 @@ async function serverPid(redis: Redis): Promise<number> {
   return Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]);
 }
 
-/** Waits until so many wakes have ended. */
-async function ended({ redis, keys }: Place, count: number): Promise<void> {
+/** Waits until `count` wakes have an outcome. */
+async function ended({ redis, keys }: Sandbox, count: number): Promise<void> {
   for (;;) {
     const { outcomes } = await readAccount(redis, keys);
     if (outcomes.diagnosis + outcomes.fallback + outcomes.dry_run >= count) return;
@@ -167,11 +168,11 @@ async function ended({ redis, keys }: Place, count: number): Promise<void> {
 
 export const throughput: Bench = {
   id: 'P5',
-  title: 'wakes a second through both queues, one worker process, engine and Slack at 0 ms',
+  title: 'wakes per second through both queues, one worker process, engine and Slack at 0 ms',
   measure: async ({ world, quick, runs }) => {
     const count = quick ? 1_000 : 8_000;
     const taken = await repeated(runs, async () => {
-      const [ours, theirs] = [await world.place(), await world.place()];
+      const [ours, theirs] = [await world.sandbox(), await world.sandbox()];
       await enqueue(ours, count);
       const bare = new Queue('first', { connection: theirs.redis, prefix: theirs.prefix });
       for (let from = 0; from < count; from += 1_000) {
@@ -205,21 +206,26 @@ export const throughput: Bench = {
     const [ours, theirs] = [taken.map(({ us }) => us.perS), taken.map(({ them }) => them.perS)];
     return {
       figures: [
-        { what: 'by two bare queues chained', values: ratios(ours, theirs), unit: '×', goal: { atLeast: 0.85 } },
-        { what: 'ours', values: ours, unit: '/s' },
-        { what: 'bare', values: theirs, unit: '/s' },
-        { what: 'processor time of a wake: the worker', values: taken.map(({ us }) => us.node), unit: 'µs' },
-        { what: 'and Redis', values: taken.map(({ us }) => us.redis), unit: 'µs' },
         {
-          what: 'processor time of a bare job through both: Node',
+          label: 'relative to two chained bare queues',
+          values: ratios(ours, theirs),
+          unit: '×',
+          goal: { atLeast: 0.85 },
+        },
+        { label: 'ours', values: ours, unit: '/s' },
+        { label: 'bare', values: theirs, unit: '/s' },
+        { label: 'processor time of a wake: the worker', values: taken.map(({ us }) => us.node), unit: 'µs' },
+        { label: 'and Redis', values: taken.map(({ us }) => us.redis), unit: 'µs' },
+        {
+          label: 'processor time of a bare job through both: Node',
           values: taken.map(({ them }) => them.node),
           unit: 'µs',
         },
-        { what: 'and Redis', values: taken.map(({ them }) => them.redis), unit: 'µs' },
+        { label: 'and Redis', values: taken.map(({ them }) => them.redis), unit: 'µs' },
       ],
       notes: [
-        `${count} wakes wait when the worker begins. Ours: report saved and kept, the claim before the post and what Slack said after it, the row in the audit log, the outcome, the events. Bare: a processor that adds to the second queue, and one that does nothing; the same concurrency.`,
-        'What stopped it on the machine of November 2026: the work. A wake takes six scripts of Redis (three moves of jobs, as the bare ones do, and the claim before the post, the end, and the record of the investigation), and by the processor times above both Node and Redis had about twice as much to do for it; with engine and Slack at 0 ms nothing else is left to wait for. Slack takes one message a second.',
+        `${count} wakes wait when the worker starts. Ours: stores the report, claims the post, stores Slack's answer, writes the audit row, the outcome and the events. Bare: one processor adds to the second queue, the other does nothing; the concurrency is the same.`,
+        'Limit on the machine of November 2026: processor time. A wake needs six Redis scripts: three job moves as in the bare queues, the claim, the outcome, and the investigation record. Node and Redis each spent about twice the processor time of the bare jobs. Slack itself accepts one message per second.',
       ],
     };
   },
@@ -236,18 +242,18 @@ export const scaling: Bench = {
     });
     const env = { ANTHROPIC_API_KEY: 'sk-bench', ANTHROPIC_BASE_URL: engine.url, KORA_COST_MONTHLY_USD: '0' };
     const perS = async (workers: number) => {
-      const place = await world.place();
-      const started = Array.from({ length: workers }, () => place.app('worker', env));
+      const sandbox = await world.sandbox();
+      const started = Array.from({ length: workers }, () => sandbox.app('worker', env));
       await Promise.all(started.map((worker) => worker.until('worker.ready')));
-      // What a process does first takes it longer.
+      // The first jobs of a process take longer.
       const before = 32 * workers;
-      await enqueue(place, before);
-      await ended(place, before);
+      await enqueue(sandbox, before);
+      await ended(sandbox, before);
       const ms = await timed(async () => {
-        await enqueue(place, count, before);
-        await ended(place, before + count);
+        await enqueue(sandbox, count, before);
+        await ended(sandbox, before + count);
       });
-      await place.end();
+      await sandbox.end();
       return count / (ms / 1_000);
     };
     const taken = await repeated(runs, async () => ({ four: await perS(4), one: await perS(1) }));
@@ -255,12 +261,12 @@ export const scaling: Bench = {
     const [four, one] = [taken.map((run) => run.four), taken.map((run) => run.one)];
     return {
       figures: [
-        { what: 'by one', values: ratios(four, one), unit: '×', goal: { atLeast: 3.8 } },
-        { what: 'four', values: four, unit: '/s' },
-        { what: 'one', values: one, unit: '/s' },
+        { label: 'relative to one', values: ratios(four, one), unit: '×', goal: { atLeast: 3.8 } },
+        { label: 'four', values: four, unit: '/s' },
+        { label: 'one', values: one, unit: '/s' },
       ],
       notes: [
-        `${count} wakes at once, 8 investigations at once in each worker, DMs printed; each worker has told 32 or so before.`,
+        `${count} wakes at once, 8 concurrent investigations per worker, DMs printed; each worker has handled about 32 wakes before.`,
       ],
     };
   },

@@ -1,4 +1,4 @@
-/** The results as a page: which goals were reached, and every figure behind them. */
+/** Formats the results: which goals were reached, and every figure. */
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { type Bench, type Figure, type Goal, median, type Outcome, QUICK_MARGIN, reached } from './measure.ts';
@@ -8,40 +8,40 @@ export interface Result {
   outcome: Outcome;
 }
 
-/** One figure in a line, for a terminal. */
+/** One figure as a line for the terminal. */
 export function line(figure: Figure, quick: boolean): string {
   const verdict = reached(figure, quick);
   const mark = verdict === undefined ? ' ' : verdict ? '✓' : '✗';
-  const far = quick && verdict !== undefined ? `, here within ${QUICK_MARGIN} times that` : '';
+  const far = quick && verdict !== undefined ? `, a quick run allows ${QUICK_MARGIN} times that` : '';
   const goal = figure.goal ? `, goal ${goalOf(figure.goal, figure.unit)}${far}` : '';
-  return `${mark} ${figure.what}: ${shown(figure)}${goal}`;
+  return `${mark} ${figure.label}: ${shown(figure)}${goal}`;
 }
 
-/** The page. @param day as `2026-11-24` */
+/** The content of bench/results.md. @param day as `2026-11-24` */
 export function page(results: Result[], day: string): string {
   const goals = results.flatMap(({ bench, outcome }) =>
     outcome.figures
       .filter(({ goal }) => goal)
       .map((figure) => {
-        const { what, unit, goal = {} } = figure;
+        const { label, unit, goal = {} } = figure;
         const verdict = reached(figure, false) ? 'yes' : '**no**';
-        return `| ${bench.id} | ${bench.title}: ${what} | ${shown(figure)} | ${goalOf(goal, unit)} | ${verdict} |`;
+        return `| ${bench.id} | ${bench.title}: ${label} | ${shown(figure)} | ${goalOf(goal, unit)} | ${verdict} |`;
       }),
   );
   const sections = results.map(({ bench, outcome }) =>
     [
       `## ${bench.id}: ${bench.title}`,
       '',
-      ...outcome.figures.map((figure) => `- ${figure.what}: ${shown(figure)}`),
+      ...outcome.figures.map((figure) => `- ${figure.label}: ${shown(figure)}`),
       ...outcome.notes.flatMap((note) => ['', note]),
       '',
     ].join('\n'),
   );
   return `# Measured
 
-\`npm run bench\` on ${day}, all of it in one run on one machine: ${machine()}. Medians of the runs, with the least and the most of them in brackets. Ratios travel from machine to machine, times do not.
+\`npm run bench\` on ${day}, one run on one machine: ${machine()}. Each value is the median of the runs, with minimum and maximum in brackets. Ratios are comparable between machines, times are not.
 
-| | what | measured | goal | reached |
+| | figure | measured | goal | reached |
 | --- | --- | --- | --- | --- |
 ${goals.join('\n')}
 
@@ -63,7 +63,7 @@ function unitOf(unit: Figure['unit']): string {
   return unit === '' ? '' : ` ${unit}`;
 }
 
-/** Three figures that count. */
+/** Formats with three significant digits. */
 function number(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 100) return String(Math.round(value));
   return String(Number(value.toPrecision(3)));

@@ -1,4 +1,4 @@
-/** A worker whose engine and Slack take no time at all: what is left is ours. Run as a process, as the real one is. */
+/** The worker with an engine and a Slack that take no time, so that only our own work is measured. Runs as a process. */
 
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { connectRedis } from '@kora-wake/shared/runtime/redis';

@@ -1,4 +1,4 @@
-/** What a benchmark runs against: a Redis of its own, the built apps as processes, and doubles of both services. */
+/** The environment of benchmarks: an own Redis, the built apps as processes, and sandboxes for them. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,45 +9,45 @@ import { startRedis } from '../apps/cli/src/private-redis.ts';
 import { type AppName, appScript, type Running, spawnScript } from '../test/support/spawn.ts';
 
 export interface World {
-  /** A place in Redis and on disk that nobody else has; `end` clears both. */
-  place(): Promise<Place>;
-  /** Ends whatever still runs. */
+  /** Creates a separate namespace in Redis and a folder. Its `end` removes both. */
+  sandbox(): Promise<Sandbox>;
+  /** Ends all sandboxes and Redis. */
   close(): Promise<void>;
 }
 
-export interface Place {
+export interface Sandbox {
   prefix: string;
   keys: Keys;
   redis: Redis;
   redisUrl: string;
   folder: string;
   logPath: string;
-  /** Starts one of the built apps here, with more of its environment. */
+  /** Starts one of the built apps, with additional environment variables. */
   app(name: AppName, more?: Record<string, string>): Running;
-  /** Starts a script of the project here. */
+  /** Starts a script of the project. */
   script(path: string, args: string[], more?: Record<string, string>): Running;
-  /** Ends the processes, and removes what they left. */
+  /** Ends the processes and removes their data. */
   end(): Promise<void>;
 }
 
-/** How long an app may take to stop before it is killed, ms. */
-const STOP_MS = 15_000;
+/** Time until an app that does not stop is killed, ms. */
+const STOP_MS = 60_000;
 
 export async function makeWorld(): Promise<World> {
   const root = mkdtempSync(join(tmpdir(), 'kora-wake-bench-'));
   const server = await startRedis(join(root, 'redis'), 0);
-  // What is as old as Redis's start, by whole seconds, it may have forgotten: such a wake is looked up before it is told.
+  // A wake as old as the start of Redis (to the second) would be looked up in Slack before it is sent.
   await sleep(2_000);
-  const places = new Set<Place>();
+  const sandboxes = new Set<Sandbox>();
   let made = 0;
 
-  async function place(): Promise<Place> {
+  async function sandbox(): Promise<Sandbox> {
     const number = made++;
     const prefix = `{bench-${number}}`;
     const folder = join(root, String(number));
     mkdirSync(folder);
     const logPath = join(folder, 'kora_audit_log.jsonl');
-    // Redis has sixteen databases; no more than a few places are there at once.
+    // Redis has 16 databases; only a few sandboxes exist at once.
     const redisUrl = `${server.url}/${number % 16}`;
     const redis = new Redis(redisUrl);
     const running: Running[] = [];
@@ -57,7 +57,7 @@ export async function makeWorld(): Promise<World> {
       running.push(started);
       return started;
     };
-    const here: Place = {
+    const created: Sandbox = {
       prefix,
       keys: redisKeys(prefix),
       redis,
@@ -67,21 +67,21 @@ export async function makeWorld(): Promise<World> {
       app: (name, more) => script(appScript(name), [], more),
       script,
       end: async () => {
-        places.delete(here);
+        sandboxes.delete(created);
         await Promise.all(running.map(stop));
         await redis.flushdb();
         await redis.quit();
         rmSync(folder, { recursive: true });
       },
     };
-    places.add(here);
-    return here;
+    sandboxes.add(created);
+    return created;
   }
 
   return {
-    place,
+    sandbox,
     close: async () => {
-      for (const left of places) await left.end();
+      for (const open of sandboxes) await open.end();
       await server.stop();
       rmSync(root, { recursive: true });
     },
@@ -97,12 +97,12 @@ export async function stop({ child, exited }: Running): Promise<void> {
   clearTimeout(timer);
 }
 
-/** How the double of Slack knows us. */
+/** Credentials for the Slack double. */
 export const SLACK = { token: 'xoxb-bench', channel: 'U0OPERATOR' };
 
-/** Starts a tailer and a worker that tell through doubles, and waits until both are there. @param more for both */
-export async function startTelling(
-  place: Place,
+/** Starts a tailer and a worker with the doubles, and waits until both are ready. @param more environment of both */
+export async function startTailerAndWorker(
+  sandbox: Sandbox,
   { slack, engine }: { slack: { url: string }; engine: { url: string } },
   more: Record<string, string> = {},
 ): Promise<void> {
@@ -115,7 +115,7 @@ export async function startTelling(
     ...more,
   };
   await Promise.all([
-    place.app('tailer', env).until('tailer.following'),
-    place.app('worker', env).until('worker.ready'),
+    sandbox.app('tailer', env).until('tailer.following'),
+    sandbox.app('worker', env).until('worker.ready'),
   ]);
 }

@@ -1,17 +1,17 @@
 /**
- * `npm run eval`: the scenarios of test/scenarios.ts against a live model. What the provider refused is counted apart
- * from wrong answers, and a run in which nothing was answered is no result.
+ * `npm run eval`: runs the scenarios of test/scenarios.ts with a live model. Requests that the provider refused are
+ * counted separately from wrong answers. Exits with 2 if the provider answered nothing.
  */
 import { randomBytes } from 'node:crypto';
 import { loadConfig } from '@kora-wake/shared/runtime/config';
 import { createLogger } from '@kora-wake/shared/runtime/log';
 import { freeLedger } from '@kora-wake/shared/store/budget-ledger';
 import { redactor } from '@kora-wake/shared/wake/redact';
-import { readWake } from '@kora-wake/shared/wake/wake';
 import { agent } from '../apps/worker/src/investigation/agent.ts';
 import { anthropicModel } from '../apps/worker/src/investigation/model.ts';
 import { SYSTEM_PROMPT } from '../apps/worker/src/investigation/prompt.ts';
 import { SCENARIOS, type Scenario, score } from '../test/scenarios.ts';
+import { scenarioTools, scenarioWake } from '../test/support/scenario.ts';
 
 const { config } = loadConfig(process.env);
 const { credential, baseUrl } = config.anthropic;
@@ -27,41 +27,26 @@ let costUsd = 0;
 for (const scenario of SCENARIOS) {
   const report = await investigate(scenario);
   costUsd += report.costUsd ?? 0;
-  const faults = score(report, scenario.expect);
-  const outcome = report.kind === 'fallback' ? 'notAnswered' : faults.length === 0 ? 'right' : 'wrong';
+  const errors = score(report, scenario.expect);
+  const outcome = report.kind === 'fallback' ? 'notAnswered' : errors.length === 0 ? 'right' : 'wrong';
   results[outcome]++;
   console.log(`${outcome === 'notAnswered' ? 'not answered' : outcome.padEnd(12)}  ${scenario.name}`);
-  for (const fault of faults) console.log(`              ${fault}`);
+  for (const error of errors) console.log(`              ${error}`);
 }
 const answered = results.right + results.wrong;
-if (answered === 0) console.error('kora-wake: the provider answered nothing; this is no result.');
+if (answered === 0) console.error('kora-wake: the provider answered nothing, so there is no result.');
 else
   console.log(
     `${results.right} of ${answered} right with ${normal.model}; ${results.notAnswered} not answered; $${costUsd.toFixed(4)}`,
   );
 process.exitCode = answered === 0 ? 2 : results.wrong > 0 ? 1 : 0;
 
-function investigate({ row: { title, detail, probe = 'fly', snapshot = {} }, tools }: Scenario) {
-  const row = {
-    emitted_at: new Date().toISOString(),
-    seam: 'probe.wake_requested',
-    details: { probe, category: 'service_unhealthy', severity: 'critical', title, detail, snapshot_details: snapshot },
-  };
-  const wake = readWake(row, 'w-eval', Date.now());
-  if (!wake) throw new Error(`the row of a scenario is no wake: ${title}`);
+function investigate(scenario: Scenario) {
   return agent({
     model,
     models: { normal, warn_75: warn75, downshift_90: downshift90 },
     ledger: freeLedger,
-    tools: async () => ({
-      tools: Object.entries(tools).map(([name, said]) => ({
-        name,
-        description: `Looks at what its name says: ${name.replaceAll('_', ' ')}.`,
-        inputSchema: { type: 'object', properties: { host: { type: 'string' }, url: { type: 'string' } } },
-        run: () => (said === undefined ? new Promise<string>(() => undefined) : Promise.resolve(said)),
-      })),
-      missing: [],
-    }),
+    tools: async () => ({ tools: scenarioTools(scenario), missing: [] }),
     systemPrompt: SYSTEM_PROMPT,
     redact: redactor(config.redact),
     timeoutMs: config.investigationTimeoutMs,
@@ -70,5 +55,5 @@ function investigate({ row: { title, detail, probe = 'fly', snapshot = {} }, too
     newNonce: () => randomBytes(8).toString('hex'),
     watcher: { call: () => undefined, tool: () => undefined },
     log: createLogger('eval', 'silent', process.stdout),
-  }).investigate(wake, new AbortController().signal);
+  }).investigate(scenarioWake(scenario, Date.now()), new AbortController().signal);
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run mutate`: takes each guard out once and sees the test fail that is named for it. What stays green without
- * its guard is no test of it. Works on a copy; takes some minutes.
+ * `npm run mutate`: removes each guard once and checks that the test named for it fails. A test that passes without its
+ * guard does not test it. Works on a copy and takes some minutes.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -10,15 +10,15 @@ import { MUTATIONS } from '../test/mutations.ts';
 
 const root = join(import.meta.dirname, '..');
 const VITEST = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-const KEPT_OUT = /(^|\/)(node_modules|\.git|coverage|\.turbo)(\/|$)/;
+const NOT_COPIED = /(^|\/)(node_modules|\.git|coverage|\.turbo)(\/|$)/;
 let survived = 0;
 
 for (const { guard, file, find, replace, test, named } of MUTATIONS) {
   const copy = mkdtempSync(join(tmpdir(), 'kora-wake-mutant-'));
-  cpSync(root, copy, { recursive: true, filter: (path) => !KEPT_OUT.test(path.slice(root.length)) });
+  cpSync(root, copy, { recursive: true, filter: (path) => !NOT_COPIED.test(path.slice(root.length)) });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   const text = readFileSync(join(copy, file), 'utf8');
-  if (!text.includes(find)) throw new Error(`${guard}: what is to be taken out of ${file} is not there any more`);
+  if (!text.includes(find)) throw new Error(`${guard}: the text to remove is no longer in ${file}`);
   writeFileSync(join(copy, file), text.replace(find, replace));
   const run = spawnSync(process.execPath, [VITEST, 'run', test, '-t', named], {
     cwd: copy,

@@ -1,4 +1,4 @@
-/** The directions in which imports may point, and the places where the outside world may be touched. */
+/** The allowed directions of imports, and the only files that may use the process, packages and key names. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -32,16 +32,16 @@ const app = (path: string) => /^apps\/(\w+)\//.exec(path)?.[1];
 const importers = (wanted: (specifier: string) => boolean) =>
   sources.filter(({ imports }) => imports.some(wanted)).map(({ path }) => path);
 const touching = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
-/** The commands are processes of their own. */
+/** The commands of the CLI are separate processes. */
 const isCommand = (path: string) => path.startsWith('apps/cli/');
 
-test('there are sources to look at', () => {
+test('sources are found', () => {
   expect(sources.length).toBeGreaterThan(30);
   expect(sources.flatMap(({ imports }) => imports).length).toBeGreaterThan(100);
 });
 
 describe('imports', () => {
-  test('of the core are of the core', () => {
+  test('of the folder wake stay inside it', () => {
     const foreign = sources
       .filter(({ path }) => path.startsWith('packages/shared/src/wake/'))
       .flatMap(({ path, imports }) =>
@@ -50,7 +50,7 @@ describe('imports', () => {
     expect(foreign).toEqual([]);
   });
 
-  test('of an app never reach into another, and those of the shared package into none', () => {
+  test('of an app never point into another app, and those of the shared package into no app', () => {
     const crossing = sources.flatMap(({ path, imports }) =>
       imports
         .filter((specifier) => {
@@ -83,30 +83,30 @@ describe('imports', () => {
     ],
     ['ipaddr.js', ['apps/worker/src/tools/network/allow-list.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
-  ])('of %s stand in one place', (name, files) => {
+  ])('of %s are in one module', (name, files) => {
     expect(importers((specifier) => specifier === name)).toEqual(files);
   });
 });
 
-test('what traces need is loaded only where they are on', () => {
+test('OpenTelemetry is loaded only if tracing is on', () => {
   const loaded = importers((specifier) => /opentelemetry\/(?!api)|bullmq-otel|@fastify\/otel/.test(specifier));
   expect(loaded).toEqual([]);
   expect(touching(/import\('@opentelemetry\/sdk-trace'\)/)).toEqual(['packages/shared/src/runtime/tracing.ts']);
 });
 
 describe('the process', () => {
-  test('is seen only at the edge', () => {
+  test('is used only by the lifecycle module and the CLI', () => {
     const edge = ['packages/shared/src/runtime/lifecycle.ts'];
     const seen = touching(/\bprocess\.(env|exit|exitCode|kill)\b|\bprocess\.on(ce)?\(/);
     expect(seen.filter((path) => !isCommand(path))).toEqual(edge);
   });
 
-  test('is not asked whether it is under test', () => {
+  test('has no behaviour of its own under test', () => {
     expect(touching(/VITEST|NODE_ENV/)).toEqual([]);
   });
 });
 
-test('every Redis key is made in one file', () => {
+test('every Redis key is built in one file', () => {
   expect(touching(/`\$\{(?:keys\.)?prefix\}:/)).toEqual(['packages/shared/src/store/keys.ts']);
 });
 

@@ -1,4 +1,4 @@
-/** The alert rules and the dashboard: Prometheus can read them, and they ask only for what is told. */
+/** The alert rules and the dashboard: Prometheus accepts them, and each metric that they use exists. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const asked: string[] = [
   ...dashboard.panels.flatMap(({ targets }: any) => targets.map(({ expr }: any) => expr)),
 ];
 
-test('Prometheus reads the alert rules, and those of the dashboard', ({ folder }) => {
+test('Prometheus accepts the alert rules and the expressions of the dashboard', ({ folder }) => {
   const promtool = program('promtool');
   execFileSync(promtool, ['check', 'rules', join(deploy, 'alerts.yml')], { stdio: 'pipe' });
   expect(asked.length).toBeGreaterThan(15);
@@ -30,8 +30,8 @@ test('Prometheus reads the alert rules, and those of the dashboard', ({ folder }
   }
 });
 
-/** All is well: what each alert looks at, minute by minute. */
-const WELL = {
+/** A healthy system: the series of each alert, one value per minute. */
+const HEALTHY = {
   kora_wakes_unaccounted: '0x20',
   'kora_tailer_lease_held{source="/log"}': '1x20',
   'kora_tailer_lag_bytes{source="/log"}': '0x20',
@@ -56,15 +56,15 @@ test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>
       'kora_tailer_committed_timestamp_seconds{source="/log"}': '0x20',
     },
   ],
-  // Nothing was written for long: that is no lag.
+  // The log has had no new rows for long. That is not a lag.
   [undefined, { 'kora_tailer_committed_timestamp_seconds{source="/log"}': '0x20' }],
   ['KoraWakeUntold', { kora_oldest_pending_seconds: '0+60x20' }],
   ['KoraWakeDeadLetters', { 'kora_queue_jobs{queue="deliveries",state="failed"}': '0x5 1x15' }],
   ['KoraWakeDeliveriesHeld', { kora_deliveries_held: '1x20' }],
   ['KoraWakeQueueOld', { 'kora_queue_oldest_seconds{queue="wakes"}': '0+60x20' }],
   ['KoraWakeBudget', { 'kora_budget_rung{rung="downshift_90"}': '1x20' }],
-])('%s is what fires, and nothing else: %j', ([alert, wrong], { folder }) => {
-  const series = Object.entries({ ...WELL, ...wrong }).filter(([, values]) => values !== undefined);
+])('%s fires alone: %j', ([alert, wrong], { folder }) => {
+  const series = Object.entries({ ...HEALTHY, ...wrong }).filter(([, values]) => values !== undefined);
   const others = rules.filter((rule: any) => rule.alert !== alert);
   const silent = others.map((rule: any) => ({
     expr: `ALERTS{alertname="${rule.alert}",alertstate="firing"}`,
@@ -99,7 +99,7 @@ test('every alert says what to do', () => {
   }
 });
 
-test('they ask only for metrics that are told', async ({ ns, log }) => {
+test('alerts and dashboard use only metrics that the apps export', async ({ ns, log }) => {
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,

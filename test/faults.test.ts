@@ -1,4 +1,4 @@
-/** The table of faults has no empty row, and names only what is there. */
+/** The table of faults is complete and names only tests that exist. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,13 +9,13 @@ const root = join(import.meta.dirname, '..');
 const table = Object.entries(FAULT_TABLE);
 const injected = new Set(FAULTS.flatMap(({ numbers }) => numbers));
 
-test('every fault from 1 to 48 has its row, and some test or the nemesis injects it', () => {
+test('every fault from 1 to 48 has a row, and a test or the chaos run injects it', () => {
   expect(table.map(([number]) => Number(number))).toEqual(Array.from({ length: 48 }, (_, i) => i + 1));
-  const idle = table.filter(([number, { tests }]) => tests.length === 0 && !injected.has(Number(number)));
-  expect(idle).toEqual([]);
+  const neverInjected = table.filter(([number, { tests }]) => tests.length === 0 && !injected.has(Number(number)));
+  expect(neverInjected).toEqual([]);
 });
 
-test('every test that the table names is there', () => {
+test('every test that the table names exists', () => {
   const missing = table.flatMap(([number, { tests }]) =>
     tests.flatMap(([file, words]) =>
       readFileSync(join(root, file), 'utf8').includes(words) ? [] : [`${number}: ${file}: ${words}`],
@@ -24,6 +24,6 @@ test('every test that the table names is there', () => {
   expect(missing).toEqual([]);
 });
 
-test('the nemesis injects only what the table names', () => {
+test('the chaos run injects only faults of the table', () => {
   expect([...injected].filter((number) => !(number in FAULT_TABLE))).toEqual([]);
 });

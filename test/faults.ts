@@ -1,6 +1,6 @@
 /**
- * The faults we name, and where each is injected: the file and words of a test's name, and whether the nemesis of
- * test/chaos injects it as well. test/faults.test.ts keeps the table complete.
+ * The numbered faults, with the tests that inject each: file and a part of the test's name. The chaos runs of test/chaos
+ * refer to the same numbers. test/faults.test.ts checks that the table is complete.
  */
 interface Row {
   fault: string;
@@ -32,16 +32,16 @@ export const FAULT_TABLE: Record<number, Row> = {
   5: { fault: 'copytruncate while down', tests: [MODEL] },
   6: { fault: 'truncated, and grown past the old offset', tests: [MODEL] },
   7: { fault: 'truncated to the same size', tests: [MODEL] },
-  8: { fault: 'an inode used again', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
+  8: { fault: 'an inode that is reused', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
   9: { fault: 'the same first KiB after rotation', tests: [[FOLLOW, 'begins like the one before it']] },
-  10: { fault: 'deleted and made again', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
+  10: { fault: 'deleted and created again', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
   11: {
     fault: 'a partial last line, completed later or after a restart',
     tests: [MODEL, [FOLLOW, 'lets a half-written line wait']],
   },
   12: { fault: 'a partial line at rotation', tests: [MODEL] },
   13: { fault: 'UTF-8 byte by byte', tests: [[FOLLOW, 'agrees with reading every line, however the bytes arrive']] },
-  14: { fault: 'lines that are no rows', tests: [HOSTILE, [FOLLOW, 'passes over a line longer than 1 MiB']] },
+  14: { fault: 'lines that are not rows', tests: [HOSTILE, [FOLLOW, 'passes over a line longer than 1 MiB']] },
   15: {
     fault: 'missing, empty or unreadable at start',
     tests: [
@@ -50,7 +50,7 @@ export const FAULT_TABLE: Record<number, Row> = {
       [START, 'cannot be read (it is not a regular file)'],
     ],
   },
-  16: { fault: 'a link that is swapped', tests: [[FOLLOW, 'follows a link to where it points']] },
+  16: { fault: 'a symbolic link that is changed', tests: [[FOLLOW, 'follows a link to where it points']] },
   17: {
     fault: 'SIGKILL of a tailer after read, after add, before commit',
     tests: [
@@ -58,7 +58,7 @@ export const FAULT_TABLE: Record<number, Row> = {
       [TAILERS, 'killed between adding jobs and committing'],
     ],
   },
-  18: { fault: 'SIGKILL in a batch', tests: [[TAILERS, 'killed between adding jobs and committing']] },
+  18: { fault: 'SIGKILL within a batch', tests: [[TAILERS, 'killed between adding jobs and committing']] },
   19: {
     fault: 'two tailers',
     tests: [
@@ -68,14 +68,14 @@ export const FAULT_TABLE: Record<number, Row> = {
   },
   20: { fault: 'SIGSTOP past the lease, then resume', tests: [[TAILERS, 'that slept past its lease']] },
   21: {
-    fault: 'checkpoint missing, corrupt or another file’s',
+    fault: 'checkpoint missing, corrupt or of another file',
     tests: [
       [TAILER, 'is said loudly, and the log is followed from its end'],
       [TAILER, 'the one that knows better keeps the log'],
       [TAILER, 'of another file'],
     ],
   },
-  22: { fault: 'a back-log of ten windows', tests: [[TAILER, 'resumes where it stopped']] },
+  22: { fault: 'a backlog of ten windows', tests: [[TAILER, 'resumes where it stopped']] },
   23: {
     fault: 'a reply lost after execution',
     tests: [
@@ -84,7 +84,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     ],
   },
   24: {
-    fault: 'Redis down at start, and for long',
+    fault: 'Redis down at start, and for a long time',
     tests: [
       [OUTAGE, 'apps wait, log it, continue when Redis is back'],
       [START, 'refuses the connection'],
@@ -116,7 +116,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   33: { fault: 'an event loop blocked past the lock', tests: [] },
   34: { fault: 'SIGTERM during a post', tests: [[STOPPING, 'its DM is sent']] },
   35: {
-    fault: '529, in a burst and for long',
+    fault: '529, in a burst and for a long time',
     tests: [
       [ENGINE, 'gives up on lasting %s'],
       [ENGINE, "'529'"],

@@ -1,10 +1,10 @@
-/** The guards of the promise, how each is taken out, and the test that must then fail. `npm run mutate` does it. */
+/** The guards, the edit that disables each, and the test that must then fail. `npm run mutate` applies them. */
 export interface Mutation {
   guard: string;
   file: string;
   find: string;
   replace: string;
-  /** The file of the test, and words of its name. */
+  /** File of the test, and a part of its name. */
   test: string;
   named: string;
 }
@@ -24,7 +24,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'is found there and not posted again',
   },
   {
-    guard: 'what Redis may have forgotten is looked up',
+    guard: 'a wake older than a data loss is looked up',
     file: 'apps/worker/src/delivery/job.ts',
     find: 'const forgotten = wake.emittedAt < since || datedAhead;',
     replace: 'const forgotten = false;',
@@ -32,7 +32,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'may have forgotten, and',
   },
   {
-    guard: 'a claim of a time still to come is a claim of now',
+    guard: 'a claim in the future counts as made now',
     file: 'apps/worker/src/delivery/job.ts',
     find: 'Math.min(earlier.claimedAt, now())',
     replace: 'earlier.claimedAt',
@@ -40,7 +40,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'claimed by a clock that was ahead',
   },
   {
-    guard: 'a tailer that knows better keeps the log',
+    guard: 'the tailer with the newer position keeps the lease',
     file: 'apps/tailer/src/tailer.ts',
     find: 'while (!held.aborted && (await lease.renew()));',
     replace: 'while (false as boolean);',
@@ -48,7 +48,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'the one that knows better keeps the log',
   },
   {
-    guard: 'one that stands by knows where the other was',
+    guard: 'a standby remembers the position of the other tailer',
     file: 'apps/tailer/src/tailer.ts',
     find: '(await tailer.checkpoint.load()).position ?? memory.position',
     replace: '(await tailer.checkpoint.load()) && undefined',
@@ -56,7 +56,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'the other takes over',
   },
   {
-    guard: 'what waits by a clock that was set back is let go',
+    guard: 'a job delayed by a clock that was set back is promoted',
     file: 'apps/worker/src/repair/sweeper.ts',
     find: 'await job.promote();',
     replace: '',
@@ -80,7 +80,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'may not be looked up',
   },
   {
-    guard: 'a wake that has ended is not told again',
+    guard: 'a wake with an outcome is not sent again',
     file: 'apps/worker/src/delivery/job.ts',
     find: 'if (begun.ended) return',
     replace: 'if (false) return',
@@ -88,7 +88,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'had ended before the worker died',
   },
   {
-    guard: 'the paid report is kept',
+    guard: 'the paid report is stored',
     file: 'apps/worker/src/investigation/job.ts',
     find: '(await known(job)) ?? (await investigated(',
     replace: '(await investigated(',
@@ -96,7 +96,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'keeps its paid report',
   },
   {
-    guard: 'deliveries have no bound of starts',
+    guard: 'deliveries have no limit of starts',
     file: 'apps/worker/src/workers.ts',
     find: 'concurrency: DELIVERY_CONCURRENCY,',
     replace: 'concurrency: DELIVERY_CONCURRENCY, maxStartedAttempts: MAX_WAKE_STARTS,',
@@ -136,7 +136,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'finds the same job',
   },
   {
-    guard: 'a second reading leaves a bypassed window alone',
+    guard: 'a replayed row leaves a bypassed window alone',
     file: 'packages/shared/lua/pass-windows.lua',
     find: "if redis.call('EXISTS', KEYS[i + 1]) == 0 then redis.call('DEL', KEYS[i]) end",
     replace: "redis.call('DEL', KEYS[i])",
@@ -144,7 +144,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'leaves a bypassed window as it was',
   },
   {
-    guard: 'what was enqueued is not stale later',
+    guard: 'an enqueued row is not stale later',
     file: 'apps/tailer/src/decide/batch.ts',
     find: 'if (isStale(row) && !known) {',
     replace: 'if (isStale(row)) {',
@@ -152,7 +152,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'does not call stale',
   },
   {
-    guard: 'a batch is known to have been begun',
+    guard: 'the start of a batch is recorded',
     file: 'packages/shared/src/store/checkpoint.ts',
     find: "'deciding', 1)",
     replace: "'deciding', 0)",
@@ -168,7 +168,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'two equal lines',
   },
   {
-    guard: 'the fingerprint of what was read',
+    guard: 'the fingerprint of the read bytes',
     file: 'apps/tailer/src/log/follower.ts',
     find: "return { kind: 'emptied' };",
     replace: 'file.tail = Buffer.alloc(0);',
@@ -192,7 +192,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'late writer',
   },
   {
-    guard: 'finished files are known again',
+    guard: 'finished files are recognized',
     file: 'apps/tailer/src/log/follower.ts',
     find: 'const known = new Set([...finished, ',
     replace: 'const known = new Set([',
@@ -208,7 +208,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'recorded and counted once',
   },
   {
-    guard: 'secrets are taken out at the door',
+    guard: 'the sanitizer removes secrets',
     file: 'apps/worker/src/investigation/untrusted.ts',
     find: 'redact(cutLong(given))',
     replace: 'cutLong(given)',
@@ -224,7 +224,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'cannot close its fence',
   },
   {
-    guard: 'quotes are looked for',
+    guard: 'quotes must occur in their source',
     file: 'apps/worker/src/investigation/answer.ts',
     find: 'isQuoted(quote, sources.get(source))',
     replace: 'sources.has(source) || quote.length > 0',
@@ -232,7 +232,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'keeps the quotes that are there',
   },
   {
-    guard: 'confirmed by nothing is not confirmed',
+    guard: 'a verdict without evidence is not confirmed',
     file: 'apps/worker/src/investigation/answer.ts',
     find: "read.data.verdict === 'confirmed' && !proven ? 'likely' : read.data.verdict",
     replace: 'read.data.verdict',
@@ -240,7 +240,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'confirmed by nothing',
   },
   {
-    guard: 'what calls may cost is reserved',
+    guard: 'the cost of a call is reserved before it',
     file: 'packages/shared/lua/reserve-budget.lua',
     find: "redis.call('ZADD', KEYS[2], now + args.lapseMs, string.format('%s:%.0f', args.id, step.amount))",
     replace: '',
@@ -248,7 +248,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'never passed by four workers',
   },
   {
-    guard: 'the reservations of the dead lapse',
+    guard: 'reservations of dead workers expire',
     file: 'packages/shared/lua/reserve-budget.lua',
     find: "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)",
     replace: '',
@@ -256,7 +256,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'gets back what a worker that died',
   },
   {
-    guard: 'rounds are bounded',
+    guard: 'rounds are limited',
     file: 'apps/worker/src/investigation/agent.ts',
     find: 'round > this.#options.maxToolRounds ||',
     replace: '',
@@ -264,7 +264,7 @@ export const MUTATIONS: Mutation[] = [
     named: 'may look in five rounds',
   },
   {
-    guard: 'a tool has its time',
+    guard: 'a tool call has a time limit',
     file: 'apps/worker/src/investigation/agent.ts',
     find: '        aborted(signal),\n',
     replace: '',

@@ -1,10 +1,10 @@
-/** The Messages API as it looks from outside. */
+/** A double of the Messages API. */
 import { type Answer, type HttpDouble, httpDouble, json } from './http-double.ts';
 
 export const DIAGNOSIS =
   'The Fly API answers 401, so the token of the probe has most likely expired.\nNext step: renew the token.';
 
-/** A message as the API gives it. */
+/** A message in the format of the API. */
 export function message(text: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     id: 'msg_1',
@@ -21,7 +21,7 @@ export function message(text: string, more: Record<string, unknown> = {}): Recor
 
 export const diagnose: Answer = json(200, message(DIAGNOSIS));
 
-/** An error as the API gives it. */
+/** An error in the format of the API. */
 export function apiError(status: number, headers: Record<string, string> = {}): Answer {
   return json(status, { type: 'error', error: { type: 'some_error', message: 'no' } }, headers);
 }
@@ -36,7 +36,7 @@ export function callsTools(...calls: Array<{ name: string; input?: Record<string
   return json(200, message('', { content, stop_reason: 'tool_use' }));
 }
 
-/** A message that answers in the schema. */
+/** A message whose text follows the answer schema. */
 export function finds(finding: {
   verdict: string;
   diagnosis: string;

@@ -1,9 +1,9 @@
-/** A real headless browser, and pages that notice what a console must never do. */
+/** A real headless browser, and pages that record errors, policy violations and requests to other origins. */
 import axe from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { program } from './programs.ts';
 
-/** The system's browser. */
+/** Starts the Chromium of the system. */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = program('chromium');
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
@@ -11,13 +11,13 @@ export async function launchBrowser(): Promise<Browser> {
 
 export interface WatchedPage {
   page: Page;
-  /** what the console said that it should not: errors, warnings, breaches of the content policy */
+  /** console errors and warnings, uncaught exceptions, violations of the content policy */
   complaints: string[];
   /** requests to another origin */
   foreign: string[];
 }
 
-/** A page of its own context, watched from its first byte on. */
+/** A page in its own context, watched from the start. */
 export async function watchedPage(
   browser: Browser,
   origin: string,
@@ -38,9 +38,9 @@ export async function watchedPage(
   return { page, complaints, foreign };
 }
 
-/** What axe finds that keeps somebody out, as lines to read. */
+/** Serious and critical accessibility violations that axe finds, one text each. */
 export async function barriers(page: Page): Promise<string[]> {
-  // Evaluated, not added as a script, so that the content policy stays on.
+  // evaluate() instead of a script element, so that the content policy stays active.
   await page.evaluate(axe.source);
   const found: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] =
     await page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)`);

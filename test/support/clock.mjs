@@ -1,6 +1,6 @@
 /**
- * Loaded into an app before its own code: its wall clock then runs ahead of the machine's by as many ms as the file
- * CLOCK_AHEAD_FILE says. The steady clock stays as it is, as when a person sets the time.
+ * Preloaded into an app. Shifts its wall clock by the number of ms in the file CLOCK_AHEAD_FILE. The monotonic clock
+ * stays as it is, as when a person sets the time.
  */
 import { readFileSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-/** A real HTTP server on loopback whose answers a test writes; the real SDKs talk to it. */
+/** A real HTTP server on loopback with answers from the test. The real SDKs call it. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
@@ -8,13 +8,13 @@ interface DoubleRequest {
   body: string;
 }
 
-/** Answers one request; the socket is there to be broken. */
+/** Answers one request, or breaks its socket. */
 export type Answer = (request: DoubleRequest, response: ServerResponse, socket: Socket) => void | Promise<void>;
 
 export interface HttpDouble {
   url: string;
   requests: DoubleRequest[];
-  /** Answers to come, one a request; when they are used up, `otherwise` answers. */
+  /** Answers to the next requests, one each. After the last one `otherwise` answers. */
   next: Answer[];
   close(): Promise<void>;
 }
@@ -68,7 +68,7 @@ export const reset: Answer = (_request, _response, socket) => {
   socket.resetAndDestroy();
 };
 
-/** Begins an answer and breaks off in the middle. */
+/** Sends half an answer and breaks the connection. */
 export const cutShort: Answer = (_request, response, socket) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': '10000' });
   response.write('{"id":"msg_1","content":[{"type":"te', () => socket.destroy());

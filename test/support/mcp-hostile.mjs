@@ -1,6 +1,6 @@
 /**
- * An MCP server over stdio whose manners its first argument chooses: it floods, lies, hangs, dies and talks nonsense.
- * JSON-RPC by hand, since no SDK would write some of this.
+ * A hostile MCP server over stdio. Its first argument selects the behaviour: flood, lie, hang, exit, send garbage. It
+ * writes JSON-RPC by hand, because an SDK refuses to send some of these messages.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -22,11 +22,11 @@ let answered = 0;
 const write = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 const text = (value) => ({ content: [{ type: 'text', text: value }] });
 
-/** What `look` gives, by manner; undefined for no answer at all. */
+/** The answer of the tool `look` by behaviour; undefined for no answer. */
 const answers = {
   polite: (args) => text(`seen ${args?.what ?? 'nothing'}`),
   pid: () => text(String(process.pid)),
-  // JSON.stringify leaves out what it has no text for, so the client sees what was asked of it.
+  // The client sees the request that it sent. JSON.stringify leaves out undefined fields.
   introspect: () => text(JSON.stringify({ initialized, refusals, env: process.env })),
   mute: () => void process.stderr.write('asked'),
   dies: () => process.exit(3),
@@ -47,7 +47,7 @@ const answers = {
   structured: () => ({ content: [], structuredContent: { up: false } }),
   nothing: () => ({ content: [] }),
   odd: () => ({ content: [{ type: 'hologram', data: 7 }], structuredContent: 'x' }),
-  // In pieces, since what nests this deep has no text by JSON.stringify.
+  // Built as text, because JSON.stringify cannot serialize a value that is nested so deeply.
   deep: (_, id) => {
     const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`;
     process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":${deep}}}\n`);
@@ -92,7 +92,7 @@ function change({ how, unsaid }) {
 
 switch (manner) {
   case 'floods':
-    // Written in full before anything is read: where nobody drains stderr, this process goes no further.
+    // Written completely before the first read: if the client does not read stderr, this process blocks here.
     for (let i = 0; i < 1_000; i += 1) process.stderr.write(`${process.env.SECRET} ${'flood '.repeat(10_000)}\n`);
     break;
   case 'lies':

@@ -1,9 +1,9 @@
-/** Programs that tests and benchmarks need and npm does not bring: found on PATH, or installed where that needs no password. */
+/** Programs that tests and benchmarks need besides npm packages. They are installed with apt if that needs no password. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** By the name of the program: the Debian package that has it. */
+/** Debian package by program name. */
 const PACKAGES = {
   chromium: 'chromium',
   jq: 'jq',
@@ -14,9 +14,9 @@ const PACKAGES = {
 type Program = keyof typeof PACKAGES;
 
 /**
- * Sees that they are there, before any test begins: an installation takes longer than a test may.
+ * Installs missing programs before the first test, because an installation takes longer than a test may.
  *
- * @throws an Error that says what to install
+ * @throws an Error that names the missing packages
  */
 export function installPrograms(needed: readonly Program[]): void {
   const missing = () => needed.filter((name) => !onPath(name));
@@ -24,7 +24,7 @@ export function installPrograms(needed: readonly Program[]): void {
   if (wanted.length === 0) return;
   if (onPath('apt-get') && process.getuid?.() === 0) {
     console.log(`Installing ${wanted.join(', ')} with apt (once) …`);
-    // The run level keeps a package from starting a server of its own.
+    // The run level prevents a package from starting its own server.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
     spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env });
     spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...wanted], { stdio: 'ignore', env });
@@ -33,7 +33,7 @@ export function installPrograms(needed: readonly Program[]): void {
   if (left.length > 0) throw new Error(`${left.join(', ')} must be on PATH; install first`);
 }
 
-/** The path of one of them. */
+/** The path of a program. @throws if it is not on PATH */
 export function program(name: Program): string {
   const found = onPath(name);
   if (!found) throw new Error(`${name} is not on PATH`);

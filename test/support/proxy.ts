@@ -1,17 +1,17 @@
-/** A TCP proxy in front of Redis: what passes through it in either direction is decided by the test. */
+/** A TCP proxy in front of Redis. The test decides which bytes pass in each direction. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Proxy {
   port: number;
-  /** Breaks every connection that stands. */
+  /** Breaks every open connection. */
   cut(): void;
   close(): Promise<void>;
 }
 
-/** Sees a piece of what one side sends, and passes it on or does not. */
+/** Receives the bytes of one side and forwards them or not. */
 type Pass = (chunk: Buffer, forward: (chunk: Buffer) => void) => void;
 
-/** @param pass what to do with what comes from the client, and with the answers; without it all passes */
+/** @param pass handles the bytes of the client and of the server, and decides whether to accept a connection */
 export async function tcpProxy(
   target: { hostname: string; port: number },
   pass: { requests: Pass; answers: Pass; accepts?: () => boolean },

@@ -1,4 +1,4 @@
-/** Rows of the audit log, written and read. */
+/** Writes and reads rows of the audit log. */
 import { appendFileSync, readFileSync } from 'node:fs';
 
 interface RowOptions {

@@ -1,4 +1,4 @@
-/** Slack as it looks from outside. What it accepted is the oracle of who was told what. */
+/** A double of Slack. The tests compare with the messages that it accepted. */
 import { type Answer, type HttpDouble, httpDouble } from './http-double.ts';
 
 interface Accepted {
@@ -13,13 +13,13 @@ interface Accepted {
 export interface SlackDouble extends HttpDouble {
   apiUrl: string;
   accepted: Accepted[];
-  /** Accepts the message, and then answers as it is told. */
+  /** Accepts the message, and then gives this answer. */
   acceptThen(answer: Answer): Answer;
-  /** An error code that `conversations.history` and `.open` answer with, and how far history lags behind, ms. */
+  /** The error code of `conversations.history` and `.open`, and the delay until a message appears in the history, ms. */
   lookUp: { error?: string; lagMs?: number };
 }
 
-/** Answers in `next` are for posts; looking up always works, or fails as `lookUp` says. */
+/** Answers in `next` are for posts. A look-up succeeds, or fails as `lookUp` says. */
 export async function slackDouble(): Promise<SlackDouble> {
   const accepted: Accepted[] = [];
   const lookUp: SlackDouble['lookUp'] = {};

@@ -1,20 +1,19 @@
 /**
- * A proxy in front of Redis that counts what one process sends, and fires before or after one chosen message has
- * passed. Fired on every message in turn, it stands at every arrow between two effects, without a word of it in the
- * product.
+ * A proxy in front of Redis that counts the messages of one process and fires before or after a chosen one. A test that
+ * fires at each message in turn stops the process between any two effects, without test code in the product.
  */
 import { tcpProxy } from './proxy.ts';
 
 export interface Tripwire {
   url: string;
-  /** Counts from now on, and fires at message number `at` (from 1). */
+  /** Starts to count, and fires at message number `at` (from 1). */
   arm(at: number, fire: () => void): void;
   close(): Promise<void>;
 }
 
 /**
- * @param matters which messages count; the rest (lock renewals, polls) pass uncounted
- * @param when `before`: the message never arrives. `after`: it arrives, its answer does not
+ * @param matters selects the messages to count; others, such as lock renewals and polls, only pass
+ * @param when `before`: Redis never receives the message. `after`: Redis executes it, but the answer is lost
  */
 export async function tripwire(
   redisUrl: string,
