@@ -87,7 +87,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     fault: 'Redis down at start, and for a long time',
     tests: [
       [OUTAGE, 'apps wait, log it, continue when Redis is back'],
-      [START, 'refuses the connection'],
+      ['test/e2e/redis-down.test.ts', 'wait for Redis, then carry a wake'],
     ],
   },
   25: { fault: 'CLIENT KILL, CLIENT PAUSE', tests: [] },

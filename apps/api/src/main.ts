@@ -9,7 +9,7 @@ import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { buildApp } from './app.ts';
 
-await runApp('api', async ({ config, log, tracing, onClose }) => {
+await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
   const { host, port, ...tokens } = config.api;
   const { token } = tokens;
   if (!token && !isLoopback(host)) {
@@ -17,7 +17,7 @@ await runApp('api', async ({ config, log, tracing, onClose }) => {
       `KORA_API_HOST is ${host}, which others can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
     );
   }
-  const redis = await connectRedis(config.redisUrl, 'producer', log);
+  const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
   onClose(() => closeRedis(redis));
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);

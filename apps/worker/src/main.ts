@@ -24,11 +24,11 @@ import { SLACK_PACE, startWorkers } from './workers.ts';
 
 /** Before the first retry of an engine call, ms. */
 const ENGINE_RETRY_MS = 1_000;
-await runApp('worker', async ({ config, env, log, tracing, onClose }) => {
+await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
-  const redis = await connectRedis(config.redisUrl, 'producer', log);
+  const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
   onClose(() => closeRedis(redis));
-  const connection = await connectRedis(config.redisUrl, 'worker', log);
+  const connection = await connectRedis(config.redisUrl, 'worker', log, stopping);
   onClose(() => closeRedis(connection));
   const keys = redisKeys(config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix, tracing?.telemetry);

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { createLogger } from '@kora-wake/shared/runtime/log';
-import { closeRedis, connectRedis, type RedisClient } from '@kora-wake/shared/runtime/redis';
+import { closeRedis, connectRedisOnce, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
 import { type Keys, redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
@@ -22,7 +22,7 @@ const UNENDED = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 try {
   parseArgs({ options: {} });
   const { config } = loadConfig(process.env);
-  const redis = await connectRedis(config.redisUrl, 'producer', silent);
+  const redis = await connectRedisOnce(config.redisUrl, 'producer', silent);
   const keys = redisKeys(config.queuePrefix);
   const account = await readAccount(redis, keys);
   console.log(told(account));

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { createLogger } from '@kora-wake/shared/runtime/log';
-import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { closeRedis, connectRedisOnce } from '@kora-wake/shared/runtime/redis';
 import { freeLedger, ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
@@ -62,7 +62,7 @@ async function investigated(row: JsonObject, config: Config, record: string | un
     answers: [],
     looks: [],
   };
-  const redis = await connectRedis(config.redisUrl, 'producer', log);
+  const redis = await connectRedisOnce(config.redisUrl, 'producer', log);
   const keys = redisKeys(config.queuePrefix);
   const box = await toolbox(config, process.env, redis, keys, Date.now, log);
   const wake = wakeOf(row, kept.at, config);

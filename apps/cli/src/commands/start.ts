@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
-import { createLogger, prettyStream } from '@kora-wake/shared/runtime/log';
-import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { prettyStream } from '@kora-wake/shared/runtime/log';
+import { checkRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { type PrivateRedis, startRedis, tryListen } from '../private-redis.ts';
 
@@ -50,7 +50,7 @@ async function start(): Promise<void> {
 /** Where Redis is: the one that was named, if it answers, or else a private one. */
 async function redisUrl(config: Config): Promise<string> {
   if (process.env.REDIS_URL?.trim()) {
-    await closeRedis(await connectRedis(config.redisUrl, 'producer', createLogger('start', 'silent', process.stdout)));
+    await checkRedis(config.redisUrl);
     return config.redisUrl;
   }
   starting = startRedis(join(config.home, 'redis'), 6379);

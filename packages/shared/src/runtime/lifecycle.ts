@@ -1,72 +1,82 @@
 /**
- * How an app starts and stops. The only place that sees the process: environment, signals, exit codes.
+ * How an app starts and stops. The only module that uses the process itself: environment, signals, exit codes.
  *
- * Stopping has two phases: closers run in reverse order of their making, each of which stops its intake, lets
- * work in hand end until its own deadline and gives the rest back; past {@link STOP_DEADLINE_MS}, or at a second
- * signal, the process ends at once. Exit codes: 0 stopped as asked, 1 could not start, crashed or was forced.
+ * An app stops in two phases. First its closers run in reverse order of registration. Each one stops its intake, lets
+ * work in progress end until its own deadline, and returns the rest to the queue. After {@link STOP_DEADLINE_MS}, or at
+ * a second signal, the process ends at once. Exit codes: 0 stopped as asked, 1 could not start, crashed or was forced.
  */
 import closeWithGrace from 'close-with-grace';
 import { withTimeLimit } from './async.ts';
 import { type Config, loadConfig } from './config.ts';
 import { StartupError } from './errors.ts';
 import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
+import { logEvent } from './log-events.ts';
 import { startTracing, type Tracing, traceFields } from './tracing.ts';
 
-/** A worker lets investigations end for this long before it gives them back, ms. */
+/** A worker that stops lets its investigations run for this long, then returns them to the queue, ms. */
 export const DRAIN_MS = 20_000;
-/** After this the process ends, whatever is left, ms. */
+/** The process ends after this time even if closers are still running, ms. */
 const STOP_DEADLINE_MS = DRAIN_MS + 5_000;
-/** For the last of the log, ms. */
+/** Limit for writing the last log lines, ms. */
 const FLUSH_MS = 1_000;
 
 export interface App {
   config: Config;
-  /** For what names variables of its own, such as a file of tool servers. */
+  /** For components with variables of their own, such as a file of MCP servers. */
   env: Record<string, string | undefined>;
   log: Logger;
-  /** Undefined: nothing is traced. */
+  /** Undefined if tracing is off. */
   tracing: Tracing | undefined;
-  /** Registers what has to be closed, where it is made. */
+  /** Aborts when the app has to stop, also while it still starts. */
+  stopping: AbortSignal;
+  /** Registers the closer of a resource. Call it right after the resource was created. */
   onClose(close: () => Promise<unknown>): void;
 }
 
 /** Runs one app: reads its configuration, starts it, and stops it on a signal. */
 export async function runApp(name: string, start: (app: App) => Promise<void>): Promise<void> {
   const closers: Array<() => Promise<unknown>> = [];
+  const stop = new AbortController();
   let log: Logger | undefined;
   const closeAll = async () => {
-    // Taken off as they run: a second reason to stop finds only what is left, in order.
+    stop.abort();
+    // Each closer is removed before it runs, so a second reason to stop continues with the rest.
     for (let close = closers.pop(); close; close = closers.pop()) {
       try {
         await close();
       } catch (error) {
-        log?.warn(errorFields(error), 'something did not close cleanly');
+        if (log) logEvent(log, 'app.close_failed', errorFields(error));
       }
     }
   };
   try {
     const { config, warnings } = loadConfig(process.env);
-    // Whoever read the log may be gone; that is no reason to fail.
+    // The reader of the log may be gone. The app continues without it.
     process.stdout.on('error', () => undefined);
-    const to = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;
-    log = createLogger(name, config.logLevel, to, config.otlp && traceFields);
-    for (const warning of warnings) log.warn(warning);
+    const output = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;
+    const appLog = createLogger(name, config.logLevel, output, config.otlp && traceFields);
+    log = appLog;
+    for (const warning of warnings) logEvent(log, 'config.warning', {}, warning);
     const onClose = (close: () => Promise<unknown>) => closers.push(close);
+    const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {
+      if (err) logEvent(appLog, 'app.crashed', errorFields(err));
+      else logEvent(appLog, 'app.stopping', { signal });
+      await closeAll();
+      logEvent(appLog, 'app.stopped', {});
+      await flushStdout();
+    });
+    // `npm start` is the parent: it waits for "ready", and we stop if it ends, even if it was killed.
+    process.on('disconnect', () => close());
     const tracing = config.otlp && (await startTracing(name, config.otlp, log));
     if (tracing) onClose(tracing.close);
-    const running = { config, env: process.env, log, tracing, onClose };
-    const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {
-      if (err) log?.fatal(errorFields(err), 'unexpected error, stopping');
-      else log?.info({ signal }, 'stopping');
-      await closeAll();
-      log?.info('stopped');
-      await said();
-    });
-    // Started by `npm start`: it is told when we are ready, and we stop when it is gone, however it went.
-    process.on('disconnect', () => close());
-    await start(running);
+    await start({ config, env: process.env, log, tracing, stopping: stop.signal, onClose });
     process.send?.('ready');
   } catch (error) {
+    // The app was asked to stop while it started. close-with-grace ends the process.
+    if (stop.signal.aborted) {
+      log?.debug(errorFields(error), 'stopped while starting');
+      return;
+    }
     if (error instanceof StartupError) {
       log?.debug(errorFields(error.cause), 'start failed');
       process.stderr.write(`kora-wake ${name}: ${error.message}\n`);
@@ -78,8 +88,8 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
   }
 }
 
-/** Waits until all that was said is with its reader; one that does not read is not waited for. */
-async function said(): Promise<void> {
+/** Waits until the log is written, but not for long: its reader may have stopped reading. */
+async function flushStdout(): Promise<void> {
   const written = new Promise<void>((resolve) => {
     process.stdout.write('', () => resolve());
   });
@@ -87,5 +97,5 @@ async function said(): Promise<void> {
 }
 
 function graceLogger(log: Logger) {
-  return { error: (what: unknown) => log.error(typeof what === 'string' ? what : errorFields(what).error) };
+  return { error: (message: unknown) => log.error(typeof message === 'string' ? message : errorFields(message).error) };
 }

@@ -1,64 +1,153 @@
-/** Connections to Redis, and what a person is told when there is none. */
+/** Connections to Redis: how an app waits for it, and which errors mean that it is unavailable. */
 import { Cluster, Redis } from 'ioredis';
+import { sleep, unlessAborted, withTimeLimit } from './async.ts';
 import { errorCode, errorReason, StartupError } from './errors.ts';
-import type { Logger } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
+import { logEvent } from './log-events.ts';
 import { type RedisAddress, readRedisUrl, redactedUrl } from './redis-url.ts';
 
-/** Time for the first connection, ms. */
+/** Limit for opening one TCP or TLS connection, ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** No command of ours takes this long on a Redis that is well, ms. */
+/** A healthy Redis answers each of our commands sooner, ms. */
 const COMMAND_TIMEOUT_MS = 10_000;
+/** Limit for one whole attempt to connect, ms. */
+const ATTEMPT_TIMEOUT_MS = CONNECT_TIMEOUT_MS + COMMAND_TIMEOUT_MS;
 
-/** One Redis, whether found directly or through Sentinels, or a cluster. */
+/** One Redis, found directly or through Sentinels, or a cluster. */
 export type RedisClient = Redis | Cluster;
 
 /**
- * Connects, and waits until Redis answers.
- *
- * `producer` connections reject at once while Redis is away; `worker` connections wait for it, which BullMQ's
- * workers need.
+ * `producer` connections reject commands at once while Redis is unavailable. `worker` connections keep commands until
+ * Redis is back, which BullMQ's workers need.
+ */
+type ConnectionKind = 'producer' | 'worker';
+
+/**
+ * Connects to Redis, and waits for it if it is unavailable. It logs `redis.down` once, tries again with a growing pause,
+ * and logs `redis.up` when Redis answers. Later outages are logged in the same way.
  *
  * @param url as {@link readRedisUrl} reads it
- * @throws StartupError with one sentence where Redis cannot be reached or refuses
+ * @param signal ends the wait
+ * @throws StartupError with one sentence for a fault that waiting cannot cure, such as a wrong password
+ * @throws the reason of the signal if it aborts
  */
-export async function connectRedis(url: string, kind: 'producer' | 'worker', log: Logger): Promise<RedisClient> {
-  const redis = client(readRedisUrl(url), kind);
+export async function connectRedis(
+  url: string,
+  kind: ConnectionKind,
+  log: Logger,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<RedisClient> {
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    const result = await tryToConnect(url, kind, signal);
+    if ('redis' in result) {
+      if (attempt > 1) logEvent(log, 'redis.up', {});
+      return keepConnected(result.redis, log);
+    }
+    if (!result.fault.mayPass) throw startupError(url, result);
+    if (attempt === 1) {
+      const { reason } = result.fault;
+      logEvent(log, 'redis.down', { reason }, `Redis at ${redactedUrl(url)} ${reason}, waiting`);
+    }
+    await sleep(backoff(attempt), signal);
+  }
+}
+
+/**
+ * Connects to Redis with one attempt, for commands that a person runs.
+ *
+ * @throws StartupError with one sentence if Redis is unavailable or refuses
+ */
+export async function connectRedisOnce(url: string, kind: ConnectionKind, log: Logger): Promise<RedisClient> {
+  const result = await tryToConnect(url, kind, new AbortController().signal);
+  if ('redis' in result) return keepConnected(result.redis, log);
+  throw startupError(url, result);
+}
+
+/**
+ * Checks with one attempt that Redis can be used.
+ *
+ * @throws StartupError with one sentence if it cannot
+ */
+export async function checkRedis(url: string): Promise<void> {
+  const silent = createLogger('check', 'silent', process.stdout);
+  await closeRedis(await connectRedisOnce(url, 'producer', silent));
+}
+
+interface Fault {
+  /** A predicate for the subject "Redis at …". */
+  reason: string;
+  /** False if only a person can correct it. */
+  mayPass: boolean;
+}
+
+interface Failed {
+  fault: Fault;
+  error: unknown;
+}
+
+function startupError(url: string, { fault, error }: Failed): StartupError {
+  const sentence = `Redis at ${redactedUrl(url)} ${fault.reason}. Start it, or set REDIS_URL to one that runs.`;
+  return new StartupError(sentence, { cause: error });
+}
+
+async function tryToConnect(
+  url: string,
+  kind: ConnectionKind,
+  signal: AbortSignal,
+): Promise<{ redis: RedisClient } | Failed> {
+  const redis = createClient(readRedisUrl(url), kind);
   let lastError: Error | undefined;
-  const keep = (error: Error) => {
+  const remember = (error: Error) => {
     lastError = error;
   };
-  redis.on('error', keep);
-  // A cluster that is not ready ends its connection, and leaves the promise of it open.
+  redis.on('error', remember);
+  // A cluster that is not ready ends its connection, but its connect() never settles.
   const ended = new Promise<never>((_resolve, reject) => {
-    redis.once('end', () => reject(new Error('is not ready')));
+    redis.once('end', () => reject(new Error(NOT_READY)));
   });
+  const opened = Promise.race([openAndVerify(redis), ended]);
   try {
-    await Promise.race([redis.connect(), ended]);
-    await redis.ping();
-    // A database that does not exist is no error to ioredis: it would go on in database 0.
-    if (redis instanceof Redis) await redis.select(redis.options.db ?? 0);
+    const { inTime } = await unlessAborted(() => withTimeLimit(opened, ATTEMPT_TIMEOUT_MS), signal);
+    if (!inTime) throw new Error('timed out');
   } catch (error) {
     redis.disconnect();
-    throw new StartupError(
-      `Redis at ${redactedUrl(url)} ${reason(lastError ?? error)}. Start it, or set REDIS_URL to one that runs.`,
-      { cause: lastError ?? error },
-    );
+    signal.throwIfAborted();
+    // The promise rejects with "Connection is closed"; the error event has the reason.
+    const cause = lastError ?? error;
+    return { fault: classify(cause), error: cause };
   }
-  // At start one try is enough to say that there is none; from now on it comes back.
+  redis.off('error', remember);
+  return { redis };
+}
+
+async function openAndVerify(redis: RedisClient): Promise<void> {
+  await redis.connect();
+  await redis.ping();
+  if (redis instanceof Cluster) return;
+  // ioredis ignores a database that does not exist, and would continue in database 0.
+  await redis.select(redis.options.db ?? 0);
+  // During a fail-over the address may still lead to the old master, which is then a replica.
+  const replication = await redis.info('replication').catch(() => '');
+  if (/^role:slave/m.test(replication) && /^slave_read_only:1/m.test(replication)) throw new Error(READ_ONLY);
+}
+
+/** An attempt to connect does not retry by itself. A client that has connected once reconnects for ever. */
+function keepConnected(redis: RedisClient, log: Logger): RedisClient {
   if (redis instanceof Redis) Object.assign(redis.options, { retryStrategy: backoff, sentinelRetryStrategy: backoff });
   else redis.options.clusterRetryStrategy = backoff;
-  redis.off('error', keep);
-  reportOutages(redis, log);
+  logOutages(redis, log);
   return redis;
 }
 
-function backoff(times: number): number {
-  return Math.min(100 * 2 ** Math.min(times, 6), 3_000);
+/** The pause before the next attempt, ms: 200, 400, … 3,000. */
+function backoff(attempt: number): number {
+  return Math.min(100 * 2 ** Math.min(attempt, 6), 3_000);
 }
 
-const once = () => null;
+const doNotRetry = () => null;
 
-function client(address: RedisAddress, kind: 'producer' | 'worker'): RedisClient {
+function createClient(address: RedisAddress, kind: ConnectionKind): RedisClient {
   const { username, password, tls } = address;
   const common = { username, password, connectTimeout: CONNECT_TIMEOUT_MS, ...(tls && { tls: {} }) };
   const waits = kind === 'worker';
@@ -68,72 +157,88 @@ function client(address: RedisAddress, kind: 'producer' | 'worker'): RedisClient
       redisOptions: options,
       lazyConnect: true,
       enableOfflineQueue: waits,
-      clusterRetryStrategy: once,
+      clusterRetryStrategy: doNotRetry,
     });
   }
   const [node] = address.nodes;
-  const where =
+  const target =
     address.kind === 'sentinel'
       ? {
           sentinels: address.nodes,
           name: address.name,
           failoverDetector: true,
-          sentinelRetryStrategy: once,
+          sentinelRetryStrategy: doNotRetry,
           ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
         }
       : { ...node };
   return new Redis({
     ...options,
-    ...where,
+    ...target,
     db: address.db,
     enableOfflineQueue: waits,
     maxRetriesPerRequest: waits ? null : 1,
     lazyConnect: true,
-    retryStrategy: once,
+    retryStrategy: doNotRetry,
   });
 }
 
-/** Closes a connection, whether or not Redis is there to say goodbye to. */
+/** Closes a connection, also if Redis is unavailable. */
 export async function closeRedis(redis: RedisClient): Promise<void> {
-  // With commands in its offline queue, `quit` would wait for Redis to come back.
+  // With commands in its offline queue, `quit` would wait until Redis is back.
   if (redis.status === 'ready') await redis.quit().catch(() => undefined);
   redis.disconnect();
 }
 
-/** One line when Redis goes away and one when it is back, however often the connection is tried in between. */
-function reportOutages(redis: RedisClient, log: Logger): void {
+/** Logs one line at the start and one at the end of an outage, however many attempts there are in between. */
+function logOutages(redis: RedisClient, log: Logger): void {
   let down = false;
-  const away = (why: string) => {
-    if (!down) log.error({ reason: why }, 'Redis is away; work waits until it is back');
+  const onDown = (reason: string) => {
+    if (!down) logEvent(log, 'redis.down', { reason });
     down = true;
   };
-  redis.on('error', (error: Error) => away(error.message));
-  // A cluster says nothing else when it has lost all its nodes, and has another status where we left it ourselves.
-  redis.on('reconnecting', () => away('the connection was lost'));
+  redis.on('error', (error: Error) => onDown(error.message));
+  // The only event of a cluster that lost all its nodes. A connection that we close ourselves does not emit it.
+  redis.on('reconnecting', () => onDown('the connection was lost'));
   redis.on('ready', () => {
-    if (down) log.info('Redis is back');
+    if (down) logEvent(log, 'redis.up', {});
     down = false;
   });
 }
 
-const AWAY =
-  /isn't writeable|isn't ready|Connection is closed|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:READONLY|OOM|MISCONF|LOADING|CLUSTERDOWN|TRYAGAIN)/;
+const UNAVAILABLE =
+  /isn't writeable|isn't ready|Connection is closed|aborted due to connection close|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:READONLY|OOM|MISCONF|LOADING|CLUSTERDOWN|TRYAGAIN)/;
 
-/** Whether a command failed because Redis could not be reached or did not answer, rather than for what it asked. */
+/** True if a command failed because Redis was unreachable, silent or not ready; false if the command itself was wrong. */
 export function isRedisAway(error: unknown): boolean {
-  return AWAY.test(String(error));
+  return UNAVAILABLE.test(String(error));
 }
 
-function reason(error: unknown): string {
-  const code = errorCode(error);
-  const message = errorReason(error);
-  if (/All sentinels|startup nodes|slots cache|is not ready/.test(message)) return 'has no node that is ready';
-  if (code === 'ECONNREFUSED') return 'refuses the connection';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'cannot be found (no such host)';
-  if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return 'refuses the credentials in REDIS_URL';
-  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code ?? ''))
-    return 'has a certificate that is not trusted (set NODE_EXTRA_CA_CERTS)';
-  if (/DB index/.test(message)) return 'has no such database';
-  if (/ETIMEDOUT|timed out/i.test(message)) return 'does not answer';
-  return `cannot be used (${message})`;
+const NOT_READY = 'is not ready';
+const READ_ONLY = 'READONLY replica';
+const NO_NODE = /All sentinels|startup nodes|slots cache|is not ready/;
+
+function classify(error: unknown): Fault {
+  const code = errorCode(error) ?? '';
+  const message = fullMessage(error);
+  const permanent = (reason: string) => ({ reason, mayPass: false });
+  const passing = (reason: string) => ({ reason, mayPass: true });
+  if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return permanent('refuses the credentials in REDIS_URL');
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|certificate/.test(`${code} ${message}`))
+    return permanent('has a certificate that is not trusted (set NODE_EXTRA_CA_CERTS)');
+  if (/DB index/.test(message)) return permanent('has no such database');
+  if (/RESP type|Protocol error|EPROTO|ERR_SSL/.test(`${code} ${message}`))
+    return permanent(`does not speak the protocol of REDIS_URL (${message})`);
+  if (NO_NODE.test(message)) return passing('has no node that is ready');
+  if (code === 'ECONNREFUSED') return passing('refuses the connection');
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return passing('cannot be found (no such host)');
+  if (message === READ_ONLY) return passing('is a read-only replica');
+  if (/ETIMEDOUT|timed out/i.test(`${code} ${message}`)) return passing('does not answer');
+  return passing(`cannot be used (${errorReason(error)})`);
+}
+
+/** The message, and for a cluster also the error of the node that was asked last. */
+function fullMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const node = 'lastNodeError' in error ? error.lastNodeError : undefined;
+  return node instanceof Error ? `${error.message} ${node.message}` : error.message;
 }
