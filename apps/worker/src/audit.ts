@@ -18,7 +18,7 @@ export function auditWriter(path: string, now: () => number, log: Logger): Audit
     appendRow({ seam, details, sessionId: `probe:${wake.probe}:${wake.category}`, source: 'reasoning' });
 
   return {
-    // Never what went in or came out: it may be anyone's, and any size.
+    // Never the input or output: both may hold any text of any size.
     toolCalled: (wake, call) =>
       append('reasoning.tool_called', wake, {
         tool_name: call.name,

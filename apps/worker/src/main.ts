@@ -1,9 +1,11 @@
-/** The worker: investigates wakes and delivers their DMs. */
+/** Entry point of the worker, which investigates wakes and delivers their DMs. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { unlessAborted } from '@kora-wake/shared/runtime/async';
 import { type Config, secretsOf } from '@kora-wake/shared/runtime/config';
 import { StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
@@ -22,8 +24,9 @@ import { startSweeper } from './repair/sweeper.ts';
 import { toolbox } from './tools/toolbox.ts';
 import { SLACK_PACE, startWorkers } from './workers.ts';
 
-/** Before the first retry of an engine call, ms. */
+/** Delay before the first retry of an LLM call, ms. */
 const ENGINE_RETRY_MS = 1_000;
+
 await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
   const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
@@ -58,11 +61,11 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
         watcher: {
           call: (wake, call) => {
             metrics.engineCall(call);
-            log.info({ wakeId: wake.id, ...call }, 'engine call');
+            logEvent(log, 'engine.call', { wakeId: wake.id, ...call });
           },
           tool: (wake, call) => {
             metrics.toolCall(call);
-            log.info({ wakeId: wake.id, ...call }, 'tool call');
+            logEvent(log, 'tool.call', { wakeId: wake.id, ...call });
             void audit.toolCalled(wake, call);
           },
         },
@@ -87,22 +90,16 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     log,
   });
   onClose(workers.stop);
-  // A worker of BullMQ that loses Redis before it has begun never begins: better to be started again.
-  await workers.ready().catch((error: unknown) => {
-    throw new StartupError('Redis went away while the worker started. Start it again.', { cause: error });
-  });
+  await unlessAborted(() => workers.ready(), stopping);
   const wakes = wakesQueue(redis, config.queuePrefix);
   onClose(() => wakes.close());
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
 
-  log.info(
-    {
-      concurrency: config.workerConcurrency,
-      engine: config.anthropic.credential ? config.models.normal.model : 'none: DMs say engine_unavailable',
-      slack: messenger ? 'on' : 'none: DMs are printed here',
-    },
-    'waiting for wakes',
-  );
+  logEvent(log, 'worker.ready', {
+    concurrency: config.workerConcurrency,
+    engine: credential ? normal.model : 'not configured: alerts are sent without a diagnosis',
+    slack: messenger ? 'on' : 'not configured: DMs are printed here',
+  });
 });
 
 function messengerFor({ slack }: Config): Messenger | undefined {
@@ -110,10 +107,10 @@ function messengerFor({ slack }: Config): Messenger | undefined {
   if (slack.operatorUserId) {
     return slackMessenger({ token: slack.botToken, channel: slack.operatorUserId, apiUrl: slack.apiUrl });
   }
-  return { post: toNobody, find: toNobody };
+  return { post: withoutRecipient, find: withoutRecipient };
 }
 
-function toNobody(): Promise<never> {
+function withoutRecipient(): Promise<never> {
   return Promise.reject(new DeliveryFailure('permanent', 'operator_unset'));
 }
 

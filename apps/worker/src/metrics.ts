@@ -1,15 +1,15 @@
-/** What one worker process has done since it started; what Redis knows is told by the API. */
+/** Metrics of one worker process since its start. The API exports the state in Redis. */
 import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { priceUsd } from './investigation/prices.ts';
 
-/** A pager's scale, seconds. */
+/** Seconds. */
 const BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3_600];
 
-/** When the stages of a wake began and ended, ms since the epoch. */
+/** Times of a wake's stages, ms since the epoch. */
 export interface Stages {
   emittedAt: number;
-  /** When its delivery was queued: it was investigated by then. */
+  /** When its delivery was queued, after the investigation. */
   readyAt: number;
   endedAt: number;
 }
@@ -20,31 +20,41 @@ export function workerMetrics() {
   const registers = [registry];
   const wakeToDm = new Histogram({
     name: 'kora_wake_to_dm_seconds',
-    help: 'From the row to the DM: whole, and by stage',
+    help: 'Time from the row to the DM: whole, and by stage',
     labelNames: ['stage'],
     buckets: BUCKETS,
     registers,
   });
   const calls = new Counter({
     name: 'kora_engine_calls_total',
-    help: 'Calls of the engine; error is ok where it answered',
+    help: 'LLM calls; error is ok if the LLM answered',
     labelNames: ['route', 'model', 'error'],
     registers,
   });
   const tokens = new Counter({
     name: 'kora_engine_tokens_total',
-    help: 'Tokens by kind',
+    help: 'LLM tokens by kind',
     labelNames: ['kind'],
     registers,
   });
-  const usd = new Counter({ name: 'kora_engine_usd_total', help: 'USD by model', labelNames: ['model'], registers });
+  const usd = new Counter({
+    name: 'kora_engine_usd_total',
+    help: 'Cost of LLM calls by model, USD',
+    labelNames: ['model'],
+    registers,
+  });
   const tools = new Counter({
     name: 'kora_tool_calls_total',
-    help: 'Calls of tools by status',
+    help: 'Tool calls by status',
     labelNames: ['tool', 'status'],
     registers,
   });
-  const dms = new Counter({ name: 'kora_dms_total', help: 'DMs by outcome', labelNames: ['outcome'], registers });
+  const dms = new Counter({
+    name: 'kora_dms_total',
+    help: 'Wakes that ended, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
   return {
     registry,
     engineCall: ({ route, model, usage, error }: EngineCall) => {

@@ -1,8 +1,7 @@
-/** The two BullMQ workers of one process: how many jobs at once, at what pace, and what becomes of those that fail. */
-
-import { setTimeout as sleep } from 'node:timers/promises';
-import { DRAIN_MS } from '@kora-wake/shared/runtime/lifecycle';
+/** The two BullMQ workers of one process: their concurrency, their pace, and the outcome of jobs that fail for good. */
+import { withTimeLimit } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import {
   DELIVERIES,
@@ -18,120 +17,128 @@ import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { releaseWindow } from '@kora-wake/shared/store/windows';
 import { dmStatus } from '@kora-wake/shared/wake/outcome';
 import { type Job, type Telemetry, UnrecoverableError, Worker } from 'bullmq';
+import { runWorker } from './bullmq-worker.ts';
 import { type Delivery, deliverer } from './delivery/job.ts';
 import type { Engine } from './investigation/agent.ts';
 import { investigator } from './investigation/job.ts';
 
-/** To close a worker that has nothing in hand, ms. */
-const IDLE_CLOSE_MS = 2_000;
-/** Deliveries at once in one process: at Slack's pace, and as long as a post may hang, ten that do hold up no other. */
+/** Limit for recording the last outcomes when the process stops, ms. */
+const RECORD_MS = 2_000;
+/** Concurrent deliveries of one process. Slack's pace allows fewer, but posts that hang must not block the others. */
 export const DELIVERY_CONCURRENCY = 16;
-/** Slack takes about one message a second to a channel; counted in Redis, over all workers. */
+/** Slack accepts about one message a second per channel. BullMQ counts it in Redis, over all workers. */
 export const SLACK_PACE = { max: 1, duration: 1_000 };
 
 export interface WorkersOptions extends Delivery {
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
   connection: RedisClient;
-  /** Undefined: nothing is traced. */
+  /** Undefined: no traces. */
   telemetry?: Telemetry | undefined;
   engine: Engine;
-  /** Investigations at once. */
+  /** Concurrent investigations. */
   concurrency: number;
-  /** So many deliveries in so many ms, over all workers; undefined: as fast as they can. */
+  /** Deliveries (`max`) per `duration` ms, over all workers. Undefined: no limit. */
   pace: { max: number; duration: number } | undefined;
 }
 
 export interface Workers {
-  /** Resolves when both can take jobs. Rejects where Redis goes away before: then they never will. */
+  /** Resolves when both take jobs. It waits for Redis as long as that takes. */
   ready(): Promise<void>;
-  /** Stops them within the drain deadline; what is not done by then is given back. */
+  /** Stops them within the drain deadline, and returns unfinished jobs to their queues. */
   stop(): Promise<void>;
 }
 
 /** Starts both workers. */
 export function startWorkers(options: WorkersOptions): Workers {
   const { connection, telemetry, engine, deliveries, audit, redis, keys, now, log } = options;
-  const common = { ...WORKER_OPTIONS, connection, prefix: keys.prefix, ...(telemetry && { telemetry }) };
+  const common = {
+    ...WORKER_OPTIONS,
+    connection,
+    prefix: keys.prefix,
+    autorun: false,
+    ...(telemetry && { telemetry }),
+  };
   const recording = new Set<Promise<void>>();
-  const deliver = counted(deliverer(options));
-  const wakes = counted(investigator({ engine, deliveries, redis, keys, now, log }));
-  const delivering = new Worker<DeliverJob, void>(DELIVERIES, deliver.process, {
-    ...common,
-    concurrency: DELIVERY_CONCURRENCY,
-    settings: { backoffStrategy: deliveryBackoffMs },
-    ...(options.pace && { limiter: options.pace }),
-  });
-  const investigating = new Worker<WakeJob, void>(WAKES, wakes.process, {
-    ...common,
-    concurrency: options.concurrency,
-    maxStartedAttempts: MAX_WAKE_STARTS,
-  });
-  for (const worker of [delivering, investigating]) {
-    worker.on('error', (error) => log.debug(errorFields(error), 'worker error'));
-  }
-  delivering.on('failed', (job) =>
-    ended(job, ({ wake, report }) => audit.investigationCompleted(wake, report, dmStatus(report, false))),
+  const deliver = countJobs(rejectForeignJobs(deliverer(options)));
+  const investigate = countJobs(rejectForeignJobs(investigator({ engine, deliveries, redis, keys, now, log })));
+
+  const delivering = runWorker(
+    () =>
+      new Worker<DeliverJob, void>(DELIVERIES, deliver.process, {
+        ...common,
+        concurrency: DELIVERY_CONCURRENCY,
+        settings: { backoffStrategy: deliveryBackoffMs },
+        ...(options.pace && { limiter: options.pace }),
+      }).on('failed', (job) =>
+        recordDead(job, ({ wake, report }) => audit.investigationCompleted(wake, report, dmStatus(report, false))),
+      ),
+    deliver.isBusy,
+    log,
   );
-  // A wake that never got as far as a message holds no window.
-  investigating.on('failed', (job) => ended(job, ({ wake }) => releaseWindow(redis, keys, wake)));
+  const investigating = runWorker(
+    () =>
+      new Worker<WakeJob, void>(WAKES, investigate.process, {
+        ...common,
+        concurrency: options.concurrency,
+        maxStartedAttempts: MAX_WAKE_STARTS,
+        // A wake that failed before it had a report must not suppress others.
+      }).on('failed', (job) => recordDead(job, ({ wake }) => releaseWindow(redis, keys, wake))),
+    investigate.isBusy,
+    log,
+  );
   return {
     ready: async () => {
-      await Promise.all([investigating.waitUntilReady(), delivering.waitUntilReady()]);
+      await Promise.all([investigating.ready, delivering.ready]);
     },
     stop: async () => {
-      await Promise.all([drain(investigating, wakes.busy), drain(delivering, deliver.busy)]);
-      await within(Promise.all(recording), IDLE_CLOSE_MS);
+      await Promise.all([investigating.stop(), delivering.stop()]);
+      await withTimeLimit(Promise.all(recording), RECORD_MS);
     },
   };
 
-  /** The one place where a job that failed for good is recorded, also one that BullMQ fails without asking the processor. */
-  function ended<T extends WakeJob>(job: Job<T> | undefined, also: (data: T) => Promise<void>): void {
+  /** Records a job that failed for good, also one that BullMQ fails without calling the processor. */
+  function recordDead<T extends WakeJob>(job: Job<T> | undefined, also: (data: T) => Promise<void>): void {
     if (job?.finishedOn === undefined || !isOurs(job)) return;
-    const fields = { wakeId: job.data.wake.id, queue: job.queueName, reason: job.failedReason };
-    log.error(fields, 'dead letter: mend the reason, then retry the job in Bull Board');
-    const end = { wake: job.data.wake, outcome: 'dead' as const, at: now(), reason: job.failedReason };
+    const { wake } = job.data;
+    const reason = job.failedReason;
+    logEvent(log, 'delivery.dead', { wakeId: wake.id, queue: job.queueName, reason });
+    const end = { wake, outcome: 'dead' as const, at: now(), reason };
     const recorded = Promise.all([recordOutcome(redis, keys, end), also(job.data)]).then(
       () => undefined,
-      (error: unknown) => log.error({ ...fields, ...errorFields(error) }, 'the end of a job could not be recorded'),
+      (error: unknown) => logEvent(log, 'outcome.record_failed', { wakeId: wake.id, ...errorFields(error) }),
     );
     recording.add(recorded);
     void recorded.then(() => recording.delete(recorded));
   }
 }
 
-/** Refuses what was put into the queue by hand and is no job of ours, and knows whether any is in hand. */
-function counted<T extends WakeJob>(process: (job: Job<T>, token?: string, signal?: AbortSignal) => Promise<void>) {
-  let inHand = 0;
-  return {
-    busy: () => inHand > 0,
-    // Three parameters, or BullMQ does not give the signal.
-    process: async (job: Job<T>, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
-      if (!isOurs(job)) throw new UnrecoverableError('this job has no wake; only the tailer adds jobs');
-      inHand++;
-      try {
-        await process(job, token, signal);
-      } finally {
-        inHand--;
-      }
-    },
+/** A processor as BullMQ calls it. BullMQ passes the signal only to a function with three parameters. */
+type Process<T extends WakeJob> = (
+  job: Job<T>,
+  token: string | undefined,
+  signal: AbortSignal | undefined,
+) => Promise<void>;
+
+/** Fails jobs that somebody added by hand and that have no wake. */
+function rejectForeignJobs<T extends WakeJob>(process: Process<T>): Process<T> {
+  return async (job, token, signal) => {
+    if (!isOurs(job)) throw new UnrecoverableError('this job has no wake; only the tailer adds jobs');
+    await process(job, token, signal);
   };
 }
 
-/**
- * Takes no new jobs, lets those in hand end until the deadline, then aborts the rest, which gives them back. Where
- * Redis is away a worker cannot even close; it is then left as it is.
- */
-async function drain(worker: Worker, busy: () => boolean): Promise<void> {
-  const closed = worker.close();
-  if (await within(closed, busy() ? DRAIN_MS : IDLE_CLOSE_MS)) return;
-  worker.cancelAllJobs('shutting down');
-  await within(closed, IDLE_CLOSE_MS);
-}
-
-async function within(ended: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController();
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false);
-  const inTime = await Promise.race([ended.then(() => true), late]);
-  timer.abort();
-  return inTime;
+/** Counts the jobs in progress. */
+function countJobs<T extends WakeJob>(process: Process<T>): { process: Process<T>; isBusy(): boolean } {
+  let inProgress = 0;
+  return {
+    isBusy: () => inProgress > 0,
+    process: async (job, token, signal) => {
+      inProgress++;
+      try {
+        await process(job, token, signal);
+      } finally {
+        inProgress--;
+      }
+    },
+  };
 }

@@ -202,7 +202,7 @@ describe('a wake', () => {
     });
     await outcomeIs(ns, await enqueue(ns), 'diagnosis');
     expect(double.accepted).toHaveLength(1);
-    await log.until('audit log cannot be written');
+    await log.until('audit_log.write_failed');
   });
 
   test.for(['delivery', 'record', 'wake'])(
@@ -252,7 +252,7 @@ describe('a delivery', () => {
     const engine = engineOf(diagnosis);
     const { log, clock } = working(ns, { engine, messenger: messengerTo(double), auditPath: logPath });
     const wake = await enqueue(ns);
-    await log.until('not delivered');
+    await log.until('delivery.retrying');
     clock.aheadMs = SETTLED_MS;
     await outcomeIs(ns, wake, 'diagnosis');
     expect([double.accepted.length, engine.asked]).toEqual([1, 1]);
@@ -275,7 +275,7 @@ describe('a delivery', () => {
         auditPath: logPath,
       });
       const wake = await enqueue(ns);
-      await log.until('not delivered');
+      await log.until('delivery.retrying');
       clock.aheadMs = SETTLED_MS;
       await outcomeIs(ns, wake, 'diagnosis');
       expect(double.accepted).toHaveLength(1);
@@ -295,7 +295,7 @@ describe('a delivery', () => {
       auditPath: logPath,
     });
     const wake = await enqueue(ns);
-    await log.until('not delivered');
+    await log.until('delivery.retrying');
     const held = await eventually(() =>
       ns.deliveries.getDelayed().then(([job]) => (job && job.delay > 5_000 ? job : undefined)),
     );
@@ -377,7 +377,7 @@ describe('a delivery', () => {
       auditPath: logPath,
     });
     const wake = await enqueue(ns);
-    await log.until('not delivered');
+    await log.until('delivery.retrying');
     clock.aheadMs = SETTLED_MS;
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false, true]);
@@ -393,7 +393,7 @@ describe('a delivery', () => {
       auditPath: logPath,
     });
     const wake = await enqueue(ns);
-    await log.until('not delivered');
+    await log.until('delivery.retrying');
     clock.aheadMs = SETTLED_MS;
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false, true]);
@@ -445,7 +445,7 @@ describe('a delivery', () => {
     double.next.push(json(429, {}, { 'retry-after': '604800' }));
     const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await enqueue(ns);
-    await log.until('Slack asks to wait');
+    await log.until('delivery.rate_limited');
     const waits = await eventually(() => ns.deliveries.getRateLimitTtl().then((ms) => ms > 60_000 && ms));
     expect(waits).toBeLessThanOrEqual(15 * 60_000);
   });
@@ -486,7 +486,7 @@ describe('a delivery', () => {
       auditPath: logPath,
     });
     const wakes = [await enqueue(ns)];
-    await log.until('are held until');
+    await log.until('delivery.held');
     wakes.push(await enqueue(ns), await enqueue(ns));
     clock.aheadMs = 65 * 60_000;
     for (const wake of wakes) await outcomeIs(ns, wake, 'diagnosis');

@@ -1,21 +1,20 @@
 /**
- * A `deliver` job: post the DM once, remember where it went, record how the wake ended.
+ * A `deliver` job: posts the DM once, stores its place in Slack, and records the outcome of the wake.
  *
- *   ready ── claim ── post ──▶ recorded ──▶ done (diagnosis, fallback)
- *     ▲                 ├─ not posted ─▶ ready again, later, as long as Slack asks
- *     │                 ├─ outage ─────▶ held with all that come after it, looked at again every ten seconds
+ *   ready ── claim ── post ──▶ accepted ──▶ recorded (diagnosis, fallback)
+ *     ▲                 ├─ not posted ─▶ ready again, after the time that Slack asks for
+ *     │                 ├─ outage ─────▶ held with all later messages, tried again every ten seconds
  *     │                 ├─ permanent ──▶ dead, until a person retries it
  *     │                 └─ unknown ────▶ claimed: Slack may have the message
  *     │                                     │
- *     └────────── not there ◀── look up ────┴── there ──▶ recorded
+ *     └────────── not found ◀── look up ────┴── found ──▶ recorded
  *
- * The claim is saved before the post, so a worker that dies in between leaves the same question as an answer that was
- * lost, and it is settled in the same way. So is a wake that is older than what Redis is sure to know: it may have been
- * told, and the record of it lost with the last second of a Redis that crashed. Where Slack does not let us look, the
- * message is posted again and says that it may be a repeat. Without a Slack token the DM is printed in the log instead, and the wake ends as `dry_run`.
+ * The claim is stored before the post. So a worker that dies in between and an answer that is lost leave the same state, and
+ * are handled in the same way (see earlier-post.ts). If Slack does not allow the look-up, the message is posted again and says
+ * that it may be a duplicate. Without a Slack token the DM is printed in the log, and the wake ends as `dry_run`.
  */
-
 import type { Logger } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliveriesQueue, DeliverJob, Posted } from '@kora-wake/shared/store/queues';
@@ -29,27 +28,20 @@ import {
 } from '@kora-wake/shared/store/wake-record';
 import { deliveryNote, directMessage } from '@kora-wake/shared/wake/message';
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
-import { type Report } from '@kora-wake/shared/wake/report';
+import type { Report } from '@kora-wake/shared/wake/report';
 import { escapeForSlack } from '@kora-wake/shared/wake/text';
-import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from '../audit.ts';
 import type { Stages } from '../metrics.ts';
-import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
+import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
+import { DeliveryFailure, type Messenger } from './slack.ts';
 
-/** How often held deliveries are looked at again, ms. */
+/** How long held deliveries wait before the next attempt, ms. */
 const HOLD_MS = 10_000;
-/** However long Slack asks to wait: a pager that is silent for a week is no pager, ms. */
+/** Limit for the time that Slack asks us to wait, ms: an alert must not wait for a week. */
 const MAX_WAIT_MS = 15 * 60_000;
-/** After a claim: the post has timed out by then, and Slack's history has caught up, ms. */
-const SETTLED_MS = SLACK_TIMEOUT_MS + 5_000;
-/** Between saving a claim and posting there is nothing to do, ms. */
+/** Storing a claim and posting are consecutive, so a claim is never older than this at the post, ms. */
 const CLAIM_FRESH_MS = 2_000;
-/** Clocks of two machines differ by less, ms. */
-export const CLOCK_SKEW_MS = 60_000;
-/** A Redis that went back further than this, in ms, is not made up for. */
-const MAX_FORGOTTEN_MS = 24 * 3_600_000;
-/** Looking up is tried for this long; then the message is posted again, marked, ms. */
-const LOOK_UP_MS = 5 * 60_000;
 
 export interface Delivery {
   /** Undefined: no Slack token, a dry run. */
@@ -58,17 +50,19 @@ export interface Delivery {
   audit: AuditWriter;
   redis: RedisClient;
   keys: Keys;
-  /** Since when this Redis knows all it was told, ms since the epoch by its clock. */
+  /** Time from which the data of Redis is complete, ms since the epoch by its clock. */
   redisCompleteSince(): Promise<number>;
-  /** Hears how each wake ended. */
+  /** Called with the outcome of each wake, once. */
   ended(outcome: Outcome, report: Report, stages: Stages): void;
   now(): number;
+  /** Default {@link HOLD_MS}. */
+  holdMs?: number;
   log: Logger;
 }
 
 export function deliverer(delivery: Delivery) {
   const { messenger, deliveries, audit, redis, keys, now, log } = delivery;
-  // Whatever the log's level: it is the only sight of the message.
+  // The printed DM is the only output of a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
   return async (job: Job<DeliverJob>, token?: string): Promise<void> => {
@@ -76,7 +70,7 @@ export function deliverer(delivery: Delivery) {
     if (!messenger) {
       if (job.attemptsStarted > 1) await reopen(redis, keys, wake.id, now());
       const dm = { wakeId: wake.id, text: directMessage(wake, report) };
-      printed.warn({ dm }, `dry run of ${wake.id}, since no Slack token is set; the DM would be:`);
+      logEvent(printed, 'delivery.dry_run', { dm });
       return record(job, 'dry_run');
     }
     try {
@@ -87,12 +81,12 @@ export function deliverer(delivery: Delivery) {
       const claim = { claimedAt: at, firstClaimedAt: at };
       return await record(job, report.kind, await deliver(job, token, messenger, begun, claim));
     } catch (error) {
-      if (error instanceof DeliveryFailure) return failed(job, error);
+      if (error instanceof DeliveryFailure) return handleFailure(job, error);
       throw error;
     }
   };
 
-  /** Sees to it that Slack has the message, once. Returns where. @param claim the one that was made, where none was before */
+  /** Makes sure that Slack has the message once, and returns its place. @param claim that was made if there was none before */
   async function deliver(
     job: Job<DeliverJob>,
     token: string | undefined,
@@ -101,24 +95,18 @@ export function deliverer(delivery: Delivery) {
     claim: Claim,
   ): Promise<Posted> {
     const { wake } = job.data;
-    const since = Math.max(await delivery.redisCompleteSince(), begun.dataLostAt);
-    const knownForMs = begun.clock - since;
-    // A row that is dated ahead has a clock of its own: it may be from before.
-    const datedAhead = wake.emittedAt > now() + CLOCK_SKEW_MS && knownForMs < MAX_FORGOTTEN_MS;
-    const forgotten = wake.emittedAt < since || datedAhead;
-    if (!begun.earlier && !forgotten) return post(job, to, claim, undefined, false);
+    const dataLoss = possibleDataLoss(wake, begun, await delivery.redisCompleteSince(), now());
+    if (!begun.earlier && !dataLoss) return post(job, to, claim, undefined, false);
     // Nothing was posted yet under the claim that was just made.
     if (!begun.earlier) await setClaim(redis, keys, wake.id, undefined);
-    const rowAt = datedAhead ? 0 : wake.emittedAt;
-    const forgot = forgotten ? { knownForMs, rowAt } : undefined;
-    const { found, open, mayRepeat } = await settleEarlier(job, token, to, begun.earlier, forgot);
+    const { found, open, mayRepeat } = await findEarlierPost(delivery, job, token, to, begun.earlier, dataLoss);
     if (found) return found;
     const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
     await setClaim(redis, keys, wake.id, next);
     return post(job, to, next, open, mayRepeat);
   }
 
-  /** @param before the claim to go back to where Slack has not got it */
+  /** @param before the claim that is restored if Slack does not have the message */
   async function post(
     job: Job<DeliverJob>,
     to: Messenger,
@@ -129,7 +117,7 @@ export function deliverer(delivery: Delivery) {
     const { wake, report } = job.data;
     const note = deliveryNote(now() - job.timestamp, mayRepeat);
     try {
-      // Frozen in between, and for so long that another worker may have the job by now.
+      // This process was frozen since the claim, so another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
       const posted = await to.post(escapeForSlack(directMessage(wake, report) + note), wake.id);
       return note === '' ? posted : { ...posted, note };
@@ -139,76 +127,32 @@ export function deliverer(delivery: Delivery) {
     }
   }
 
-  /**
-   * Finds out what became of an earlier post: one whose end is not known, or one that Redis may have forgotten.
-   *
-   * @param forgot for how long Redis knows all it was told, ms, and since when the wake may have been told before, ms since
-   * the epoch; undefined where it is sure to know
-   * @returns where Slack has it, or else the claim that stands still open, and whether a post from now on may be a repeat
-   */
-  async function settleEarlier(
-    job: Job<DeliverJob>,
-    token: string | undefined,
-    at: Messenger,
-    earlier: Claim | undefined,
-    forgot: { knownForMs: number; rowAt: number } | undefined,
-  ): Promise<{ found?: Posted; open?: Claim | undefined; mayRepeat: boolean }> {
-    const { id: wakeId } = job.data.wake;
-    // A claim of a time still to come is of a clock that was set back.
-    const claimedAt = earlier && Math.min(earlier.claimedAt, now());
-    if (earlier && claimedAt !== undefined && claimedAt !== earlier.claimedAt) {
-      await setClaim(redis, keys, wakeId, { ...earlier, claimedAt });
-    }
-    const settledForMs = Math.min(
-      forgot?.knownForMs ?? Infinity,
-      claimedAt === undefined ? Infinity : now() - claimedAt,
-    );
-    if (settledForMs < SETTLED_MS) {
-      await job.moveToDelayed(Date.now() + SETTLED_MS - settledForMs, token);
-      throw new DelayedError();
-    }
-    const firstAt = earlier?.firstClaimedAt ?? now();
-    const since = forgot ? Math.min(firstAt, Math.max(forgot.rowAt, now() - MAX_FORGOTTEN_MS)) : firstAt;
-    try {
-      const found = await at.find(wakeId, since);
-      log.info({ wakeId, found: found !== undefined }, 'looked up what became of an earlier post');
-      return found ? { found, mayRepeat: false } : { mayRepeat: false };
-    } catch (error) {
-      const forbidden = error instanceof DeliveryFailure && error.kind === 'permanent';
-      if (!forbidden && now() < (claimedAt ?? job.timestamp) + LOOK_UP_MS) throw error;
-      log.warn({ wakeId }, 'an earlier post cannot be looked up; posting again, marked as a possible repeat');
-      return { open: earlier, mayRepeat: true };
-    }
-  }
-
-  async function failed(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {
+  async function handleFailure(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {
     const fields = { wakeId: job.data.wake.id, code: failure.code };
-    if (failure.kind === 'outage') {
-      log.error(fields, 'Slack refuses the token; all DMs are held until KORA_SLACK_BOT_TOKEN is mended');
-    } else if (failure.retryAfterMs !== undefined) {
-      log.warn({ ...fields, retryAfterMs: failure.retryAfterMs }, 'Slack asks to wait');
-    }
-    const waitMs =
-      failure.kind === 'outage' ? HOLD_MS : failure.retryAfterMs && Math.min(failure.retryAfterMs, MAX_WAIT_MS);
+    const { kind, retryAfterMs } = failure;
+    if (kind === 'outage') logEvent(log, 'delivery.held', fields);
+    else if (retryAfterMs !== undefined) logEvent(log, 'delivery.rate_limited', { ...fields, retryAfterMs });
+    const holdMs = delivery.holdMs ?? HOLD_MS;
+    const waitMs = kind === 'outage' ? holdMs : retryAfterMs && Math.min(retryAfterMs, MAX_WAIT_MS);
     if (waitMs !== undefined) {
-      // The whole queue waits, this job at its head, so that the oldest goes out first.
+      // The whole queue waits with this job at its head, so that the oldest message is sent first.
       await deliveries.rateLimit(waitMs);
       throw Worker.RateLimitError();
     }
-    // Recorded as dead by whoever sees the job fail, see workers.ts.
-    if (failure.kind === 'permanent') throw new UnrecoverableError(failure.code);
-    log.warn(fields, 'the DM was not delivered; trying again');
+    // workers.ts records the dead letter when BullMQ reports the failed job.
+    if (kind === 'permanent') throw new UnrecoverableError(failure.code);
+    logEvent(log, 'delivery.retrying', fields);
     throw failure;
   }
 
-  /** The end of a wake, once more where it was recorded before: the row in the audit log may be missing. */
+  /** Records the outcome of a wake. Repeated if it was recorded before, because the row in the audit log may be missing. */
   async function record(job: Job<DeliverJob>, outcome: Exclude<Outcome, 'dead'>, posted?: Posted): Promise<void> {
     const { wake, report } = job.data;
     const status = dmStatus(report, outcome !== 'dry_run');
     const endedAt = now();
-    if (posted) log.info({ wakeId: wake.id, channel: posted.channel, ts: posted.ts }, 'DM accepted by Slack');
-    const first = await recordOutcome(redis, keys, { wake, outcome, at: endedAt, dmStatus: status, posted });
+    if (posted) logEvent(log, 'delivery.sent', { wakeId: wake.id, channel: posted.channel, ts: posted.ts });
+    const isFirst = await recordOutcome(redis, keys, { wake, outcome, at: endedAt, dmStatus: status, posted });
     await audit.investigationCompleted(wake, report, status);
-    if (first) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
+    if (isFirst) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Slack, behind one function. The only file that knows its SDK; every way in which a post can fail leaves here as one
- * of four kinds, which say what may be done next.
+ * The Slack adapter, the only file that uses Slack's SDK. Each failure leaves it as one of four kinds, which decide the next
+ * step.
  */
 
 import { errorCode } from '@kora-wake/shared/runtime/errors';
@@ -26,19 +26,19 @@ export interface Messenger {
    */
   post(text: string, wakeId: string): Promise<Posted>;
   /**
-   * Looks among the operator's messages for that of a wake, by the metadata it was posted with.
+   * Searches the operator's messages for that of a wake, by the metadata of its post.
    *
    * @param since ms since the epoch
-   * @throws DeliveryFailure; `permanent` where we may not look (scopes `im:history` and `im:write`)
+   * @throws DeliveryFailure; `permanent` if the token lacks the scopes `im:history` and `im:write`
    */
   find(wakeId: string, since: number): Promise<Posted | undefined>;
 }
 
 /**
- * - `not_posted`: Slack has not got it; post again later.
- * - `unknown`: it may have got it.
- * - `permanent`: it never will take it.
- * - `outage`: it takes nothing from us until a person mends the configuration.
+ * - `not_posted`: Slack does not have the message; post it again later.
+ * - `unknown`: Slack may have the message.
+ * - `permanent`: Slack will never accept this message.
+ * - `outage`: Slack accepts nothing from us until a person corrects the configuration.
  */
 export type FailureKind = 'not_posted' | 'unknown' | 'permanent' | 'outage';
 
@@ -47,7 +47,7 @@ export class DeliveryFailure extends Error {
   readonly kind: FailureKind;
   /** Slack's error code, or ours in the same style. */
   readonly code: string;
-  /** How long Slack asks to wait, ms. */
+  /** The time that Slack asks us to wait, ms. */
   readonly retryAfterMs: number | undefined;
 
   constructor(kind: FailureKind, code: string, retryAfterMs?: number) {
@@ -60,15 +60,15 @@ export class DeliveryFailure extends Error {
 
 const EVENT_TYPE = 'kora_wake';
 export const SLACK_TIMEOUT_MS = 10_000;
-/** Between Slack's clock and ours, which may just have been set by an hour. */
+/** Difference between Slack's clock and ours, seconds: ours may just have been set by an hour. */
 const CLOCK_SKEW_S = 65 * 60;
-/** Where Slack says 429 and not for how long, ms. */
+/** Wait after a 429 without a Retry-After, ms. */
 const DEFAULT_RETRY_AFTER_MS = 30_000;
 
 const OUTAGE = new Set(['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive']);
 const UNKNOWN = new Set(['internal_error', 'fatal_error', 'service_unavailable', 'request_timeout']);
 const RATE_LIMITED = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
-/** The connection was never made, so nothing was posted. */
+/** The connection was never established, so nothing was posted. */
 const NOT_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -80,15 +80,15 @@ const NOT_CONNECTED = new Set([
 
 const silent = () => undefined;
 
-/** @param options `channel`: a user id works as one */
+/** @param options `channel`: a channel id or a user id */
 export function slackMessenger(options: { token: string; channel: string; apiUrl: string | undefined }): Messenger {
   const client = new WebClient(options.token, {
     ...(options.apiUrl && { slackApiUrl: options.apiUrl }),
-    // One owner of retries: BullMQ. The SDK's own would post twice when an answer is lost.
+    // BullMQ owns all retries. The SDK's own would post twice if an answer is lost.
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     timeout: SLACK_TIMEOUT_MS,
-    // Its lines would go past our log, and can quote what it sends.
+    // The SDK would log to the console, and may quote the message.
     logger: {
       debug: silent,
       info: silent,
@@ -101,7 +101,7 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
   });
   return {
     post: (text, wakeId) =>
-      spanning('slack post', wakeId, async () => {
+      withSpan('slack post', wakeId, async () => {
         const answer = await client.chat.postMessage({
           channel: options.channel,
           text,
@@ -113,7 +113,7 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
         return { channel: answer.channel ?? options.channel, ts: answer.ts ?? '' };
       }),
     find: (wakeId, since) =>
-      spanning('slack look up', wakeId, async () => {
+      withSpan('slack look-up', wakeId, async () => {
         const opened = await client.conversations.open({ users: options.channel });
         const channel = opened.channel?.id ?? options.channel;
         let cursor: string | undefined;
@@ -125,7 +125,7 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
             limit: 200,
             ...(cursor && { cursor }),
           });
-          const found = page.messages?.find(({ metadata }) => isOfWake(metadata, wakeId));
+          const found = page.messages?.find(({ metadata }) => belongsToWake(metadata, wakeId));
           if (found?.ts) return { channel, ts: found.ts };
           cursor = page.response_metadata?.next_cursor;
         } while (cursor);
@@ -134,19 +134,19 @@ export function slackMessenger(options: { token: string; channel: string; apiUrl
   };
 }
 
-/** One call, or a few of one purpose, as a span of the wake's trace. @throws DeliveryFailure */
-function spanning<T>(name: string, wakeId: string, call: () => Promise<T>): Promise<T> {
+/** One call, or a few calls with one purpose, as a span of the wake's trace. @throws DeliveryFailure */
+function withSpan<T>(name: string, wakeId: string, call: () => Promise<T>): Promise<T> {
   return traced(name, { 'kora.wake_id': wakeId }, () =>
     call().catch((error: unknown) => Promise.reject(classify(error))),
   );
 }
 
-function isOfWake(metadata: unknown, wakeId: string): boolean {
+function belongsToWake(metadata: unknown, wakeId: string): boolean {
   if (!isJsonObject(metadata) || metadata.event_type !== EVENT_TYPE) return false;
   return isJsonObject(metadata.event_payload) && metadata.event_payload.wake_id === wakeId;
 }
 
-/** The one place where an error of the SDK becomes a kind. */
+/** The only place that turns an error of the SDK into a kind. */
 function classify(error: unknown): DeliveryFailure {
   if (error instanceof WebAPIRateLimitedError)
     return new DeliveryFailure('not_posted', 'ratelimited', Math.ceil(error.retryAfter * 1000));
@@ -160,7 +160,7 @@ function classify(error: unknown): DeliveryFailure {
   }
   if (error instanceof SlackError && error.code !== ErrorCode.RequestError)
     return new DeliveryFailure('permanent', error.code);
-  // A 429 without a usable header comes as a plain Error with no code of its own.
+  // The SDK throws a plain Error without a code for a 429 without a usable header.
   if (error instanceof Error && error.message.startsWith('Retry header did not contain')) {
     return new DeliveryFailure('not_posted', 'ratelimited', DEFAULT_RETRY_AFTER_MS);
   }
@@ -168,7 +168,7 @@ function classify(error: unknown): DeliveryFailure {
 }
 
 function classifyCode(code: string): DeliveryFailure {
-  // An error page instead of JSON arrives as the code; whoever wrote it, it was not Slack's answer to this post.
+  // The SDK gives the text of an error page as the code. A proxy wrote that page, so it is not Slack's answer to this post.
   if (!/^[a-z0-9_]{1,80}$/.test(code)) return new DeliveryFailure('unknown', 'unreadable_answer');
   if (RATE_LIMITED.has(code)) return new DeliveryFailure('not_posted', code, DEFAULT_RETRY_AFTER_MS);
   if (OUTAGE.has(code)) return new DeliveryFailure('outage', code);

@@ -1,11 +1,11 @@
 /**
- * A `wake` job: investigate, and hand what was found to the deliveries.
+ * A `wake` job: investigates the wake, and adds the delivery of its report.
  *
- * The report is saved by adding the delivery: a job of its own, with an id derived from the wake's, so that it exists
- * once, a paid answer survives a crash, and failures of Slack never buy a second investigation.
+ * The report is stored in the delivery job, whose id is derived from the wake's id, so that it exists once. So a paid report
+ * survives a crash, and a failure of Slack never causes a second investigation.
  */
-
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { isRedisAway, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { publish } from '@kora-wake/shared/store/events';
 import type { Keys } from '@kora-wake/shared/store/keys';
@@ -15,7 +15,7 @@ import { engineException, fallbackReport, type Report } from '@kora-wake/shared/
 import { type Job, WaitingError } from 'bullmq';
 import type { Engine } from './agent.ts';
 
-/** A wake whose worker died this often is told without an investigation: it may be what kills the workers. */
+/** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
 
 export interface Investigation {
@@ -31,39 +31,39 @@ export function investigator({ engine, deliveries, redis, keys, now, log }: Inve
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     try {
-      const report = (await known(job)) ?? (await investigated(job, signal ?? new AbortController().signal));
+      const report = (await readEarlierReport(job)) ?? (await investigate(job, signal ?? new AbortController().signal));
       await Promise.all([
         deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id)),
         recordInvestigation(redis, keys, wake, report, now()),
       ]);
     } catch (error) {
       if (!signal?.aborted) throw error;
-      log.info({ wakeId: wake.id }, 'investigation given back; another worker takes it up');
+      logEvent(log, 'investigation.returned', { wakeId: wake.id });
       await job.moveToWait(token);
       throw new WaitingError();
     }
   };
 
-  /** What an earlier start of the job has found, as far as it came. */
-  async function known({ data: { wake }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {
+  /** The report of an earlier start of this job, if it got that far. */
+  async function readEarlierReport({ data: { wake }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {
     if (attemptsStarted <= 1) return undefined;
     const delivery = await deliveries.getJob(deliverJobId(wake.id));
     return delivery?.data.report ?? (await readWakeRecord(redis, keys, wake.id))?.report ?? undefined;
   }
 
-  async function investigated(job: Job<WakeJob>, signal: AbortSignal): Promise<Report> {
+  async function investigate(job: Job<WakeJob>, signal: AbortSignal): Promise<Report> {
     const { wake } = job.data;
     if (job.stalledCounter > MAX_CRASHES) return fallbackReport('engine_exception:WorkerCrashed');
-    log.info({ wakeId: wake.id, probe: wake.probe, category: wake.category }, 'investigating');
     const { id: wakeId, probe, category } = wake;
+    logEvent(log, 'investigation.started', { wakeId, probe, category });
     void publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
     try {
       return await engine.investigate(wake, signal);
     } catch (error) {
       signal.throwIfAborted();
-      // Without Redis there is no budget to ask, and nowhere to keep an answer: BullMQ tries again.
+      // Without Redis there is no budget and no place for the report: BullMQ tries again.
       if (isRedisAway(error)) throw error;
-      log.error({ wakeId: wake.id, ...errorFields(error) }, 'the investigation failed in an unexpected way');
+      logEvent(log, 'investigation.failed', { wakeId, ...errorFields(error) });
       return fallbackReport(engineException(error));
     }
   }

@@ -123,6 +123,24 @@ test('a delivery that waits since a time still to come, since the clock was set 
   expect((await readAccount(ns.redis, ns.keys)).repaired).toEqual({ clock: 1 });
 });
 
+test('a job with corrupt data stops neither the sweep nor the repair of others', async ({ ns }) => {
+  await enqueue(ns);
+  await endJobs(ns, 'wakes', true);
+  await ns.redis.hset(ns.queue.toKey('corrupt'), { data: 'not json', finishedOn: 1 });
+  await ns.redis.zadd(`${ns.prefix}:wakes:completed`, Date.now(), 'corrupt');
+  await ns.redis.zadd(`${ns.prefix}:wakes:failed`, Date.now(), 'corrupt');
+  await sweep(sweeper(ns));
+  expect(await ns.deliveries.count()).toBe(1);
+});
+
+test('a repair that fails does not stop the others, and is tried again', async ({ ns }) => {
+  await enqueue(ns);
+  await endJobs(ns, 'wakes', true);
+  await ns.redis.set(ns.keys.windowEnds, 'not a sorted set');
+  await expect(sweep(sweeper(ns))).rejects.toThrow('WRONGTYPE');
+  expect(await ns.deliveries.count()).toBe(1);
+});
+
 test('what ended long before the last sweep is not looked at again', async ({ ns }) => {
   await enqueue(ns);
   await endJobs(ns, 'wakes', true);

@@ -130,6 +130,26 @@ export function isOurs(job: Job): boolean {
   return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
 }
 
+/**
+ * Reads one page of ended jobs, newest first. Jobs whose data is not JSON are left out: BullMQ rejects a whole page for one.
+ *
+ * @returns the jobs, and whether there may be more
+ */
+export async function readEndedJobs<T, R, N extends string>(
+  queue: Queue<T, R, N>,
+  state: 'completed' | 'failed',
+  from: number,
+  limit: number,
+) {
+  const ids = await queue.getRanges([state], from, from + limit - 1, false);
+  const jobs = await Promise.all(ids.map((id) => queue.getJob(id).catch(ignoreSyntaxError)));
+  return { jobs: jobs.filter((job) => job !== undefined), more: ids.length === limit };
+}
+
+function ignoreSyntaxError(error: unknown): undefined {
+  if (!(error instanceof SyntaxError)) throw error;
+}
+
 /** When a job failed for good, ms since the epoch, or undefined if it is not among the failed jobs of the queue. */
 export async function failedAt(
   redis: RedisClient,

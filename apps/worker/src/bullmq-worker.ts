@@ -1,0 +1,71 @@
+/**
+ * One BullMQ worker that starts again until it runs. BullMQ's own worker ends for good, without an exception, if Redis goes away
+ * while it starts. A worker that runs waits for Redis by itself.
+ */
+import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
+import { DRAIN_MS } from '@kora-wake/shared/runtime/lifecycle';
+import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { Worker } from 'bullmq';
+
+/** Limit for closing a worker without jobs in progress, ms. */
+const IDLE_CLOSE_MS = 2_000;
+/** Delay before a worker that ended during its start is created again, ms. */
+const RESTART_MS = 1_000;
+
+export interface RunningWorker {
+  /** Resolves when the worker takes jobs for the first time. It waits for Redis as long as that takes. */
+  ready: Promise<void>;
+  /**
+   * Takes no new jobs, lets those in progress end until the drain deadline, then aborts the rest, which returns them to the
+   * queue. If Redis is unreachable, a worker cannot close; it is then left as it is.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * @param create makes a BullMQ worker with `autorun: false`; called again if a worker ends during its start
+ * @param isBusy whether any job is in progress
+ */
+export function runWorker(create: () => Worker, isBusy: () => boolean, log: Logger): RunningWorker {
+  const stopping = new AbortController();
+  const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
+  let worker: Worker | undefined;
+
+  async function runUntilStopped(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const current = create();
+      worker = current;
+      current.on('error', (error) => logEvent(log, 'worker.error', errorFields(error)));
+      try {
+        await current.waitUntilReady();
+        // `run` rejects if it cannot start, and otherwise resolves when the worker is closed.
+        const running = current.run();
+        onReady();
+        return await running;
+      } catch (error) {
+        logEvent(
+          log,
+          'worker.error',
+          errorFields(error),
+          'the BullMQ worker ended during its start; starting it again',
+        );
+        void current.close(true).catch(() => undefined);
+        await sleep(RESTART_MS, stopping.signal);
+      }
+    }
+  }
+
+  void runUntilStopped();
+  return {
+    ready,
+    stop: async () => {
+      stopping.abort();
+      if (!worker) return;
+      const closed = worker.close();
+      if ((await withTimeLimit(closed, isBusy() ? DRAIN_MS : IDLE_CLOSE_MS)).inTime) return;
+      worker.cancelAllJobs('shutting down');
+      await withTimeLimit(closed, IDLE_CLOSE_MS);
+    },
+  };
+}
