@@ -1,4 +1,4 @@
-/** A typed client of Kora Wake: what woke us in the last day, and what is held back now. */
+/** A typed client of Kora Wake: lists the wakes of the last day and the open debounce windows. */
 import createClient from 'openapi-fetch';
 import type { paths } from './openapi.d.ts';
 
@@ -17,6 +17,6 @@ export async function overview(baseUrl: string, token?: string): Promise<string[
   if (error) throw new Error(error.message);
   return [
     ...lines,
-    ...data.entries.map((window) => `${window.probe}/${window.category}: ${window.suppressed} held back`),
+    ...data.entries.map((window) => `${window.probe}/${window.category}: ${window.suppressed} suppressed`),
   ];
 }

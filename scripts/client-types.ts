@@ -1,6 +1,6 @@
 /**
- * `npm run client-types`: writes `docs/openapi.json` anew from the API, and `docs/openapi.d.ts` from that. The generator
- * wants an older TypeScript than ours, so it is fetched for the occasion.
+ * `npm run client-types`: generates `docs/openapi.json` from the API, and `docs/openapi.d.ts` from that file. The generator
+ * needs an older TypeScript than ours, so npx fetches both.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ const GENERATOR = 'openapi-typescript@7.13.0';
 const root = join(import.meta.dirname, '..');
 const [document, types] = ['openapi.json', 'openapi.d.ts'].map((name) => join(root, 'docs', name));
 
-// A snapshot of the test that keeps it true; that test fails on the types until they are made.
+// The document is a file snapshot of this test. The test still fails here, because the types are not generated yet.
 run('vitest', ['run', 'apps/api/test/app.test.ts', '-t', 'docs/openapi.json', '-u', '--silent'], 'ignore');
 run('npx', [
   '--yes',

@@ -47,8 +47,8 @@ test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>
   [undefined, {}],
   ['KoraWakeAbsent', { kora_wakes_unaccounted: undefined }],
   ['KoraWakeUnaccounted', { kora_wakes_unaccounted: '1x20' }],
-  ['KoraWakeNobodyFollows', { 'kora_tailer_lease_held{source="/log"}': '0x20' }],
-  ['KoraWakeNobodyFollows', { 'kora_tailer_lease_held{source="/log"}': undefined }],
+  ['KoraWakeWatcherDown', { 'kora_tailer_lease_held{source="/log"}': '0x20' }],
+  ['KoraWakeWatcherDown', { 'kora_tailer_lease_held{source="/log"}': undefined }],
   [
     'KoraWakeBehind',
     {
@@ -58,7 +58,7 @@ test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>
   ],
   // The log has had no new rows for long. That is not a lag.
   [undefined, { 'kora_tailer_committed_timestamp_seconds{source="/log"}': '0x20' }],
-  ['KoraWakeUntold', { kora_oldest_pending_seconds: '0+60x20' }],
+  ['KoraWakeOverdue', { kora_oldest_pending_seconds: '0+60x20' }],
   ['KoraWakeDeadLetters', { 'kora_queue_jobs{queue="deliveries",state="failed"}': '0x5 1x15' }],
   ['KoraWakeDeliveriesHeld', { kora_deliveries_held: '1x20' }],
   ['KoraWakeQueueOld', { 'kora_queue_oldest_seconds{queue="wakes"}': '0+60x20' }],

@@ -1,26 +1,23 @@
 /** Builds the API; `main.ts` runs it. */
-import { STATUS_CODES } from 'node:http';
 import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
-import { errorFields } from '@kora-wake/shared/runtime/log';
-import { isRedisAway } from '@kora-wake/shared/runtime/redis';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
 import { guard, type Tokens } from './auth.ts';
 import { board } from './board.ts';
+import { answerError } from './errors.ts';
 import { metrics } from './metrics.ts';
-import { operationsIn } from './operations.ts';
+import { operationLog } from './operations.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -28,27 +25,29 @@ import { healthRoutes } from './routes/health.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { statusRoutes } from './routes/status.ts';
+import { VERSION } from './version.ts';
 
 export interface ApiOptions {
   store: WindowStore;
   deliveries: DeliveriesQueue;
-  /** None: only this machine is answered. */
+  /** Without a token the API answers this machine only. */
   tokens: Tokens;
-  /** USD a UTC month; 0 = no limit. */
+  /** USD per UTC month; 0 = no limit. */
   budgetUsd: number;
-  /** Where what operators do is written. */
+  /** Writes a row to the audit log for each change by an operator. */
   append: AppendRow;
+  /** ms since the epoch */
   now(): number;
-  /** Where the built console lies; undefined: it is not served. */
+  /** Folder of the built console. Without it the API serves no console. */
   consoleFolder?: string;
-  /** Whether each request is a span. */
+  /** Whether each request becomes a span. */
   traced?: boolean;
   log: FastifyBaseLogger;
 }
 
-/** The two names of a window may be long and in any script: 3,000 emoji are 36,000 bytes, percent-encoded. Bytes. */
+/** Bytes. The two names of a window may be long and in any script: 3,000 emoji are 36,000 bytes when percent-encoded. */
 const MAX_URL_BYTES = 128 * 1024;
-/** A reason of 500 characters is the most that anybody has to send; Bull Board may send a job. Bytes. */
+/** Bytes. Our own bodies hold at most a reason of 500 characters, but Bull Board may send a job. */
 const MAX_BODY_BYTES = 256 * 1024;
 
 export async function buildApp(options: ApiOptions) {
@@ -60,11 +59,11 @@ export async function buildApp(options: ApiOptions) {
     routerOptions: { maxParamLength: MAX_URL_BYTES },
     http: { maxHeaderSize: MAX_URL_BYTES },
     bodyLimit: MAX_BODY_BYTES,
-    frameworkErrors: (error, request, reply) => void onError(error, request, reply),
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(onError);
+  app.setErrorHandler(answerError);
 
   if (traced) {
     const { FastifyOtelInstrumentation } = await import('@fastify/otel');
@@ -78,8 +77,8 @@ export async function buildApp(options: ApiOptions) {
       openapi: '3.1.0',
       info: {
         title: 'Kora Wake',
-        version: '1',
-        description: 'What the on-call first responder does: queues, windows, investigations, costs.',
+        version: VERSION,
+        description: 'The on-call first responder: its queues, debounce windows, investigations and costs.',
       },
       components: {
         securitySchemes: { token: { type: 'http', scheme: 'bearer' }, browser: { type: 'http', scheme: 'basic' } },
@@ -87,17 +86,18 @@ export async function buildApp(options: ApiOptions) {
       ...(tokens.token !== undefined && { security: [{ token: [] }, { browser: [] }] }),
     },
     transform: jsonSchemaTransform,
+    transformObject: withoutUnusedSchemas,
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
   const queues = [queue, deliveries];
-  const operations = operationsIn(redis, keys, append, now);
+  const operations = operationLog(redis, keys, append, now, log);
   await app.register(healthRoutes, { redis, keys });
-  await app.register(queueRoutes, { queues, operations });
+  await app.register(queueRoutes, { queues, operations, now });
   await app.register(debounceRoutes, { store, operations });
   await app.register(investigationRoutes, { store, deliveries, now });
   await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
   await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, now });
-  await app.register(eventRoutes, { store, redis });
+  await app.register(eventRoutes, { store });
   const scrape = metrics({ store, deliveries, budgetUsd, now });
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
     reply.type(scrape.type).send(await scrape.text()),
@@ -106,17 +106,28 @@ export async function buildApp(options: ApiOptions) {
     await app.register(fastifyStatic, {
       root: consoleFolder,
       wildcard: false,
-      // Nothing in it needs more; see CSP for what the other pages do.
+      // The console needs less than the pages that CSP allows for.
       setHeaders: (reply) => {
         void reply.header('content-security-policy', CONSOLE_CSP);
       },
     });
   }
-  await app.register(board(queues, '/admin/queues', onError, operations), { prefix: '/admin/queues' });
+  await app.register(board(queues, '/admin/queues', operations), { prefix: '/admin/queues' });
   return app;
 }
 
-/** Swagger UI and Bull Board bring styles and scripts in their pages; what they are is in our lock file. */
+/** Names the schemas of the contract under `components`. The library adds an `…Input` twin of each; unused ones are left out. */
+const withoutUnusedSchemas: typeof jsonSchemaTransformObject = (document) => {
+  const transformed = jsonSchemaTransformObject(document);
+  const schemas = 'components' in transformed ? (transformed.components?.schemas ?? {}) : {};
+  const paths = JSON.stringify(transformed.paths);
+  for (const name of Object.keys(schemas)) {
+    if (name.endsWith('Input') && !paths.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+  }
+  return transformed;
+};
+
+/** Swagger UI and Bull Board have inline styles and scripts in their pages. Our lock file pins their content. */
 const CSP = {
   directives: {
     'default-src': ["'none'"],
@@ -134,18 +145,3 @@ const CSP = {
 
 const CONSOLE_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/** Answers in Fastify's shape of an error. Of our own faults it says nothing but that; the log says the rest. */
-function onError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  // A name that is no job's, but that of a key of BullMQ's beside them.
-  const noJob = error.message.startsWith('WRONGTYPE');
-  const status = isRedisAway(error) ? 503 : noJob ? 404 : (error.statusCode ?? 500);
-  if (status >= 500) {
-    const fields = { method: request.method, route: request.routeOptions.url, ...errorFields(error) };
-    request.log.error(fields, 'request failed');
-  }
-  const ours =
-    status === 503 ? 'Redis does not answer; try again.' : 'Something went wrong; the log of the API says what.';
-  const message = noJob ? 'There is no such job.' : status < 500 ? error.message : ours;
-  return reply.code(status).send({ statusCode: status, error: STATUS_CODES[status] ?? 'Error', message });
-}

@@ -1,9 +1,10 @@
-/** The API: what the operator sees and does, over HTTP. */
+/** The API: it shows operators the state of Kora Wake and takes their changes, over HTTP. */
 import { join } from 'node:path';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
@@ -14,7 +15,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
   const { token } = tokens;
   if (!token && !isLoopback(host)) {
     throw new StartupError(
-      `KORA_API_HOST is ${host}, which others can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
+      `KORA_API_HOST is ${host}, which other machines can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
     );
   }
   const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
@@ -22,6 +23,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
   for (const each of [queue, deliveries]) onClose(() => each.close());
+  const appLog = log.child({});
   const app = await buildApp({
     store: { redis, queue, keys: redisKeys(config.queuePrefix) },
     deliveries,
@@ -31,13 +33,15 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
     now: Date.now,
     consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),
     traced: tracing !== undefined,
-    log,
+    log: appLog,
   });
   onClose(() => app.close());
-  const access = token ? 'the token is asked for' : 'no token, this machine only';
-  await app
-    .listen({ host, port, listenTextResolver: (url) => `listening on ${url} (${access})` })
-    .catch((error: unknown) => {
-      throw new StartupError(listenFailure(error, host, port), { cause: error });
-    });
+  // Fastify logs a line of its own for each address: ours has an event name.
+  appLog.level = 'silent';
+  const url = await app.listen({ host, port }).catch((error: unknown) => {
+    throw new StartupError(listenFailure(error, host, port), { cause: error });
+  });
+  appLog.level = log.level;
+  const access = token ? 'a token is required' : 'no token, this machine only';
+  logEvent(log, 'api.listening', { url }, `listening on ${url} (${access})`);
 });

@@ -1,4 +1,4 @@
-/** What Prometheus scrapes from the API: what Redis says of all of us, read anew at each scrape. */
+/** Metrics of all processes together. Each scrape reads them from Redis. */
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend } from '@kora-wake/shared/store/budget-ledger';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
@@ -7,6 +7,8 @@ import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
 import { countWindows, type WindowStore } from '@kora-wake/shared/store/windows';
 import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { JOB_STATES } from './contract.ts';
+import { countJobs, oldestWaitingMs } from './queue-state.ts';
 
 export interface MetricsOptions {
   store: WindowStore;
@@ -15,11 +17,10 @@ export interface MetricsOptions {
   now(): number;
 }
 
-/** A delivery queue that is told to wait longer than its own pace asks is held, ms. */
+/** Deliveries are held if their queue has to wait longer than the usual pace between two messages requires, ms. */
 const HELD_MS = 2_000;
-const STATES = ['waiting', 'active', 'delayed', 'prioritized', 'completed', 'failed'] as const;
 
-/** The metrics as Prometheus reads them. Rejects where Redis does not answer. */
+/** The metrics in Prometheus's text format. `text` rejects if Redis does not answer. */
 export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): {
   text(): Promise<string>;
   type: string;
@@ -28,30 +29,32 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const registry = new Registry();
   const gauge = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
     new Gauge({ name: `kora_${name}`, help, labelNames, registers: [registry] });
-  // Counted in Redis, over all processes and their restarts: set here, never counted.
+  // Redis counts over all processes and restarts. Each scrape sets these counters to its numbers.
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
     new Counter({ name: `kora_${name}_total`, help, labelNames, registers: [registry] });
 
-  const rows = counter('wake_rows', 'Wake rows by decision; reason where they were rejected', ['decision', 'reason']);
+  const rows = counter('wake_rows', 'Wake rows by decision, and by reason if rejected', ['decision', 'reason']);
   const ended = counter('wakes_ended', 'Wakes by outcome', ['outcome']);
-  const repaired = counter('repaired', 'What the sweeper repaired, by kind', ['kind']);
-  const unread = counter('unread_lines', 'Lines that name a wake and could not be read');
-  const inFlight = gauge('wakes_in_flight', 'Jobs that have not ended');
+  const repaired = counter('repaired', 'Repairs after crashes, by kind', ['kind']);
+  const unread = counter('unread_lines', 'Lines that name a wake but cannot be read');
+  const inFlight = gauge('wakes_in_flight', 'Wakes in progress');
   const unaccounted = gauge(
     'wakes_unaccounted',
-    'Rows without a decision and wakes without an end; anything but 0 is a loss',
+    'Rows without a decision and wakes without an outcome; anything but 0 is a fault',
   );
   const windows = gauge('debounce_windows', 'Open debounce windows');
   const jobs = gauge('queue_jobs', 'Jobs by queue and state', ['queue', 'state']);
   const oldest = gauge('queue_oldest_seconds', 'Age of the oldest waiting job', ['queue']);
-  const untold = gauge('oldest_pending_seconds', 'How long the wake that waits longest for its end has waited');
-  const held = gauge('deliveries_held', '1 while all deliveries wait, for Slack or for a good token');
-  const lag = gauge('tailer_lag_bytes', 'Written and not decided; only where the API sees the log', ['source']);
-  const committed = gauge('tailer_committed_timestamp_seconds', 'When a batch was last committed', ['source']);
+  const oldestPending = gauge('oldest_pending_seconds', 'Age of the oldest wake without an outcome');
+  const held = gauge('deliveries_held', '1 while all DMs wait, for Slack or for a valid token');
+  const lag = gauge('tailer_lag_bytes', 'Bytes written but not decided yet; only if the API can read the log', [
+    'source',
+  ]);
+  const committed = gauge('tailer_committed_timestamp_seconds', 'Time of the last committed batch', ['source']);
   const lease = gauge('tailer_lease_held', '1 while a tailer holds the lease of the log', ['source']);
-  const spend = gauge('spend_usd', 'Spent in this UTC month', ['route', 'model']);
+  const spend = gauge('spend_usd', 'Cost of LLM calls in this UTC month', ['route', 'model']);
   const budget = gauge('budget_usd', 'Budget of a UTC month; 0 = no limit');
-  const rung = gauge('budget_rung', '1 for the rung of the cost ladder that holds', ['rung']);
+  const rung = gauge('budget_rung', '1 for the current budget tier', ['rung']);
 
   async function collect(): Promise<void> {
     const [account, sources, spent, open, holdMs, pendingMs] = await Promise.all([
@@ -72,7 +75,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     inFlight.set(account.inFlight);
     unaccounted.set(account.unaccounted);
     windows.set(open);
-    untold.set(pendingMs / 1_000);
+    oldestPending.set(pendingMs / 1_000);
     held.set(holdMs > HELD_MS ? 1 : 0);
     for (const source of sources) {
       if (source.lagBytes !== null) lag.set({ source: source.path }, source.lagBytes);
@@ -81,17 +84,15 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     }
     for (const { route, model, usd } of spent.entries) spend.inc({ route, model }, usd);
     budget.set(budgetUsd);
-    for (const step of BUDGET_TIERS) {
-      rung.set({ rung: step }, step === spent.tier ? 1 : 0);
-    }
+    for (const tier of BUDGET_TIERS) rung.set({ rung: tier }, tier === spent.tier ? 1 : 0);
     for (const each of [queue, deliveries]) {
-      const [counts, [first]] = await Promise.all([each.getJobCounts(...STATES), each.getWaiting(0, 0)]);
-      for (const state of STATES) jobs.set({ queue: each.name, state }, counts[state] ?? 0);
-      oldest.set({ queue: each.name }, first ? Math.max(0, now() - first.timestamp) / 1_000 : 0);
+      const [counts, waitingMs] = await Promise.all([countJobs(each), oldestWaitingMs(each, now())]);
+      for (const state of JOB_STATES) jobs.set({ queue: each.name, state }, counts[state]);
+      oldest.set({ queue: each.name }, (waitingMs ?? 0) / 1_000);
     }
   }
 
-  // One scrape at a time: they share the numbers.
+  // One scrape at a time, because all scrapes share the registry.
   let last: Promise<unknown> = Promise.resolve();
   return {
     type: registry.contentType,

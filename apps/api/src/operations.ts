@@ -1,68 +1,78 @@
-/** What operators did: each thing that changes something is a row in the audit log, and the last of them are shown. */
+/** Changes by operators: each is a row in the audit log, and the last ones are shown. */
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
+import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import type { FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { operatorOf } from './auth.ts';
+import { Operation } from './contract.ts';
 
-/** So many of the last operations are kept to be shown. */
+/** Number of changes that are stored to be shown. */
 const KEPT = 200;
 
-export const operationSchema = z.object({
-  at: z.iso.datetime(),
-  what: z.string(),
-  by: z.string(),
-  reason: z.string().nullable(),
-  details: z.record(z.string(), z.unknown()),
-});
-type Operation = z.infer<typeof operationSchema>;
+/** The parts of a request that name its caller and the reason. */
+export type ChangeRequest = Pick<FastifyRequest, 'headers' | 'ip' | 'query'>;
 
-export type Asked = Pick<FastifyRequest, 'headers' | 'ip' | 'query'>;
-
-/** Why something is changed; every route that changes something takes it. */
-export const reasonQuery = z.object({
-  reason: z.string().max(500).optional().describe('why; kept in the audit log'),
-});
-
-export interface Operations {
-  /** @param what in the past tense, such as `window_cleared` */
-  record(request: Asked, what: string, details: JsonObject): Promise<void>;
-  /** The last ones, newest first. */
+export interface OperationLog {
+  /**
+   * Records a change that was made.
+   *
+   * @param what in the past tense, such as `window_cleared`
+   * @param details a `reason` in it replaces the one in the request
+   */
+  record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;
+  /** The last changes, newest first. Entries that are not valid are left out. */
   last(): Promise<Operation[]>;
 }
 
-export function operationsIn(redis: RedisClient, keys: Keys, append: AppendRow, now: () => number): Operations {
+/** @param append writes a row to the audit log @param now ms since the epoch */
+export function operationLog(
+  redis: RedisClient,
+  keys: Keys,
+  append: AppendRow,
+  now: () => number,
+  log: LogTarget,
+): OperationLog {
+  let isCorruptLogged = false;
+
+  function parse(text: string): Operation[] {
+    try {
+      return [Operation.parse(JSON.parse(text))];
+    } catch {
+      // The list is read every few seconds: one line is enough.
+      if (!isCorruptLogged) logEvent(log, 'api.record_unreadable', { key: keys.operations });
+      isCorruptLogged = true;
+      return [];
+    }
+  }
+
   return {
-    record: async (request, what, { reason, ...details }) => {
-      const given = typeof reason === 'string' ? reason : reasonOf(request);
+    record: async (request, what, { reason: ownReason, ...details }) => {
+      const reason = typeof ownReason === 'string' ? ownReason : reasonOf(request);
       const by = operatorOf(request);
-      const done: Operation = { at: new Date(now()).toISOString(), what, by, reason: given, details };
+      const operation: Operation = { at: new Date(now()).toISOString(), what, by, reason, details };
       await append({
         seam: `operator.${what}`,
-        details: { ...details, by, from: request.ip, reason: given },
+        details: { ...details, by, from: request.ip, reason },
         sessionId: null,
         source: null,
       });
-      await redis.lpush(keys.operations, JSON.stringify(done));
+      await redis.lpush(keys.operations, JSON.stringify(operation));
       await redis.ltrim(keys.operations, 0, KEPT - 1);
     },
-    last: async () => {
-      const kept = await redis.lrange(keys.operations, 0, KEPT - 1);
-      return kept.map((text) => operationSchema.parse(JSON.parse(text)));
-    },
+    last: async () => (await redis.lrange(keys.operations, 0, KEPT - 1)).flatMap(parse),
   };
 }
 
-/** Why, where the caller says so: in the query, or in the header `X-Reason`. */
-function reasonOf({ headers, query }: Asked): string | null {
-  const asked = isJsonObject(query) ? query.reason : undefined;
-  const given = typeof asked === 'string' ? asked : utf8(headers['x-reason']);
-  return given.trim() === '' ? null : given.trim().slice(0, 500).toWellFormed();
+/** The reason in the query or in the header `X-Reason`, or null. */
+function reasonOf({ headers, query }: ChangeRequest): string | null {
+  const fromQuery = isJsonObject(query) ? query.reason : undefined;
+  const reason = typeof fromQuery === 'string' ? fromQuery : utf8(headers['x-reason']);
+  return reason.trim() === '' ? null : reason.trim().slice(0, 500).toWellFormed();
 }
 
-/** Node reads headers as Latin-1, and most programs send UTF-8. */
+/** Decodes a header: Node reads headers as Latin-1, but most programs send UTF-8. */
 function utf8(header: string | string[] | undefined): string {
   const text = typeof header === 'string' ? header : '';
   try {

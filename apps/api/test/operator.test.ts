@@ -484,7 +484,7 @@ test('the client in docs/ is typed by the API and reads it', async ({ ns }) => {
   await told(ns, 'w-old', HOUR);
   await openWindow(ns, aWake({ id: 'w-new', probe: 'vercel' }));
   const url = await app.listen({ port: 0 });
-  expect(await overview(url, TOKEN)).toEqual(['fly/down: diagnosis', 'vercel/down: 0 held back']);
+  expect(await overview(url, TOKEN)).toEqual(['fly/down: diagnosis', 'vercel/down: 0 suppressed']);
   await expect(overview(url, 'wrong')).rejects.toThrow('The token is missing or wrong');
 });
 

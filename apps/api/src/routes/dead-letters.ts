@@ -1,63 +1,54 @@
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliverJob, WakeJob } from '@kora-wake/shared/store/queues';
-import { failedAt, isOurs, takeFailed } from '@kora-wake/shared/store/queues';
+import { failedAt, takeFailed } from '@kora-wake/shared/store/queues';
 import type { Place } from '@kora-wake/shared/store/wake-history';
 import { reopen } from '@kora-wake/shared/store/wake-record';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Operations, reasonQuery } from '../operations.ts';
-import { cursorOf, errorSchema, pageQuery, placeOf } from './schemas.ts';
+import {
+  type DeadLetter,
+  DeadLetterParams,
+  DeadLetters,
+  DroppedDeadLetter,
+  DropRequest,
+  ErrorAnswer,
+  PageQuery,
+  ReasonQuery,
+  RetriedDeadLetter,
+} from '../contract.ts';
+import { cursorOf, placeOf } from '../cursor.ts';
+import { httpErrors } from '../errors.ts';
+import type { OperationLog } from '../operations.ts';
+import { EPOCH, isoTime } from '../times.ts';
 
-const letterSchema = z.object({
-  queue: z.string(),
-  jobId: z.string(),
-  wakeId: z.string().nullable().describe('null: a job that somebody put there by hand'),
-  probe: z.string().nullable(),
-  category: z.string().nullable(),
-  severity: z.string().nullable(),
-  title: z.string().nullable(),
-  reason: z.string(),
-  failedAt: z.iso.datetime(),
-});
+type FailedJob = Job<WakeJob | DeliverJob>;
 
-type Letter = Job<WakeJob | DeliverJob>;
-
-const one = z.object({ queue: z.string(), jobId: z.string() });
-const goneMeanwhile = {
-  statusCode: 409,
-  error: 'Conflict',
-  message: 'Somebody else retried or dropped it just now.',
-};
-const notThere = { statusCode: 404, error: 'Not Found', message: 'There is no such dead letter.' };
-
-/** Jobs that failed for good: nobody was told of them, until a person retries or drops them. */
+/** Jobs that failed for good: their alert is not delivered unless a person retries them. */
 export const deadLetterRoutes: FastifyPluginAsyncZod<{
   redis: RedisClient;
   keys: Keys;
   queues: Queue[];
-  operations: Operations;
+  operations: OperationLog;
   now(): number;
 }> = async (app, { redis, keys, queues, operations, now }) => {
   app.get(
     '/v1/dead-letters',
     {
       schema: {
-        summary: 'What failed for good, newest first',
-        querystring: pageQuery,
-        response: {
-          200: z.object({ entries: z.array(letterSchema), nextCursor: z.string().nullable() }),
-          400: errorSchema,
-        },
+        summary: 'Jobs that failed for good, newest first',
+        querystring: PageQuery,
+        response: { 200: DeadLetters, 400: ErrorAnswer },
       },
     },
     async ({ query: { limit, cursor } }) => {
       const after = placeOf(cursor);
       const failed = (await Promise.all(queues.map((queue) => failedAfter(queue, after, limit)))).flat();
-      const page = failed.toSorted((a, b) => (isLater(placeOfLetter(a), placeOfLetter(b)) ? -1 : 1));
+      const page = failed.toSorted((a, b) => (isLater(placeOfJob(a), placeOfJob(b)) ? -1 : 1));
       const last = page[limit - 1];
-      const next = last && page.length > limit ? cursorOf(placeOfLetter(last)) : null;
+      const next = last && page.length > limit ? cursorOf(placeOfJob(last)) : null;
       return { entries: page.slice(0, limit).map(describe), nextCursor: next };
     },
   );
@@ -66,21 +57,20 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
     '/v1/dead-letters/:queue/:jobId/retry',
     {
       schema: {
-        summary: 'Try a dead letter again',
-        params: one,
-        querystring: reasonQuery,
-        response: { 200: z.object({ retried: z.literal(true) }), 404: errorSchema, 409: errorSchema },
+        summary: 'Retry a dead letter',
+        params: DeadLetterParams,
+        querystring: ReasonQuery,
+        response: { 200: RetriedDeadLetter, 404: ErrorAnswer, 409: ErrorAnswer },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       const { params } = request;
       const job = await find(params);
-      if (!job) return reply.code(404).send(notThere);
       try {
         await job.retry();
       } catch (error) {
         if (await job.isFailed()) throw error;
-        return reply.code(409).send(goneMeanwhile);
+        throw takenMeanwhile();
       }
       const { wakeId } = describe(job);
       if (wakeId !== null) await reopen(redis, keys, wakeId, now());
@@ -93,69 +83,97 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
     '/v1/dead-letters/:queue/:jobId',
     {
       schema: {
-        summary: 'Drop a dead letter: nobody will be told',
-        params: one,
-        body: z.object({ reason: z.string().trim().min(1, 'must say why').max(500) }),
-        response: {
-          200: z.object({ dropped: z.literal(true) }),
-          400: errorSchema,
-          404: errorSchema,
-          409: errorSchema,
-        },
+        summary: 'Drop a dead letter: its alert will not be delivered',
+        params: DeadLetterParams,
+        body: DropRequest,
+        response: { 200: DroppedDeadLetter, 400: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       const { params, body } = request;
       const job = await find(params);
-      if (!job) return reply.code(404).send(notThere);
-      // Whoever takes it off the list drops it: it is not retried any more, nor dropped by another.
-      if (!(await takeFailed(redis, keys, params.queue, params.jobId))) return reply.code(409).send(goneMeanwhile);
+      // The caller who takes the job off the list drops it: after that nobody else can retry or drop it.
+      if (!(await takeFailed(redis, keys, params.queue, params.jobId))) throw takenMeanwhile();
       await job.remove();
       await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });
       return { dropped: true as const };
     },
   );
 
-  async function find({ queue: name, jobId }: z.infer<typeof one>): Promise<Letter | undefined> {
+  async function find({ queue: name, jobId }: DeadLetterParams): Promise<FailedJob> {
     const queue = queues.find((each) => each.name === name);
-    return queue && (await failedAt(redis, keys, name, jobId)) !== undefined ? queue.getJob(jobId) : undefined;
+    const hasFailed = queue && (await failedAt(redis, keys, name, jobId)) !== undefined;
+    const job: FailedJob | undefined = hasFailed ? await queue.getJob(jobId) : undefined;
+    if (!job) throw httpErrors.notFound('There is no such dead letter.');
+    return job;
+  }
+
+  /** Failed jobs that cannot be read and were logged. */
+  const unreadable = new Set<string>();
+
+  /** The job, or an empty list if it is gone or its data is not JSON: anybody can add to a queue. */
+  async function readJob(queue: Queue, jobId: string): Promise<FailedJob[]> {
+    try {
+      const job: FailedJob | undefined = await queue.getJob(jobId);
+      return job ? [job] : [];
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      const key = keys.failed(queue.name);
+      const name = `${key} ${jobId}`;
+      // The list is read every few seconds: one line per job is enough.
+      if (!unreadable.has(name)) logEvent(app.log, 'api.record_unreadable', { key, jobId });
+      unreadable.add(name);
+      return [];
+    }
+  }
+
+  /** Up to `limit + 1` failed jobs after a place, newest first. BullMQ can only list them by rank. */
+  async function failedAfter(queue: Queue, after: Place | undefined, limit: number): Promise<FailedJob[]> {
+    const found: FailedJob[] = [];
+    for (let from = 0; ; from += limit + 1) {
+      const ids = await queue.getRanges(['failed'], from, from + limit);
+      const jobs = (await Promise.all(ids.map((jobId) => readJob(queue, jobId)))).flat();
+      found.push(...jobs.filter((job) => !after || isLater(after, placeOfJob(job))));
+      if (ids.length <= limit || found.length > limit) return found;
+    }
   }
 };
 
-/** One more than so many of those after a place. BullMQ gives the last first, and only by number. */
-async function failedAfter(queue: Queue, after: Place | undefined, limit: number): Promise<Letter[]> {
-  const found: Letter[] = [];
-  for (let from = 0; ; from += limit + 1) {
-    const jobs: Letter[] = await queue.getFailed(from, from + limit);
-    found.push(...jobs.filter((job) => !after || isLater(after, placeOfLetter(job))));
-    if (jobs.length <= limit || found.length > limit) return found;
-  }
+function takenMeanwhile(): Error {
+  return httpErrors.conflict('Somebody else retried or dropped this dead letter just now.');
 }
 
-function placeOfLetter({ finishedOn = 0, id = '' }: Letter): Place {
-  return { at: finishedOn, wakeId: id };
+function placeOfJob({ finishedOn = 0, id = '' }: FailedJob): Place {
+  return { at: Number.isFinite(finishedOn) ? finishedOn : 0, wakeId: id };
 }
 
 function isLater(a: Place, b: Place): boolean {
   return a.at > b.at || (a.at === b.at && a.wakeId > b.wakeId);
 }
 
-function describe(job: Letter): z.infer<typeof letterSchema> {
-  const wake = isOurs(job) ? job.data.wake : undefined;
+const text = z.string().nullable().catch(null);
+const noWake = { id: null, probe: null, category: null, severity: null, title: null };
+/** The wake in the data of a job. A name is null if it is missing, and all are if there is no wake. */
+const jobData = z
+  .object({ wake: z.object({ id: z.string(), probe: text, category: text, severity: text, title: text }) })
+  .or(z.unknown().transform(() => ({ wake: noWake })));
+
+function describe(job: FailedJob): DeadLetter {
+  const { wake } = jobData.parse(job.data);
   return {
     queue: job.queueName,
     jobId: job.id ?? '',
-    wakeId: wake?.id ?? null,
-    probe: wake?.probe ?? null,
-    category: wake?.category ?? null,
-    severity: wake?.severity ?? null,
-    title: wake?.title ?? null,
-    reason: job.failedReason,
-    failedAt: new Date(job.finishedOn ?? job.timestamp).toISOString(),
+    wakeId: wake.id,
+    probe: wake.probe,
+    category: wake.category,
+    severity: wake.severity,
+    title: wake.title,
+    reason: job.failedReason ?? '',
+    failedAt: isoTime(job.finishedOn ?? job.timestamp) ?? EPOCH,
   };
 }
 
-function namesOf(job: Letter) {
+function namesOf(job: FailedJob) {
   const { wakeId, probe, category } = describe(job);
   return { wake_id: wakeId, probe, category };
 }

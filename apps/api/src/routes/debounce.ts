@@ -1,37 +1,34 @@
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { publish } from '@kora-wake/shared/store/events';
 import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/store/windows';
 import { debounceId, pairOfDebounceId, probePrefix } from '@kora-wake/shared/wake/pair';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Asked, type Operations, reasonQuery } from '../operations.ts';
-import { errorSchema } from './schemas.ts';
+import {
+  ClearedWindow,
+  ClearedWindows,
+  ClearWindowsQuery,
+  ErrorAnswer,
+  OpenWindow,
+  OpenWindows,
+  OpenWindowsQuery,
+  PairParams,
+  ReasonQuery,
+} from '../contract.ts';
+import { invalidCursor } from '../cursor.ts';
+import { httpErrors } from '../errors.ts';
+import type { ChangeRequest, OperationLog } from '../operations.ts';
 
-const windowSchema = z.object({
-  probe: z.string(),
-  category: z.string(),
-  wakeId: z.string().describe('the wake that opened the window'),
-  severity: z.string(),
-  openedAt: z.iso.datetime(),
-  expiresAt: z.iso.datetime(),
-  remainingMs: z.number(),
-  suppressed: z.number().describe('wakes coalesced into it so far'),
-  lastSuppressedAt: z.iso.datetime().nullable(),
-});
-
-const probeName = z.string().min(1, 'must not be empty');
-const pair = z.object({ probe: z.string(), category: z.string() });
-const cursor = z.string().refine((text) => idIn(text) !== undefined, 'must be the nextCursor of the page before');
-
-/** Debounce windows: see them, and clear them so that the next wake is investigated. */
-export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operations: Operations }> = async (
+/** Debounce windows: list them, and clear them so that the next wake is investigated. */
+export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operations: OperationLog }> = async (
   app,
   { store, operations },
 ) => {
-  async function clearOne(request: Asked, { probe, category }: z.infer<typeof pair>) {
+  async function clearOne(request: ChangeRequest, probe: string, category: string) {
     const entry = await clearWindow(store, probe, category);
     if (!entry) return undefined;
     const { suppressed, wakeId } = entry;
-    app.log.info({ probe, category, suppressed }, 'debounce window cleared');
+    logEvent(app.log, 'api.window_cleared', { probe, category, suppressed });
     await publish(store.redis, store.keys, app.log, 'window.cleared', { probe, category, wakeId });
     await operations.record(request, 'window_cleared', { probe, category, suppressed, wake_id: wakeId });
     return entry;
@@ -42,28 +39,18 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     {
       schema: {
         summary: 'Open windows',
-        querystring: z.object({
-          probe: probeName.optional(),
-          category: z.string().optional().describe('with a probe: its one window, whatever the names are made of'),
-          limit: z.coerce.number().int().min(1).max(500).default(50),
-          cursor: cursor.optional(),
-        }),
-        response: {
-          200: z.object({ entries: z.array(windowSchema), nextCursor: z.string().nullable() }),
-          400: errorSchema,
-        },
+        querystring: OpenWindowsQuery,
+        response: { 200: OpenWindows, 400: ErrorAnswer },
       },
     },
-    async ({ query }, reply) => {
+    async ({ query }) => {
       if (query.probe !== undefined && query.category !== undefined) {
         const window = await getWindow(store, query.probe, query.category);
         return { entries: window ? [window] : [], nextCursor: null };
       }
-      const after = query.cursor === undefined ? undefined : idIn(query.cursor);
+      const after = query.cursor === undefined ? undefined : idOf(query.cursor);
       if (after !== undefined && query.probe !== undefined && !after.startsWith(probePrefix(query.probe))) {
-        return reply
-          .code(400)
-          .send({ statusCode: 400, error: 'Bad Request', message: 'The cursor is of a list of another probe.' });
+        throw httpErrors.badRequest('The cursor belongs to the list of another probe.');
       }
       const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
       return { entries, nextCursor: next === null ? null : cursorTo(next) };
@@ -72,9 +59,12 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
 
   app.get(
     '/v1/debounce/:probe/:category',
-    { schema: { summary: 'One open window', params: pair, response: { 200: windowSchema, 404: errorSchema } } },
-    async ({ params }, reply) =>
-      (await getWindow(store, params.probe, params.category)) ?? reply.code(404).send(notOpen),
+    { schema: { summary: 'One open window', params: PairParams, response: { 200: OpenWindow, 404: ErrorAnswer } } },
+    async ({ params }) => {
+      const window = await getWindow(store, params.probe, params.category);
+      if (!window) throw notOpen();
+      return window;
+    },
   );
 
   app.delete(
@@ -82,14 +72,15 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     {
       schema: {
         summary: 'Clear one window: the next wake of the pair is investigated',
-        params: pair,
-        querystring: reasonQuery,
-        response: { 200: z.object({ cleared: z.literal(true), entry: windowSchema }), 404: errorSchema },
+        params: PairParams,
+        querystring: ReasonQuery,
+        response: { 200: ClearedWindow, 404: ErrorAnswer },
       },
     },
-    async (request, reply) => {
-      const entry = await clearOne(request, request.params);
-      return entry ? { cleared: true as const, entry } : reply.code(404).send(notOpen);
+    async (request) => {
+      const entry = await clearOne(request, request.params.probe, request.params.category);
+      if (!entry) throw notOpen();
+      return { cleared: true as const, entry };
     },
   );
 
@@ -97,26 +88,20 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     '/v1/debounce',
     {
       schema: {
-        summary: 'Clear the windows of one probe, or one window of it, or all',
-        querystring: reasonQuery
-          .extend({ probe: probeName.optional(), category: z.string().optional(), all: z.literal('true').optional() })
-          .refine(
-            ({ probe, category, all }) =>
-              (probe === undefined) !== (all === undefined) && (category === undefined || probe !== undefined),
-            'give either probe=NAME, maybe with category=NAME, or all=true',
-          ),
-        response: { 200: z.object({ cleared: z.number() }), 400: errorSchema },
+        summary: 'Clear all windows, those of one probe, or the one of a pair',
+        querystring: ClearWindowsQuery,
+        response: { 200: ClearedWindows, 400: ErrorAnswer },
       },
     },
     async (request) => {
       const { query } = request;
       if (query.probe !== undefined && query.category !== undefined) {
-        const entry = await clearOne(request, { probe: query.probe, category: query.category });
+        const entry = await clearOne(request, query.probe, query.category);
         return { cleared: entry ? 1 : 0 };
       }
       const cleared = await clearWindows(store, query.probe);
       const probe = query.probe ?? null;
-      app.log.info({ probe: probe ?? '(all)', cleared }, 'debounce windows cleared');
+      logEvent(app.log, 'api.windows_cleared', { probe: probe ?? '(all)', cleared });
       await publish(store.redis, store.keys, app.log, 'window.cleared', { ...(probe !== null && { probe }), cleared });
       await operations.record(request, 'windows_cleared', { probe, cleared });
       return { cleared };
@@ -124,7 +109,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
   );
 };
 
-/** A cursor is the pair that a page ended with, in letters that need no encoding. */
+/** A cursor is the pair of the last window of a page, in characters that need no encoding. */
 function cursorTo(id: string): string {
   const { probe, category } = pairOfDebounceId(id);
   return Buffer.from(JSON.stringify([probe, category])).toString('base64url');
@@ -132,13 +117,16 @@ function cursorTo(id: string): string {
 
 const pairInCursor = z.tuple([z.string(), z.string()]);
 
-function idIn(text: string): string | undefined {
+/** The deduplication id of a cursor. Throws a 400 if no page ended with this cursor. */
+function idOf(cursor: string): string {
   try {
-    const [probe, category] = pairInCursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+    const [probe, category] = pairInCursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
     return debounceId(probe, category);
   } catch {
-    return undefined;
+    throw invalidCursor();
   }
 }
 
-const notOpen = { statusCode: 404, error: 'Not Found', message: 'No window is open for this probe and category.' };
+function notOpen(): Error {
+  return httpErrors.notFound('No window is open for this probe and category.');
+}

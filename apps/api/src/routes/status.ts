@@ -2,67 +2,42 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { readSources, type Source } from '@kora-wake/shared/store/sources';
+import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
-import { BUDGET_TIERS, dayOf } from '@kora-wake/shared/wake/budget';
+import { dayOf } from '@kora-wake/shared/wake/budget';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { z } from 'zod';
-import { accessBy, operatorOf, type Tokens } from '../auth.ts';
-import { type Operations, operationSchema } from '../operations.ts';
+import { operatorOf, rightsBy, type Tokens } from '../auth.ts';
+import { Account, Costs, Me, Operations, type Source, Tailer } from '../contract.ts';
+import type { OperationLog } from '../operations.ts';
+import { EPOCH, isoTime } from '../times.ts';
 
-const counts = z.record(z.string(), z.number());
-const usd = z.number().describe('USD');
-
-const costsSchema = z.object({
-  rung: z.enum(BUDGET_TIERS),
-  budgetUsd: usd.describe('USD of a UTC month; 0 = no limit'),
-  month: z.string(),
-  spentMonthUsd: usd,
-  spentTodayUsd: usd,
-  reservedUsd: usd.describe('USD that calls being made may still cost'),
-  days: z.array(z.object({ day: z.string(), usd })),
-  byRoute: z.array(z.object({ route: z.string(), usd })),
-  byModel: z.array(z.object({ model: z.string(), usd })),
-  entries: z.array(z.object({ day: z.string(), route: z.string(), model: z.string(), usd })),
-});
-
-const sourceSchema = z.object({
-  path: z.string(),
-  offset: z.number(),
-  size: z.number().nullable(),
-  lagBytes: z.number().nullable(),
-  lastRowAt: z.iso.datetime().nullable(),
-  committedAt: z.iso.datetime(),
-  holder: z.string().nullable().describe('who holds the lease, as host:pid'),
-});
-
-/** How we are ourselves: the account, the logs, the money. */
+/** The state of Kora Wake itself: the account, the logs, the costs, the changes by operators. */
 export const statusRoutes: FastifyPluginAsyncZod<{
   redis: RedisClient;
   keys: Keys;
   budgetUsd: number;
-  operations: Operations;
+  operations: OperationLog;
   tokens: Tokens;
   now(): number;
 }> = async (app, { redis, keys, budgetUsd, operations, tokens, now }) => {
-  const access = accessBy(tokens);
+  const rightOf = rightsBy(tokens);
   app.get(
     '/v1/me',
     {
       schema: {
-        summary: 'Who is asking, as the record will call them, and what they may do',
-        response: { 200: z.object({ name: z.string(), may: z.enum(['change', 'look']) }) },
+        summary: 'Name and rights of the caller',
+        response: { 200: Me },
       },
     },
-    async (request) => ({ name: operatorOf(request), may: access(request) ?? ('look' as const) }),
+    async (request) => ({ name: operatorOf(request), may: rightOf(request) ?? ('look' as const) }),
   );
 
   app.get(
     '/v1/operations',
     {
       schema: {
-        summary: 'What operators changed last: who, when, why',
-        response: { 200: z.object({ entries: z.array(operationSchema) }) },
+        summary: 'Last changes by operators: who, when, why',
+        response: { 200: Operations },
       },
     },
     async () => ({ entries: await operations.last() }),
@@ -72,23 +47,8 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     '/v1/account',
     {
       schema: {
-        summary: 'The conservation law: every row decided once, every wake ended once',
-        response: {
-          200: z.object({
-            rows: z.number(),
-            enqueued: z.number(),
-            coalesced: z.number(),
-            rejected: counts,
-            outcomes: counts,
-            inFlight: z.number(),
-            unreadLines: z.number(),
-            repaired: counts,
-            unaccounted: z.number(),
-            oldestPendingMs: z
-              .number()
-              .describe('how long the wake that waits longest for its end has waited; 0: none does'),
-          }),
-        },
+        summary: 'Delivery check: every row has one decision, every wake one outcome',
+        response: { 200: Account },
       },
     },
     async () => {
@@ -101,39 +61,38 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     '/v1/tailer',
     {
       schema: {
-        summary: 'The logs that are followed, and how far',
-        response: { 200: z.object({ sources: z.array(sourceSchema) }) },
+        summary: 'The logs that tailers watch, and how far they are',
+        response: { 200: Tailer },
       },
     },
-    async () => {
-      const sources = await readSources(redis, keys);
-      return {
-        sources: sources.map(shown),
-      };
-    },
+    async () => ({ sources: (await readSources(redis, keys)).map(describeSource) }),
   );
 
   app.get(
     '/v1/costs',
-    { schema: { summary: 'What this UTC month cost, and the rung of the ladder', response: { 200: costsSchema } } },
+    { schema: { summary: 'Costs of this UTC month, and the budget tier', response: { 200: Costs } } },
     async () => {
       const at = now();
-      return costs(await readSpend(redis, keys, budgetUsd, at), budgetUsd, dayOf(at));
+      return describeCosts(await readSpend(redis, keys, budgetUsd, at), budgetUsd, dayOf(at));
     },
   );
 };
 
-function shown({ path, offset, size, lagBytes, lastRowAt, committedAt, holder }: Source) {
-  const times = {
-    lastRowAt: lastRowAt === null ? null : new Date(lastRowAt).toISOString(),
-    committedAt: new Date(committedAt).toISOString(),
-  };
+function describeSource({ path, offset, size, lagBytes, lastRowAt, committedAt, holder }: StoredSource): Source {
+  const times = { lastRowAt: isoTime(lastRowAt), committedAt: isoTime(committedAt) ?? EPOCH };
   return { path, offset, size, lagBytes, holder, ...times };
 }
 
-function costs({ month, tier, spentUsd, reservedUsd, entries }: Spend, budgetUsd: number, today: string) {
+function describeCosts(
+  { month, tier, spentUsd, reservedUsd, entries }: Spend,
+  budgetUsd: number,
+  today: string,
+): Costs {
   const sums = (by: (entry: Spend['entries'][number]) => string) =>
-    [...Map.groupBy(entries, by)].map(([name, of]) => ({ name, usd: of.reduce((sum, entry) => sum + entry.usd, 0) }));
+    [...Map.groupBy(entries, by)].map(([name, group]) => ({
+      name,
+      usd: group.reduce((sum, entry) => sum + entry.usd, 0),
+    }));
   const days = sums(({ day }) => day).map(({ name, usd: spent }) => ({ day: name, usd: spent }));
   return {
     rung: tier,

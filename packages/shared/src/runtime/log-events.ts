@@ -176,6 +176,11 @@ export const LOG_EVENTS = {
     fields: ['probe', 'category', 'suppressed'],
   },
   'api.windows_cleared': { level: 'info', message: 'debounce windows cleared', fields: ['probe', 'cleared'] },
+  'api.record_unreadable': {
+    level: 'warn',
+    message: 'left out a record that is not valid',
+    fields: ['key'],
+  },
   'api.events_unreadable': { level: 'debug', message: 'cannot read events, retrying', fields: ['error'] },
 } as const satisfies Record<string, Definition>;
 

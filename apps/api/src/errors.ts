@@ -1,0 +1,51 @@
+/** Errors with an HTTP status, and the one function that answers them. */
+import { STATUS_CODES } from 'node:http';
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { isRedisAway } from '@kora-wake/shared/runtime/redis';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { ErrorAnswer } from './contract.ts';
+
+/** An error whose message is meant for the caller. */
+class HttpError extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
+}
+
+const withStatus = (statusCode: number) => (message: string) => new HttpError(statusCode, message);
+
+/** Errors to throw in a route or a hook. The message is a sentence for the caller. */
+export const httpErrors = {
+  badRequest: withStatus(400),
+  unauthorized: withStatus(401),
+  forbidden: withStatus(403),
+  notFound: withStatus(404),
+  conflict: withStatus(409),
+  tooManyRequests: withStatus(429),
+  unavailable: withStatus(503),
+};
+
+const NO_SUCH_JOB = 'There is no such job.';
+const REDIS_DOWN = 'Redis does not answer; try again.';
+const INTERNAL = 'Internal error; see the log of the API.';
+
+/** Answers an error in the shape of the contract. Details of internal errors go to the log only. */
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof HttpError) return send(reply, error.statusCode, error.message);
+  // The name in the path is not a job, but another key of BullMQ beside the jobs.
+  if (error.message.startsWith('WRONGTYPE')) return send(reply, 404, NO_SUCH_JOB);
+  const statusCode = isRedisAway(error) ? 503 : (error.statusCode ?? 500);
+  if (statusCode < 500) return send(reply, statusCode, error.message);
+  const { method, routeOptions } = request;
+  logEvent(request.log, 'api.request_failed', { method, route: routeOptions.url, ...errorFields(error) });
+  return send(reply, statusCode, statusCode === 503 ? REDIS_DOWN : INTERNAL);
+}
+
+function send(reply: FastifyReply, statusCode: number, message: string): FastifyReply {
+  const answer: ErrorAnswer = { statusCode, error: STATUS_CODES[statusCode] ?? 'Error', message };
+  return reply.code(statusCode).send(answer);
+}
