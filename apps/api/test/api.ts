@@ -1,9 +1,19 @@
-/** The API on a test's own namespace, and what it wrote into the audit log. */
+/** Set-up shared by the tests of the API: the app on the namespace of a test, and wakes to show. */
 import type { AuditRow } from '@kora-wake/shared/runtime/audit-log';
+import { deliverJobOptions } from '@kora-wake/shared/store/queues';
+import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
+import type { Wake } from '@kora-wake/shared/wake/wake';
+import { Worker } from 'bullmq';
 import { onTestFinished } from 'vitest';
-import { type Namespace, testLog } from '../../../test/support/fixtures.ts';
+import { aWake, eventually, type Namespace, testLog } from '../../../test/support/fixtures.ts';
 import { buildApp } from '../src/app.ts';
 
+export const TOKEN = 'the-token-of-this-test';
+export const HOUR = 3_600_000;
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** The app, its log, and the audit rows that it wrote. */
 export async function api(ns: Namespace, token?: string, readToken?: string) {
   const log = testLog();
   const written: AuditRow[] = [];
@@ -18,4 +28,44 @@ export async function api(ns: Namespace, token?: string, readToken?: string) {
   });
   onTestFinished(() => app.close());
   return { app, log, written };
+}
+
+export const report = {
+  kind: 'diagnosis',
+  text: 'The token expired.\nNext step: renew it.',
+  verdict: 'confirmed',
+  evidence: [{ source: 'call-1', quote: '401' }],
+  droppedQuotes: 1,
+  model: 'claude-sonnet-5-5',
+  usage: { ...NO_USAGE, inputTokens: 500, outputTokens: 60 },
+  costUsd: 0.0016,
+  durationMs: 1_200,
+  calls: [{ route: 'probe_investigation', model: 'claude-sonnet-5-5', usage: NO_USAGE, durationMs: 1_000 }],
+  toolCalls: [{ source: 'call-1', name: 'http_check', status: 'ok', durationMs: 40 }],
+} satisfies Report;
+
+/** A wake that was investigated `ago` ms before now, and whose DM was sent. */
+export async function deliveredWake(ns: Namespace, id: string, ago: number, more: Partial<Wake> = {}): Promise<Wake> {
+  const wake = aWake({ id, emittedAt: Date.now() - ago, ...more });
+  await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now() - ago);
+  const posted = { channel: 'D1', ts: '1.2' };
+  const at = Date.now() - ago + 2_000;
+  await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at, dmStatus: 'sent', posted });
+  return wake;
+}
+
+/** A delivery that failed for good. Returns its job id. */
+export async function deadLetter(ns: Namespace, id: string, reason: string): Promise<string> {
+  const wake = aWake({ id, category: id });
+  const job = await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(id), attempts: 1 });
+  const worker = new Worker(
+    'deliveries',
+    async () => {
+      throw new Error(reason);
+    },
+    { connection: ns.redis, prefix: ns.prefix },
+  );
+  await eventually(() => job.isFailed());
+  await worker.close();
+  return job.id ?? '';
 }

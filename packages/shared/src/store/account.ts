@@ -42,7 +42,7 @@ export async function readAccount(redis: RedisClient, keys: Keys): Promise<Accou
   const answer = await READ(redis, [keys.counters, ...unfinished]);
   const [inFlight, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
   const counters = new Map<string, number>();
-  for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]));
+  for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]) || 0);
   return buildAccount(counters, Number(inFlight));
 }
 

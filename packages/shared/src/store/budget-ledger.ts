@@ -103,13 +103,13 @@ export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: numbe
     redis.hgetall(keys.spend(month)),
     redis.zrangebyscore(keys.reserved, at, '+inf'),
   ]);
-  const total = Number(fields.total ?? 0);
+  const total = amountOf(fields.total);
   const budget = microUsd(budgetUsd);
   // A budget that was raised since has room again.
   const refused = fields[REFUSED_AT] !== undefined && budget <= Number(fields[REFUSED_AT]);
   const entries = Object.entries(fields).flatMap(([field, amount]) => {
     const [day, route, ...model] = field.split('|');
-    return day && route ? [{ day, route, model: model.join('|'), usd: Number(amount) / 1e6 }] : [];
+    return day && route ? [{ day, route, model: model.join('|'), usd: amountOf(amount) / 1e6 }] : [];
   });
   return {
     month,
@@ -118,4 +118,9 @@ export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: numbe
     reservedUsd: reserved.reduce((sum, member) => sum + Number(/:(\d+)$/.exec(member)?.[1] ?? 0), 0) / 1e6,
     entries: entries.toSorted((a, b) => a.day.localeCompare(b.day)),
   };
+}
+
+/** Micro-USD of a stored amount; 0 if it is missing or not a number. */
+function amountOf(text: string | undefined): number {
+  return Number(text) || 0;
 }

@@ -7,7 +7,7 @@ import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId, pairOfDebounceId, probePrefix } from '../wake/pair.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
-import type { WakesQueue } from './queues.ts';
+import { isOurs, type WakesQueue } from './queues.ts';
 import { luaScript } from './scripts.ts';
 import { readSuppressed } from './wake-record.ts';
 
@@ -173,20 +173,30 @@ async function describeWindow(
   const pair = parsePair(id);
   if (!pair) return undefined;
   const [job, { suppressed, lastSuppressedAt }] = await Promise.all([
-    queue.getJob(wakeId),
+    readWinner(queue, wakeId),
     readSuppressed(redis, keys, wakeId),
   ]);
   const now = Date.now();
   return {
     ...pair,
     wakeId,
-    severity: job?.data.wake?.severity ?? 'unknown',
-    openedAt: new Date(job?.timestamp ?? now).toISOString(),
+    severity: job && isOurs(job) ? String(job.data.wake.severity) : 'unknown',
+    openedAt: new Date(job?.timestamp || now).toISOString(),
     expiresAt: new Date(now + left).toISOString(),
     remainingMs: left,
     suppressed,
     lastSuppressedAt: lastSuppressedAt === null ? null : new Date(lastSuppressedAt).toISOString(),
   };
+}
+
+/** Undefined if the job is gone or its data is not JSON: anybody can add to a queue. */
+async function readWinner(queue: WakesQueue, wakeId: string) {
+  try {
+    return await queue.getJob(wakeId);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Undefined if the id was not made by {@link debounceId}: anybody can add to a Redis index. */

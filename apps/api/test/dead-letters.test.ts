@@ -1,0 +1,94 @@
+/** Jobs that failed for good: list, retry, drop. */
+import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { describe, expect } from 'vitest';
+import { aWake, ending, test } from '../../../test/support/fixtures.ts';
+import { api, deadLetter, report } from './api.ts';
+
+describe('dead letters', () => {
+  test('are listed newest first over both queues, retried, and dropped with a reason', async ({ ns }) => {
+    const { app, written } = await api(ns);
+    const one = await deadLetter(ns, 'w-1', 'channel_not_found');
+    const two = await deadLetter(ns, 'w-2', 'operator_unset');
+    const list = async (query = '') => (await app.inject(`/v1/dead-letters${query}`)).json();
+    const all = await list();
+    expect(all.entries).toMatchObject([
+      { queue: 'deliveries', jobId: two, wakeId: 'w-2', reason: 'operator_unset' },
+      { queue: 'deliveries', jobId: one, wakeId: 'w-1', probe: 'fly', reason: 'channel_not_found' },
+    ]);
+    const first = await list('?limit=1');
+    expect((await list(`?limit=1&cursor=${first.nextCursor}`)).entries).toMatchObject([{ jobId: one }]);
+
+    const url = `/v1/dead-letters/deliveries/${one}`;
+    expect((await app.inject({ method: 'POST', url: `${url}/retry` })).json()).toEqual({ retried: true });
+    expect(await ns.deliveries.getWaitingCount()).toBe(1);
+    const drop = (payload: object) => app.inject({ method: 'DELETE', url: url.replace(one, two), payload });
+    expect((await drop({ reason: ' ' })).statusCode).toBe(400);
+    expect((await drop({ reason: 'told by phone' })).json()).toEqual({ dropped: true });
+    expect((await drop({ reason: 'again' })).statusCode).toBe(404);
+    expect((await app.inject({ method: 'POST', url: `${url}/retry` })).statusCode).toBe(404);
+    expect((await list()).entries).toEqual([]);
+    expect(written).toMatchObject([
+      { seam: 'operator.dead_letter_retried', details: { by: 'local', wake_id: 'w-1' } },
+      { seam: 'operator.dead_letter_dropped', details: { wake_id: 'w-2', reason: 'told by phone' } },
+    ]);
+  });
+});
+
+describe('several dead letters or callers', () => {
+  test('are each on one page', async ({ ns }) => {
+    const { app } = await api(ns);
+    const ids = [];
+    for (let i = 0; i < 6; i++) ids.push(await deadLetter(ns, `w.${i}`, 'channel_not_found'));
+    const seen: string[] = [];
+    for (let cursor = ''; ; ) {
+      const page = (await app.inject(`/v1/dead-letters?limit=1${cursor}`)).json();
+      seen.push(...page.entries.map(({ jobId }: { jobId: string }) => jobId));
+      if (page.nextCursor === null) break;
+      cursor = `&cursor=${page.nextCursor}`;
+    }
+    expect(seen).toEqual(ids.toReversed());
+  });
+
+  test.for(['retry', 'drop'])('only the first of several callers succeeds: %s', async (what, { ns }) => {
+    const { app, written } = await api(ns);
+    const url = `/v1/dead-letters/deliveries/${await deadLetter(ns, 'w-1', 'channel_not_found')}`;
+    const ask = () =>
+      what === 'retry'
+        ? app.inject({ method: 'POST', url: `${url}/retry` })
+        : app.inject({ method: 'DELETE', url, payload: { reason: 'told by phone' } });
+    const answers = await Promise.all(Array.from({ length: 5 }, ask));
+    const codes = answers.map(({ statusCode }) => statusCode);
+    expect(codes.filter((code) => code === 200)).toHaveLength(1);
+    expect(codes.filter((code) => code === 404 || code === 409)).toHaveLength(4);
+    expect(written).toHaveLength(1);
+    expect(await ns.deliveries.getJobCountByTypes('failed', 'waiting')).toBe(what === 'retry' ? 1 : 0);
+  });
+
+  test('that are retried lose their outcome, and the account stays balanced', async ({ ns }) => {
+    const { app } = await api(ns);
+    await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
+    await recordInvestigation(ns.redis, ns.keys, aWake(), report, Date.now() - 60_000);
+    const jobId = await deadLetter(ns, 'w-1', 'channel_not_found');
+    await recordOutcome(ns.redis, ns.keys, ending('w-1', 'dead', Date.now()));
+    const account = async () => (await app.inject('/v1/account')).json();
+    expect(await account()).toMatchObject({ outcomes: { dead: 1 }, inFlight: 0, unaccounted: 0, oldestPendingMs: 0 });
+    await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${jobId}/retry` });
+    expect(await account()).toMatchObject({ outcomes: { dead: 0 }, inFlight: 1, unaccounted: 0 });
+    expect((await app.inject('/v1/investigations/w-1')).json()).toMatchObject({ outcome: null, state: 'delivering' });
+    await ns.deliveries.obliterate({ force: true });
+    expect(await account()).toMatchObject({ unaccounted: 1 });
+  });
+
+  test.for(['events', 'id', 'completed', 'meta', '..'])(
+    'are not taken for what BullMQ keeps as %s',
+    async (name, { ns }) => {
+      const { app } = await api(ns);
+      await deadLetter(ns, 'w-1', 'channel_not_found');
+      const id = encodeURIComponent(name);
+      const retry = await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${id}/retry` });
+      expect(retry.statusCode).toBe(404);
+      const board = await app.inject(`/admin/queues/api/queues/deliveries/${id}`);
+      expect(board.statusCode).toBeLessThan(500);
+    },
+  );
+});

@@ -1,0 +1,117 @@
+/** Costs, account, tailer and metrics. */
+import { appendFileSync } from 'node:fs';
+import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
+import { sourceId } from '@kora-wake/shared/store/keys';
+import { describe, expect } from 'vitest';
+import { append, aWake, openWindow, test } from '../../../test/support/fixtures.ts';
+import { api } from './api.ts';
+
+const onEachTier = (usd: number) => ({ normal: usd, warn_75: usd, downshift_90: usd });
+
+describe('costs, tailer and account', () => {
+  test('costs are those of the ledger', async ({ ns }) => {
+    const { app } = await api(ns);
+    const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
+    await (await money.reserve(onEachTier(1)))?.charge({
+      usd: 0.25,
+      route: 'probe_investigation',
+      model: 'claude-sonnet-5-5',
+    });
+    await (await money.reserve(onEachTier(1)))?.charge({
+      usd: 0.5,
+      route: 'tool_loop_iteration',
+      model: 'claude-haiku-4-5',
+    });
+    await money.reserve(onEachTier(2));
+    const day = new Date().toISOString().slice(0, 10);
+    expect((await app.inject('/v1/costs')).json()).toMatchObject({
+      rung: 'normal',
+      budgetUsd: 200,
+      month: day.slice(0, 7),
+      spentMonthUsd: 0.75,
+      spentTodayUsd: 0.75,
+      reservedUsd: 2,
+      days: [{ day, usd: 0.75 }],
+      byModel: expect.arrayContaining([{ model: 'claude-haiku-4-5', usd: 0.5 }]),
+    });
+  });
+
+  test('costs are at the last tier after a refused call, until a call is accepted or the budget is raised', async ({
+    ns,
+  }) => {
+    const { app } = await api(ns);
+    const rung = async () => (await app.inject('/v1/costs')).json().rung;
+    const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
+    await (await money.reserve(onEachTier(199.5)))?.charge({ usd: 199.5, route: 'r', model: 'm' });
+    expect(await rung()).toBe('downshift_90');
+    expect(await money.reserve(onEachTier(1))).toBeUndefined();
+    expect(await rung()).toBe('hard_stop_100');
+    expect(await readSpend(ns.redis, ns.keys, 300, Date.now())).toMatchObject({ tier: 'normal' });
+    await (await money.reserve(onEachTier(0.1)))?.release();
+    expect(await rung()).toBe('downshift_90');
+  });
+
+  test('the tailer route lists the watched logs and their lag', async ({ ns, logPath }) => {
+    const { app } = await api(ns);
+    append(logPath, 'a row');
+    const id = sourceId(logPath);
+    await ns.redis.sadd(ns.keys.sources, id);
+    const { ino } = await import('node:fs').then((fs) => fs.statSync(logPath, { bigint: true }));
+    const position = JSON.stringify({ files: [{ inode: String(ino), offset: 2 }], finished: [] });
+    await ns.redis.hset(ns.keys.source(id), { path: logPath, position, committedAt: 1_000, lastRowAt: 500 });
+    await ns.redis.set(ns.keys.lease(id), 'host:12:token');
+    expect((await app.inject('/v1/tailer')).json().sources).toEqual([
+      {
+        path: logPath,
+        offset: 2,
+        size: 6,
+        lagBytes: 4,
+        lastRowAt: '1970-01-01T00:00:00.500Z',
+        committedAt: '1970-01-01T00:00:01.000Z',
+        holder: 'host:12',
+      },
+    ]);
+    appendFileSync(logPath, 'a row that is only beg');
+    expect((await app.inject('/v1/tailer')).json().sources).toMatchObject([{ size: 28, lagBytes: 4 }]);
+    await ns.redis.hset(ns.keys.counters, 'rows', 3, 'enqueued', 1, 'coalesced', 1);
+    expect((await app.inject('/v1/account')).json()).toMatchObject({ rows: 3, unaccounted: 2 });
+  });
+});
+
+test('metrics have the format of Prometheus and the numbers of Redis', async ({ ns }) => {
+  const { app } = await api(ns);
+  await openWindow(ns, aWake());
+  await ns.redis.hset(
+    ns.keys.counters,
+    'rows',
+    5,
+    'enqueued',
+    1,
+    'coalesced',
+    1,
+    'rejected:stale',
+    1,
+    'mended:delivery',
+    2,
+  );
+  const scrape = async () => {
+    const response = await app.inject('/metrics');
+    expect(response.headers['content-type']).toContain('text/plain');
+    return response.body;
+  };
+  await scrape();
+  const lines = (await scrape()).split('\n');
+  for (const line of [
+    'kora_wake_rows_total{decision="enqueued",reason=""} 1',
+    'kora_wake_rows_total{decision="rejected",reason="stale"} 1',
+    'kora_wakes_unaccounted 2',
+    'kora_repaired_total{kind="delivery"} 2',
+    'kora_debounce_windows 1',
+    'kora_queue_jobs{queue="wakes",state="waiting"} 1',
+    'kora_deliveries_held 0',
+    'kora_oldest_pending_seconds 0',
+    'kora_budget_rung{rung="normal"} 1',
+  ]) {
+    expect(lines).toContain(line);
+  }
+});
