@@ -27,7 +27,7 @@ interface Subscriber {
 }
 
 /** The place at which a new subscriber begins. */
-export interface Start {
+interface Start {
   /** Id of an event: the subscriber gets the events after it. */
   after: string;
   /** True if events after the last one that the subscriber received are no longer stored. */

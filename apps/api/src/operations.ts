@@ -18,7 +18,7 @@ export interface OperationLog {
   /**
    * Records a change that was made.
    *
-   * @param what in the past tense, such as `window_cleared`
+   * @param what name in the past tense, such as `window_cleared`
    * @param details a `reason` in it replaces the one in the request
    */
   record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;

@@ -18,7 +18,7 @@ async function open(ns: Namespace, probe: string, category = 'down', id = `w-${p
 const docs = join(import.meta.dirname, '../../../docs');
 
 describe('queues', () => {
-  test('are listed with what stands in them', async ({ ns }) => {
+  test('are listed with their job counts', async ({ ns }) => {
     const { app } = await api(ns);
     await open(ns, 'fly');
     const { queues } = (await app.inject('/v1/queues')).json();
@@ -34,7 +34,7 @@ describe('queues', () => {
     ]);
   });
 
-  test('count what waits in a paused queue as waiting, and tell the age of the oldest', async ({ ns }) => {
+  test('count jobs of a paused queue as waiting, and give the age of the oldest', async ({ ns }) => {
     const { app } = await api(ns);
     const wake = await open(ns, 'fly');
     await open(ns, 'vercel');
@@ -105,7 +105,7 @@ describe('debounce windows', () => {
     },
   );
 
-  test('are cleared by probe or all, and only where one of both is said', async ({ ns }) => {
+  test('are cleared by probe or all at once, and only if the request says which', async ({ ns }) => {
     const { app } = await api(ns);
     for (const probe of ['a', 'b', 'c']) await open(ns, probe);
     const clear = async (query: string) => (await app.inject({ method: 'DELETE', url: `/v1/debounce${query}` })).json();
@@ -143,7 +143,7 @@ describe('bad requests', () => {
     ['POST', '/v1/queues/wakes/explode'],
     ['PUT', '/v1/debounce/a/b'],
     ['GET', '/nothing/here'],
-  ] as const)('%s %s is a 4xx that says why', async ([method, url], { ns }) => {
+  ] as const)('%s %s is a 4xx with a reason', async ([method, url], { ns }) => {
     const { app } = await api(ns);
     const response = await app.inject({ method, url });
     expect(response.statusCode).toBeGreaterThanOrEqual(400);
@@ -155,7 +155,7 @@ describe('bad requests', () => {
     });
   });
 
-  test('with a body that is no JSON is a 4xx', async ({ ns }) => {
+  test('with a body that is not JSON are a 400', async ({ ns }) => {
     const { app } = await api(ns);
     const response = await app.inject({
       method: 'POST',
@@ -201,7 +201,7 @@ describe('access', () => {
     for (const taken of [`Bearer ${TOKEN}`, `bearer ${TOKEN}`, basic(TOKEN)]) expect(await status(taken)).not.toBe(401);
   });
 
-  test('refused makes no page wait for a password that nobody types', async ({ ns }) => {
+  test('refused to a script sends no challenge, so that no password dialog opens', async ({ ns }) => {
     const { app } = await api(ns, TOKEN);
     for (const accept of ['application/json', 'text/event-stream']) {
       const { statusCode, headers } = await app.inject({ url: '/v1/queues', headers: { accept } });
@@ -209,7 +209,7 @@ describe('access', () => {
     }
   });
 
-  test('refused makes a browser ask, in the shape of every error', async ({ ns }) => {
+  test('refused to a browser sends a challenge, in the shape of every error', async ({ ns }) => {
     const { app } = await api(ns, TOKEN);
     const response = await app.inject('/v1/queues');
     expect(response.headers['www-authenticate']).toMatch(/^Basic realm="Kora Wake"/);
@@ -230,7 +230,7 @@ describe('access', () => {
 });
 
 describe('without Redis', () => {
-  test('the API is alive, not ready, and answers 503 in a sentence', async ({ ns }) => {
+  test('the API is alive, not ready, and answers 503 with a sentence', async ({ ns }) => {
     const redis = new Redis(ns.redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
     redis.on('error', () => undefined);
     const { app } = await api({ ...ns, redis });
@@ -275,7 +275,9 @@ describe('documents', () => {
     ]);
   });
 
-  test('docs/openapi.json is what the API says of itself, and docs/openapi.d.ts was made from it', async ({ ns }) => {
+  test('docs/openapi.json is the document that the API serves, and docs/openapi.d.ts is generated from it', async ({
+    ns,
+  }) => {
     const { app } = await api(ns, TOKEN);
     const { body } = await app.inject({ url: '/docs/json', headers: { authorization: `Bearer ${TOKEN}` } });
     const json = `${JSON.stringify(JSON.parse(body), null, 2)}\n`;

@@ -53,7 +53,7 @@ describe('investigations', () => {
       seen.push(...page.entries.map(({ wakeId }: { wakeId: string }) => wakeId));
       if (page.nextCursor === null) break;
       cursor = `&cursor=${page.nextCursor}`;
-      // The place is found even where its wake is no longer kept.
+      // The place is found even if its wake is not stored any more.
       await ns.redis.zrem(ns.keys.history, seen.at(-1) ?? '');
     }
     expect(seen.toSorted()).toEqual(ids.toSorted());
