@@ -13,6 +13,8 @@ const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
+const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
+const BUDGET = 'apps/worker/test/investigation/budget.test.ts';
 
 export const MUTATIONS: Mutation[] = [
   {
@@ -213,7 +215,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'redact(cutLong(given))',
     replace: 'cutLong(given)',
     test: AGENT,
-    named: 'has its secrets taken out',
+    named: 'is redacted before the LLM sees it',
   },
   {
     guard: 'the fence cannot be closed from inside',
@@ -228,15 +230,15 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/investigation/answer.ts',
     find: 'isQuoted(quote, sources.get(source))',
     replace: 'sources.has(source) || quote.length > 0',
-    test: AGENT,
-    named: 'keeps the quotes that are there',
+    test: ANSWER,
+    named: 'keeps quotes that are in their source',
   },
   {
     guard: 'a verdict without evidence is not confirmed',
     file: 'apps/worker/src/investigation/answer.ts',
-    find: "read.data.verdict === 'confirmed' && !proven ? 'likely' : read.data.verdict",
+    find: "read.data.verdict === 'confirmed' && !isProven ? 'likely' : read.data.verdict",
     replace: 'read.data.verdict',
-    test: AGENT,
+    test: ANSWER,
     named: 'confirmed by nothing',
   },
   {
@@ -244,16 +246,16 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/lua/reserve-budget.lua',
     find: "redis.call('ZADD', KEYS[2], now + args.lapseMs, string.format('%s:%.0f', args.id, step.amount))",
     replace: '',
-    test: AGENT,
-    named: 'never passed by four workers',
+    test: BUDGET,
+    named: 'never exceeded by four workers',
   },
   {
     guard: 'reservations of dead workers expire',
     file: 'packages/shared/lua/reserve-budget.lua',
     find: "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)",
     replace: '',
-    test: AGENT,
-    named: 'gets back what a worker that died',
+    test: BUDGET,
+    named: 'gets back the reservation of a worker that died',
   },
   {
     guard: 'rounds are limited',
@@ -265,9 +267,9 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'a tool call has a time limit',
-    file: 'apps/worker/src/investigation/agent.ts',
-    find: '        aborted(signal),\n',
-    replace: '',
+    file: 'apps/worker/src/investigation/tool-calls.ts',
+    find: 'await unlessAborted(() => tool.run(input, { wake, redact, signal }), signal)',
+    replace: 'await tool.run(input, { wake, redact, signal })',
     test: AGENT,
     named: 'ends before its deadline',
   },

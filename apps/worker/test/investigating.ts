@@ -1,4 +1,4 @@
-/** An investigator on a double of the Messages API, with a real ledger in Redis. */
+/** An investigator with a double of the Messages API and a real budget ledger in Redis. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redact } from '@kora-wake/shared/wake/redact';
@@ -49,7 +49,7 @@ export async function investigating(ns: Namespace, answers: Answer[], options: O
   const wake = aWake({ title: 'Fly app(s) unreachable: HTTP 401', detail: 'down' });
   const investigate = (signal?: AbortSignal, asked = wake) =>
     engine.investigate(asked, signal ?? new AbortController().signal);
-  /** The bodies of the requests that were made. */
+  /** The bodies of all requests. */
   const asked = () => double.requests.map(({ body }) => JSON.parse(body));
   return { double, log, calls, toolCalls, wake, investigate, asked };
 }

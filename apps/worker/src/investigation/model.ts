@@ -1,6 +1,6 @@
 /**
- * The model, one question at a time, tools included. The only file that knows the Anthropic SDK; everything that can go
- * wrong with it leaves here as one of the contract's codes.
+ * The LLM adapter: one request at a time, with its tool calls. The only file that uses Anthropic's SDK. Each failure leaves it as
+ * one of the contract's error codes.
  */
 import Anthropic, {
   APIConnectionError,
@@ -12,10 +12,10 @@ import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/runtime
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
 
-/** What was said so far, as the API takes it. */
+/** The messages so far, as the API takes them. */
 export type Conversation = Anthropic.Beta.BetaMessageParam[];
 
-/** A tool as the model may call it. `run` resolves with what the model is told; what it throws is told as an error. */
+/** A tool that the LLM may call. `run` resolves with its output for the LLM; an exception becomes an error result. */
 export interface OfferedTool {
   name: string;
   description: string;
@@ -28,20 +28,20 @@ interface Question {
   /** Blocks of the system prompt. */
   system: string[];
   conversation: Conversation;
-  /** None: the model must answer. */
+  /** Empty: the LLM must answer. */
   tools: OfferedTool[];
-  /** JSON Schema of the answer; none asks for plain text. */
+  /** JSON Schema of the answer. Undefined: plain text. */
   schema: JsonObject | undefined;
-  /** Told, before the tools run, that the model has answered with calls of them. */
+  /** Called before the tools run, if the LLM answered with tool calls. */
   calling(model: string, usage: Usage): void;
 }
 
-/** What the model came back with: an answer, or calls of tools, which have been made by then. */
+/** The LLM's reply: an answer, or tool calls, which were made already. */
 export type Reply = { model: string; usage: Usage } & (
   | { kind: 'text'; text: string }
   /**
-   * `conversation` holds the calls and their results; `unknown` names tools that nobody offered. Where the reply broke
-   * off, none was made, and it cannot go on from there.
+   * `conversation` contains the calls and their results. `unknown`: names of tools that were not offered. If the reply broke
+   * off, no call was made, and the conversation cannot continue from it.
    */
   | { kind: 'tools'; conversation: Conversation; unknown: string[]; brokeOff: boolean }
 );
@@ -50,42 +50,42 @@ export interface Failure {
   kind: 'failure';
   code: EngineErrorCode;
   retry: boolean;
-  /** As the server asked, ms. */
+  /** The wait that the server asks for, ms. */
   retryAfterMs?: number;
-  /** Where the server counted all the same. */
+  /** Present if the server reported usage for the failed request. */
   usage?: Usage;
-  /** What of the question this server cannot do; without it, it may. */
-  cannot?: 'schema' | 'tools';
-  /** Which of the tools it does not take, where it is one of them. */
+  /** A feature that this server does not support. Without it, the request may succeed. */
+  unsupported?: 'schema' | 'tools';
+  /** Index of a tool that the server refuses. */
   badTool?: number;
 }
 
 export interface Model {
-  /** Asks once. Rejects only where `signal` aborts before the model has answered, with a failure otherwise. */
+  /** Asks once. Resolves with a failure for any error. Rejects only if `signal` aborts before the LLM has answered. */
   ask(question: Question, signal: AbortSignal): Promise<Reply | Failure>;
 }
 
 export interface ModelOptions {
   credential: AnthropicCredential;
   baseUrl: string | undefined;
-  /** Another way to the server, for a replay. */
+  /** Replaces the network, for a replay. */
   fetch?: typeof globalThis.fetch;
 }
 
-/** Room for thinking and the answer, tokens. */
+/** Limit for thinking and the answer, tokens. */
 export const MAX_TOKENS = 4_096;
 
 /** The Messages API, or any server that speaks it. */
 export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Model {
   const client = new Anthropic({
     ...(credential.kind === 'oauth' ? { authToken: credential.token } : { apiKey: credential.key }),
-    // Tokens of Claude Code are accepted only with this header.
+    // The API accepts tokens of Claude Code only with this header.
     ...(credential.kind === 'oauth' && { defaultHeaders: { 'anthropic-beta': 'oauth-2025-04-20' } }),
     baseURL: baseUrl ?? null,
     ...(fetch && { fetch }),
     maxRetries: 0,
     logLevel: 'off',
-    // Whatever the environment says, prompts and answers are not for a trace.
+    // Prompts and answers never belong in a trace, whatever the environment says.
     openTelemetry: { traces: { contentMode: 'metadata_only' } },
   });
   return {
@@ -115,14 +115,15 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
     const message: unknown = await client.beta.messages.create(params, { signal });
     return isMessage(message) ? textOf(message, model) : NO_MESSAGE;
   }
-  // One round of it: whoever asks counts the rounds, and the money. On the server it would keep nothing for a gateway.
+  // One round only: the agent owns the rounds and the budget. Without `thread: false` the SDK keeps the conversation on the
+  // server, and gateways break.
   const runner = client.beta.messages.toolRunner(
     { ...params, tools: question.tools.map(runnable), max_iterations: 1, thread: false },
     { signal },
   );
   let called: { names: string[]; model: string; usage: Usage } | undefined;
   for await (const message of runner) {
-    // Before the runner looks into it: a half-made server answers anything at all.
+    // Checked before the runner uses it: an incomplete server may answer anything.
     if (!isMessage(message)) return NO_MESSAGE;
     const names = calledBy(message);
     if (names.length === 0 || message.stop_reason === 'refusal') return textOf(message, model);
@@ -167,7 +168,7 @@ function runnable(tool: OfferedTool, index: number, all: OfferedTool[]) {
   };
 }
 
-/** A message as far as we read it; what the SDK's types promise is the server's to keep. */
+/** The part of a message that we read. The server may not keep the promises of the SDK's types. */
 interface Message {
   content: unknown[];
   model?: unknown;
@@ -199,7 +200,7 @@ function textOf(message: Message, asked: string): Reply | Failure {
   return { kind: 'text', text, model: nameOf(message, asked), usage };
 }
 
-/** The one place where an error of the SDK becomes a code, and where it is said whether trying again can help. */
+/** The only place that turns an error of the SDK into a code, and decides whether a retry can help. */
 function classify(error: unknown, question: Question): Failure {
   if (error instanceof APIUserAbortError || error instanceof APIConnectionTimeoutError) {
     return failed('sdk_timeout', true);
@@ -207,7 +208,7 @@ function classify(error: unknown, question: Question): Failure {
   if (error instanceof APIConnectionError) return failed('sdk_transport', true);
   if (error instanceof APIError && typeof error.status === 'number') return classifyStatus(error, question);
   if (isTimeout(error)) return failed('sdk_timeout', true);
-  // A body that stops in the middle, JSON that does not end, or an answer that the SDK stumbles over.
+  // A cut body, incomplete JSON, or an answer that the SDK cannot process.
   if (error instanceof SyntaxError || error instanceof TypeError) return NO_MESSAGE;
   return failed(engineException(error), false);
 }
@@ -220,9 +221,9 @@ function classifyStatus(error: APIError, { schema, tools }: Question): Failure {
   if (status === 429) return { ...failed('sdk_rate_limited', true), ...waits };
   if (status >= 500) return { ...failed('sdk_5xx', true), ...waits };
   const refused = failed(`sdk_4xx_${status}`, false);
-  // A gateway or a local model names what it does not know.
+  // A gateway or a local model names the feature that it does not support.
   if (schema && /output_config|output_format|json_schema|structured/i.test(error.message)) {
-    return { ...refused, cannot: 'schema' };
+    return { ...refused, unsupported: 'schema' };
   }
   if (tools.length === 0) return refused;
   const badTool = /\btools\.(\d{1,4})\b/.exec(error.message)?.[1];
@@ -230,7 +231,7 @@ function classifyStatus(error: APIError, { schema, tools }: Question): Failure {
   return /\btools?\b.*(support|unknown|unrecogni|unexpected|permitted|extra)|(support|unknown|unrecogni|unexpected).*\btools?\b/i.test(
     error.message,
   )
-    ? { ...refused, cannot: 'tools' }
+    ? { ...refused, unsupported: 'tools' }
     : refused;
 }
 
@@ -246,7 +247,7 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
 }
 
-/** A gateway may count in its own way, or not at all. */
+/** A gateway may report other fields, or no usage at all. */
 function usageOf(usage: unknown): Usage {
   const count = (name: string) => {
     const value = isJsonObject(usage) ? usage[name] : undefined;

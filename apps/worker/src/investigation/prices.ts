@@ -1,14 +1,14 @@
-/** What a call costs. Prices come with the package, as data. */
+/** Costs of LLM calls. The prices are data of a package. */
 import type { Usage } from '@kora-wake/shared/wake/report';
 import { calcPrice, findProvider } from '@pydantic/genai-prices';
 
 const PROVIDER = 'anthropic';
 
-/** The price of one call, USD, or null where the model's price is not known. */
+/** The price of one call, USD, or null if the model's price is not known. */
 export function priceUsd(model: string, usage: Usage): number | null {
   const { inputTokens, outputTokens, cacheCreationInputTokens: written, cacheReadInputTokens: read } = usage;
   const tokens = {
-    // The package's input tokens are the total; Anthropic's leave out what was cached.
+    // The package's input tokens are the total. Anthropic's exclude cached tokens.
     input_tokens: inputTokens + written + read,
     cache_write_tokens: written,
     cache_read_tokens: read,
@@ -17,24 +17,24 @@ export function priceUsd(model: string, usage: Usage): number | null {
   try {
     return calcPrice(tokens, model, { providerId: PROVIDER })?.total_price ?? null;
   } catch {
-    // It refuses counts that do not add up; the answer is worth having all the same.
+    // The package refuses inconsistent counts. The answer is still useful.
     return null;
   }
 }
 
-/** What the budget is charged for a call, USD: its price, or where the model is not known, the dearest one there is. */
+/** The budget's charge for a call, USD: its price, or the highest known price if the model is not known. */
 export function chargeUsd(model: string, usage: Usage): number {
-  return priceUsd(model, usage) ?? dearestUsd(usage);
+  return priceUsd(model, usage) ?? highestUsd(usage);
 }
 
-function dearestUsd(usage: Usage): number {
+function highestUsd(usage: Usage): number {
   const models = findProvider({ providerId: PROVIDER })?.models ?? [];
   return Math.max(0, ...models.map(({ id }) => priceUsd(id, usage) ?? 0));
 }
 
 /**
- * The most that a call can cost, USD. A token stands for at least one byte of what is sent, and what is not cached yet
- * costs the most.
+ * The highest possible cost of a call, USD. A token is at least one byte of the request, and tokens that are written to the cache
+ * cost the most.
  */
 export function worstCaseUsd(model: string, inputBytes: number, maxOutputTokens: number): number {
   const output = { inputTokens: 0, outputTokens: maxOutputTokens, cacheReadInputTokens: 0 };

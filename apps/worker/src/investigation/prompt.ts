@@ -1,22 +1,22 @@
-/** What the engine is told. */
+/** The prompts of an investigation. */
 import type { Wake } from '@kora-wake/shared/wake/wake';
 
-export const SYSTEM_PROMPT = `You are an on-call first responder. A health probe found an issue; you tell the person on call what it most likely is.
+export const SYSTEM_PROMPT = `You are an on-call first responder. A health probe found an issue; you tell the person on call its most likely cause.
 
-Say what you know from the data, say plainly what you do not know, and never claim to have fixed or changed anything: you can only look.`;
+State the facts that the data shows, state plainly the facts that you do not know, and never claim to have fixed or changed anything: you can only read.`;
 
-/** What holds whatever the system prompt is. */
-export const RULES = `Look before you speak: where a tool can tell you more than the row does, call it, several at once where that helps. Two or three calls are often enough; the person is waiting. A tool that fails or finds nothing is a finding too.
+/** Rules that apply to any system prompt. */
+export const RULES = `Check before you answer: if a tool can give you more facts than the alert, call it, and call several at once if that helps. Two or three calls are often enough, because the person is waiting. A tool that fails or finds nothing is a finding too.
 
-Earlier diagnoses are what somebody thought then, not proof of what is wrong now. An issue may be over by now, or not real: say so.
+Earlier diagnoses are opinions of that time, not proof of the present cause. The issue may be over by now, or not real: say so.
 
-Answer in plain text, no markup: 2-4 sentences of diagnosis, and a one-line next step. Every claim about the state of things must rest on quotes from the data. Call it confirmed only where they prove it, inconclusive where you cannot tell.`;
+Answer in plain text, no markup: 2-4 sentences of diagnosis, and a one-line next step. Every claim about the state of a system must be supported by quotes from the data. Call it confirmed only if they prove it, and inconclusive if you cannot tell.`;
 
-/** What a wake says, as text for the door. */
+/** A wake as text for the LLM, not sanitized yet. */
 export function wakeText(wake: Wake): string {
   const envelope =
     wake.envelopeEnabled && wake.envelopeFixName !== '(none)'
-      ? `Self-fix envelope: ${wake.envelopeFixName} (ENABLED). It is run elsewhere; you only diagnose.`
+      ? `Self-fix envelope: ${wake.envelopeFixName} (ENABLED). Another system runs it; you only diagnose.`
       : 'Self-fix envelope: none. Diagnose only.';
   return [
     `Probe: ${wake.probe}`,
@@ -29,7 +29,7 @@ export function wakeText(wake: Wake): string {
   ].join('\n');
 }
 
-/** The investigation prompt. @param fenced the wake's text, as the door let it through */
+/** The investigation prompt. @param fenced the wake's sanitized text */
 export function investigationPrompt(fenced: string): string {
   return `A probe reported this:\n\n${fenced}\n\nDiagnose it in 2-4 sentences, then give one line "Next step: …", in plain text.`;
 }

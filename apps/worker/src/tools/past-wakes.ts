@@ -17,6 +17,7 @@ export function memoryTools(redis: RedisClient, keys: Keys, now: () => number): 
   return [
     defineTool({
       name: 'recent_wakes',
+      secondhand: true,
       description:
         'Earlier wakes of this probe, or of just this probe and category: when, how severe, what they said, how many more were held back in their window, and how they ended.',
       input: z.object({ scope: z.enum(['pair', 'probe']).default('probe'), limit }),
@@ -28,6 +29,7 @@ export function memoryTools(redis: RedisClient, keys: Keys, now: () => number): 
     }),
     defineTool({
       name: 'past_investigations',
+      secondhand: true,
       description:
         'Earlier diagnoses of this same probe and category: how long ago, how sure, what was said, and when the issue came back after. They are what was thought then, not proof of what is wrong now.',
       input: z.object({ limit }),

@@ -13,6 +13,8 @@ export interface ToolContext {
 }
 
 export interface Tool {
+  /** True if its output repeats earlier answers: it then proves nothing. */
+  secondhand?: boolean;
   /** As the Messages API takes it: letters, digits, `_` and `-`, at most 64. */
   name: string;
   /** For the model. */
@@ -37,12 +39,14 @@ export function defineTool<Input extends z.ZodObject>(tool: {
   name: string;
   description: string;
   input: Input;
+  secondhand?: boolean;
   run(input: z.infer<Input>, context: ToolContext): Promise<string>;
 }): Tool {
   return {
     name: tool.name,
     description: tool.description,
     inputSchema: jsonSchema.parse(z.toJSONSchema(tool.input)),
+    ...(tool.secondhand && { secondhand: true }),
     run: async (given, context) => {
       const read = tool.input.safeParse(given);
       if (!read.success) throw new Error(`the input does not fit: ${z.prettifyError(read.error)}`);

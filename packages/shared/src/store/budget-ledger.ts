@@ -5,7 +5,16 @@
  */
 
 import type { RedisClient } from '../runtime/redis.ts';
-import { type BudgetTier, budgetTierOf, dayOf, microUsd, monthOf, TIER_STARTS } from '../wake/budget.ts';
+import {
+  type BudgetTier,
+  budgetTierOf,
+  dayOf,
+  microUsd,
+  monthOf,
+  PAID_TIERS,
+  type PaidTier,
+  TIER_STARTS,
+} from '../wake/budget.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
 
@@ -18,10 +27,6 @@ export interface Ledger {
    */
   reserve(usd: Record<PaidTier, number>): Promise<Reservation | undefined>;
 }
-
-/** The budget tiers on which an LLM is called, from the first. */
-const PAID_TIERS = ['normal', 'warn_75', 'downshift_90'] as const;
-export type PaidTier = (typeof PAID_TIERS)[number];
 
 export interface Reservation {
   /** The month's own tier, or a later one that costs less. */

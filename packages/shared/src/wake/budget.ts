@@ -3,6 +3,10 @@
 export const BUDGET_TIERS = ['normal', 'warn_75', 'downshift_90', 'hard_stop_100'] as const;
 export type BudgetTier = (typeof BUDGET_TIERS)[number];
 
+/** The budget tiers on which an LLM is called, from the first. */
+export const PAID_TIERS = ['normal', 'warn_75', 'downshift_90'] as const satisfies readonly BudgetTier[];
+export type PaidTier = (typeof PAID_TIERS)[number];
+
 /**
  * @param spent in the UTC month so far
  * @param budget of the month, in the same unit; 0 = no limit
