@@ -1,6 +1,7 @@
 /** The simulation against what can be said of it without one. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bounded } from '../../../test/support/property.ts';
 import { random } from '../src/random.ts';
 import { follow, type Plan, simulate } from '../src/simulation.ts';
 
@@ -82,6 +83,6 @@ test('whatever the plan, no row is lost, no budget passed, and no message sent b
         expect(busy.workers).toBeGreaterThanOrEqual(0);
       },
     ),
-    { numRuns: 60 },
+    bounded('simulation', 60),
   );
 });

@@ -205,7 +205,7 @@ describe('a wake', () => {
     await log.until('audit_log.write_failed');
   });
 
-  test.for(['delivery', 'record', 'wake'])(
+  test.for(['delivery', 'record'])(
     'keeps its paid report, in the %s, when the worker dies',
     async (where, { ns, logPath }) => {
       const engine = engineOf(fallbackReport('refused'));

@@ -12,6 +12,7 @@ import {
   testLog,
   wakeRow,
 } from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
 import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided, type Decider } from '../../src/decide/batch.ts';
 import type { Line } from '../../src/log/scan.ts';
@@ -182,7 +183,7 @@ describe('a batch', () => {
           expect(together?.decided).toEqual(expected(asks, policy));
         },
       ),
-      { numRuns: 400 },
+      bounded('batch', 400),
     );
   });
 
@@ -208,7 +209,7 @@ describe('a batch', () => {
           });
         },
       ),
-      { numRuns: 400 },
+      bounded('batch, replayed', 400),
     );
   });
 

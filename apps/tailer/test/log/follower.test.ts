@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
 import { endOf, followLog, NOWHERE, type Position } from '../../src/log/follower.ts';
 import { keeping } from '../collecting.ts';
 
@@ -241,7 +242,7 @@ describe('following a file', () => {
           );
         },
       ),
-      { numRuns: 60 },
+      bounded('bytes in pieces', 60),
     );
   });
 });

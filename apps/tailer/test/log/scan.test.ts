@@ -5,6 +5,7 @@ import { rowOf, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog, NOWHERE } from '../../src/log/follower.ts';
 import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
 import { ENOUGH, type Kept, keeping } from '../collecting.ts';
@@ -126,7 +127,7 @@ describe('the search', () => {
         const { rows, overlong } = await readAll(following(logPath));
         expect({ rows, overlong }).toEqual(plainly(text));
       }),
-      { numRuns: 200 },
+      bounded('search', 200),
     );
   });
 

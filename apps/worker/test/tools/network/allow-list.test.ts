@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
+import { bounded } from '../../../../../test/support/property.ts';
 import { canonicalHost, isPublic, parseAllowList } from '../../../src/tools/network/allow-list.ts';
 
 const urlAllowed = (list: string, url: string) => parseAllowList(list).allowsUrl(new URL(url));
@@ -253,7 +254,7 @@ describe('an address', () => {
         expect(names.allowsUrl(new URL(`http://${bracketed}/health`))).toBe(false);
         expect(inside.range() !== 'unicast' && isPublic(text)).toBe(false);
       }),
-      { numRuns: 2_000 },
+      bounded('addresses', 2_000),
     );
   });
 });
