@@ -1,9 +1,11 @@
 /** Requests over a real socket, and unusual input. */
+
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { overview } from '../../../docs/client.ts';
 import { aWake, openWindow, test } from '../../../test/support/fixtures.ts';
+import { bounded } from '../../../test/support/property.ts';
 import { api, deliveredWake, HOUR, TOKEN } from './api.ts';
 
 test('the client in docs/ reads a running API', async ({ ns }) => {
@@ -111,6 +113,6 @@ test('any value in any parameter of any route gives a 2xx, or a 4xx with a reaso
         ).toEqual({ ok: true, hasReason: true });
       },
     ),
-    { numRuns: 400, interruptAfterTimeLimit: 40_000 },
+    bounded('pages and parameters', 400, 40_000),
   );
 });

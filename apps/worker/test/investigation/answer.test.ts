@@ -38,7 +38,11 @@ describe('an answer', () => {
   test.for<[string, string, string]>([
     ['in a code fence', `\`\`\`json\n${JSON.stringify(found)}\n\`\`\``, DM],
     ['with a verdict of its own', JSON.stringify({ ...found, verdict: 'certain' }), `Inconclusive: ${DM}`],
-    ['that breaks off', JSON.stringify(found).slice(0, 60), 'Inconclusive: The API answers 401. The\nNext step: check it'],
+    [
+      'that breaks off',
+      JSON.stringify(found).slice(0, 60),
+      'Inconclusive: The API answers 401. The\nNext step: check it',
+    ],
     ['in plain text', DIAGNOSIS, DIAGNOSIS],
     [
       'on several lines',
