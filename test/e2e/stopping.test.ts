@@ -35,24 +35,6 @@ describe('stopping', () => {
     expect([anthropic.requests.length, slack.accepted.length]).toEqual([1, 1]);
   });
 
-  test('returns an unfinished investigation to the queue at the deadline, and another worker runs it', async ({
-    ns,
-    logPath,
-  }) => {
-    const { slack, anthropic, env } = await doubles();
-    anthropic.next.push(() => undefined);
-    const all = environment(ns, logPath, env);
-    const { worker } = await startTailerAndWorker(all);
-    append(logPath, wakeRow());
-    await eventually(() => anthropic.requests.length === 1);
-    worker.child.kill('SIGTERM');
-    await worker.until('investigation.returned');
-    expect(await worker.exited).toBe(0);
-    const next = runApp('worker', all);
-    await next.until('delivery.sent');
-    expect([anthropic.requests.length, slack.accepted.length]).toEqual([2, 1]);
-  });
-
   test('writes the complete log before it exits, even if the reader is slow', async ({ ns, logPath }) => {
     const tailer = runApp('tailer', environment(ns, logPath));
     await tailer.until('tailer.following');

@@ -12,7 +12,7 @@ describe('a tailer', () => {
   }) => {
     const env = environment(ns, logPath, { KORA_PROBE_DEBOUNCE_SECONDS: '0' });
     // Only a commit carries the position, which lists files.
-    const wire = await tripwire(ns.redisUrl, (message) => message.includes('"files"'), 'before');
+    const wire = await tripwire(ns.redisUrl, (message) => /\bfiles\b/.test(message), 'before');
     const first = runApp('tailer', { ...env, REDIS_URL: wire.url });
     await first.until('tailer.following');
     const second = runApp('tailer', env);
