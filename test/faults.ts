@@ -11,6 +11,8 @@ const MODEL: [string, string] = ['apps/tailer/test/log/follower.model.test.ts', 
 const FOLLOW = 'apps/tailer/test/log/follower.test.ts';
 const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
+const DELIVERY = 'apps/worker/test/delivery/job.test.ts';
+const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const ENGINE = 'apps/worker/test/investigation/model.test.ts';
 const SLACK = 'apps/worker/test/delivery/slack.test.ts';
 const TAILERS = 'test/e2e/tailer.test.ts';
@@ -95,7 +97,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     fault: 'kill -9 and restart of Redis',
     tests: [[TOPOLOGIES, 'after the node with our keys was down']],
   },
-  27: { fault: 'AOF cut at random', tests: [[WORKERS, 'that a Redis which went back in time may have forgotten']] },
+  27: { fault: 'AOF cut at random', tests: [[EARLIER_POST, 'whose record Redis may have lost']] },
   28: {
     fault: 'FLUSHALL',
     tests: [
@@ -156,28 +158,28 @@ export const FAULT_TABLE: Record<number, Row> = {
     tests: [
       [SLACK, '429 with a Retry-After'],
       [SLACK, '429 without one'],
-      [WORKERS, 'waits as long as Slack asks'],
-      [WORKERS, 'never longer than a quarter of an hour'],
+      [DELIVERY, 'waits as long as Slack asks'],
+      [DELIVERY, 'at most a quarter of an hour'],
     ],
   },
-  41: { fault: '500 before and after acceptance', tests: [[WORKERS, 'is found there and not posted again']] },
+  41: { fault: '500 before and after acceptance', tests: [[EARLIER_POST, 'is found there and not posted again']] },
   42: {
     fault: 'reset after acceptance',
     tests: [
-      [WORKERS, 'is found there and not posted again'],
-      [WORKERS, 'that may not be looked up'],
+      [EARLIER_POST, 'is found there and not posted again'],
+      [EARLIER_POST, 'that may not be looked up'],
     ],
   },
   43: { fault: 'Slack hangs after acceptance', tests: [[CRASH, 'killed three times around its post']] },
   44: {
     fault: 'look-up lagging, limited or down',
     tests: [
-      [WORKERS, 'that may not be looked up'],
-      [WORKERS, 'waits until Slack must know'],
+      [EARLIER_POST, 'that may not be looked up'],
+      [EARLIER_POST, 'waits until Slack’s history is current'],
     ],
   },
-  45: { fault: 'permanent errors', tests: [[WORKERS, 'that Slack will never take is a dead letter']] },
-  46: { fault: 'token revoked, then restored', tests: [[WORKERS, 'under a revoked token is held']] },
+  45: { fault: 'permanent errors', tests: [[DELIVERY, 'that Slack refuses for good is a recorded dead letter']] },
+  46: { fault: 'token revoked, then restored', tests: [[DELIVERY, 'with a revoked token is held']] },
   47: { fault: 'a clock jump of an hour either way', tests: [['test/field/clock.field.test.ts', 'set an hour %s']] },
-  48: { fault: 'disk full', tests: [[WORKERS, 'whose row cannot be written']] },
+  48: { fault: 'disk full', tests: [[WORKERS, 'whose audit row cannot be written']] },
 };

@@ -11,6 +11,8 @@ export interface Mutation {
 
 const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
+const DELIVERY = 'apps/worker/test/delivery/job.test.ts';
+const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
@@ -22,7 +24,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/delivery/earlier-post.ts',
     find: 'const found = await messenger.find(wakeId, since);',
     replace: 'const found = undefined;',
-    test: WORKERS,
+    test: EARLIER_POST,
     named: 'is found there and not posted again',
   },
   {
@@ -30,15 +32,15 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/delivery/earlier-post.ts',
     find: 'const mayBeLost = wake.emittedAt < since || datedAhead;',
     replace: 'const mayBeLost = false;',
-    test: WORKERS,
-    named: 'may have forgotten, and',
+    test: EARLIER_POST,
+    named: 'whose record Redis may have lost and that',
   },
   {
     guard: 'a claim in the future counts as made now',
     file: 'apps/worker/src/delivery/earlier-post.ts',
     find: 'Math.min(earlier.claimedAt, now())',
     replace: 'earlier.claimedAt',
-    test: WORKERS,
+    test: EARLIER_POST,
     named: 'claimed by a clock that was ahead',
   },
   {
@@ -70,7 +72,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/lua/begin-delivery.lua',
     find: "redis.call('HSET', KEYS[1], 'claimedAt', claimed or ARGV[2], 'firstClaimedAt', first or ARGV[2])",
     replace: '',
-    test: WORKERS,
+    test: EARLIER_POST,
     named: 'is found there and not posted again',
   },
   {
@@ -78,7 +80,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/delivery/job.ts',
     find: 'deliveryNote(now() - job.timestamp, mayRepeat)',
     replace: 'deliveryNote(now() - job.timestamp, false)',
-    test: WORKERS,
+    test: EARLIER_POST,
     named: 'may not be looked up',
   },
   {
@@ -86,8 +88,8 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/delivery/job.ts',
     find: 'if (begun.ended) return',
     replace: 'if (false) return',
-    test: WORKERS,
-    named: 'had ended before the worker died',
+    test: DELIVERY,
+    named: 'that ended before the worker died',
   },
   {
     guard: 'the paid report is stored',
@@ -102,8 +104,8 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/workers.ts',
     find: 'concurrency: DELIVERY_CONCURRENCY,',
     replace: 'concurrency: DELIVERY_CONCURRENCY, maxStartedAttempts: MAX_WAKE_STARTS,',
-    test: WORKERS,
-    named: 'may wait for Slack as often',
+    test: DELIVERY,
+    named: 'may wait for Slack any number',
   },
   {
     guard: 'a wake without a message holds no window',
