@@ -7,7 +7,7 @@ import { readAccount } from '@kora-wake/shared/store/account';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { Queue } from 'bullmq';
-import { type Place as ScanPlace, scanner } from '../apps/tailer/src/log/scan.ts';
+import { type LineStart, scanner } from '../apps/tailer/src/log/scan.ts';
 import { decided, fromItsStart } from './from-start.ts';
 import { rowOfWake, writeLog } from './logs.ts';
 import { type Bench, ratios, repeated, timed } from './measure.ts';
@@ -33,7 +33,7 @@ async function scanTime(path: string, seam: string): Promise<number> {
   const { sweep } = scanner(seam);
   const into = { take: () => undefined, full: () => false };
   const ms = await timed(async () => {
-    let sandbox: ScanPlace = { offset: 0, tail: Buffer.alloc(0) };
+    let sandbox: LineStart = { offset: 0, tail: Buffer.alloc(0) };
     for (let before = -1; sandbox.offset > before; sandbox = await sweep(file, sandbox, into)) before = sandbox.offset;
   });
   await file.close();

@@ -1,44 +1,54 @@
 /**
- * Where a log was read up to, and what was decided before that place: one hash, counters and counts that move in
- * one Redis script, so that there is no moment at which a row is counted and not passed, or the other way round.
+ * The checkpoint of one log: the position up to which it is decided. The position, the counters and the wake records
+ * change in one Redis script (lua/commit-batch.lua). So a row is never counted but not passed, or passed but not counted.
  *
- * The script is fenced twice. It asks for the lease, so that a tailer that was overtaken changes nothing. And it
- * asks for the position the batch began at, so that a commit that is sent again, after its answer was lost, is
- * not counted again.
+ * The script has two fences. It checks the lease, so a tailer that lost the log changes nothing. It checks the position
+ * at which the batch starts, so a commit that is sent twice, because its answer was lost, counts once.
  */
-
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { commitBatch, readCheckpoint, recordMayReplay, type Tally } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { debounceId } from '@kora-wake/shared/wake/pair';
-import { z } from 'zod';
 import type { Decided } from './decide/batch.ts';
-import type { Position } from './log/follower.ts';
+import type { Position } from './log/position.ts';
+import { decodePosition, encodePosition } from './stored-position.ts';
+
+export interface LoadedCheckpoint {
+  /** As Redis has it; empty if the log was never followed. */
+  stored: string;
+  /** Undefined if the log was never followed, or if `stored` cannot be read. */
+  position: Position | undefined;
+  /** True if lines after `position` may already have jobs: a tailer may have crashed between adding jobs and committing. */
+  mayReplay: boolean;
+}
 
 export interface Checkpoint {
+  load(): Promise<LoadedCheckpoint>;
+  /** Records that lines after the position may have jobs. Call it before the first job of a batch is added. */
+  recordMayReplay(): Promise<void>;
   /**
-   * What is stored, and the position it says: undefined where the log was never followed, or it cannot be read. `again`:
-   * whether of lines after it jobs may have been added already.
-   */
-  load(): Promise<{ stored: string; position: Position | undefined; again: boolean }>;
-  /** Records, before the first job of a batch is added, that this may be so. */
-  deciding(): Promise<void>;
-  /**
-   * Records the first position of a source, in the place of what is stored.
+   * Records the first position of a log.
    *
-   * @param again as `load` gave it
+   * @param stored the text to replace, as `load` returned it
+   * @param mayReplay as `load` returned it
+   * @returns false if the lease or the stored position is no longer ours; then nothing was changed
    */
-  begin(token: string, stored: string, at: Position, again: boolean): Promise<boolean>;
+  begin(token: string, stored: string, at: Position, mayReplay: boolean): Promise<boolean>;
   /**
    * Commits a batch.
    *
-   * @param again whether of lines after it jobs may have been added already
-   * @returns false where the lease or the position is no longer ours, and nothing was changed
+   * @param mayReplay whether lines after `to` may already have jobs
+   * @returns false if the lease or the position is no longer ours; then nothing was changed
    */
-  commit(token: string, from: Position, to: Position, tally: Tally, again: boolean): Promise<boolean>;
+  commit(token: string, from: Position, to: Position, tally: Tally, mayReplay: boolean): Promise<boolean>;
 }
 
-/** Adds up what was decided on one batch. @param at when, ms since the epoch */
+/**
+ * Sums up the decisions on one batch.
+ *
+ * @param overlong number of lines that were skipped since they are too long
+ * @param at time of the decisions, ms since the epoch
+ */
 export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlong: number, at: number): Tally {
   const tally: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at };
   for (const wake of enqueued) {
@@ -48,11 +58,11 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
   for (const { winner, rows } of coalesced) {
     tally.suppressed.set(winner, (tally.suppressed.get(winner) ?? 0) + rows);
   }
-  const taken = [...tally.suppressed.values()].reduce((sum, rows) => sum + rows, 0);
+  const suppressed = [...tally.suppressed.values()].reduce((sum, rows) => sum + rows, 0);
   const counts = {
-    // Those that were enqueued are counted with them, once.
-    rows: taken + rejected.stale + rejected.malformed,
-    coalesced: taken,
+    // The commit itself counts the enqueued rows, since some of them may be replays.
+    rows: suppressed + rejected.stale + rejected.malformed,
+    coalesced: suppressed,
     'rejected:stale': rejected.stale,
     'rejected:malformed': rejected.malformed,
     'lines:bad': bad,
@@ -62,35 +72,18 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
   return tally;
 }
 
-const NOTHING: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
+const EMPTY: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
   const commit = (token: string, from: string, to: Position, tally: Tally, mayReplay: boolean) =>
-    commitBatch(redis, keys, { sourceId, path, token, from, to: JSON.stringify(to), mayReplay, tally });
+    commitBatch(redis, keys, { sourceId, path, token, from, to: encodePosition(to), mayReplay, tally });
   return {
     load: async () => {
       const { position: stored, mayReplay } = await readCheckpoint(redis, keys, sourceId);
-      return { stored, position: decode(stored), again: mayReplay };
+      return { stored, position: decodePosition(stored), mayReplay };
     },
-    deciding: () => recordMayReplay(redis, keys, sourceId),
-    begin: (token, stored, at, again) => commit(token, stored, at, { ...NOTHING, at: Date.now() }, again),
-    commit: (token, from, to, tally, again) => commit(token, JSON.stringify(from), to, tally, again),
+    recordMayReplay: () => recordMayReplay(redis, keys, sourceId),
+    begin: (token, stored, at, mayReplay) => commit(token, stored, at, { ...EMPTY, at: Date.now() }, mayReplay),
+    commit: (token, from, to, tally, mayReplay) => commit(token, encodePosition(from), to, tally, mayReplay),
   };
-}
-
-const fileState = z.object({
-  device: z.string(),
-  inode: z.string(),
-  born: z.string().regex(/^\d+$/),
-  offset: z.number().int().min(0),
-  print: z.string(),
-});
-const position = z.object({ files: z.array(fileState), finished: z.array(z.string()) });
-
-function decode(stored: string): Position | undefined {
-  try {
-    return position.parse(JSON.parse(stored));
-  } catch {
-    return undefined;
-  }
 }

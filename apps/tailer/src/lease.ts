@@ -1,33 +1,33 @@
 /**
- * The right to follow a log. One tailer holds it at a time; it lapses by itself, so that a tailer that died is
- * followed by one that stands by. The token is the process's own, and every commit carries it (see
- * checkpoint.ts): that is the fence. `valid` is the holder's own look at the clock, before it does anything a
- * commit cannot take back.
+ * The lease: the right to follow a log. One tailer holds it at a time. It expires by itself, so that a standby tailer can
+ * take over from one that died. Each commit carries the lease's token, and Redis refuses a commit without the current one
+ * (checkpoint.ts). Adding jobs has no such fence, so the holder calls `valid` before it adds them.
  */
-
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { holderOf, releaseLease, renewLease, takeLease as takeStoredLease } from '@kora-wake/shared/store/checkpoint';
 
+/** The lease expires this long after its last renewal. */
 const LEASE_MS = 10_000;
+/** Time between two renewals. */
 export const RENEW_MS = 3_000;
 
 export interface Lease {
   token: string;
-  /** Whether the lease is still ours by our own clock, with a second to spare. */
+  /** Whether the lease is still ours by our own clock, with a reserve of one second. */
   valid(): boolean;
-  /** Prolongs the lease; false where it is no longer ours. */
+  /** Extends the lease. Resolves to false if it is no longer ours. */
   renew(): Promise<boolean>;
   release(): Promise<void>;
 }
 
-/** A token no other process has; its first part says where it runs. */
+/** A unique token `host:pid:uuid`, so that a log line can name the holder. */
 export function newToken(): string {
   return `${hostname()}:${process.pid}:${randomUUID()}`;
 }
 
-/** Takes the lease, or tells who has it. */
+/** Takes the lease, or returns its holder as `host:pid`. */
 export async function takeLease(redis: RedisClient, key: string, token: string): Promise<Lease | { heldBy: string }> {
   let until = deadline();
   const holder = await takeStoredLease(redis, key, token, LEASE_MS);
@@ -45,7 +45,7 @@ export async function takeLease(redis: RedisClient, key: string, token: string):
   };
 }
 
-/** By two clocks: the steady one stands still while the machine sleeps, the other can be set back. */
+/** By two clocks: the steady clock stops while the machine sleeps, and the wall clock can be set back. */
 function deadline() {
   const left = LEASE_MS - 1_000;
   return { wall: Date.now() + left, steady: performance.now() + left };

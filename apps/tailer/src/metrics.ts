@@ -1,4 +1,4 @@
-/** What one tailer process has decided since it started; what Redis knows is told by the API. */
+/** Metrics of one tailer process: its decisions since it started. The API has the totals that Redis stores. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Decided } from './decide/batch.ts';
 

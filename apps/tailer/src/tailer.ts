@@ -1,89 +1,96 @@
 /**
- * Follows one log for as long as it holds the lease: read a batch, decide its rows, commit, in that order. Where
- * anything fails on the way the batch is read and decided again, which changes nothing that was already done.
+ * Follows one log while it holds the lease: it reads a batch, decides its rows, and commits, in this order. If a step
+ * fails, the batch is read and decided again. That repeats nothing that was already done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFields } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
-import { type Batch, batchOf, type Decided, type Decider } from './decide/batch.ts';
+import { type Batch, batchOf, type Decided } from './decide/batch.ts';
+import type { Decider } from './decide/enqueue.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
 import type { FileWatcher } from './log/file-watcher.ts';
-import { endOf, type Follower, followLog, type Position } from './log/follower.ts';
+import { type Follower, followLog } from './log/follower.ts';
+import type { Position } from './log/position.ts';
+import { endOf } from './log/resume.ts';
 
 export interface Tailer {
   path: string;
   decider: Decider;
   checkpoint: Checkpoint;
   leaseKey: string;
-  hints: FileWatcher;
-  /** The longest a new row may wait, ms. */
+  watcher: FileWatcher;
+  /** The longest time that a new row waits, ms. */
   pollMs: number;
-  /** Hears what was committed. */
+  /** Called after each commit. */
   committed(decided: Decided): void;
 }
 
-/** What this process remembers from one holding of the lease to the next. */
-interface Memory {
-  /** Where it was, as far as it knows: then there was a checkpoint. */
+/** What this process remembers from one lease to the next. */
+interface TailerState {
+  /** The last position seen. It is set once there was a checkpoint. */
   position: Position | undefined;
   /**
-   * Whether of lines after that jobs may have been added already, by a tailer that did not come to commit them. So until
-   * all that there is has been read: what comes first need not be of the file that it was deciding on.
+   * True while lines after the position may already have jobs: a tailer may have crashed between adding jobs and
+   * committing. It stays true until everything in the log is read, since rows of an older file may come first.
    */
-  again: boolean;
-  /** Said once, until it works again. */
+  mayReplay: boolean;
+  /** True after an error was logged, until a step works again: one log line for each outage is enough. */
   failing: boolean;
 }
 
-/** How long a rotated file must be quiet before it is given up, ms: its writers may linger. */
-const LINGER_MS = 10_000;
-/** How often a rotated file is looked at until then, ms. */
-const LINGER_LOOK_MS = 1_000;
-
-/** How often a tailer that stands by asks for the lease, ms. */
+/** A rotated file is finished after it was quiet for this time, ms: its writers may still append. */
+const ROTATE_WAIT_MS = 10_000;
+/** Poll interval while a rotated file is open, ms. */
+const ROTATED_POLL_MS = 1_000;
+/** A standby tailer tries to take the lease this often, ms. */
 const STANDBY_MS = 1_000;
-/** Between two tries while Redis or the file cannot be used, ms. */
+/** Pause before the next try if Redis or the file cannot be used, ms. */
 const RETRY_MS = 1_000;
 
-/** Runs until `signal` aborts: stands by while another tailer has the log, follows it when it is ours. */
+/** Runs until `signal` aborts: it follows the log while it holds the lease, and is on standby otherwise. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
   const { log, redis } = tailer.decider;
-  const memory: Memory = { position: undefined, again: false, failing: false };
+  const state: TailerState = { position: undefined, mayReplay: false, failing: false };
   const token = newToken();
   let heldBy: string | undefined;
   while (!signal.aborted) {
     try {
       const lease = await takeLease(redis, tailer.leaseKey, token);
       if ('heldBy' in lease) {
-        if (lease.heldBy !== heldBy) log.info({ heldBy: lease.heldBy }, 'another tailer follows this log; standing by');
+        if (lease.heldBy !== heldBy) logEvent(log, 'tailer.standby', { heldBy: lease.heldBy });
         heldBy = lease.heldBy;
-        // Should Redis lose it, this tailer may be the one that takes over.
-        memory.position = (await tailer.checkpoint.load()).position ?? memory.position;
+        // If Redis loses the checkpoint, this tailer may take over and needs the last position.
+        state.position = (await tailer.checkpoint.load()).position ?? state.position;
         await pause(STANDBY_MS, signal);
         continue;
       }
       heldBy = undefined;
-      await holding(lease, signal, async (held) => {
-        // Back without an error the checkpoint is not what we read. While the lease is ours nobody else knows better.
-        do await follow(tailer, memory, lease, held);
+      await whileHolding(lease, signal, async (held) => {
+        // `follow` returns if the checkpoint changed. While the lease is ours, this tailer's position is the best one.
+        do await follow(tailer, state, lease, held);
         while (!held.aborted && (await lease.renew()));
       });
       await pause(STANDBY_MS, signal);
     } catch (error) {
-      if (!memory.failing) log.warn(errorFields(error), 'cannot follow the log for now; trying again until it works');
-      memory.failing = true;
+      if (!state.failing) logEvent(log, 'tailer.failing', errorFields(error));
+      state.failing = true;
       await pause(RETRY_MS, signal);
     }
   }
 }
 
-/** Keeps the lease while `work` runs; `held` aborts when it is lost or the tailer is to stop. */
-async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSignal) => Promise<void>): Promise<void> {
+/** Renews the lease while `work` runs. `held` aborts if the lease is lost or the tailer stops. */
+async function whileHolding(
+  lease: Lease,
+  signal: AbortSignal,
+  work: (held: AbortSignal) => Promise<void>,
+): Promise<void> {
   const lost = new AbortController();
   const timer = setInterval(() => {
-    // A renewal that fails is made up for by the next; `valid` says when it was one too many.
+    // The next renewal makes up for a failed one. If too many fail, `valid` returns false.
     lease.renew().then(
       (ours) => ours || lost.abort(),
       () => undefined,
@@ -97,52 +104,54 @@ async function holding(lease: Lease, signal: AbortSignal, work: (held: AbortSign
   }
 }
 
-async function follow(tailer: Tailer, memory: Memory, lease: Lease, held: AbortSignal): Promise<void> {
-  const { path, checkpoint, decider, hints, pollMs } = tailer;
+async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: AbortSignal): Promise<void> {
+  const { path, checkpoint, decider, watcher, pollMs } = tailer;
   const { log } = decider;
-  const { stored, position, again } = await checkpoint.load();
-  if (!position && (stored !== '' || memory.position)) {
-    const next = memory.position ? 'going on from where this tailer was' : 'going on from the end of the log';
-    log.error({ path }, `the checkpoint is gone from Redis or cannot be read, and with it maybe jobs; ${next}`);
-    // What is decided again from here on may have been told before.
+  const { stored, position, mayReplay } = await checkpoint.load();
+  if (!position && (stored !== '' || state.position)) {
+    logEvent(log, 'tailer.checkpoint_lost', { path, resumeFrom: state.position ? 'memory' : 'end' });
+    // Slack may already have a DM for a row that is decided again from here on.
     await recordDataLoss(decider.redis, decider.keys);
   }
-  const known = position ?? memory.position;
-  const start = known ?? (await endOf(path));
-  if (!position && !(await checkpoint.begin(lease.token, stored, start, again))) {
-    throw new Error('the checkpoint changed hands');
+  const last = position ?? state.position;
+  const start = last ?? (await endOf(path));
+  if (!position && !(await checkpoint.begin(lease.token, stored, start, mayReplay))) {
+    throw new Error('another tailer changed the checkpoint');
   }
-  memory.position = start;
-  memory.again = again;
+  state.position = start;
+  state.mayReplay = mayReplay;
   const follower = followLog({
     path,
     start,
     seam: WAKE_SEAM,
-    collect: () => batchOf(decider, memory.again),
-    rotateWaitMs: LINGER_MS,
-    clock: steady,
+    collect: () => batchOf(decider, state.mayReplay),
+    rotateWaitMs: ROTATE_WAIT_MS,
+    clock: () => performance.now(),
     log,
   });
-  const offset = start.files.at(-1)?.offset ?? 0;
-  if (!memory.failing) log.info({ path, offset }, `following the log ${known ? 'where it was left' : 'from its end'}`);
+  if (!state.failing) {
+    const offset = start.files.at(-1)?.offset ?? 0;
+    const from = last ? 'checkpoint' : 'end';
+    logEvent(log, 'tailer.following', { path, offset, from }, `watching log from ${from}`);
+  }
   try {
     while (!held.aborted) {
-      hints.listen();
-      if (!(await step(tailer, follower, memory, lease, held))) return;
-      if (memory.failing) log.info({ path }, 'following the log again');
-      memory.failing = false;
-      await hints.wait(follower.hasRotatedFiles() ? Math.min(pollMs, LINGER_LOOK_MS) : pollMs, held);
+      watcher.listen();
+      if (!(await decideAll(tailer, follower, state, lease, held))) return;
+      if (state.failing) logEvent(log, 'tailer.recovered', { path });
+      state.failing = false;
+      await watcher.wait(follower.hasRotatedFiles() ? Math.min(pollMs, ROTATED_POLL_MS) : pollMs, held);
     }
   } finally {
     await follower.close();
   }
 }
 
-/** Decides all there is to read. False where the log is no longer ours. */
-async function step(
+/** Decides all lines that can be read now. Resolves to false if the log is no longer ours. */
+async function decideAll(
   { checkpoint, decider, committed }: Tailer,
   follower: Follower<Batch>,
-  memory: Memory,
+  state: TailerState,
   lease: Lease,
   held: AbortSignal,
 ): Promise<boolean> {
@@ -150,49 +159,47 @@ async function step(
   while (!held.aborted) {
     const batch = await follower.read();
     if (!batch) {
-      memory.again = false;
+      state.mayReplay = false;
       return true;
     }
-    for (const offset of batch.overlong) log.warn({ offset }, 'a line longer than 1 MiB is passed over');
-    let noted: Promise<void> | undefined;
+    for (const offset of batch.overlong) logEvent(log, 'line.too_long', { offset });
+    let recorded: Promise<void> | undefined;
     const decided = await batch.found.decide(async () => {
       if (!lease.valid() && !(await lease.renew())) return false;
-      // Over the same connection, so before the jobs; whether it came to pass is asked below, before anything is committed.
-      noted ??= checkpoint.deciding();
-      noted.catch(() => undefined);
+      // Sent over the same connection before the jobs. Its result is awaited below, before anything is committed.
+      recorded ??= checkpoint.recordMayReplay();
+      recorded.catch(() => undefined);
       return true;
     });
-    await noted;
+    await recorded;
     if (!decided) return false;
     const tally = tallyOf(decided, batch.overlong.length, decider.now());
-    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, memory.again))) {
-      log.warn('the lease or the checkpoint has changed hands; nothing was committed');
+    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, state.mayReplay))) {
+      logEvent(log, 'tailer.fenced', {});
       return false;
     }
     follower.accept(batch);
-    memory.position = batch.to;
+    state.position = batch.to;
     committed(decided);
-    report(decider, decided);
+    logDecisions(decider, decided);
   }
   return true;
 }
 
-/** Tells of each wake, and of the rows that were coalesced in one line for each that Redis was asked about. */
-function report({ log, traces }: Decider, { enqueued, coalesced }: Decided): void {
+/** Writes one line for each wake, and one for each group of coalesced rows that have the same winner. */
+function logDecisions({ log, traces }: Decider, { enqueued, coalesced }: Decided): void {
   for (const wake of enqueued) {
     const { id: wakeId, probe, category, severity } = wake;
     traces.end(wake, { 'kora.decision': 'enqueued' }, () =>
-      log.info({ wakeId, probe, category, severity }, 'enqueued'),
+      logEvent(log, 'wake.enqueued', { wakeId, probe, category, severity }),
     );
   }
-  for (const { asked, winner, rows } of coalesced) {
-    const { probe, category } = asked;
-    traces.end(asked, { 'kora.decision': 'coalesced' }, () => log.info({ winner, probe, category, rows }, 'coalesced'));
+  for (const { first, winner, rows } of coalesced) {
+    const { probe, category } = first;
+    traces.end(first, { 'kora.decision': 'coalesced' }, () =>
+      logEvent(log, 'wake.coalesced', { winner, probe, category, rows }),
+    );
   }
-}
-
-function steady(): number {
-  return performance.now();
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

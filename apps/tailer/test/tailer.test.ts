@@ -19,7 +19,8 @@ import {
   wakeRow,
 } from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
-import { batchOf, type Decided, type Decider } from '../src/decide/batch.ts';
+import { batchOf, type Decided } from '../src/decide/batch.ts';
+import type { Decider } from '../src/decide/enqueue.ts';
 import { newToken, takeLease } from '../src/lease.ts';
 import { fileWatcher } from '../src/log/file-watcher.ts';
 import type { Line } from '../src/log/scan.ts';
@@ -56,7 +57,7 @@ function deciderFor(ns: Namespace, options: Options): Decider {
 /** Runs a tailer in this process, until the test ends or `stop` is called. */
 async function tail(ns: Namespace, path: string, options: Options = {}) {
   const log = options.log ?? testLog();
-  const hints = fileWatcher(path);
+  const watcher = fileWatcher(path);
   const source = sourceId(path);
   const stopping = new AbortController();
   const stored = checkpoint(ns.redis, ns.keys, source, path);
@@ -71,7 +72,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
       path,
       leaseKey: ns.keys.lease(source),
       checkpoint: { ...stored, load, ...(options.commit && { commit: options.commit }) },
-      hints,
+      watcher,
       pollMs: options.pollMs ?? 50,
       committed: () => undefined,
       decider: deciderFor(ns, { ...options, log }),
@@ -81,7 +82,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
   const stop = async () => {
     stopping.abort();
     await running;
-    hints.close();
+    watcher.close();
   };
   onTestFinished(stop);
   return { log, stop, loaded: () => loaded };
@@ -90,7 +91,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
 /** A tailer that has begun to follow. */
 async function tailing(ns: Namespace, path: string, options: Options = {}) {
   const tailer = await tail(ns, path, options);
-  await tailer.log.until('following the log');
+  await tailer.log.until('tailer.following');
   return tailer;
 }
 
@@ -135,9 +136,9 @@ describe('the tailer', () => {
   test('hears of a row by a file event, long before it would poll', async ({ ns, logPath }) => {
     const { log } = await tailing(ns, logPath, { pollMs: 3_600_000 });
     append(logPath, wakeRow());
-    await log.until('enqueued');
+    await log.until('wake.enqueued');
     append(logPath, wakeRow({ category: 'b' }));
-    await log.until('enqueued', (line) => line.category === 'b');
+    await log.until('wake.enqueued', (line) => line.category === 'b');
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
@@ -205,8 +206,12 @@ describe('the tailer', () => {
       wakeRow({ emittedAt: 'yesterday' }),
     );
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, 'rejected:stale': 1, enqueued: 1 });
-    expect(log.lines.find(({ msg }) => msg.includes('stale'))).toMatchObject({ offset: 0, probe: 'fly' });
-    expect(log.lines.filter(({ msg }) => msg.includes('time of reading'))).toHaveLength(1);
+    expect(log.lines.find(({ event }) => event === 'wake.rejected')).toMatchObject({
+      reason: 'stale',
+      offset: 0,
+      probe: 'fly',
+    });
+    expect(log.lines.filter(({ event }) => event === 'row.time_unreadable')).toHaveLength(1);
   });
 
   test('survives every hostile line: counted, logged once, never quoted, no secret in any job', async ({
@@ -224,7 +229,7 @@ describe('the tailer', () => {
       { flag: 'a' },
     );
     expect(await rowsAre(ns, 21)).toEqual({ rows: 21, enqueued: 18, 'rejected:malformed': 3, 'lines:bad': 1 });
-    expect(log.lines.filter(({ msg }) => msg.includes('not valid JSON'))).toEqual([
+    expect(log.lines.filter(({ event }) => event === 'line.unreadable')).toEqual([
       expect.objectContaining({ offset: hostile.length, bytes: 46 }),
     ]);
     const jobs = await ns.queue.getWaiting(0, -1);
@@ -285,7 +290,7 @@ describe('deciding again, after a crash before the commit', () => {
     const commit = () => Promise.reject(new Error('it died before'));
     const first = await tailing(ns, logPath, { windowMs: 0, commit });
     append(logPath, wakeRow(), wakeRow());
-    await first.log.until('cannot follow the log', ({ error }) => String(error).includes('it died before'));
+    await first.log.until('tailer.failing', ({ error }) => String(error).includes('it died before'));
     await first.stop();
     expect(await ns.queue.getWaitingCount()).toBe(2);
     await tailing(ns, logPath);
@@ -306,7 +311,7 @@ describe('deciding again, after a crash before the commit', () => {
     const commit = () => Promise.reject(new Error('it died before'));
     const second = await tailing(ns, logPath, { windowMs: 0, commit });
     append(logPath, wakeRow({ category: 'b' }), wakeRow({ category: 'b' }));
-    await second.log.until('cannot follow the log', ({ error }) => String(error).includes('it died before'));
+    await second.log.until('tailer.failing', ({ error }) => String(error).includes('it died before'));
     await second.stop();
     append(`${logPath}.1`, ...Array.from({ length: 3 }, () => wakeRow({ category: 'c' })));
     await tailing(ns, logPath);
@@ -345,7 +350,10 @@ describe('deciding again, after a crash before the commit', () => {
 });
 
 describe('the commit', () => {
-  const at = (offset: number) => ({ files: [{ device: '1', inode: '2', born: '3', offset, print: '' }], finished: [] });
+  const at = (offset: number) => ({
+    files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '' }],
+    finished: [],
+  });
   const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), 0, 1);
 
   test('says of a wake that it has no end yet, unless it has ended by then', async ({ ns }) => {
@@ -357,7 +365,7 @@ describe('the commit', () => {
     const decided = decisionOn({ enqueued: ['w-quick', 'w-slow'].map((id) => aWake({ id })) });
     await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), true);
     expect(await ns.redis.zrangebyscore(ns.keys.pending, '-inf', '+inf')).toEqual(['w-slow']);
-    expect(await source.load()).toMatchObject({ position: at(10), again: true });
+    expect(await source.load()).toMatchObject({ position: at(10), mayReplay: true });
   });
 
   test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
@@ -438,7 +446,7 @@ describe('a checkpoint that is no checkpoint', () => {
     append(logPath, wakeRow({ title: 'history' }));
     const { log } = await tailing(ns, logPath);
     expect(log.lines.filter(({ level }) => level === 50)).toEqual([
-      expect.objectContaining({ msg: expect.stringContaining('going on from the end of the log') }),
+      expect.objectContaining({ event: 'tailer.checkpoint_lost', resumeFrom: 'end' }),
     ]);
     append(logPath, wakeRow({ title: 'news' }));
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
@@ -452,7 +460,7 @@ describe('a checkpoint that is no checkpoint', () => {
     await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', JSON.stringify({ files: [file], finished: [] }));
     append(logPath, wakeRow());
     const { log } = await tailing(ns, logPath);
-    await log.until('a file that was being read is gone', ({ level }) => level === 40);
+    await log.until('log.file_lost');
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
   });
 
@@ -462,7 +470,7 @@ describe('a checkpoint that is no checkpoint', () => {
     await rowsAre(ns, 1);
     await ns.redis.unlink(ns.keys.source(sourceId(logPath)), ns.keys.lease(sourceId(logPath)));
     append(logPath, wakeRow({ category: 'b' }));
-    await log.until('going on from where this tailer was', ({ level }) => level === 50);
+    await log.until('tailer.checkpoint_lost', ({ resumeFrom }) => resumeFrom === 'memory');
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
     expect(Number(await ns.redis.get(ns.keys.dataLostAt))).toBeGreaterThan(Date.now() - 20_000);
   });
@@ -475,19 +483,19 @@ describe('two tailers on one log', () => {
   }) => {
     const first = await tailing(ns, logPath);
     const second = await tail(ns, logPath);
-    await second.log.until('standing by');
+    await second.log.until('tailer.standby');
     append(logPath, wakeRow({ category: 'a' }));
     await rowsAre(ns, 1);
     await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', '{"files":');
     append(logPath, wakeRow({ category: 'b' }));
-    await first.log.until('going on from where this tailer was');
+    await first.log.until('tailer.checkpoint_lost', ({ resumeFrom }) => resumeFrom === 'memory');
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
   test('lose no row where Redis is emptied and the other takes over', async ({ ns, logPath }) => {
     const first = await tailing(ns, logPath);
     const second = await tail(ns, logPath);
-    await second.log.until('standing by');
+    await second.log.until('tailer.standby');
     append(logPath, wakeRow({ category: 'a' }));
     await rowsAre(ns, 1);
     const source = sourceId(logPath);
@@ -496,19 +504,19 @@ describe('two tailers on one log', () => {
     await first.stop();
     await ns.redis.unlink(ns.keys.source(source));
     append(logPath, wakeRow({ category: 'b' }));
-    await second.log.until('going on from where this tailer was');
+    await second.log.until('tailer.checkpoint_lost', ({ resumeFrom }) => resumeFrom === 'memory');
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
   test('take turns: one follows, the other stands by and takes over', async ({ ns, logPath }) => {
     const first = await tailing(ns, logPath);
     const second = await tail(ns, logPath);
-    await second.log.until('standing by');
+    await second.log.until('tailer.standby');
     append(logPath, wakeRow({ category: 'a' }));
-    await first.log.until('enqueued');
+    await first.log.until('wake.enqueued');
     await first.stop();
     append(logPath, wakeRow({ category: 'b' }));
-    await second.log.until('enqueued', ({ category }) => category === 'b');
+    await second.log.until('wake.enqueued', ({ category }) => category === 'b');
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
     expect(first.log.lines.some(({ category }) => category === 'b')).toBe(false);
   });
@@ -517,8 +525,8 @@ describe('two tailers on one log', () => {
     const first = await tailing(ns, logPath);
     await ns.redis.set(ns.keys.lease(sourceId(logPath)), 'elsewhere:1:token', 'PX', 60_000);
     append(logPath, wakeRow());
-    await first.log.until('changed hands');
-    await first.log.until('standing by');
+    await first.log.until('tailer.fenced');
+    await first.log.until('tailer.standby');
     expect(await counters(ns)).toEqual({});
   });
 });

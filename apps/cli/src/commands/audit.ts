@@ -12,8 +12,9 @@ import { type Keys, redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
 import { readWakeState } from '@kora-wake/shared/store/wake-record';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
-import { wakeIdIn } from '@kora-wake/tailer/decide/batch';
-import { followLog, NOWHERE } from '@kora-wake/tailer/log/follower';
+import { wakeIdIn } from '@kora-wake/tailer/decide/rows';
+import { followLog } from '@kora-wake/tailer/log/follower';
+import { NOWHERE } from '@kora-wake/tailer/log/position';
 import type { Line } from '@kora-wake/tailer/log/scan';
 
 const silent = createLogger('audit', 'silent', process.stdout);

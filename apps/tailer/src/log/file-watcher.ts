@@ -1,64 +1,64 @@
 /**
- * File events, which make the tailer quick. They are only hints: they get lost, and some file systems have none. The
- * poll makes it sure.
+ * Waits for file events, which make the tailer fast. Events can get lost, and some file systems have none, so the tailer
+ * also polls.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { isSiblingName } from './fingerprint.ts';
+import { isRotatedName } from './rotation.ts';
 
 export interface FileWatcher {
-  /** Listens, and forgets the hints so far; call before reading, so that one which comes while reading is kept. */
+  /** Starts to watch and drops earlier events. Call it before reading, so that an event during the read is kept. */
   listen(): void;
-  /** Resolves at a hint since the last `listen`, after `ms`, or when `signal` aborts. */
+  /** Resolves if there was an event since the last `listen`, after `ms`, or when `signal` aborts. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
-/** Watches the folder of `path`, since the file itself may come, go and be replaced. */
+/** Watches the folder of `path`, since the file itself may be created, deleted or replaced. */
 export function fileWatcher(path: string): FileWatcher {
   const name = basename(path);
-  let hinted = false;
-  let wake: (() => void) | undefined;
+  let changedSinceListen = false;
+  let wakeUp: (() => void) | undefined;
   let watcher: FSWatcher | undefined;
 
-  function arm(): void {
+  function startWatching(): void {
     try {
       watcher = watch(dirname(path), (_event, changed) => {
-        if (changed !== null && changed !== name && !isSiblingName(path, changed)) return;
-        hinted = true;
-        wake?.();
+        if (changed !== null && changed !== name && !isRotatedName(path, changed)) return;
+        changedSinceListen = true;
+        wakeUp?.();
       });
-      watcher.on('error', disarm);
+      watcher.on('error', stopWatching);
     } catch {
       watcher = undefined;
     }
   }
 
-  function disarm(): void {
+  function stopWatching(): void {
     watcher?.close();
     watcher = undefined;
   }
 
   return {
     listen: () => {
-      hinted = false;
-      // The folder may have been away, or there were no watches left: each round tries again.
-      if (!watcher) arm();
+      changedSinceListen = false;
+      // The folder may be missing, or the system may be out of watches: try again at each poll.
+      if (!watcher) startWatching();
     },
     wait: async (ms, signal) => {
-      if (hinted || signal.aborted) return;
+      if (changedSinceListen || signal.aborted) return;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, ms);
         function done() {
           clearTimeout(timer);
           signal.removeEventListener('abort', done);
-          wake = undefined;
+          wakeUp = undefined;
           resolve();
         }
         signal.addEventListener('abort', done);
-        wake = done;
+        wakeUp = done;
       });
     },
-    close: disarm,
+    close: stopWatching,
   };
 }

@@ -1,61 +1,61 @@
 /**
- * Finding the few lines that matter among many that do not, at the speed of memory. The bytes are searched, not the
- * lines: what holds no hit is never cut into lines, copied or parsed. What a hit is worth is told by parsing, later;
- * here a line that names the seam anywhere is one.
+ * Finds the few lines that contain the seam, at about the speed of memory. It searches the bytes, so a line without a
+ * hit is never cut out, copied or parsed. A hit is only a candidate: the line may contain the seam anywhere, and
+ * decide/rows.ts parses it later.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { FINGERPRINT_BYTES } from './fingerprint.ts';
 
 export interface Line {
-  /** Without its newline. Valid only while it is taken. */
+  /** Without its newline. Valid only during the call of `take`. */
   bytes: Buffer;
-  /** Where it begins in its file, bytes. */
+  /** Offset of its first byte in the file. */
   offset: number;
 }
 
-/** Takes the lines of one batch as they are found: while it reads them, the next bytes are on their way. */
+/** Takes the lines of one batch as they are found. While it handles a line, the next bytes are being read. */
 export interface Collector {
   take(line: Line): void;
-  /** Whether it has taken enough: the search then stops. */
+  /** Whether the batch is large enough. The search then stops. */
   full(): boolean;
 }
 
-/** A place in a file that follows a newline. */
-export interface Place {
+/** An offset at which a line starts. */
+export interface LineStart {
   /** Bytes. */
   offset: number;
-  /** The bytes before it, as many as a fingerprint is made of. */
+  /** The bytes before it that a fingerprint covers. */
   tail: Buffer;
 }
 
-/** A search stops after so many bytes in all, so that the position is committed now and then. */
+/** A sweep stops after this number of bytes, so that the position is committed from time to time. */
 const MAX_SPAN_BYTES = 256 * 1024 * 1024;
 /** Longer lines are skipped and counted. */
 export const MAX_LINE_BYTES = 1024 * 1024;
-/** What is read at once; larger reads leave the processor's cache and are slower. */
+/** Size of one read. Larger reads do not fit into the processor's cache and are slower. */
 const BLOCK_BYTES = 960 * 1024;
-/** So many reads are under way while a block is searched: a search is quicker than a read. */
+/** Reads in progress while a block is searched. A search is faster than a read. */
 const READS_AHEAD = 2;
-/** The begun line that one read leaves to the next; with a longer one the sweep stops. */
+/** Longest incomplete line that one block leaves to the next. A longer one ends the sweep. */
 const CARRY_BYTES = MAX_LINE_BYTES - BLOCK_BYTES;
-const NEWLINE = 0x0a;
+export const NEWLINE = 0x0a;
 
 export interface Scanner {
   /**
-   * Finds the lines of `bytes` that name the seam.
+   * Passes the lines of `bytes` that contain the seam to `into`.
    *
-   * @param bytes begin after a newline
-   * @param offset where they begin in their file, bytes
-   * @returns how many bytes were searched: all, or less where that was enough
+   * @param bytes start at the start of a line
+   * @param offset of the first byte in the file
+   * @returns the number of bytes searched: all, or fewer if `into` became full
    */
   scan(bytes: Buffer, offset: number, into: Collector): number;
-  /** Searches the whole lines of a file from a place on, and returns the place it came to. Rejects as reads do. */
-  sweep(file: FileHandle, from: Place, into: Collector): Promise<Place>;
+  /** Searches the whole lines of a file after `from`, and returns the end of the last one. Rejects if a read fails. */
+  sweep(file: FileHandle, from: LineStart, into: Collector): Promise<LineStart>;
 }
 
-/** Searches for a seam, such as `probe.wake_requested`. */
+/** Makes a scanner for a seam, such as `probe.wake_requested`. */
 export function scanner(seam: string): Scanner {
-  // A text is found by its first byte, and `p` is in every second word: after the dot it is rare.
+  // `indexOf` looks for the first byte first. The `p` of the prefix is frequent; the first byte after the dot is rare.
   const prefix = Buffer.from(seam.slice(0, seam.lastIndexOf('.') + 1));
   const rare = Buffer.from(seam.slice(prefix.length));
   let blocks: Buffer[] | undefined;
@@ -71,7 +71,7 @@ export function scanner(seam: string): Scanner {
         continue;
       }
       let begin = hit;
-      // A line is short: to step back through it is quicker than to have it searched.
+      // Most lines are short, so stepping back is faster than `lastIndexOf`.
       while (begin > 0 && bytes[begin - 1] !== NEWLINE) begin--;
       const newline = bytes.indexOf(NEWLINE, found);
       const end = newline < 0 ? bytes.length : newline;
@@ -81,41 +81,41 @@ export function scanner(seam: string): Scanner {
     return from;
   }
 
-  async function sweep(file: FileHandle, from: Place, into: Collector): Promise<Place> {
+  async function sweep(file: FileHandle, from: LineStart, into: Collector): Promise<LineStart> {
     blocks ??= Array.from({ length: READS_AHEAD + 1 }, () => Buffer.allocUnsafeSlow(MAX_LINE_BYTES));
     const free = [...blocks];
     const reading: Array<Promise<{ block: Buffer; bytesRead: number }>> = [];
     const limit = from.offset + MAX_SPAN_BYTES;
     let at = from.offset;
-    const readOn = () => {
+    const startReads = () => {
       for (let block = free.pop(); block; block = free.pop()) {
         const into = block;
         const read = file
           .read(into, CARRY_BYTES, BLOCK_BYTES, at)
           .then(({ bytesRead }) => ({ block: into, bytesRead }));
-        // One may fail before its turn has come, and is then told of when it has.
+        // A read may fail before its block is awaited. The error is then thrown by that await.
         read.catch(() => undefined);
         reading.push(read);
         at += BLOCK_BYTES;
       }
     };
-    let place = from;
-    /** What the block before ended with: a line that was only begun. */
-    let begun = Buffer.alloc(0);
+    let reached = from;
+    /** The incomplete line at the end of the block before. */
+    let incomplete = Buffer.alloc(0);
     try {
       for (;;) {
-        readOn();
+        startReads();
         const next = reading.shift();
-        if (!next) return place;
+        if (!next) return reached;
         const { block, bytesRead } = await next;
-        begun.copy(block, CARRY_BYTES - begun.length);
-        const bytes = block.subarray(CARRY_BYTES - begun.length, CARRY_BYTES + bytesRead);
+        incomplete.copy(block, CARRY_BYTES - incomplete.length);
+        const bytes = block.subarray(CARRY_BYTES - incomplete.length, CARRY_BYTES + bytesRead);
         const whole = bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
-        const scanned = scan(whole, place.offset, into);
-        if (scanned > 0) place = { offset: place.offset + scanned, tail: tailAt(whole, scanned, place.tail) };
-        const more = bytesRead === BLOCK_BYTES && place.offset < limit;
-        if (!more || into.full() || bytes.length - whole.length > CARRY_BYTES) return place;
-        begun = Buffer.from(bytes.subarray(whole.length));
+        const scanned = scan(whole, reached.offset, into);
+        if (scanned > 0) reached = { offset: reached.offset + scanned, tail: tailAt(whole, scanned, reached.tail) };
+        const more = bytesRead === BLOCK_BYTES && reached.offset < limit;
+        if (!more || into.full() || bytes.length - whole.length > CARRY_BYTES) return reached;
+        incomplete = Buffer.from(bytes.subarray(whole.length));
         free.push(block);
       }
     } finally {
@@ -126,7 +126,7 @@ export function scanner(seam: string): Scanner {
   return { scan, sweep };
 }
 
-/** What a fingerprint after `end` bytes is made of. @param before the same, of the place where `bytes` begin */
+/** The bytes that a fingerprint at `end` covers. @param before the same bytes for the start of `bytes` */
 export function tailAt(bytes: Buffer, end: number, before: Buffer): Buffer {
   const last = bytes.subarray(Math.max(0, end - FINGERPRINT_BYTES), end);
   return last.length === FINGERPRINT_BYTES

@@ -14,7 +14,8 @@ import {
 } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
 import { tallyOf } from '../../src/checkpoint.ts';
-import { type Batch, batchOf, type Decided, type Decider } from '../../src/decide/batch.ts';
+import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
+import type { Decider } from '../../src/decide/enqueue.ts';
 import type { Line } from '../../src/log/scan.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
@@ -217,7 +218,7 @@ describe('a batch', () => {
     const lines = linesOf(Array.from({ length: 500 }, () => ({ probe: 'fly', critical: true, kind: 'wake' })));
     const before = await commandsOf(ns);
     const { enqueued, coalesced } = await decided(deciderFor(ns, { windowMs: 600_000, bypassCritical: false }), lines);
-    expect(coalesced).toEqual([{ asked: enqueued[0], winner: enqueued[0]?.id, rows: 499 }]);
+    expect(coalesced).toEqual([{ first: enqueued[0], winner: enqueued[0]?.id, rows: 499 }]);
     expect((await commandsOf(ns)) - before).toBeLessThan(10);
   });
 

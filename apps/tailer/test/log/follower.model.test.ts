@@ -24,7 +24,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { testLog } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
-import { type Follower, followLog, NOWHERE, type Position } from '../../src/log/follower.ts';
+import { type Follower, followLog } from '../../src/log/follower.ts';
+import { NOWHERE, type Position } from '../../src/log/position.ts';
 import { type Kept, keeping } from '../collecting.ts';
 
 const LINGER_MS = 10_000;

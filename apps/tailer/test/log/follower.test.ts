@@ -4,7 +4,9 @@ import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
-import { endOf, followLog, NOWHERE, type Position } from '../../src/log/follower.ts';
+import { followLog } from '../../src/log/follower.ts';
+import { NOWHERE, type Position } from '../../src/log/position.ts';
+import { endOf } from '../../src/log/resume.ts';
 import { keeping } from '../collecting.ts';
 
 const SEAM = 'probe.wake_requested';

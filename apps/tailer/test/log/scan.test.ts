@@ -6,7 +6,8 @@ import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
-import { type Follower, followLog, NOWHERE } from '../../src/log/follower.ts';
+import { type Follower, followLog } from '../../src/log/follower.ts';
+import { NOWHERE } from '../../src/log/position.ts';
 import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
 import { ENOUGH, type Kept, keeping } from '../collecting.ts';
 

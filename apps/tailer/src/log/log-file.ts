@@ -1,0 +1,169 @@
+/**
+ * One open file of a log: reads the lines after its offset, and detects that the file was truncated.
+ *
+ * The offset always follows a newline, so a half-written last line is read once it is complete. A line longer than
+ * {@link MAX_LINE_BYTES} is skipped in pieces, so memory stays bounded.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { errorCode } from '@kora-wake/shared/runtime/errors';
+import { FINGERPRINT_BYTES, fingerprintOf, readHead, readTail } from './fingerprint.ts';
+import { type FileState, fileStateAt } from './position.ts';
+import { type Collector, type LineStart, MAX_LINE_BYTES, NEWLINE, scanner, tailAt } from './scan.ts';
+
+export interface LogFile {
+  handle: FileHandle;
+  state: FileState;
+  /** The bytes that the fingerprint covers. Each read compares them, which shows whether the file was truncated. */
+  tail: Buffer;
+  /** First bytes that were read, at most {@link FINGERPRINT_BYTES}. A copy of the file starts with the same bytes. */
+  head: Buffer;
+  /** The over-long line that is being skipped. It exists in memory only: after a restart the line is skipped again. */
+  skip: OverlongLine | undefined;
+  /** The largest size seen, bytes, and the time at which it was first seen, ms by `clock`. */
+  grown: { size: number; at: number };
+}
+
+interface OverlongLine {
+  /** The offset at which the search for the newline continues, bytes. */
+  from: number;
+  /** First bytes of the line. */
+  head: Buffer;
+}
+
+/** The result of one read. */
+export type FileRead<C> =
+  /** Whole lines. `next` is the file after them, `overlong` the offsets of lines that were skipped. */
+  | { kind: 'lines'; found: C; overlong: number[]; next: LogFile }
+  /** No whole line. `rest` is the half-written last line, valid until the next read. */
+  | { kind: 'rest'; rest: Buffer }
+  /** The bytes before the offset changed, so the file was truncated. */
+  | { kind: 'truncated' };
+
+export interface LogFileReader<C> {
+  /** Starts to read an open file at `offset`, bytes. */
+  open(handle: FileHandle, offset: number): Promise<LogFile>;
+  /** Reads the lines after the file's offset. The offset itself does not move; `next` has the new one. */
+  read(file: LogFile): Promise<FileRead<C>>;
+  /** Collects the last line of a file that gets no more bytes, although the line has no newline. */
+  lastLine(file: LogFile, rest: Buffer): C;
+}
+
+export interface LogFileOptions<C> {
+  /** Text that a line must contain to be collected. */
+  seam: string;
+  /** Makes the collector for the lines of one batch. It is called again if a batch is read again. */
+  collect(): C;
+  /** A clock that never goes back, ms. */
+  clock(): number;
+}
+
+/** Size of the first read, bytes. Most polls find less new data. */
+export const CHUNK_BYTES = 256 * 1024;
+
+export function logFileReader<C extends Collector>({ seam, collect, clock }: LogFileOptions<C>): LogFileReader<C> {
+  let buffer = Buffer.allocUnsafeSlow(FINGERPRINT_BYTES + CHUNK_BYTES);
+  const { scan, sweep } = scanner(seam);
+
+  async function read(file: LogFile): Promise<FileRead<C>> {
+    for (;;) {
+      const prefix = file.skip ? 0 : file.tail.length;
+      const at = file.skip?.from ?? file.state.offset;
+      const room = Math.min(buffer.length, prefix + MAX_LINE_BYTES + 1);
+      const { bytesRead } = await file.handle.read(buffer, 0, room, at - prefix);
+      const end = at - prefix + bytesRead;
+      if (!buffer.subarray(0, Math.min(prefix, bytesRead)).equals(file.tail.subarray(0, prefix)))
+        return { kind: 'truncated' };
+      if (file.skip && !(await isSameLine(file, file.skip))) return { kind: 'truncated' };
+      if (end > file.grown.size) file.grown = { size: end, at: clock() };
+      const bytes = buffer.subarray(prefix, bytesRead);
+      const full = bytesRead === room;
+      const newline = file.skip ? bytes.indexOf(NEWLINE) : bytes.lastIndexOf(NEWLINE);
+      if (newline >= 0 && file.skip) {
+        // The buffer has only the last piece of the over-long line, which may be shorter than a fingerprint.
+        const offset = at + newline + 1;
+        const next = await advance(file, { offset, tail: await readTail(file.handle, offset) });
+        return { kind: 'lines', found: collect(), overlong: [file.state.offset], next };
+      }
+      if (newline >= 0) {
+        const found = collect();
+        const reached = await readFurther(file, bytes.subarray(0, newline + 1), full, found);
+        if (!reached) return { kind: 'truncated' };
+        return { kind: 'lines', found, overlong: [], next: await advance(file, reached) };
+      }
+      if (file.skip) file.skip.from = end;
+      else if (bytes.length > MAX_LINE_BYTES)
+        file.skip = { from: end, head: Buffer.from(bytes.subarray(0, FINGERPRINT_BYTES)) };
+      else if (full)
+        buffer = Buffer.allocUnsafeSlow(FINGERPRINT_BYTES + Math.min(bytes.length * 2, MAX_LINE_BYTES + 1));
+      if (!full) return { kind: 'rest', rest: file.skip ? Buffer.alloc(0) : bytes };
+    }
+  }
+
+  /**
+   * Scans the lines that were read at the file's offset, and the lines after them if there are more. Returns undefined
+   * if the file was truncated meanwhile: old and new content can then not be told apart.
+   */
+  async function readFurther(file: LogFile, lines: Buffer, more: boolean, into: C): Promise<LineStart | undefined> {
+    const { offset } = file.state;
+    const scanned = scan(lines, offset, into);
+    const after = { offset: offset + scanned, tail: tailAt(lines, scanned, file.tail) };
+    if (!more || scanned < lines.length) return after;
+    const reached = await sweep(file.handle, after, into);
+    const begin = lines.subarray(0, FINGERPRINT_BYTES);
+    const beginNow = Buffer.alloc(begin.length);
+    await file.handle.read(beginNow, 0, beginNow.length, offset);
+    if (!beginNow.equals(begin) || (await file.handle.stat()).size < reached.offset) return undefined;
+    if (reached.offset > file.grown.size) file.grown = { size: reached.offset, at: clock() };
+    return reached;
+  }
+
+  return {
+    open: async (handle, offset) => {
+      const [state, tail, head] = await Promise.all([
+        fileStateAt(handle, offset),
+        readTail(handle, offset),
+        readHead(handle, offset),
+      ]);
+      return { handle, state, tail, head, skip: undefined, grown: { size: offset, at: clock() } };
+    },
+    read,
+    lastLine: (file, rest) => {
+      const found = collect();
+      scan(rest, file.state.offset, found);
+      return found;
+    },
+  };
+}
+
+/** Whether the over-long line is still in the file at its old offset, after the same bytes as before. */
+async function isSameLine({ handle, state, tail }: LogFile, { from, head }: OverlongLine): Promise<boolean> {
+  const before = Buffer.concat([tail, head]);
+  const now = Buffer.alloc(before.length);
+  await handle.read(now, 0, now.length, state.offset - tail.length);
+  return now.equals(before) && (await handle.stat()).size >= from;
+}
+
+/** The file at a later offset. */
+async function advance(file: LogFile, { offset, tail }: LineStart): Promise<LogFile> {
+  const head = file.head.length < FINGERPRINT_BYTES ? await readHead(file.handle, offset) : file.head;
+  const state = { ...file.state, offset, fingerprint: fingerprintOf(tail) };
+  return { ...file, state, tail, head, skip: undefined };
+}
+
+/**
+ * Opens a file, or returns undefined if it does not exist.
+ *
+ * @throws if the file cannot be read or is not a regular file; reading a pipe would block for ever
+ */
+export async function openIfExists(path: string): Promise<FileHandle | undefined> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  throw new Error('it is not a regular file');
+}
