@@ -118,7 +118,7 @@ test('an investigation in the terminal is shown live and recorded, and replayed 
   expect(readFileSync(transcript, 'utf8')).not.toContain('sk-ant-secret');
 
   const requests = [anthropic.requests.length, site.requests.length];
-  const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', transcript], {});
+  const replayed = runScript('apps/cli/dist/main.js', ['replay', transcript], {});
   expect([await replayed.exited, replayed.stderr()]).toEqual([0, '']);
   const dm = (text: string) => text.split('\n').filter((line) => line.startsWith('    │'));
   expect(dm(replayed.lines.map(({ msg }) => msg).join('\n'))).toEqual(dm(shown));
@@ -126,7 +126,7 @@ test('an investigation in the terminal is shown live and recorded, and replayed 
 });
 
 test('the transcript of the README can be replayed and ends with the DM that the README shows', async () => {
-  const replayed = runScript('apps/cli/dist/main.js', ['investigate', '--replay', 'test/fixtures/transcript.json'], {});
+  const replayed = runScript('apps/cli/dist/main.js', ['replay', 'test/fixtures/transcript.json'], {});
   expect(await replayed.exited).toBe(0);
   const readme = readFileSync(join(root, 'docs', 'investigator.md'), 'utf8');
   const dm = replayed.lines.map(({ msg }) => msg).filter((line) => line.startsWith('    │'));
@@ -135,13 +135,13 @@ test('the transcript of the README can be replayed and ends with the DM that the
 });
 
 test.for<[string[], Record<string, string>, string]>([
-  [[], {}, 'say which row'],
-  [['--file', '/nonexistent'], { ANTHROPIC_API_KEY: 'sk' }, '/nonexistent cannot be read (ENOENT)'],
-  [['--file', 'package.json'], { ANTHROPIC_API_KEY: 'sk' }, 'has no probe.wake_requested row'],
-  [['--replay', 'package.json'], {}, 'is no transcript'],
-  [['--frobnicate'], {}, '--frobnicate'],
-])('npm run investigate with %j fails with one sentence', async ([args, env, sentence]) => {
-  const script = runScript('apps/cli/dist/main.js', ['investigate', ...args], env);
+  [['investigate', '--file', 'test/fixtures/sample.jsonl'], {}, 'set ANTHROPIC_API_KEY'],
+  [['investigate', '--file', '/nonexistent'], { ANTHROPIC_API_KEY: 'sk' }, '/nonexistent cannot be read (ENOENT)'],
+  [['investigate', '--file', 'package.json'], { ANTHROPIC_API_KEY: 'sk' }, 'has no probe.wake_requested row'],
+  [['replay', 'package.json'], {}, 'is not a transcript'],
+  [['replay', '/nonexistent'], {}, '/nonexistent cannot be read (ENOENT)'],
+])('kora-wake %j fails with one sentence', async ([args, env, sentence]) => {
+  const script = runScript('apps/cli/dist/main.js', args, env);
   expect(await script.exited).toBe(2);
   expect(script.stderr()).toContain(sentence);
   expect(script.stderr()).not.toMatch(/^\s+at /m);

@@ -1,4 +1,4 @@
-/** `npm start` and `npm run wake` as a person uses them, Redis and all. */
+/** `npm start`, and the commands next to it, as a person uses them: with a private Redis and real processes. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
@@ -19,16 +19,20 @@ const WAKE = [
   'Fly app unreachable: HTTP 401',
 ];
 
-test('npm start serves a first wake without any credential, and leaves nothing running', async ({ folder }) => {
+const CLI = 'apps/cli/dist/main.js';
+
+test('npm start sends a first alert without any credential, and leaves no process', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
-  const start = runScript('apps/cli/dist/main.js', ['start'], env);
+  const start = runScript(CLI, ['start'], env);
   await start.untilText('Kora Wake is ready');
-  await start.untilText('npm run wake -- --probe fly');
+  await start.untilText('Ctrl-C stops everything.');
   const banner = start.lines.map(({ msg }) => msg).join('\n');
   expect(banner).toContain(join(folder, 'kora_audit_log.jsonl'));
+  expect(banner).toContain('not configured: alerts are sent without a diagnosis');
   const redisUrl = /redis:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
+  const { pid } = readAddress(folder);
 
-  const wake = runScript('apps/cli/dist/main.js', ['wake', ...WAKE], env);
+  const wake = runScript(CLI, ['wake', ...WAKE], env);
   expect(await wake.exited).toBe(0);
   await start.untilText('🚨 Probe alert · fly');
   await start.untilText('engine returned: engine_unavailable');
@@ -39,33 +43,56 @@ test('npm start serves a first wake without any credential, and leaves nothing r
     source: null,
   });
 
+  // Without REDIS_URL, the audit reads the private Redis of npm start.
+  const audited = await eventually(async () => {
+    const audit = runScript(CLI, ['audit'], env);
+    return (await audit.exited) === 0 && audit.lines.some(({ msg }) => msg.includes('1 dry run')) && audit;
+  });
+  expect(audited.lines[0]?.msg).toContain(`Redis ${redisUrl}, prefix `);
+
   start.child.kill('SIGINT');
   expect(await start.exited).toBe(0);
-  expect(await tryListen(Number(new URL(redisUrl).port))).toBeGreaterThan(0);
+  expect(isGone(pid)).toBe(true);
   expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
 }, 90_000);
 
-test('npm start takes over the Redis that a killed one left, with what it holds', async ({ folder }) => {
+test('npm start that is killed leaves no process, and the next one has its data', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
-  const first = runScript('apps/cli/dist/main.js', ['start'], env);
+  const first = runScript(CLI, ['start'], env);
   await first.untilText('Kora Wake is ready');
+  expect(await runScript(CLI, ['wake', ...WAKE], env).exited).toBe(0);
+  await first.untilText('🚨 Probe alert · fly');
+  const { pid } = readAddress(folder);
   first.child.kill('SIGKILL');
   await first.exited;
-  // Its apps notice that it is gone, and stop by themselves.
+  await eventually(() => isGone(pid));
+  // The apps see that their channel is closed, and stop. The API is the one that can be observed.
   await eventually(() => tryListen(Number(env.KORA_API_PORT)).catch(() => undefined));
-  const second = runScript('apps/cli/dist/main.js', ['start'], env);
+
+  const second = runScript(CLI, ['start'], env);
   await second.untilText('Kora Wake is ready');
-  await second.untilText('of an earlier start');
+  const windows = await fetch(`http://127.0.0.1:${env.KORA_API_PORT}/v1/debounce`);
+  expect(await windows.json()).toMatchObject({ entries: [{ probe: 'fly', category: 'service_unhealthy' }] });
   second.child.kill('SIGTERM');
   expect(await second.exited).toBe(0);
 }, 90_000);
+
+test('npm start stops everything if an app ends, and names the app', async ({ folder }) => {
+  const env = { KORA_HOME: folder, KORA_API_PORT: '0', KORA_MCP_CONFIG: join(folder, 'missing.json') };
+  const start = runScript(CLI, ['start'], env);
+  const { pid } = await eventually(() => tryReadAddress(folder));
+  expect(await start.exited).toBe(1);
+  expect(start.stderr()).toContain('kora-wake: the worker ended with exit code 1; see its log above.');
+  expect(start.stderr()).not.toMatch(/^\s+at /m);
+  expect(isGone(pid)).toBe(true);
+}, 60_000);
 
 test.for([
   [{ KORA_API_PORT: 'x' }, 'KORA_API_PORT must be a whole number'],
   [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'refuses the connection'],
   [{ KORA_HOME: '/dev/null/kora' }, 'the folder /dev/null/kora/redis cannot be written (ENOTDIR)'],
-] as const)('npm start says in a sentence what is wrong with %j', async ([env, sentence], { folder }) => {
-  const start = runScript('apps/cli/dist/main.js', ['start'], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
+] as const)('npm start with %j ends with one sentence', async ([env, sentence], { folder }) => {
+  const start = runScript(CLI, ['start'], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
   expect(await start.exited).toBe(1);
   expect(start.stderr()).toContain(sentence);
   expect(start.stderr()).toMatch(/^kora-wake: [^]*$/);
@@ -73,14 +100,14 @@ test.for([
   expect(start.stderr()).not.toMatch(/^\s+at /m);
 });
 
-test('npm start says in a sentence that its port is in use, before it starts anything', async ({ folder }) => {
+test('npm start ends with one sentence if its port is in use, before it starts anything', async ({ folder }) => {
   const taken = createServer().listen(0, '127.0.0.1');
   onTestFinished(() => void taken.close());
   await new Promise((resolve) => {
     taken.once('listening', resolve);
   });
   const { port } = taken.address() as AddressInfo;
-  const start = runScript('apps/cli/dist/main.js', ['start'], { KORA_HOME: folder, KORA_API_PORT: String(port) });
+  const start = runScript(CLI, ['start'], { KORA_HOME: folder, KORA_API_PORT: String(port) });
   expect(await start.exited).toBe(1);
   expect(start.stderr()).toBe(
     `kora-wake: port ${port} on 127.0.0.1 is in use. Stop what uses it, or set KORA_API_PORT to another.\n`,
@@ -88,23 +115,46 @@ test('npm start says in a sentence that its port is in use, before it starts any
   expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
 });
 
-test('a signal while Redis starts stops that too', async ({ folder }) => {
-  const start = runScript('apps/cli/dist/main.js', ['start'], { KORA_HOME: folder, KORA_API_PORT: '0' });
-  await eventually(() => existsSync(join(folder, 'redis', 'server.json')));
-  const { pid } = JSON.parse(readFileSync(join(folder, 'redis', 'server.json'), 'utf8'));
+test('a signal while Redis starts stops that Redis too', async ({ folder }) => {
+  const start = runScript(CLI, ['start'], { KORA_HOME: folder, KORA_API_PORT: '0' });
+  const { pid } = await eventually(() => tryReadAddress(folder));
   start.child.kill('SIGTERM');
   await start.exited;
-  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  expect(isGone(pid)).toBe(true);
 });
 
-test.for([
-  [[], '--probe and --category are needed'],
-  [['--probe', 'fly', '--what'], "Unknown option '--what'"],
-  [['--probe', 'fly', '--category', 'c', '--snapshot', '{'], '--snapshot is not valid JSON'],
-] as const)('npm run wake with %j says how it is used', async ([args, sentence], { folder }) => {
-  const wake = runScript('apps/cli/dist/main.js', ['wake', ...args], { KORA_HOME: folder });
+test('a user error on the command line is one sentence and the usage, without a stack', async ({ folder }) => {
+  const wake = runScript(CLI, ['wake', '--probe', 'fly', '--what'], { KORA_HOME: folder });
   expect(await wake.exited).toBe(2);
-  expect(wake.stderr()).toContain(sentence);
-  expect(wake.stderr()).toContain('usage: npm run wake --');
-  expect(existsSync(join(folder, 'kora_audit_log.jsonl'))).toBe(false);
+  expect(wake.stderr()).toBe(
+    `kora-wake wake: Unknown option '--what'.
+Usage: kora-wake wake --probe NAME --category NAME [options]   (--help explains it)
+`,
+  );
+  expect(wake.lines).toEqual([]);
 });
+
+interface Address {
+  pid: number;
+}
+
+function readAddress(folder: string): Address {
+  return JSON.parse(readFileSync(join(folder, 'redis', 'server.json'), 'utf8'));
+}
+
+/** Undefined until the file is written. */
+function tryReadAddress(folder: string): Address | undefined {
+  try {
+    return readAddress(folder);
+  } catch {
+    return undefined;
+  }
+}
+
+function isGone(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+}

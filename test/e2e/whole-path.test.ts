@@ -55,11 +55,12 @@ describe('the whole path', () => {
     const audit = runScript('apps/cli/dist/main.js', ['audit'], all);
     expect(await audit.exited).toBe(0);
     expect(audit.lines.map(({ msg }) => msg)).toEqual([
+      `Redis ${ns.redisUrl}, prefix ${ns.prefix}, log ${logPath}`,
       '3 rows = 2 enqueued + 1 coalesced + rejected (0)',
-      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 dead + 0 in flight',
-      'unread lines: 0   repaired: 0',
+      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 dead + 0 in progress',
+      'unreadable lines: 0   repaired: 0',
       'unaccounted: 0',
-      'on disk: 3 wake rows, 2 of them enqueued; without an end or a job: 0',
+      'on disk: 3 wake rows, 2 of them enqueued; without an outcome or a job: 0',
     ]);
     await ns.redis.hincrby(ns.keys.counters, 'rows', 1);
     const wrong = runScript('apps/cli/dist/main.js', ['audit'], all);

@@ -78,7 +78,7 @@ test('on a cluster of three nodes wakes are sent, also after the node with our k
 
 test('when Sentinels fail over, wakes are still sent, each once', async ({ folder, logPath }) => {
   const master = await ownServer(redisProcess(join(folder, 'master')));
-  const replica = await ownServer(redisProcess(join(folder, 'replica'), ['--replicaof', `'127.0.0.1 ${master.port}'`]));
+  const replica = await ownServer(redisProcess(join(folder, 'replica'), ['--replicaof', `127.0.0.1 ${master.port}`]));
   const rules = [
     `sentinel monitor mymaster 127.0.0.1 ${master.port} 2`,
     'sentinel down-after-milliseconds mymaster 1000',

@@ -1,4 +1,4 @@
-/** Before the run: the programs that tests need, and one private Redis, real, empty, on a free port, gone afterwards. */
+/** Set-up of a test run: installs the programs that tests need, and starts one empty Redis on a free port for the run. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('redisUrl', redis.url);
   return async () => {
     await redis.stop();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
   };
 }

@@ -1,16 +1,26 @@
-/** `kora-wake COMMAND`: the commands for users. */
-const COMMANDS: Record<string, () => Promise<unknown>> = {
-  start: () => import('./commands/start.ts'),
-  wake: () => import('./commands/wake.ts'),
-  audit: () => import('./commands/audit.ts'),
-  investigate: () => import('./commands/investigate.ts'),
-  simulate: () => import('./commands/simulate.ts'),
+#!/usr/bin/env node
+/** The only file that gives commands access to the process: arguments, environment, signals and the exit code. */
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import { runCommandLine } from './command-line.ts';
+
+const io = {
+  out: (text: string) => void process.stdout.write(`${text}\n`),
+  err: (text: string) => void process.stderr.write(`${text}\n`),
+  onStop: (stop: () => void) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+    // A Node process that started this one with a channel is gone. Listening must not keep this process alive.
+    process.on('disconnect', stop);
+    process.channel?.unref();
+  },
 };
 
-const [name = ''] = process.argv.splice(2, 1);
-const command = COMMANDS[name];
-if (command) await command();
-else {
-  console.error(`usage: kora-wake ${Object.keys(COMMANDS).join(' | ')}`);
-  process.exitCode = 2;
+// The reader of a pipe, such as `head`, may end first.
+process.stdout.on('error', () => undefined);
+
+try {
+  process.exitCode = await runCommandLine(process.argv.slice(2), process.env, io);
+} catch (error) {
+  const stack = process.env.LOG_LEVEL === 'debug' && error instanceof Error ? `\n${error.stack}` : '';
+  io.err(`kora-wake: unexpected error: ${errorFields(error).error}${stack}`);
+  process.exitCode = 1;
 }

@@ -28,7 +28,9 @@ export function readTranscript(path: string): Transcript {
   try {
     return transcript.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
-    const why = errorCode(error) ? `cannot be read (${errorCode(error)})` : 'is no transcript that --record wrote';
+    const why = errorCode(error)
+      ? `cannot be read (${errorCode(error)})`
+      : 'is not a transcript that "investigate --record" wrote';
     throw new StartupError(`${path} ${why}.`, { cause: error });
   }
 }

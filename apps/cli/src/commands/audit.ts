@@ -1,14 +1,14 @@
 /**
- * `npm run audit`: prints the account, and fails where it does not add up. It is made twice: from the counters in Redis,
- * and, where the log can be read from here, row by row: every row that became a wake must have an end or a job.
+ * `kora-wake audit`: proves that nothing was lost, and exits with 1 if it cannot. It checks twice: the counters in Redis must
+ * add up, and each wake row of the log that became a wake must have an outcome or an unfinished job.
  */
-import { parseArgs } from 'node:util';
-import { loadConfig } from '@kora-wake/shared/runtime/config';
-import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
-import { createLogger } from '@kora-wake/shared/runtime/log';
-import { closeRedis, connectRedisOnce, type RedisClient } from '@kora-wake/shared/runtime/redis';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errorReason } from '@kora-wake/shared/runtime/errors';
+import { closeRedis, type RedisClient } from '@kora-wake/shared/runtime/redis';
+import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
-import { type Keys, redisKeys } from '@kora-wake/shared/store/keys';
+import { type Keys, redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
 import { readWakeState } from '@kora-wake/shared/store/wake-record';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
@@ -16,71 +16,93 @@ import { wakeIdIn } from '@kora-wake/tailer/decide/rows';
 import { followLog } from '@kora-wake/tailer/log/follower';
 import { NOWHERE } from '@kora-wake/tailer/log/position';
 import type { Line } from '@kora-wake/tailer/log/scan';
+import { defineCommand, type Io } from '../command.ts';
+import { commandConfig, openRedis, SILENT } from '../settings.ts';
 
-const silent = createLogger('audit', 'silent', process.stdout);
-const UNENDED = new Set(['waiting', 'active', 'delayed', 'prioritized']);
+const UNFINISHED = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
-try {
-  parseArgs({ options: {} });
-  const { config } = loadConfig(process.env);
-  const redis = await connectRedisOnce(config.redisUrl, 'producer', silent);
-  const keys = redisKeys(config.queuePrefix);
-  const account = await readAccount(redis, keys);
-  console.log(told(account));
-  const lost = await auditLog(config.auditLogPath, redis, keys);
-  await closeRedis(redis);
-  process.exitCode = account.unaccounted === 0 && lost.length === 0 ? 0 : 1;
-} catch (error) {
-  const told = error instanceof StartupError || errorReason(error).startsWith('ERR_PARSE_ARGS');
-  if (!(error instanceof Error) || !told) throw error;
-  console.error(`kora-wake: ${error.message}`);
-  process.exitCode = 2;
-}
+export const command = defineCommand({
+  name: 'audit',
+  summary: 'Checks that each row has a decision and each wake an outcome.',
+  usage: '',
+  details: [
+    'Compares the counters in Redis with each other and with the rows of the audit log.',
+    'Exit code: 0 nothing is missing, 1 something is missing, 2 the check could not run.',
+  ],
+  options: {},
+  run: async (_input, env, io) => {
+    const config = await commandConfig(env);
+    const redis = await openRedis(config);
+    try {
+      const keys = redisKeys(config.queuePrefix);
+      io.out(`Redis ${redactedUrl(config.redisUrl)}, prefix ${keys.prefix}, log ${config.auditLogPath}`);
+      const account = await readAccount(redis, keys);
+      io.out(accountText(account));
+      const isLogAccounted = await checkLog(config.auditLogPath, redis, keys, io);
+      return account.unaccounted === 0 && isLogAccounted ? 0 : 1;
+    } finally {
+      await closeRedis(redis);
+    }
+  },
+});
 
-function told({
-  rows,
-  enqueued,
-  coalesced,
-  rejected,
-  outcomes,
-  inFlight,
-  unreadLines,
-  repaired,
-  unaccounted,
-}: Account) {
+function accountText(account: Account): string {
+  const { rows, enqueued, coalesced, rejected, outcomes, inFlight, unreadLines, repaired, unaccounted } = account;
   return `${rows} rows = ${enqueued} enqueued + ${coalesced} coalesced + rejected (${kinds(rejected)})
-${enqueued} enqueued = ${kinds(outcomes)} + ${inFlight} in flight
-unread lines: ${unreadLines}   repaired: ${kinds(repaired)}
+${enqueued} enqueued = ${kinds(outcomes)} + ${inFlight} in progress
+unreadable lines: ${unreadLines}   repaired: ${kinds(repaired)}
 unaccounted: ${unaccounted}`;
 }
 
-/** Reads the log and what rotation left of it, and gives the wakes that have neither an end nor a job. */
-async function auditLog(path: string, redis: RedisClient, keys: Keys): Promise<string[]> {
+function kinds(counts: Record<string, number>): string {
+  const parts = Object.entries(counts).map(([name, n]) => `${n} ${name.replace('_', ' ')}`);
+  return parts.join(' + ') || '0';
+}
+
+/** Checks each wake row of the log and of its rotated files. False if a wake is lost, or if this Redis is not the log's. */
+async function checkLog(path: string, redis: RedisClient, keys: Keys, io: Io): Promise<boolean> {
   let ids: Set<string>;
   try {
-    ids = await wakesIn(path);
+    ids = await readWakeIds(path);
   } catch (error) {
-    console.log(`the log ${path} cannot be read from here (${errorReason(error)}): this is the account of Redis alone`);
-    return [];
+    io.out(`cannot read the log ${path} (${errorReason(error)}), so only the counters in Redis were checked`);
+    return true;
   }
+  if (ids.size > 0 && !(await hasSource(path, redis, keys))) {
+    io.err(`The log has ${ids.size} wake rows, but this Redis has no record that a tailer watched this log.
+Set REDIS_URL and KORA_QUEUE_PREFIX to the values that the tailer uses.`);
+    return false;
+  }
+  const { enqueued, lost } = await findLostWakes([...ids], redis, keys);
+  io.out(`on disk: ${ids.size} wake rows, ${enqueued} of them enqueued; without an outcome or a job: ${lost.length}`);
+  for (const id of lost) io.out(`  lost: ${id}`);
+  return lost.length === 0;
+}
+
+/** True if a tailer with this Redis and prefix has watched the log. */
+async function hasSource(path: string, redis: RedisClient, keys: Keys): Promise<boolean> {
+  // The tailer names a log by its real folder.
+  const realPath = join(await realpath(dirname(path)), basename(path));
+  return (await redis.exists(keys.source(sourceId(realPath)))) === 1;
+}
+
+async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {
   const wakes = wakesQueue(redis, keys.prefix);
   const deliveries = deliveriesQueue(redis, keys.prefix);
   const lost: string[] = [];
-  let own = 0;
+  let enqueued = 0;
   for (const id of ids) {
     const { isEnqueued, outcome } = await readWakeState(redis, keys, id);
-    if (isEnqueued) own++;
+    if (isEnqueued) enqueued++;
     if (!isEnqueued || outcome) continue;
     const states = await Promise.all([wakes.getJobState(id), deliveries.getJobState(deliverJobId(id))]);
-    if (!states.some((state) => UNENDED.has(state))) lost.push(id);
+    if (!states.some((state) => UNFINISHED.has(state))) lost.push(id);
   }
   await Promise.all([wakes.close(), deliveries.close()]);
-  console.log(`on disk: ${ids.size} wake rows, ${own} of them enqueued; without an end or a job: ${lost.length}`);
-  for (const id of lost) console.log(`  lost: ${id}`);
-  return lost;
+  return { enqueued, lost };
 }
 
-async function wakesIn(path: string): Promise<Set<string>> {
+async function readWakeIds(path: string): Promise<Set<string>> {
   const ids = new Set<string>();
   const follower = followLog({
     path,
@@ -95,7 +117,7 @@ async function wakesIn(path: string): Promise<Set<string>> {
     }),
     rotateWaitMs: 0,
     clock: () => performance.now(),
-    log: silent,
+    log: SILENT,
   });
   try {
     for (let batch = await follower.read(); batch; batch = await follower.read()) {
@@ -105,9 +127,4 @@ async function wakesIn(path: string): Promise<Set<string>> {
     await follower.close();
   }
   return ids;
-}
-
-function kinds(counts: Record<string, number>): string {
-  const parts = Object.entries(counts).map(([name, n]) => `${n} ${name.replace('_', ' ')}`);
-  return parts.join(' + ') || '0';
 }

@@ -1,59 +1,59 @@
-/**
- * `npm run simulate`: what a plan will do, from one probe to 100,000.
- *
- *   npm run simulate                                          the sizes of docs/scale.md
- *   npm run simulate -- --pairs 2000 --workers 4 --budget 0   one of your own
- */
-import { parseArgs } from 'node:util';
+/** `kora-wake simulate`: forecasts a plan, from one probe to 100,000. */
+import { defineCommand, readNumber, UsageError } from '../command.ts';
 import { random } from '../random.ts';
 import { type Plan, simulate } from '../simulation.ts';
 
-const number = (value: string) => ({ type: 'string' as const, default: value });
-const { values } = parseArgs({
+/** Sizes in docs/scale.md. */
+const PAIRS = [1, 10, 100, 1_000, 10_000, 100_000];
+
+const number = (usual: string, about: string) => ({ type: 'string', value: 'N', default: usual, about }) as const;
+
+export const command = defineCommand({
+  name: 'simulate',
+  summary: 'Forecasts load, delays and cost of a plan.',
+  usage: '[options]',
+  details: [`Without --pairs, the table has the sizes ${PAIRS.map((pairs) => pairs.toLocaleString('en')).join(', ')}.`],
   options: {
-    pairs: { type: 'string' },
-    'incidents-a-day': number('0.2'),
-    'incident-minutes': number('30'),
-    'row-every-seconds': number('60'),
-    'outage-share': number('0.1'),
-    'window-seconds': number('600'),
-    workers: number('2'),
-    concurrency: number('8'),
-    'engine-seconds': number('20'),
-    budget: number('200'),
-    days: number('30'),
-    seed: number('1'),
+    pairs: { type: 'string', value: 'N', about: 'pairs of probe and category' },
+    'incidents-a-day': number('0.2', 'incidents of one pair per day'),
+    'incident-minutes': number('30', 'mean length of an incident'),
+    'row-every-seconds': number('60', 'time between two rows of an incident'),
+    'outage-share': number('0.1', 'share of all pairs that fail together, once on the first day'),
+    'window-seconds': number('600', 'debounce window'),
+    workers: number('2', 'worker processes'),
+    concurrency: number('8', 'simultaneous investigations of one worker'),
+    'engine-seconds': number('20', 'median length of an investigation'),
+    budget: number('200', 'USD of the whole time; 0: no limit'),
+    days: number('30', 'length of the simulation'),
+    seed: number('1', 'seed of the random numbers'),
+  },
+  run: async ({ values }, _env, io) => {
+    const rowEveryMs = readNumber('row-every-seconds', values['row-every-seconds']) * 1_000;
+    if (rowEveryMs === 0) throw new UsageError('--row-every-seconds: expected a number above 0.');
+    const plan: Omit<Plan, 'pairs'> = {
+      incidentsADay: readNumber('incidents-a-day', values['incidents-a-day']),
+      incidentMs: readNumber('incident-minutes', values['incident-minutes']) * 60_000,
+      rowEveryMs,
+      outageShare: readNumber('outage-share', values['outage-share']),
+      windowMs: readNumber('window-seconds', values['window-seconds']) * 1_000,
+      workers: readNumber('workers', values.workers, { min: 1, whole: true }),
+      concurrency: readNumber('concurrency', values.concurrency, { min: 1, whole: true }),
+      engineMs: readNumber('engine-seconds', values['engine-seconds']) * 1_000,
+      engineSpread: 0.4,
+      paceMs: 1_000,
+      overheadMs: 10,
+      budgetUsd: readNumber('budget', values.budget),
+      usd: [0.06, 0.04, 0.02],
+      days: readNumber('days', values.days),
+    };
+    const seed = readNumber('seed', values.seed, { whole: true });
+    const sizes = values.pairs === undefined ? PAIRS : [readNumber('pairs', values.pairs, { whole: true })];
+    for (const line of table(sizes.map((pairs) => row({ ...plan, pairs }, seed)))) io.out(line);
+    return 0;
   },
 });
-const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
-const wrong = Object.entries(given).filter(([, value]) => !(value >= 0));
-const of = (name: keyof typeof values) => given[name] ?? 0;
-if (wrong.length > 0 || of('workers') < 1 || of('concurrency') < 1 || of('row-every-seconds') === 0) {
-  console.error(
-    `Every option takes a number; there must be a worker, and rows. Wrong: ${wrong.map(([name]) => `--${name}`).join(', ') || 'see above'}.`,
-  );
-  process.exit(2);
-}
 
-const planOf = (pairs: number): Plan => ({
-  pairs,
-  incidentsADay: of('incidents-a-day'),
-  incidentMs: of('incident-minutes') * 60_000,
-  rowEveryMs: of('row-every-seconds') * 1_000,
-  outageShare: of('outage-share'),
-  windowMs: of('window-seconds') * 1_000,
-  workers: of('workers'),
-  concurrency: of('concurrency'),
-  engineMs: of('engine-seconds') * 1_000,
-  engineSpread: 0.4,
-  paceMs: 1_000,
-  overheadMs: 10,
-  budgetUsd: of('budget'),
-  usd: [0.06, 0.04, 0.02],
-  days: of('days'),
-});
-
-const columns = [
+const COLUMNS = [
   'pairs',
   'rows',
   'wakes',
@@ -66,13 +66,11 @@ const columns = [
   'Slack busy',
   'most waiting',
 ];
-const lines = (values.pairs === undefined ? [1, 10, 100, 1_000, 10_000, 100_000] : [of('pairs')]).map((pairs) => {
-  const { rows, wakes, withoutDiagnosis, usd, toDm, busy, waiting } = simulate(
-    planOf(pairs),
-    random(of('seed')).fraction,
-  );
+
+function row(plan: Plan, seed: number): string[] {
+  const { rows, wakes, withoutDiagnosis, usd, toDm, busy, waiting } = simulate(plan, random(seed).fraction);
   return [
-    pairs,
+    plan.pairs,
     rows,
     wakes,
     withoutDiagnosis,
@@ -84,9 +82,12 @@ const lines = (values.pairs === undefined ? [1, 10, 100, 1_000, 10_000, 100_000]
     percent(busy.slack),
     waiting.investigations + waiting.deliveries,
   ].map(String);
-});
-const widths = columns.map((name, i) => Math.max(name.length, ...lines.map((line) => line[i]?.length ?? 0)));
-for (const line of [columns, ...lines]) console.log(line.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
+}
+
+function table(rows: string[][]): string[] {
+  const widths = COLUMNS.map((name, i) => Math.max(name.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
+  return [COLUMNS, ...rows].map((cells) => cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
+}
 
 function duration(ms: number): string {
   if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;

@@ -1,158 +1,161 @@
-/** `npm start`: one terminal with everything in it. Redis where there is none, the three apps, their logs. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** `kora-wake start`: everything in one terminal: a private Redis if none is named, the three apps, and their logs. */
 import { accessSync, constants } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { dirname } from 'node:path';
 import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { prettyStream } from '@kora-wake/shared/runtime/log';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
+import { APPS, type AppProcess, startApp } from '../app-process.ts';
+import { defineCommand, type Env, type Io } from '../command.ts';
 import { type PrivateRedis, startRedis, tryListen } from '../private-redis.ts';
+import { redisFolder } from '../settings.ts';
 
-const APPS = ['tailer', 'worker', 'api'] as const;
-/** A terminal sends Ctrl-C to every process of the group, and npm sends it on once more: that is one signal, ms. */
+/** The terminal sends Ctrl-C to the whole process group and npm passes it on: within this time it is one signal, ms. */
 const SAME_SIGNAL_MS = 500;
+const REDIS_PORT = 6379;
 
-const started = performance.now();
-const children: ChildProcess[] = [];
-let starting: Promise<PrivateRedis> | undefined;
-let redis: PrivateRedis | undefined;
-let stoppingSince: number | undefined;
+export const command = defineCommand({
+  name: 'start',
+  summary: 'Runs everything in this terminal: Redis, tailer, worker and API.',
+  usage: '',
+  details: [
+    'If REDIS_URL is not set, it starts a private Redis with its data in KORA_HOME.',
+    'Ctrl-C stops everything. Exit code: 0 stopped as asked, 1 could not start, or an app crashed.',
+  ],
+  options: {},
+  run: async (_input, env, io) => start(env, io),
+});
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+async function start(env: Env, io: Io): Promise<number> {
+  const startedAt = performance.now();
+  const apps: AppProcess[] = [];
+  const stopped = Promise.withResolvers<number>();
+  let stoppingSince: number | undefined;
+  let redis: Promise<PrivateRedis | undefined> = Promise.resolve(undefined);
 
-try {
-  await start();
-} catch (error) {
-  if (!(error instanceof StartupError)) throw error;
-  if (stoppingSince === undefined) console.error(`kora-wake: ${error.message}`);
-  await stop(1);
+  function stop(code: number): void {
+    stoppingSince ??= performance.now();
+    stopped.resolve(code);
+  }
+
+  /** If one app ends by itself, the others stop too. */
+  async function stopWith(name: string, app: AppProcess): Promise<void> {
+    const code = await app.ended;
+    if (stoppingSince !== undefined) return;
+    const how = code === null ? 'was killed by a signal' : `ended with exit code ${code}`;
+    io.err(`kora-wake: the ${name} ${how}; see its log above. Stopping the others.`);
+    stop(1);
+  }
+
+  io.onStop(() => {
+    if (stoppingSince === undefined) {
+      io.out('\nStopping. Apps get up to 20 s to finish the work they have begun; Ctrl-C again ends them at once.');
+      stop(0);
+    } else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
+      for (const { child } of apps) child.kill('SIGKILL');
+    }
+  });
+
+  async function startAll(): Promise<void> {
+    const { config } = loadConfig(env);
+    const isPrivate = !env.REDIS_URL?.trim();
+    await assertUsable(config, isPrivate);
+    if (isPrivate) redis = startRedis(redisFolder(config), REDIS_PORT);
+    else await checkRedis(config.redisUrl);
+    const own = await redis;
+    const redisUrl = own?.url ?? config.redisUrl;
+    if (stoppingSince !== undefined) return;
+    const log = prettyStream(process.stdout);
+    const ready = await Promise.all(
+      APPS.map(async (name) => {
+        const app = startApp(name, { ...env, REDIS_URL: redisUrl }, log);
+        apps.push(app);
+        void stopWith(name, app);
+        return app.ready;
+      }),
+    );
+    if (ready.every(Boolean) && stoppingSince === undefined) {
+      io.out(banner(config, redisUrl, own, (performance.now() - startedAt) / 1_000));
+    }
+  }
+
+  let unexpected: unknown;
+  // A signal does not wait for the start: an app may be waiting for Redis.
+  await Promise.race([startAll(), stopped.promise]).catch((error: unknown) => {
+    if (!(error instanceof StartupError)) unexpected = error;
+    else if (stoppingSince === undefined) io.err(`kora-wake: ${error.message}`);
+    stop(1);
+  });
+  const code = await stopped.promise;
+  await Promise.all(apps.map((app) => app.stop()));
+  await (await redis.catch(() => undefined))?.stop();
+  if (unexpected !== undefined) throw unexpected;
+  return apps.some(({ child }) => child.exitCode !== 0) ? 1 : code;
 }
 
-async function start(): Promise<void> {
-  const { config } = loadConfig(process.env);
-  const own = process.env.REDIS_URL?.trim() ? [] : [join(config.home, 'redis')];
-  for (const folder of [...own, dirname(config.auditLogPath)]) await canWrite(folder);
+/** @throws StartupError if a folder is not writable or the port of the API is in use, before anything is started */
+async function assertUsable(config: Config, isPrivateRedis: boolean): Promise<void> {
+  const folders = [...(isPrivateRedis ? [redisFolder(config)] : []), dirname(config.auditLogPath)];
+  for (const folder of folders) await assertWritable(folder);
   const { host, port } = config.api;
   await tryListen(port, host).catch((error: unknown) => {
     throw new StartupError(listenFailure(error, host, port), { cause: error });
   });
-  const env = { ...process.env, REDIS_URL: await redisUrl(config) };
-  if (stoppingSince !== undefined) return;
-  const log = prettyStream(process.stdout);
-  await Promise.all(APPS.map((app) => run(app, env, log)));
-  if (stoppingSince === undefined) console.log(banner(config, env.REDIS_URL));
 }
 
-/** Where Redis is: the one that was named, if it answers, or else a private one. */
-async function redisUrl(config: Config): Promise<string> {
-  if (process.env.REDIS_URL?.trim()) {
-    await checkRedis(config.redisUrl);
-    return config.redisUrl;
-  }
-  starting = startRedis(join(config.home, 'redis'), 6379);
-  redis = await starting;
-  return redis.url;
-}
-
-/** Starts one app; resolves when it says that it is ready. */
-async function run(app: string, env: NodeJS.ProcessEnv, log: NodeJS.WritableStream): Promise<void> {
-  // Their own group: a signal reaches them once, from here. The channel tells them when we are gone.
-  const child = spawn(process.execPath, ['--enable-source-maps', join('apps', app, 'dist', 'main.js')], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    detached: true,
-  });
-  children.push(child);
-  createInterface({ input: child.stdout! }).on('line', (line) => log.write(`${line}\n`));
-  await new Promise<void>((resolve, reject) => {
-    child.once('message', () => resolve());
-    child.once('exit', (code) => {
-      const sentence = `the ${app} ended (exit code ${code}), for the reason that stands above; stopping the others.`;
-      reject(new StartupError(sentence));
-      if (stoppingSince === undefined) console.error(`kora-wake: ${sentence}`);
-      void stop(1);
-    });
-  });
-}
-
-function onSignal(): void {
-  if (stoppingSince === undefined) {
-    console.log('\nStopping: work in hand may end, up to 20 seconds. Ctrl-C again forces.');
-    void stop(0);
-  } else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
-    for (const child of children) child.kill('SIGKILL');
-  }
-}
-
-/** Stops the apps, then Redis, then this process. */
-async function stop(code: number): Promise<void> {
-  if (stoppingSince !== undefined) return;
-  stoppingSince = performance.now();
-  await Promise.all(
-    children.map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await ended;
-    }),
-  );
-  await (await starting?.catch(() => undefined))?.stop();
-  process.exit(children.some((child) => child.exitCode !== 0) ? 1 : code);
-}
-
-async function canWrite(folder: string): Promise<void> {
+async function assertWritable(folder: string): Promise<void> {
   try {
     await makeFolder(folder);
     await readdir(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new StartupError(
-      `the folder ${folder} cannot be written (${errorReason(error)}). Set KORA_HOME to one that can.`,
-      {
-        cause: error,
-      },
+      `the folder ${folder} cannot be written (${errorReason(error)}). Set KORA_HOME to a folder that can.`,
+      { cause: error },
     );
   }
 }
 
-function banner(config: Config, url: string): string {
+/** @param seconds the start took */
+function banner(config: Config, url: string, redis: PrivateRedis | undefined, seconds: number): string {
   const { host, port, token } = config.api;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { credential } = config.anthropic;
   const rows = [
     ['audit log', config.auditLogPath],
-    [
-      'redis',
-      `${redactedUrl(url)}${redis ? `  (${redis.adopted ? 'of an earlier start' : 'started here'}; data in ${join(config.home, 'redis')})` : ''}`,
-    ],
+    ['redis', `${redactedUrl(url)}${redis ? `  (${redisOrigin(redis)}; data in ${redisFolder(config)})` : ''}`],
     ['console', port === 0 ? 'see "listening" above' : `${base}${token ? '   (asks for the token)' : ''}`],
     [
-      'engine',
-      config.anthropic.credential
+      'AI',
+      credential
         ? config.models.normal.model
-        : 'no key set, DMs say engine_unavailable  (set ANTHROPIC_API_KEY)',
+        : 'not configured: alerts are sent without a diagnosis  (set ANTHROPIC_API_KEY)',
     ],
-    [
-      'slack',
-      config.slack.botToken
-        ? config.slack.operatorUserId
-          ? 'on'
-          : 'nobody to tell: each DM becomes a dead letter  (set KORA_SLACK_OPERATOR_USER_ID)'
-        : 'no token set, DMs are printed here  (set KORA_SLACK_BOT_TOKEN and KORA_SLACK_OPERATOR_USER_ID)',
-    ],
+    ['slack', slackState(config)],
   ];
   return `
-Kora Wake is ready (${((performance.now() - started) / 1000).toFixed(1)} s).
+Kora Wake is ready (${seconds.toFixed(1)} s).
 
 ${rows.map(([name = '', value]) => `  ${name.padEnd(10)} ${value}`).join('\n')}
 
-Write a first wake, in another terminal:
+Write a first alert, in another terminal:
 
   npm run wake -- --probe fly --category service_unhealthy --severity critical --title "Fly app unreachable: HTTP 401"
 
 Ctrl-C stops everything.
 `;
+}
+
+function redisOrigin({ adopted }: PrivateRedis): string {
+  return adopted ? 'started by another process' : 'started here';
+}
+
+function slackState({ slack: { botToken, operatorUserId } }: Config): string {
+  if (!botToken) {
+    return 'not configured: messages are printed here  (set KORA_SLACK_BOT_TOKEN and KORA_SLACK_OPERATOR_USER_ID)';
+  }
+  return operatorUserId ? 'on' : 'no recipient: messages will fail  (set KORA_SLACK_OPERATOR_USER_ID)';
 }

@@ -1,0 +1,79 @@
+/** Shared by `investigate` and `replay`: the options of the agent, and the report in the terminal. */
+import { readFileSync } from 'node:fs';
+import type { Config } from '@kora-wake/shared/runtime/config';
+import { StartupError } from '@kora-wake/shared/runtime/errors';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
+import { directMessage } from '@kora-wake/shared/wake/message';
+import { redactor } from '@kora-wake/shared/wake/redact';
+import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
+import { readWake, type Wake } from '@kora-wake/shared/wake/wake';
+import type { AgentOptions } from '@kora-wake/worker/investigation/agent';
+import { priceUsd } from '@kora-wake/worker/investigation/prices';
+import { SYSTEM_PROMPT } from '@kora-wake/worker/investigation/prompt';
+import type { Io } from './command.ts';
+import { SILENT } from './settings.ts';
+
+/** @param nonce fences untrusted text in the prompt; a replay uses the one of its transcript */
+export function agentOptions(config: Config, nonce: string, io: Io): Omit<AgentOptions, 'model' | 'ledger' | 'tools'> {
+  const { normal, warn75, downshift90 } = config.models;
+  return {
+    models: { normal, warn_75: warn75, downshift_90: downshift90 },
+    systemPrompt: config.systemPromptPath ? readFileSync(config.systemPromptPath, 'utf8') : SYSTEM_PROMPT,
+    redact: redactor(config.redact),
+    timeoutMs: config.investigationTimeoutMs,
+    maxToolRounds: config.maxToolRounds,
+    retryDelayMs: 1_000,
+    newNonce: () => nonce,
+    watcher: {
+      call: (_wake, call) => io.out(engineLine(call)),
+      tool: (_wake, ...call) => io.out(toolLine(...call)),
+    },
+    log: SILENT,
+  };
+}
+
+/**
+ * @param at time of reading, ms since the epoch
+ * @throws StartupError if the details of the row are not an object
+ */
+export function wakeFrom(row: JsonObject, at: number, config: Config): Wake {
+  const wake = readWake(row, 'w-replay', at, redactor(config.redact));
+  if (!wake) throw new StartupError('the details of the row are not an object.');
+  return wake;
+}
+
+function engineLine({ route, model, usage, durationMs, error }: EngineCall): string {
+  const cost = priceUsd(model, usage);
+  const tokens = `${usage.inputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens} in, ${usage.outputTokens} out`;
+  return `▸ ${route}  ${model}  ${seconds(durationMs)}  ${tokens}  ${dollars(cost)}${error ? `  ${error}` : ''}`;
+}
+
+function toolLine(call: ToolCall, input: unknown, output: string): string {
+  const shown = output.replace(/\s+/g, ' ').slice(0, 120);
+  return `  ${call.source} ${call.name} ${JSON.stringify(input)}  ${call.status}  ${call.durationMs} ms\n      ${shown}`;
+}
+
+export function printReport(wake: Wake, report: Report, io: Io): void {
+  io.out(`\n${indented(directMessage(wake, report))}\n`);
+  const steps = `${report.calls.length} rounds, ${report.toolCalls?.length ?? 0} tool calls`;
+  const spent = `${seconds(report.durationMs)}, ${dollars(report.costUsd)}`;
+  if (report.kind === 'fallback') {
+    io.out(`no diagnosis: ${report.code}; ${steps}, ${spent}`);
+    return;
+  }
+  for (const { source, quote } of report.evidence ?? []) io.out(`  evidence, ${source}: ${JSON.stringify(quote)}`);
+  const dropped = report.droppedQuotes ? `, ${report.droppedQuotes} quotes dropped` : '';
+  io.out(`${report.verdict ?? 'plain text, no verdict'}${dropped}; ${steps}, ${spent}`);
+}
+
+function indented(text: string): string {
+  return text.replace(/^/gm, '    │ ');
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function dollars(usd: number | null): string {
+  return usd === null ? 'price unknown' : `$${usd.toFixed(4)}`;
+}
