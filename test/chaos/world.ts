@@ -82,7 +82,12 @@ export async function makeWorld(folder: string, chance: Random) {
         const at = Number(time);
         if (event === 'wake.enqueued') decisions.push({ kind: 'enqueued', id: String(wakeId), at });
         if (event === 'wake.coalesced') {
-          decisions.push({ kind: 'coalesced', pair: `${probe} ${category}`, winner: String(winner), at });
+          decisions.push({
+            kind: 'coalesced',
+            pair: `${String(probe)} ${String(category)}`,
+            winner: String(winner),
+            at,
+          });
         }
       },
     });

@@ -1,5 +1,5 @@
 /** Settings for property tests: bounded by time, because a busy machine must not fail them, and with a report. */
-import fc, { type Parameters, type RunDetails } from 'fast-check';
+import { defaultReportMessage, type Parameters, type RunDetails } from 'fast-check';
 
 /** Time limit of one property, ms. Runs that are done by then decide. */
 const TIME_LIMIT_MS = 20_000;
@@ -15,7 +15,7 @@ export function bounded<T>(name: string, numRuns: number, ms = TIME_LIMIT_MS): P
     interruptAfterTimeLimit: ms,
     // fast-check calls it after a success too, and relies on it to throw after a failure.
     reporter: (details: RunDetails<T>) => {
-      if (details.failed) throw new Error(fc.defaultReportMessage(details));
+      if (details.failed) throw new Error(defaultReportMessage(details));
       if (details.numRuns === 0) throw new Error(`${name}: no run was completed within ${ms} ms`);
       console.log(`${name}: ${details.numRuns} of ${numRuns} runs`);
     },

@@ -217,11 +217,12 @@ const NOT_READY = 'is not ready';
 const READ_ONLY = 'READONLY replica';
 const NO_NODE = /All sentinels|startup nodes|slots cache|is not ready/;
 
+const permanent = (reason: string): Fault => ({ reason, mayPass: false });
+const passing = (reason: string): Fault => ({ reason, mayPass: true });
+
 function classify(error: unknown): Fault {
   const code = errorCode(error) ?? '';
   const message = fullMessage(error);
-  const permanent = (reason: string) => ({ reason, mayPass: false });
-  const passing = (reason: string) => ({ reason, mayPass: true });
   if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return permanent('refuses the credentials in REDIS_URL');
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|certificate/.test(`${code} ${message}`))
     return permanent('has a certificate that is not trusted (set NODE_EXTRA_CA_CERTS)');

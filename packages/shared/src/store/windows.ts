@@ -180,7 +180,7 @@ async function describeWindow(
   return {
     ...pair,
     wakeId,
-    severity: job && isOurs(job) ? `${job.data.wake.severity}` : 'unknown',
+    severity: job && isOurs(job) ? job.data.wake.severity : 'unknown',
     openedAt: new Date(job?.timestamp || now).toISOString(),
     expiresAt: new Date(now + left).toISOString(),
     remainingMs: left,

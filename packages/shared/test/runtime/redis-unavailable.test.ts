@@ -84,7 +84,7 @@ describe('Redis is unavailable', () => {
   test('if the connection was closed', async ({ ns }) => {
     const redis = new Redis(ns.redisUrl, { retryStrategy: null });
     const blocked = redis.blpop('never-filled', 0);
-    await redis.once('ready', () => redis.disconnect());
+    redis.once('ready', () => redis.disconnect());
     await expectUnavailable(blocked, 'Connection is closed');
     await expectUnavailable(redis.get('a'), 'Connection is closed');
   });
@@ -94,7 +94,7 @@ describe('Redis is unavailable', () => {
     const redis = client(server.port);
     const results = redis.pipeline().get('a').blpop('never-filled', 0).get('a').exec();
     const other = client(server.port);
-    await eventually(async () => String(await other.info('clients')).includes('blocked_clients:1'));
+    await eventually(async () => (await other.info('clients')).includes('blocked_clients:1'));
     await server.kill('SIGKILL');
     const [first, second] = (await results) ?? [];
     expect(first?.[0]).toBeNull();
@@ -107,7 +107,7 @@ describe('Redis is unavailable', () => {
     const redis = client(server.port, { maxRetriesPerRequest: 1, retryStrategy: () => 1 });
     const blocked = failure(redis.blpop('never-filled', 0));
     const other = client(server.port);
-    await eventually(async () => String(await other.info('clients')).includes('blocked_clients:1'));
+    await eventually(async () => (await other.info('clients')).includes('blocked_clients:1'));
     await server.kill('SIGKILL');
     await expectUnavailable(Promise.reject(await blocked), 'max retries per request');
   });

@@ -60,20 +60,27 @@ describe('a record', () => {
       calls: [call],
       toolCalls: [{ source: 'call-1', name: 'http_check', status: 'execution_error', durationMs: 1, excType: 'Error' }],
     };
+    const plain = {
+      enqueuedAt: 2,
+      investigatedAt: 3,
+      outcome: 'diagnosis',
+      outcomeAt: 4,
+      dmStatus: 'sent',
+      suppressed: 5,
+      lastSuppressedAt: 6,
+    };
     await ns.redis.hset(ns.keys.wake('w-1'), {
       row: JSON.stringify({ ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 }),
       report: JSON.stringify(report),
       posted: JSON.stringify({ channel: 'D1', ts: '1.2', note: '\n\n(late)' }),
-      ...{ enqueuedAt: 2, investigatedAt: 3, outcome: 'diagnosis', outcomeAt: 4, dmStatus: 'sent' },
-      ...{ suppressed: 5, lastSuppressedAt: 6 },
+      ...plain,
     });
     expect(await readWakeRecord(ns.redis, ns.keys, 'w-1')).toEqual({
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
       report,
       posted: { channel: 'D1', ts: '1.2', note: '\n\n(late)' },
-      ...{ enqueuedAt: 2, investigatedAt: 3, outcome: 'diagnosis', outcomeAt: 4, dmStatus: 'sent' },
-      ...{ suppressed: 5, lastSuppressedAt: 6 },
+      ...plain,
     });
   });
 
