@@ -19,8 +19,6 @@ interface ObserverOptions {
   writer: Writer;
 }
 
-export type Observer = ReturnType<typeof observer>;
-
 export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptions) {
   const offsets: SeenOffset[] = [];
 

@@ -64,7 +64,7 @@ export function spawnScript(script: string, args: string[], env: Record<string, 
 }
 
 /** Waits for the first line of an event that `also` accepts. Lines that are already there count. */
-export function eventWaiter(lines: LogLine[], waiting: Set<() => void>) {
+function eventWaiter(lines: LogLine[], waiting: Set<() => void>) {
   return (event: LogEvent, also: (line: LogLine) => boolean = () => true, ms = WAIT_MS) =>
     lineThat(`event "${event}"`, (line) => line.event === event && also(line), { lines, waiting, ms });
 }
