@@ -105,7 +105,7 @@ const MARK = 'Possible duplicate';
 /** Tolerance between a decision and its log line, ms. */
 const SLACK_MS = 3_000;
 /** Time from the creation of a job in the tailer to its arrival in Redis, ms: its timestamp may be that early. */
-const JOB_DELAY_MS = 1_000;
+const JOB_DELAY_MS = 50;
 /** Memory limit of a tailer, bytes: Node with ioredis and BullMQ, plus the longest line twice. */
 const TAILER_CEILING_BYTES = 350 * 1024 * 1024;
 
