@@ -1,4 +1,4 @@
-/** Decisions in batches against decisions one by one, and both against what the contract says in a few lines. */
+/** Compares decisions in batches with decisions one by one, and both with a short model of the contract. */
 import { createHash } from 'node:crypto';
 import { rowTraces } from '@kora-wake/shared/runtime/tracing';
 import { redact } from '@kora-wake/shared/wake/redact';
@@ -12,11 +12,11 @@ import {
   testLog,
   wakeRow,
 } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
 import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
 import type { Decider } from '../../src/decide/enqueue.ts';
 import type { Line } from '../../src/log/scan.ts';
+import { checkProperty, PROPERTY_TIMEOUT_MS } from '../collecting.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
 const MAX_AGE_MS = 3_600_000;
@@ -26,14 +26,14 @@ interface Settings {
   bypassCritical: boolean;
 }
 
-/** What a row asks for, and how its line is written. */
+/** One row, and the form of its line. */
 interface Ask {
   probe: string | number;
   critical: boolean;
   kind: 'wake' | 'stale' | 'malformed' | 'bad' | 'other';
 }
 
-/** Two of them are the same once their secrets are out, and two once they are text. */
+/** Two of them are equal after redaction, and two as text. */
 const PROBES = ['fly', 'vercel', 42, '42', 'xoxb-1111111111-aaaa', 'xoxb-2222222222-bbbb'];
 
 const ask: fc.Arbitrary<Ask> = fc.record({
@@ -74,7 +74,7 @@ function linesOf(asks: Ask[]): Line[] {
   });
 }
 
-/** What was decided on some batches, added up as it is for the commit, and by winner. */
+/** The sum of the decisions on some batches. */
 function summed(batches: Decided[]) {
   const into = new Map<string, number>();
   for (const { winner, rows } of batches.flatMap(({ coalesced }) => coalesced)) {
@@ -91,7 +91,7 @@ function summed(batches: Decided[]) {
   };
 }
 
-/** The contract, for a time in which no window ends. */
+/** The decisions that the contract demands while no window ends. */
 function expected(asks: Ask[], { windowMs, bypassCritical }: Settings): ReturnType<typeof summed> {
   const windows = new Map<string, string>();
   const into = new Map<string, number>();
@@ -134,21 +134,21 @@ function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decide
   };
 }
 
-function batchWith(decider: Decider, lines: Line[], again = false): Batch {
-  const batch = batchOf(decider, again);
+function batchWith(decider: Decider, lines: Line[], mayReplay = false): Batch {
+  const batch = batchOf(decider, mayReplay);
   // A line is valid only while it is taken.
   const bytes = Buffer.alloc(2_000);
   for (const line of lines) batch.take({ ...line, bytes: bytes.subarray(0, line.bytes.copy(bytes.fill(0))) });
   return batch;
 }
 
-async function decided(decider: Decider, lines: Line[], again = false): Promise<Decided> {
-  const batch = await batchWith(decider, lines, again).decide(async () => true);
+async function decided(decider: Decider, lines: Line[], mayReplay = false): Promise<Decided> {
+  const batch = await batchWith(decider, lines, mayReplay).decide(async () => true);
   if (!batch) throw new Error('the log was said not to be ours');
   return batch;
 }
 
-/** In its own namespace, so that each run begins with no window open. */
+/** Uses a new namespace, so that each run starts without an open window. */
 async function inNamespace<T>(use: (ns: Namespace) => Promise<T>): Promise<T> {
   const ns = await namespace();
   try {
@@ -159,58 +159,53 @@ async function inNamespace<T>(use: (ns: Namespace) => Promise<T>): Promise<T> {
 }
 
 describe('a batch', () => {
-  test('is decided as its rows would be one by one, and counted the same', { timeout: 60_000 }, async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(ask, { maxLength: 30 }),
-        fc.array(fc.nat(30), { maxLength: 3 }),
-        settings,
-        async (asks, cuts, policy) => {
-          const lines = linesOf(asks);
-          const batches = cutAt(lines, cuts);
-          const [singly, together] = await Promise.all(
-            [lines.map((line) => [line]), batches].map((parts) =>
-              inNamespace(async (ns) => {
-                const decisions: Decided[] = [];
-                for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
-                const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
-                const opened = new Set(decisions.flatMap((batch) => [...tallyOf(batch, 0, NOW).opened]));
-                const windows = await Promise.all([...opened].map((id) => ns.redis.get(ns.keys.dedup(id))));
-                return { decided: summed(decisions), opened, jobs, windows };
-              }),
-            ),
-          );
-          expect(together).toEqual(singly);
-          expect(together?.decided).toEqual(expected(asks, policy));
-        },
-      ),
-      bounded('batch', 400),
+  test('is decided as its rows would be one by one, and counted the same', {
+    timeout: PROPERTY_TIMEOUT_MS,
+  }, async () => {
+    await checkProperty(
+      'batches compared with single rows',
+      400,
+      [fc.array(ask, { maxLength: 30 }), fc.array(fc.nat(30), { maxLength: 3 }), settings],
+      async (asks, cuts, policy) => {
+        const lines = linesOf(asks);
+        const batches = cutAt(lines, cuts);
+        const [singly, together] = await Promise.all(
+          [lines.map((line) => [line]), batches].map((parts) =>
+            inNamespace(async (ns) => {
+              const decisions: Decided[] = [];
+              for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
+              const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
+              const opened = new Set(decisions.flatMap((batch) => [...tallyOf(batch, 0, NOW).opened]));
+              const windows = await Promise.all([...opened].map((id) => ns.redis.get(ns.keys.dedup(id))));
+              return { decided: summed(decisions), opened, jobs, windows };
+            }),
+          ),
+        );
+        expect(together).toEqual(singly);
+        expect(together?.decided).toEqual(expected(asks, policy));
+      },
     );
   });
 
   test('that was decided before, in whole or in part and by other settings, adds nothing for what was', {
-    timeout: 60_000,
+    timeout: PROPERTY_TIMEOUT_MS,
   }, async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(ask, { minLength: 1, maxLength: 20 }),
-        fc.nat(20),
-        settings,
-        settings,
-        async (asks, upTo, before, after) => {
-          const lines = linesOf(asks);
-          await inNamespace(async (ns) => {
-            const first = await decided(deciderFor(ns, before), lines.slice(0, upTo));
-            const had = first.enqueued.map(({ id }) => id);
-            const again = await decided(deciderFor(ns, after), lines, true);
-            const has = again.enqueued.map(({ id }) => id);
-            expect(has).toEqual(expect.arrayContaining(had));
-            const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
-            expect(jobs.toSorted()).toEqual(has.toSorted());
-          });
-        },
-      ),
-      bounded('batch, replayed', 400),
+    await checkProperty(
+      'replayed batches',
+      400,
+      [fc.array(ask, { minLength: 1, maxLength: 20 }), fc.nat(20), settings, settings],
+      async (asks, upTo, before, after) => {
+        const lines = linesOf(asks);
+        await inNamespace(async (ns) => {
+          const first = await decided(deciderFor(ns, before), lines.slice(0, upTo));
+          const had = first.enqueued.map(({ id }) => id);
+          const second = await decided(deciderFor(ns, after), lines, true);
+          const has = second.enqueued.map(({ id }) => id);
+          expect(has).toEqual(expect.arrayContaining(had));
+          const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
+          expect(jobs.toSorted()).toEqual(has.toSorted());
+        });
+      },
     );
   });
 
@@ -237,8 +232,8 @@ describe('a batch', () => {
   test('is full once it has so many jobs, lines, or bytes to keep, that more would take too long', ({ ns }) => {
     const [line] = linesOf([{ probe: 'fly', critical: false, kind: 'wake' }]);
     const long = { bytes: Buffer.from(wakeRow({ detail: 'x'.repeat(1_000_000) })), offset: 0 };
-    const takes = (windowMs: Settings['windowMs'], again: boolean, taken: Line) => {
-      const batch = batchOf(deciderFor(ns, { windowMs, bypassCritical: false }), again);
+    const takes = (windowMs: Settings['windowMs'], mayReplay: boolean, taken: Line) => {
+      const batch = batchOf(deciderFor(ns, { windowMs, bypassCritical: false }), mayReplay);
       let lines = 0;
       for (; !batch.full(); lines++) batch.take(taken);
       return lines;
@@ -262,7 +257,7 @@ function cutAt(lines: Line[], cuts: number[]): Line[][] {
   return places.slice(1).map((end, i) => lines.slice(places[i], end));
 }
 
-/** How many commands scripts were sent as. */
+/** Number of script calls that Redis has executed. */
 async function commandsOf({ redis }: Namespace): Promise<number> {
   const stats = await redis.info('commandstats');
   return [...stats.matchAll(/cmdstat_evalsha?:calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);

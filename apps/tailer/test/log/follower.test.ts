@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
 import { followLog } from '../../src/log/follower.ts';
 import { NOWHERE, type Position } from '../../src/log/position.ts';
 import { endOf } from '../../src/log/resume.ts';
-import { keeping } from '../collecting.ts';
+import { checkProperty, keeping, PROPERTY_TIMEOUT_MS } from '../collecting.ts';
 
 const SEAM = 'probe.wake_requested';
 const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
 
-/** Follows a file and gives back the texts of the lines it saw, until nothing is left to read. */
+/** Follows a file; `all` returns the texts of the lines until nothing is left to read. */
 function following(path: string, start: Position = NOWHERE) {
   const time = { now: 0 };
   const follower = followLog({
@@ -211,7 +210,9 @@ describe('following a file', () => {
     await expect(following(logPath).all()).rejects.toThrow('it is not a regular file');
   });
 
-  test('agrees with reading every line, however the bytes arrive', async ({ logPath }) => {
+  test('agrees with reading every line, however the bytes arrive', { timeout: PROPERTY_TIMEOUT_MS }, async ({
+    logPath,
+  }) => {
     const piece = fc.oneof(
       fc.constant('\n'),
       fc.constant('{"seam":"probe.wake_requested"}'),
@@ -219,32 +220,30 @@ describe('following a file', () => {
       fc.constant('probe.'),
       fc.string(),
     );
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(piece, { maxLength: 40 }),
-        fc.array(fc.nat(400), { maxLength: 10 }),
-        async (pieces, cuts) => {
-          const bytes = Buffer.from(pieces.join(''));
-          writeFileSync(logPath, '');
-          const { all } = following(logPath);
-          const seen: string[] = [];
-          let from = 0;
-          for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
-            appendFileSync(logPath, bytes.subarray(from, cut));
-            from = cut;
-            seen.push(...(await all()));
-          }
-          const whole = bytes
-            .subarray(0, bytes.lastIndexOf(0x0a) + 1)
-            .toString('latin1')
-            .split('\n')
-            .slice(0, -1);
-          expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
-            whole.filter((line) => line.includes(SEAM)),
-          );
-        },
-      ),
-      bounded('bytes in pieces', 60),
+    await checkProperty(
+      'bytes in random pieces',
+      60,
+      [fc.array(piece, { maxLength: 40 }), fc.array(fc.nat(400), { maxLength: 10 })],
+      async (pieces, cuts) => {
+        const bytes = Buffer.from(pieces.join(''));
+        writeFileSync(logPath, '');
+        const { all } = following(logPath);
+        const seen: string[] = [];
+        let from = 0;
+        for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
+          appendFileSync(logPath, bytes.subarray(from, cut));
+          from = cut;
+          seen.push(...(await all()));
+        }
+        const whole = bytes
+          .subarray(0, bytes.lastIndexOf(0x0a) + 1)
+          .toString('latin1')
+          .split('\n')
+          .slice(0, -1);
+        expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
+          whole.filter((line) => line.includes(SEAM)),
+        );
+      },
     );
   });
 });

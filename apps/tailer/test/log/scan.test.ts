@@ -1,22 +1,21 @@
-/** The search of bytes against the plain way: cut every line, parse every line. */
+/** Compares the search of bytes with the simple way: cut out and parse every line. */
 import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { rowOf, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog } from '../../src/log/follower.ts';
 import { NOWHERE } from '../../src/log/position.ts';
 import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
-import { ENOUGH, type Kept, keeping } from '../collecting.ts';
+import { checkProperty, ENOUGH, type Kept, keeping, PROPERTY_TIMEOUT_MS } from '../collecting.ts';
 
 interface Found {
   offset: number;
   text: string;
 }
 
-/** Every line of a log, cut and parsed: those that are wake rows, and those too long to be read. */
+/** Cuts out and parses every line of a log; returns the wake rows, and the offsets of over-long lines. */
 function plainly(log: string): { rows: Found[]; overlong: number[] } {
   const rows: Found[] = [];
   const overlong: number[] = [];
@@ -37,7 +36,7 @@ function isRow(text: string): boolean {
   }
 }
 
-/** @param clock is asked when a first read finds that the file has grown, before what stands after that is read */
+/** @param clock called when the first read finds that the file has grown, before the sweep after it */
 function following(path: string, clock = () => 0) {
   const follower = followLog({
     path,
@@ -86,7 +85,7 @@ const line: fc.Arbitrary<string> = fc.oneof(
   ),
 );
 
-/** Lines of one length, as many as it takes to bring what follows to where two reads meet, give or take. */
+/** Lines of one length that fill the file up to about the border of two reads. */
 interface Stretch {
   total: number;
   length: number;
@@ -120,23 +119,22 @@ const parts = fc.array(fc.oneof({ weight: 4, arbitrary: line }, { weight: 1, arb
 });
 
 describe('the search', () => {
-  test('finds what parsing every line finds, wherever the reads fall', { timeout: 60_000 }, async ({ logPath }) => {
-    await fc.assert(
-      fc.asyncProperty(parts, async (log) => {
-        const text = written(log);
-        writeFileSync(logPath, text);
-        const { rows, overlong } = await readAll(following(logPath));
-        expect({ rows, overlong }).toEqual(plainly(text));
-      }),
-      bounded('search', 200),
-    );
+  test('finds what parsing every line finds, wherever the reads fall', { timeout: PROPERTY_TIMEOUT_MS }, async ({
+    logPath,
+  }) => {
+    await checkProperty('logs with lines at block borders', 200, [parts], async (log) => {
+      const text = written(log);
+      writeFileSync(logPath, text);
+      const { rows, overlong } = await readAll(following(logPath));
+      expect({ rows, overlong }).toEqual(plainly(text));
+    });
   });
 
   test('fails as the read does, wherever among the reads under way that is', async ({ logPath }) => {
     writeFileSync(logPath, '');
     const file = await open(logPath);
     onTestFinished(() => file.close());
-    // One that fails before the one ahead of it is done.
+    // The second read fails before the first one is done.
     const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
     let reads = 0;
     vi.spyOn(file, 'read').mockImplementation(async (into: unknown) => {
@@ -146,7 +144,7 @@ describe('the search', () => {
       return { buffer, bytesRead: 960 * 1024 };
     });
     const swept = scanner(WAKE_SEAM).sweep(file, { offset: 0, tail: Buffer.alloc(0) }, keeping());
-    // An unhandled rejection, which would end the tailer, is told of by now.
+    // By now Node would have reported an unhandled rejection, which would end the tailer.
     await new Promise((resolve) => setImmediate(resolve));
     letGo();
     await expect(swept).rejects.toThrow('EIO');
