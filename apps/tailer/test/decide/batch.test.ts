@@ -12,11 +12,12 @@ import {
   testLog,
   wakeRow,
 } from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
 import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
 import type { Decider } from '../../src/decide/enqueue.ts';
 import type { Line } from '../../src/log/scan.ts';
-import { checkProperty, PROPERTY_TIMEOUT_MS } from '../collecting.ts';
+import { 180_000 } from '../collecting.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
 const MAX_AGE_MS = 3_600_000;
@@ -160,13 +161,9 @@ async function inNamespace<T>(use: (ns: Namespace) => Promise<T>): Promise<T> {
 
 describe('a batch', () => {
   test('is decided as its rows would be one by one, and counted the same', {
-    timeout: PROPERTY_TIMEOUT_MS,
+    timeout: 180_000,
   }, async () => {
-    await checkProperty(
-      'batches compared with single rows',
-      400,
-      [fc.array(ask, { maxLength: 30 }), fc.array(fc.nat(30), { maxLength: 3 }), settings],
-      async (asks, cuts, policy) => {
+    await fc.assert(fc.asyncProperty(fc.array(ask, { maxLength: 30 }), fc.array(fc.nat(30), { maxLength: 3 }), settings, async (asks, cuts, policy) => {
         const lines = linesOf(asks);
         const batches = cutAt(lines, cuts);
         const [singly, together] = await Promise.all(
@@ -183,18 +180,13 @@ describe('a batch', () => {
         );
         expect(together).toEqual(singly);
         expect(together?.decided).toEqual(expected(asks, policy));
-      },
-    );
+      }), bounded('batches compared with single rows', 400));
   });
 
   test('that was decided before, in whole or in part and by other settings, adds nothing for what was', {
-    timeout: PROPERTY_TIMEOUT_MS,
+    timeout: 180_000,
   }, async () => {
-    await checkProperty(
-      'replayed batches',
-      400,
-      [fc.array(ask, { minLength: 1, maxLength: 20 }), fc.nat(20), settings, settings],
-      async (asks, upTo, before, after) => {
+    await fc.assert(fc.asyncProperty(fc.array(ask, { minLength: 1, maxLength: 20 }), fc.nat(20), settings, settings, async (asks, upTo, before, after) => {
         const lines = linesOf(asks);
         await inNamespace(async (ns) => {
           const first = await decided(deciderFor(ns, before), lines.slice(0, upTo));
@@ -205,8 +197,7 @@ describe('a batch', () => {
           const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
           expect(jobs.toSorted()).toEqual(has.toSorted());
         });
-      },
-    );
+      }), bounded('replayed batches', 400));
   });
 
   test('of one pair asks Redis once, however many rows it has', async ({ ns }) => {

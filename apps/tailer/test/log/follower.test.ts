@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
 import { followLog } from '../../src/log/follower.ts';
 import { NOWHERE, type Position } from '../../src/log/position.ts';
 import { endOf } from '../../src/log/resume.ts';
-import { checkProperty, keeping, PROPERTY_TIMEOUT_MS } from '../collecting.ts';
+import { keeping } from '../collecting.ts';
 
 const SEAM = 'probe.wake_requested';
 const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
@@ -210,9 +211,7 @@ describe('following a file', () => {
     await expect(following(logPath).all()).rejects.toThrow('it is not a regular file');
   });
 
-  test('agrees with reading every line, however the bytes arrive', { timeout: PROPERTY_TIMEOUT_MS }, async ({
-    logPath,
-  }) => {
+  test('agrees with reading every line, however the bytes arrive', { timeout: 180_000 }, async ({ logPath }) => {
     const piece = fc.oneof(
       fc.constant('\n'),
       fc.constant('{"seam":"probe.wake_requested"}'),
@@ -220,30 +219,32 @@ describe('following a file', () => {
       fc.constant('probe.'),
       fc.string(),
     );
-    await checkProperty(
-      'bytes in random pieces',
-      60,
-      [fc.array(piece, { maxLength: 40 }), fc.array(fc.nat(400), { maxLength: 10 })],
-      async (pieces, cuts) => {
-        const bytes = Buffer.from(pieces.join(''));
-        writeFileSync(logPath, '');
-        const { all } = following(logPath);
-        const seen: string[] = [];
-        let from = 0;
-        for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
-          appendFileSync(logPath, bytes.subarray(from, cut));
-          from = cut;
-          seen.push(...(await all()));
-        }
-        const whole = bytes
-          .subarray(0, bytes.lastIndexOf(0x0a) + 1)
-          .toString('latin1')
-          .split('\n')
-          .slice(0, -1);
-        expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
-          whole.filter((line) => line.includes(SEAM)),
-        );
-      },
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 40 }),
+        fc.array(fc.nat(400), { maxLength: 10 }),
+        async (pieces, cuts) => {
+          const bytes = Buffer.from(pieces.join(''));
+          writeFileSync(logPath, '');
+          const { all } = following(logPath);
+          const seen: string[] = [];
+          let from = 0;
+          for (const cut of [...cuts.filter((c) => c < bytes.length).toSorted((a, b) => a - b), bytes.length]) {
+            appendFileSync(logPath, bytes.subarray(from, cut));
+            from = cut;
+            seen.push(...(await all()));
+          }
+          const whole = bytes
+            .subarray(0, bytes.lastIndexOf(0x0a) + 1)
+            .toString('latin1')
+            .split('\n')
+            .slice(0, -1);
+          expect(seen.map((text) => Buffer.from(text).toString('latin1'))).toEqual(
+            whole.filter((line) => line.includes(SEAM)),
+          );
+        },
+      ),
+      bounded('bytes in random pieces', 60),
     );
   });
 });

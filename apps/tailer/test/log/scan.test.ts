@@ -5,10 +5,11 @@ import { rowOf, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog } from '../../src/log/follower.ts';
 import { NOWHERE } from '../../src/log/position.ts';
 import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
-import { checkProperty, ENOUGH, type Kept, keeping, PROPERTY_TIMEOUT_MS } from '../collecting.ts';
+import { ENOUGH, type Kept, keeping } from '../collecting.ts';
 
 interface Found {
   offset: number;
@@ -119,15 +120,16 @@ const parts = fc.array(fc.oneof({ weight: 4, arbitrary: line }, { weight: 1, arb
 });
 
 describe('the search', () => {
-  test('finds what parsing every line finds, wherever the reads fall', { timeout: PROPERTY_TIMEOUT_MS }, async ({
-    logPath,
-  }) => {
-    await checkProperty('logs with lines at block borders', 200, [parts], async (log) => {
-      const text = written(log);
-      writeFileSync(logPath, text);
-      const { rows, overlong } = await readAll(following(logPath));
-      expect({ rows, overlong }).toEqual(plainly(text));
-    });
+  test('finds what parsing every line finds, wherever the reads fall', { timeout: 180_000 }, async ({ logPath }) => {
+    await fc.assert(
+      fc.asyncProperty(parts, async (log) => {
+        const text = written(log);
+        writeFileSync(logPath, text);
+        const { rows, overlong } = await readAll(following(logPath));
+        expect({ rows, overlong }).toEqual(plainly(text));
+      }),
+      bounded('logs with lines at block borders', 200),
+    );
   });
 
   test('fails as the read does, wherever among the reads under way that is', async ({ logPath }) => {
