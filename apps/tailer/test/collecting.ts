@@ -1,4 +1,4 @@
-/** Helpers of the tailer's tests: a collector that keeps its lines, a decision, and property tests bounded by time. */
+/** Helpers of the tailer's tests: a collector that keeps its lines, and a decision. */
 import type { Decided } from '../src/decide/batch.ts';
 import type { Collector } from '../src/log/scan.ts';
 

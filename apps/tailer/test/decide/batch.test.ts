@@ -17,7 +17,6 @@ import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
 import type { Decider } from '../../src/decide/enqueue.ts';
 import type { Line } from '../../src/log/scan.ts';
-import { 180_000 } from '../collecting.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
 const MAX_AGE_MS = 3_600_000;
@@ -163,41 +162,58 @@ describe('a batch', () => {
   test('is decided as its rows would be one by one, and counted the same', {
     timeout: 180_000,
   }, async () => {
-    await fc.assert(fc.asyncProperty(fc.array(ask, { maxLength: 30 }), fc.array(fc.nat(30), { maxLength: 3 }), settings, async (asks, cuts, policy) => {
-        const lines = linesOf(asks);
-        const batches = cutAt(lines, cuts);
-        const [singly, together] = await Promise.all(
-          [lines.map((line) => [line]), batches].map((parts) =>
-            inNamespace(async (ns) => {
-              const decisions: Decided[] = [];
-              for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
-              const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
-              const opened = new Set(decisions.flatMap((batch) => [...tallyOf(batch, 0, NOW).opened]));
-              const windows = await Promise.all([...opened].map((id) => ns.redis.get(ns.keys.dedup(id))));
-              return { decided: summed(decisions), opened, jobs, windows };
-            }),
-          ),
-        );
-        expect(together).toEqual(singly);
-        expect(together?.decided).toEqual(expected(asks, policy));
-      }), bounded('batches compared with single rows', 400));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(ask, { maxLength: 30 }),
+        fc.array(fc.nat(30), { maxLength: 3 }),
+        settings,
+        async (asks, cuts, policy) => {
+          const lines = linesOf(asks);
+          const batches = cutAt(lines, cuts);
+          const [singly, together] = await Promise.all(
+            [lines.map((line) => [line]), batches].map((parts) =>
+              inNamespace(async (ns) => {
+                const decisions: Decided[] = [];
+                for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
+                const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
+                const opened = new Set(decisions.flatMap((batch) => [...tallyOf(batch, 0, NOW).opened]));
+                const windows = await Promise.all([...opened].map((id) => ns.redis.get(ns.keys.dedup(id))));
+                return { decided: summed(decisions), opened, jobs, windows };
+              }),
+            ),
+          );
+          expect(together).toEqual(singly);
+          expect(together?.decided).toEqual(expected(asks, policy));
+        },
+      ),
+      bounded('batches compared with single rows', 400),
+    );
   });
 
   test('that was decided before, in whole or in part and by other settings, adds nothing for what was', {
     timeout: 180_000,
   }, async () => {
-    await fc.assert(fc.asyncProperty(fc.array(ask, { minLength: 1, maxLength: 20 }), fc.nat(20), settings, settings, async (asks, upTo, before, after) => {
-        const lines = linesOf(asks);
-        await inNamespace(async (ns) => {
-          const first = await decided(deciderFor(ns, before), lines.slice(0, upTo));
-          const had = first.enqueued.map(({ id }) => id);
-          const second = await decided(deciderFor(ns, after), lines, true);
-          const has = second.enqueued.map(({ id }) => id);
-          expect(has).toEqual(expect.arrayContaining(had));
-          const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
-          expect(jobs.toSorted()).toEqual(has.toSorted());
-        });
-      }), bounded('replayed batches', 400));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(ask, { minLength: 1, maxLength: 20 }),
+        fc.nat(20),
+        settings,
+        settings,
+        async (asks, upTo, before, after) => {
+          const lines = linesOf(asks);
+          await inNamespace(async (ns) => {
+            const first = await decided(deciderFor(ns, before), lines.slice(0, upTo));
+            const had = first.enqueued.map(({ id }) => id);
+            const second = await decided(deciderFor(ns, after), lines, true);
+            const has = second.enqueued.map(({ id }) => id);
+            expect(has).toEqual(expect.arrayContaining(had));
+            const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
+            expect(jobs.toSorted()).toEqual(has.toSorted());
+          });
+        },
+      ),
+      bounded('replayed batches', 400),
+    );
   });
 
   test('of one pair asks Redis once, however many rows it has', async ({ ns }) => {
