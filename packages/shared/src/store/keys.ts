@@ -23,11 +23,11 @@ export interface Keys {
   historyOfProbe(probe: string): string;
   /** Sorted set: the same for one pair. */
   historyOfPair(debounceId: string): string;
-  /** Hash: the checkpoint of one log. Owner: sources.ts; only the tailer that holds the lease writes it. */
+  /** Hash: the checkpoint of one log. Owner: checkpoint.ts; only the tailer that holds the lease writes it. */
   source(sourceId: string): string;
-  /** Set: ids of the logs that have a checkpoint. Owner: sources.ts. */
+  /** Set: ids of the logs that have a checkpoint. Owner: checkpoint.ts. */
   sources: string;
-  /** String with a TTL: the token of the tailer that may commit for this log. Owner: sources.ts. */
+  /** String with a TTL: the token of the tailer that may commit for this log. Owner: checkpoint.ts. */
   lease(sourceId: string): string;
   /** String: when a tailer last found Redis without its data, ms by Redis's clock. Owner: redis-state.ts. */
   dataLostAt: string;
