@@ -5,41 +5,53 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { defineCommand, type Io, readNumber, UsageError } from '../apps/cli/src/command.ts';
 import { chaos, type Run } from '../test/chaos/run.ts';
+import { runScript } from './script.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    minutes: { type: 'string', default: '10' },
-    seeds: { type: 'string', default: '1' },
-  },
-});
-const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values.seed) + i);
-const ms = Number(values.minutes) * 60_000;
-if (!(ms > 0) || seeds.length === 0 || seeds.some((seed) => !Number.isInteger(seed))) {
-  console.error('--seed and --seeds take whole numbers, --minutes a number above 0.');
-  process.exit(2);
-}
-const folder = mkdtempSync(join(tmpdir(), 'kora-wake-chaos-'));
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
-const runs: Run[] = [];
-const waiting = [...seeds];
-await Promise.all(
-  [1, 2].map(async () => {
-    for (let seed = waiting.shift(); seed !== undefined && !stop.signal.aborted; seed = waiting.shift()) {
-      const run = await chaos({ seed, ms, folder, report: (text) => console.log(text), signal: stop.signal });
-      runs.push(run);
-      console.log(verdict([run]));
-    }
+await runScript(
+  defineCommand({
+    name: 'chaos',
+    summary: 'Runs the real processes, injects faults, and checks that nothing was lost or sent twice.',
+    usage: '[options]',
+    options: {
+      seed: { type: 'string', value: 'N', about: 'first seed (default: random)' },
+      seeds: { type: 'string', value: 'N', about: 'number of seeds; two run at a time', default: '1' },
+      minutes: { type: 'string', value: 'N', about: 'length of each run', default: '10' },
+    },
+    run: async ({ values }, _env, io) => {
+      const first = readNumber('seed', values.seed ?? String(Date.now() % 1_000_000), { whole: true });
+      const count = readNumber('seeds', values.seeds, { min: 1, whole: true });
+      const minutes = readNumber('minutes', values.minutes);
+      if (minutes === 0) throw new UsageError('--minutes: expected a number above 0.');
+      const seeds = Array.from({ length: count }, (_, i) => first + i);
+      return runSeeds(seeds, minutes * 60_000, io);
+    },
   }),
 );
-if (runs.length > 1) console.log(verdict(runs));
-const clean = runs.every(({ violations, failed }) => violations.length === 0 && failed.length === 0);
-if (clean) rmSync(folder, { recursive: true });
-else console.log(`The output of the apps, their audit log and the data of their Redis are in ${folder}.`);
-process.exitCode = clean ? 0 : 1;
+
+/** @returns the exit code */
+async function runSeeds(seeds: number[], ms: number, io: Io): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'kora-wake-chaos-'));
+  const stop = new AbortController();
+  io.onStop(() => stop.abort());
+  const runs: Run[] = [];
+  const waiting = [...seeds];
+  await Promise.all(
+    [1, 2].map(async () => {
+      for (let seed = waiting.shift(); seed !== undefined && !stop.signal.aborted; seed = waiting.shift()) {
+        const run = await chaos({ seed, ms, folder, report: (text) => io.out(text), signal: stop.signal });
+        runs.push(run);
+        io.out(verdict([run]));
+      }
+    }),
+  );
+  if (runs.length > 1) io.out(verdict(runs));
+  const clean = runs.every(({ violations, failed }) => violations.length === 0 && failed.length === 0);
+  if (clean) rmSync(folder, { recursive: true });
+  else io.out(`The output of the apps, their audit log and the data of their Redis are in ${folder}.`);
+  return clean ? 0 : 1;
+}
 
 function verdict(of: Run[]): string {
   const sum = (name: 'rows' | 'wakes' | 'lost' | 'unmarkedRepeats' | 'markedRepeats') =>

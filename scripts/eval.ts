@@ -3,45 +3,61 @@
  * counted separately from wrong answers. Exits with 2 if the provider answered nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { loadConfig } from '@kora-wake/shared/runtime/config';
+import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
 import { createLogger } from '@kora-wake/shared/runtime/log';
 import { freeLedger } from '@kora-wake/shared/store/budget-ledger';
 import { redactor } from '@kora-wake/shared/wake/redact';
+import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
 import { agent } from '../apps/worker/src/investigation/agent.ts';
-import { anthropicModel } from '../apps/worker/src/investigation/model.ts';
+import { anthropicModel, type Model } from '../apps/worker/src/investigation/model.ts';
 import { SYSTEM_PROMPT } from '../apps/worker/src/investigation/prompt.ts';
 import { SCENARIOS, type Scenario, score } from '../test/scenarios.ts';
 import { scenarioTools, scenarioWake } from '../test/support/scenario.ts';
+import { runScript } from './script.ts';
 
-const { config } = loadConfig(process.env);
-const { credential, baseUrl } = config.anthropic;
-if (!credential) {
-  console.error('kora-wake: set ANTHROPIC_API_KEY; an evaluation asks a live model.');
-  process.exit(2);
+await runScript(
+  defineCommand({
+    name: 'eval',
+    summary: 'Asks a live model about each known situation, and scores its answers.',
+    usage: '',
+    options: {},
+    run: async (_input, env, io) => evaluate(env, io),
+  }),
+);
+
+/** @returns the exit code */
+async function evaluate(env: Env, io: Io): Promise<number> {
+  const { config } = loadConfig(env);
+  const { credential, baseUrl } = config.anthropic;
+  if (!credential) {
+    io.err('kora-wake: set ANTHROPIC_API_KEY; an evaluation asks a live model.');
+    return 2;
+  }
+  const { normal } = config.models;
+  const model = anthropicModel({ credential, baseUrl });
+  const results = { right: 0, wrong: 0, notAnswered: 0 };
+  let costUsd = 0;
+
+  for (const scenario of SCENARIOS) {
+    const report = await investigate(scenario, model, config);
+    costUsd += report.costUsd ?? 0;
+    const errors = score(report, scenario.expect);
+    const outcome = report.kind === 'fallback' ? 'notAnswered' : errors.length === 0 ? 'right' : 'wrong';
+    results[outcome]++;
+    io.out(`${outcome === 'notAnswered' ? 'not answered' : outcome.padEnd(12)}  ${scenario.name}`);
+    for (const error of errors) io.out(`              ${error}`);
+  }
+  const answered = results.right + results.wrong;
+  if (answered === 0) io.err('kora-wake: the provider answered nothing, so there is no result.');
+  else
+    io.out(
+      `${results.right} of ${answered} right with ${normal.model}; ${results.notAnswered} not answered; $${costUsd.toFixed(4)}`,
+    );
+  return answered === 0 ? 2 : results.wrong > 0 ? 1 : 0;
 }
-const { normal, warn75, downshift90 } = config.models;
-const model = anthropicModel({ credential, baseUrl });
-const results = { right: 0, wrong: 0, notAnswered: 0 };
-let costUsd = 0;
 
-for (const scenario of SCENARIOS) {
-  const report = await investigate(scenario);
-  costUsd += report.costUsd ?? 0;
-  const errors = score(report, scenario.expect);
-  const outcome = report.kind === 'fallback' ? 'notAnswered' : errors.length === 0 ? 'right' : 'wrong';
-  results[outcome]++;
-  console.log(`${outcome === 'notAnswered' ? 'not answered' : outcome.padEnd(12)}  ${scenario.name}`);
-  for (const error of errors) console.log(`              ${error}`);
-}
-const answered = results.right + results.wrong;
-if (answered === 0) console.error('kora-wake: the provider answered nothing, so there is no result.');
-else
-  console.log(
-    `${results.right} of ${answered} right with ${normal.model}; ${results.notAnswered} not answered; $${costUsd.toFixed(4)}`,
-  );
-process.exitCode = answered === 0 ? 2 : results.wrong > 0 ? 1 : 0;
-
-function investigate(scenario: Scenario) {
+function investigate(scenario: Scenario, model: Model, config: Config) {
+  const { normal, warn75, downshift90 } = config.models;
   return agent({
     model,
     models: { normal, warn_75: warn75, downshift_90: downshift90 },
