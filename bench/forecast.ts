@@ -1,7 +1,7 @@
 /** Compares the simulation with a real run of the same small plan. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { follow } from '../apps/cli/src/simulation.ts';
+import { simulateWakes } from '../apps/cli/src/simulation.ts';
 import { diagnose } from '../test/support/anthropic.ts';
 import { httpDouble, json } from '../test/support/http-double.ts';
 import { append, wakeRow } from '../test/support/rows.ts';
@@ -41,7 +41,11 @@ export const forecast: Bench = {
     await Promise.all([engine.close(), slack.close()]);
     const plan = { workers: 1, concurrency: CONCURRENCY, engineMs: ENGINE_MS, engineSpread: 0, paceMs: 1_000 };
     const burst = Array.from({ length: count }, () => 0);
-    const { toDm } = follow(burst, { ...plan, overheadMs: 10, budgetUsd: 0, usd: [0, 0, 0], days: 1 }, () => 0.5);
+    const { toDm } = simulateWakes(
+      burst,
+      { ...plan, overheadMs: 10, budgetUsd: 0, usd: [0, 0, 0], days: 1 },
+      () => 0.5,
+    );
     const goal = { atLeast: 0.9, atMost: 1.1 };
     return {
       figures: [

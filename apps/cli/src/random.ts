@@ -1,8 +1,8 @@
-/** Chance that a seed repeats: mulberry32. */
+/** Random numbers that repeat for the same seed (mulberry32). */
 export interface Random {
-  /** From 0 up to, but not, 1. */
+  /** A number from 0 to below 1. */
   fraction(): number;
-  /** A whole number between both, which may come up too. */
+  /** A whole number from `low` to `high`, both included. */
   between(low: number, high: number): number;
   of<T>(choices: readonly [T, ...T[]]): T;
 }

@@ -1,36 +1,36 @@
 /**
- * What a plan will do, without running it: incidents begin, their probes write rows, windows hold repeats back, workers
- * investigate, Slack takes its one message a second, and the month's budget is spent. A queue with many servers before
- * one with a pace; each wake is followed, rows are counted.
+ * Forecasts a plan without running it: incidents begin, their probes write rows, windows hold back repeats, workers
+ * investigate, Slack accepts one message a second, and the budget of the month is spent. The model is a queue with several
+ * servers, followed by a queue with a fixed pace. Each wake is simulated; repeats are only counted.
  */
 import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
 
 /** Times in ms, money in USD. */
 export interface Plan {
-  /** Pairs of (probe, category) that are watched. */
+  /** Number of (probe, category) pairs. */
   pairs: number;
-  /** How often a pair has an incident, a day. */
+  /** Incidents of one pair per day. */
   incidentsADay: number;
-  /** How long one lasts, on average. */
+  /** Mean length of an incident. */
   incidentMs: number;
-  /** How often its probe writes a row while it lasts. */
+  /** Time between two rows of an incident. */
   rowEveryMs: number;
-  /** A common cause: this share of all pairs has an incident at one moment of the first day. */
+  /** Share of all pairs, 0 to 1, that fail together once, on the first day. */
   outageShare: number;
   windowMs: number;
-  /** Worker processes, and investigations at once in each. */
+  /** Worker processes, and simultaneous investigations in each. */
   workers: number;
   concurrency: number;
-  /** Of one investigation: the median, and how far others stray from it (of the logarithm; 0: not at all). */
+  /** Length of an investigation: the median, and the standard deviation of its logarithm. */
   engineMs: number;
   engineSpread: number;
-  /** Between two messages to one person. */
+  /** Time between two messages to one person. */
   paceMs: number;
-  /** From the row to the start of its investigation, and from its end to the post, where nothing waits. */
+  /** Time that a wake takes besides its investigation if nothing waits: half before it, half after it. */
   overheadMs: number;
   /** 0: no limit. */
   budgetUsd: number;
-  /** What an investigation costs below 75 %, from there to 90 %, and above. */
+  /** Cost of an investigation below 75 % of the budget, from 75 % to 90 %, and above. */
   usd: readonly [normal: number, warn75: number, downshift90: number];
   days: number;
 }
@@ -38,31 +38,31 @@ export interface Plan {
 export interface Forecast {
   rows: number;
   wakes: number;
-  /** Wakes that were told without being investigated, since the money was spent. */
+  /** Wakes that were sent without an investigation, because the budget was spent. */
   withoutDiagnosis: number;
   usd: number;
-  /** From the row to its DM, ms. */
+  /** Time from the row to its DM, ms. */
   toDm: { median: number; p99: number; max: number };
-  /** How much of their time workers investigate and the pace of Slack is used, 0 to 1. */
+  /** Utilization of the workers and of Slack's pace, 0 to 1. */
   busy: { workers: number; slack: number };
-  /** The most wakes that waited at one moment: for a worker, and for Slack. */
+  /** Largest number of wakes that waited at one time: for a worker, and for Slack. */
   waiting: { investigations: number; deliveries: number };
 }
 
 const DAY_MS = 86_400_000;
 
-/** @param random gives numbers from 0 up to 1, as `Math.random` does */
+/** @param random returns numbers from 0 to below 1, as `Math.random` does */
 export function simulate(plan: Plan, random: () => number): Forecast {
   const { wakes, rows } = arrivals(plan, plan.days * DAY_MS, random);
-  return { rows, ...follow(wakes, plan, random) };
+  return { rows, ...simulateWakes(wakes, plan, random) };
 }
 
 /**
- * Follows wakes to their DMs.
+ * Simulates wakes from their enqueueing to their DMs.
  *
- * @param wakes when each is enqueued, ms from the start, in order
+ * @param wakes times of enqueueing, ms from the start, ascending
  */
-export function follow(
+export function simulateWakes(
   wakes: number[],
   plan: Omit<Plan, 'pairs' | 'incidentsADay' | 'incidentMs' | 'rowEveryMs' | 'outageShare' | 'windowMs'>,
   random: () => number,
@@ -110,13 +110,13 @@ export function follow(
       slack: (wakes.length * plan.paceMs) / endMs,
     },
     waiting: {
-      investigations: mostBetween(investigated.wokenAt, investigated.startedAt),
-      deliveries: mostBetween(readyAt, posts),
+      investigations: maxPresent(investigated.wokenAt, investigated.startedAt),
+      deliveries: maxPresent(readyAt, posts),
     },
   };
 }
 
-/** When each wake is enqueued, in order, and how many rows there are in all: those within a window are only counted. */
+/** The times at which wakes are enqueued, ms, ascending, and the number of all rows. */
 function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: number[]; rows: number } {
   const wakes: number[] = [];
   let rows = 0;
@@ -125,17 +125,17 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
     const begins = pair < plan.outageShare * plan.pairs ? [outageAt + random() * plan.rowEveryMs] : [];
     const meanMs = DAY_MS / plan.incidentsADay;
     for (let at = exponential(meanMs, random); at < endMs; at += exponential(meanMs, random)) begins.push(at);
-    let [windowEnds, wellAt] = [-Infinity, -Infinity];
+    let [windowEnds, recoveredAt] = [-Infinity, -Infinity];
     for (const due of begins.toSorted((a, b) => a - b)) {
-      // A probe sees one incident at a time.
-      const begin = Math.max(due, wellAt);
+      // A probe reports one incident at a time.
+      const begin = Math.max(due, recoveredAt);
       const count = 1 + Math.floor(exponential(plan.incidentMs, random) / plan.rowEveryMs);
       rows += count;
-      wellAt = begin + count * plan.rowEveryMs;
+      recoveredAt = begin + count * plan.rowEveryMs;
       for (let row = 0; row < count; ) {
         const at = begin + row * plan.rowEveryMs;
         if (at < windowEnds) {
-          // The first row that comes after the window has ended.
+          // Continue with the first row after the end of the window.
           row = Math.ceil((windowEnds - begin) / plan.rowEveryMs);
           continue;
         }
@@ -148,7 +148,7 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
   return { wakes: wakes.sort((a, b) => a - b), rows };
 }
 
-/** What the next investigation costs; undefined where there is no money left for it. */
+/** Cost of the next investigation in USD; undefined if the rest of the budget is too small. */
 function priceAt({ budgetUsd, usd }: Pick<Plan, 'budgetUsd' | 'usd'>, spent: number): number | undefined {
   if (budgetUsd === 0) return usd[0];
   const step = [TIER_STARTS.warn_75, TIER_STARTS.downshift_90].filter((share) => spent >= share * budgetUsd).length;
@@ -163,8 +163,8 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** The most that had come and not gone at one moment. Both in order. */
-function mostBetween(come: number[], gone: number[]): number {
+/** Largest number of items present at one time. @param come times of arrival @param gone times of departure */
+function maxPresent(come: number[], gone: number[]): number {
   const left = gone.toSorted((a, b) => a - b);
   let [most, next] = [0, 0];
   for (const [i, at] of come.entries()) {
@@ -174,7 +174,7 @@ function mostBetween(come: number[], gone: number[]): number {
   return most;
 }
 
-/** When each of many servers is free: a heap, the earliest on top. */
+/** The times at which servers become free, in a heap with the earliest on top. */
 class EarliestFirst {
   readonly #at: number[];
 

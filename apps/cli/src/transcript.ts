@@ -1,4 +1,4 @@
-/** An investigation kept in a file: what was asked of whom, and what came back, so that it can be run again without a network. */
+/** A recorded investigation: the answers of the LLM and of the tools, so that it can run again without a network. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { errorCode, StartupError } from '@kora-wake/shared/runtime/errors';
 import { mapStrings } from '@kora-wake/shared/wake/json';
@@ -8,9 +8,9 @@ import { z } from 'zod';
 
 const json = z.record(z.string(), z.json());
 const transcript = z.object({
-  /** The row that was investigated, as it stands in the log. */
+  /** The investigated row, as it is in the log. */
   row: json,
-  /** When it was, ms since the epoch. */
+  /** Time of the investigation, ms since the epoch. */
   at: z.number(),
   nonce: z.string(),
   offered: z.array(z.object({ name: z.string(), description: z.string(), inputSchema: json })),
@@ -23,7 +23,7 @@ const transcript = z.object({
 
 export type Transcript = z.infer<typeof transcript>;
 
-/** @throws StartupError where the file is no transcript */
+/** @throws StartupError if the file cannot be read or is not a transcript */
 export function readTranscript(path: string): Transcript {
   try {
     return transcript.parse(JSON.parse(readFileSync(path, 'utf8')));
@@ -35,63 +35,63 @@ export function readTranscript(path: string): Transcript {
   }
 }
 
-export function writeTranscript(path: string, kept: Transcript): void {
-  // It will be shown around: it holds no more than the model was shown.
-  const shown = mapStrings(json.parse(kept), redact);
-  writeFileSync(path, `${JSON.stringify(shown, null, 2)}\n`, { mode: 0o600 });
+export function writeTranscript(path: string, recorded: Transcript): void {
+  // People share transcripts, so secrets are redacted, as they are for the LLM.
+  const redacted = mapStrings(json.parse(recorded), redact);
+  writeFileSync(path, `${JSON.stringify(redacted, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** `fetch` that keeps every answer. No header, so no credential, is kept. */
-export function recordingFetch(kept: Transcript): typeof globalThis.fetch {
+/** A `fetch` that records every answer. It records no headers, so no credentials. */
+export function recordingFetch(recorded: Transcript): typeof globalThis.fetch {
   return async (input, init) => {
     const began = performance.now();
     const response = await fetch(input, init);
     const body = await response.text();
-    kept.answers.push({ status: response.status, body, ms: Math.round(performance.now() - began) });
+    recorded.answers.push({ status: response.status, body, ms: Math.round(performance.now() - began) });
     return new Response(body, { status: response.status, headers: response.headers });
   };
 }
 
-/** `fetch` that gives the kept answers in their order, and asks nobody. */
-export function replayingFetch(kept: Transcript): typeof globalThis.fetch {
-  const left = kept.answers.slice();
+/** A `fetch` that returns the recorded answers in their order, without a network. */
+export function replayingFetch(recorded: Transcript): typeof globalThis.fetch {
+  const remaining = recorded.answers.slice();
   return async () => {
-    const answer = left.shift();
+    const answer = remaining.shift();
     if (!answer) throw new Error('the transcript has no more answers');
     const headers = { 'content-type': 'application/json' };
     return new Response(answer.body, { status: answer.status, headers });
   };
 }
 
-/** The same tools, each call of which is kept. */
-export function recordingTools(kept: Transcript, tools: Tool[]): Tool[] {
-  kept.offered = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+/** The same tools, with each call recorded. */
+export function recordingTools(recorded: Transcript, tools: Tool[]): Tool[] {
+  recorded.offered = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
   return tools.map((tool) => ({
     ...tool,
     run: async (input, context) => {
       try {
         const said = await tool.run(input, context);
-        kept.looks.push({ name: tool.name, input, said, how: 'ok' });
+        recorded.looks.push({ name: tool.name, input, said, how: 'ok' });
         return said;
       } catch (error) {
         const how = error instanceof ToolRefused ? 'refused' : 'failed';
-        kept.looks.push({ name: tool.name, input, said: error instanceof Error ? error.message : '', how });
+        recorded.looks.push({ name: tool.name, input, said: error instanceof Error ? error.message : '', how });
         throw error;
       }
     },
   }));
 }
 
-/** Tools that say again what they said, and look at nothing. */
-export function replayingTools(kept: Transcript): Tool[] {
-  const left = kept.looks.slice();
-  return kept.offered.map((tool) => ({
+/** Tools that return their recorded outputs. */
+export function replayingTools(recorded: Transcript): Tool[] {
+  const remaining = recorded.looks.slice();
+  return recorded.offered.map((tool) => ({
     ...tool,
     run: async (input) => {
-      const same = left.findIndex(
+      const same = remaining.findIndex(
         (look) => look.name === tool.name && JSON.stringify(look.input) === JSON.stringify(input),
       );
-      const [look] = same < 0 ? [] : left.splice(same, 1);
+      const [look] = same < 0 ? [] : remaining.splice(same, 1);
       if (!look) throw new Error('the transcript has no such call');
       if (look.how === 'refused') throw new ToolRefused(look.said);
       if (look.how === 'failed') throw new Error(look.said);

@@ -1,9 +1,9 @@
-/** The simulation against what can be said of it without one. */
+/** The simulation, compared with results that can be computed by hand. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bounded } from '../../../test/support/property.ts';
 import { random } from '../src/random.ts';
-import { follow, type Plan, simulate } from '../src/simulation.ts';
+import { type Plan, simulate, simulateWakes } from '../src/simulation.ts';
 
 const MINUTE = 60_000;
 const DAY = 1_440 * MINUTE;
@@ -25,40 +25,40 @@ const PLAN: Plan = {
   usd: [0.06, 0.04, 0.02],
   days: 30,
 };
-const one = random(1).fraction;
+const randomNumbers = random(1).fraction;
 
-describe('wakes that come at once', () => {
+describe('simultaneous wakes', () => {
   const burst = Array.from({ length: 6 }, () => 0);
 
   test('wait for a worker, two at a time', () => {
-    const { toDm, waiting } = follow(burst, { ...PLAN, paceMs: 0 }, one);
+    const { toDm, waiting } = simulateWakes(burst, { ...PLAN, paceMs: 0 }, randomNumbers);
     expect(toDm).toEqual({ median: 40_000, p99: 60_000, max: 60_000 });
     expect(waiting.investigations).toBe(4);
   });
 
   test('and then for Slack, one a second', () => {
-    const { toDm, waiting } = follow(burst, { ...PLAN, concurrency: 6 }, one);
+    const { toDm, waiting } = simulateWakes(burst, { ...PLAN, concurrency: 6 }, randomNumbers);
     expect(toDm).toEqual({ median: 23_000, p99: 25_000, max: 25_000 });
     expect(waiting.deliveries).toBe(5);
   });
 
-  test('cost less from rung to rung, and are told without a diagnosis once nothing is left', () => {
+  test('cost less at each budget tier, and are sent without a diagnosis when the budget is spent', () => {
     const many = Array.from({ length: 100 }, (_, i) => i);
     const ladder = { budgetUsd: 1, usd: [1 / 16, 1 / 32, 1 / 64] } as const;
-    const { usd, withoutDiagnosis } = follow(many, { ...PLAN, ...ladder }, one);
-    // 12 reach 75 % of it and 5 at half the price 90 %; what is left is 6 times a quarter of the price.
+    const { usd, withoutDiagnosis } = simulateWakes(many, { ...PLAN, ...ladder }, randomNumbers);
+    // 12 reach 75 % of the budget. 5 more at half the price reach 90 %. The rest pays 6 more at a quarter of the price.
     expect([usd, withoutDiagnosis]).toEqual([1, 100 - 12 - 5 - 6]);
   });
 });
 
-test('an incident of an hour, a row a minute, wakes once in each window of ten minutes', () => {
-  // An exponential chance of 1 - 1/e is its mean: one incident, of an hour.
+test('an incident of one hour with a row per minute gives one wake per window of ten minutes', () => {
+  // A random number of 1 - 1/e gives the mean of the exponential distribution: one incident of one hour.
   const chances = [0, 1 - Math.exp(-0.5), 1 - Math.exp(-100), 1 - Math.exp(-1)];
   const { rows, wakes } = simulate({ ...PLAN, incidentMs: 60 * MINUTE }, () => chances.shift() ?? 0.5);
   expect([rows, wakes]).toEqual([61, 7]);
 });
 
-test('whatever the plan, no row is lost, no budget passed, and no message sent before its time', () => {
+test('for any plan, wakes and cost stay within their limits and no delay is negative', () => {
   fc.assert(
     fc.property(
       fc.record({
