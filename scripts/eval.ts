@@ -57,10 +57,9 @@ async function evaluate(env: Env, io: Io): Promise<number> {
 }
 
 function investigate(scenario: Scenario, model: Model, config: Config) {
-  const { normal, warn75, downshift90 } = config.models;
   return agent({
     model,
-    models: { normal, warn_75: warn75, downshift_90: downshift90 },
+    models: config.models,
     ledger: freeLedger,
     tools: async () => ({ tools: scenarioTools(scenario), missing: [] }),
     systemPrompt: SYSTEM_PROMPT,

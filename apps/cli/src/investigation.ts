@@ -15,9 +15,8 @@ import { SILENT } from './settings.ts';
 
 /** @param nonce fences untrusted text in the prompt; a replay uses the one of its transcript */
 export function agentOptions(config: Config, nonce: string, io: Io): Omit<AgentOptions, 'model' | 'ledger' | 'tools'> {
-  const { normal, warn75, downshift90 } = config.models;
   return {
-    models: { normal, warn_75: warn75, downshift_90: downshift90 },
+    models: config.models,
     systemPrompt: config.systemPromptPath ? readFileSync(config.systemPromptPath, 'utf8') : SYSTEM_PROMPT,
     redact: redactor(config.redact),
     timeoutMs: config.investigationTimeoutMs,

@@ -45,11 +45,10 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   const box = await toolbox(config, env, redis, keys, Date.now, log);
   onClose(() => box.close());
   const { credential, baseUrl } = config.anthropic;
-  const { normal, warn75, downshift90 } = config.models;
   const engine: Engine = credential
     ? agent({
         model: anthropicModel({ credential, baseUrl }),
-        models: { normal, warn_75: warn75, downshift_90: downshift90 },
+        models: config.models,
         ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
         tools: (_wake, signal) => box.tools(signal),
         systemPrompt,
@@ -97,7 +96,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
 
   logEvent(log, 'worker.ready', {
     concurrency: config.workerConcurrency,
-    engine: credential ? normal.model : 'not configured: alerts are sent without a diagnosis',
+    engine: credential ? config.models.normal.model : 'not configured: alerts are sent without a diagnosis',
     slack: messenger ? 'on' : 'not configured: DMs are printed here',
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopback, loadConfig } from '../../src/runtime/config.ts';
+import { isLoopback, loadConfig, secretsOf } from '../../src/runtime/config.ts';
+import { ENV_GROUPS } from '../../src/runtime/env-table.ts';
 
 const NOTHING = { KORA_HOME: '/tmp/kora' };
 
-describe('the configuration', () => {
-  test('of an empty environment is the documented one', () => {
+describe('loadConfig', () => {
+  test('returns the documented defaults for an empty environment', () => {
     const { config, warnings } = loadConfig(NOTHING);
     expect(warnings).toEqual([]);
     expect(config).toEqual({
@@ -25,15 +26,15 @@ describe('the configuration', () => {
       costMonthlyUsd: 200,
       models: {
         normal: { model: 'claude-sonnet-5-5', effort: 'medium' },
-        warn75: { model: 'claude-sonnet-5-5', effort: 'low' },
-        downshift90: { model: 'claude-haiku-4-5' },
+        warn_75: { model: 'claude-sonnet-5-5', effort: 'low' },
+        downshift_90: { model: 'claude-haiku-4-5' },
       },
       api: { host: '127.0.0.1', port: 3900 },
       logLevel: 'info',
     });
   });
 
-  test('counts an empty variable as unset, and drops space around a value', () => {
+  test('treats an empty variable as unset, and removes blanks around a value', () => {
     const { config } = loadConfig({
       ...NOTHING,
       KORA_API_TOKEN: '  ',
@@ -55,7 +56,7 @@ describe('the configuration', () => {
     ['KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL', ['maybe', '2', 'truee'], (c: Loaded) => c.debounce.bypassCritical, false],
     ['KORA_PROBE_WAKE_POLL_SEC', ['0', '-3', 'soon', '1e9'], (c: Loaded) => c.pollMs, 30_000],
     ['KORA_SLACK_JOSHUA_USER_ID', ['joshua', '@joshua', 'U1 U2'], (c: Loaded) => c.slack.operatorUserId, undefined],
-  ])('takes the default for a bad %s, with a warning that names it', (name, values, field, fallback) => {
+  ])('uses the default for a bad %s, and warns with its name', (name, values, field, fallback) => {
     for (const value of values) {
       const { config, warnings } = loadConfig({ ...NOTHING, [name]: value });
       expect(field(config)).toBe(fallback);
@@ -64,11 +65,11 @@ describe('the configuration', () => {
     }
   });
 
-  test.each([['true'], ['1'], ['YES'], ['On']])('reads %s as yes', (word) => {
+  test.each([['true'], ['1'], ['YES'], ['On']])('reads %s as true', (word) => {
     expect(loadConfig({ KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL: word }).config.debounce.bypassCritical).toBe(true);
   });
 
-  test('reads 0 as no debounce and half a second as a poll', () => {
+  test('accepts a debounce of 0 and a poll of half a second', () => {
     const { config, warnings } = loadConfig({ KORA_PROBE_DEBOUNCE_SECONDS: '0', KORA_PROBE_WAKE_POLL_SEC: '0.5' });
     expect([config.debounce.windowMs, config.pollMs, warnings]).toEqual([0, 500, []]);
   });
@@ -96,7 +97,7 @@ describe('the configuration', () => {
     ['KORA_API_PORT', ['65536', '-1', 'http', '80.5']],
     ['KORA_API_TOKEN', ['a b']],
     ['LOG_LEVEL', ['loud']],
-  ])('refuses a bad %s, names it and does not show the value', (name, values) => {
+  ])('rejects a bad %s, names it and does not show the value', (name, values) => {
     for (const value of values) {
       let message = '';
       try {
@@ -110,24 +111,24 @@ describe('the configuration', () => {
     }
   });
 
-  test('never shows a value, since it may be a credential', () => {
+  test('never shows a value, because it may be a credential', () => {
     const bad = { REDIS_URL: 'hunter2', KORA_SLACK_BOT_TOKEN: 'hunter2 hunter2', KORA_MODEL_NORMAL: 'claude:hunter2' };
     expect(() => loadConfig(bad)).toThrow(/^(?![^]*hunter2)[^]*REDIS_URL[^]*KORA_SLACK_BOT_TOKEN[^]*KORA_MODEL_NORMAL/);
   });
 
-  test('lists every fault at once', () => {
+  test('lists every fault in one error', () => {
     expect(() => loadConfig({ REDIS_URL: 'x', KORA_API_PORT: 'y', LOG_LEVEL: 'z' })).toThrow(
       /REDIS_URL[^]*KORA_API_PORT[^]*LOG_LEVEL/,
     );
   });
 
-  test('prefers the operator under the plain name', () => {
+  test('prefers KORA_SLACK_OPERATOR_USER_ID to the older name', () => {
     const both = { KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA', KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR' };
     expect(loadConfig(both).config.slack.operatorUserId).toBe('U0OPERATOR');
     expect(loadConfig({ KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA' }).config.slack.operatorUserId).toBe('U0JOSHUA');
   });
 
-  test('takes the first credential that is set', () => {
+  test('uses the first credential that is set', () => {
     const all = { CLAUDE_CODE_OAUTH_TOKEN: 'o', KORA_ANTHROPIC_API_KEY: 'k', ANTHROPIC_API_KEY: 'a' };
     expect(loadConfig(all).config.anthropic.credential).toEqual({ kind: 'oauth', token: 'o' });
     expect(loadConfig({ ...all, CLAUDE_CODE_OAUTH_TOKEN: '' }).config.anthropic.credential).toEqual({
@@ -145,6 +146,16 @@ describe('the configuration', () => {
   ])('reads the model %s', (text, choice) => {
     expect(loadConfig({ KORA_MODEL_NORMAL: text }).config.models.normal).toEqual(choice);
   });
+});
+
+test('secretsOf returns the value of each variable that the table marks as secret', () => {
+  const secrets = ENV_GROUPS.flatMap(({ variables }) => variables).filter(({ secret }) => secret);
+  expect(secrets.length).toBeGreaterThan(5);
+  for (const { name } of secrets) {
+    const value = name === 'OTEL_EXPORTER_OTLP_HEADERS' ? 'authorization=hunter2' : 'hunter2';
+    const others = { KORA_API_TOKEN: 'other', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+    expect(secretsOf(loadConfig({ ...others, [name]: value }).config), name).toContain('hunter2');
+  }
 });
 
 type Loaded = ReturnType<typeof loadConfig>['config'];

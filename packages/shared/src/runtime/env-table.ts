@@ -1,0 +1,202 @@
+/**
+ * Every environment variable, once: its schema, default and meaning. The parser in `config.ts`, its types,
+ * `docs/configuration.md` and `.env.example` all come from this table.
+ */
+import { z } from 'zod';
+import * as type from './env-types.ts';
+
+interface Facts {
+  /** Meaning for the operator, in Markdown. */
+  doc: string;
+  /** Default of an optional variable as text for the documents, if the code computes it. */
+  computedDefault?: string;
+  /** A bad value falls back to the default with a warning, because a bad setting must not silence alerts. */
+  lenient?: true;
+  /** The whole value is a credential. */
+  secret?: true;
+}
+
+interface VariableFacts extends Facts {
+  /** Text in place of a missing value. The schema parses it like a value of the environment. */
+  default?: string;
+}
+
+const FACTS = z.registry<VariableFacts>();
+
+function withDefault<T>(schema: z.ZodType<T, string>, value: string, facts: Facts) {
+  return schema.prefault(value).register(FACTS, { ...facts, default: value });
+}
+
+function optional<T>(schema: z.ZodType<T, string>, facts: Facts) {
+  return schema.optional().register(FACTS, facts);
+}
+
+const DAY_S = 86_400;
+const DECADE_S = 3_650 * DAY_S;
+
+const REDIS = {
+  REDIS_URL: withDefault(type.redisUrl, 'redis://127.0.0.1:6379', {
+    doc: 'Redis or Valkey, also over TLS, with Sentinels or as a cluster: see [redis.md](redis.md). If it is not set, `npm start` starts a private Redis.',
+  }),
+  KORA_QUEUE_PREFIX: withDefault(type.word('a key prefix'), '{kora}', {
+    doc: 'Prefix of every key in Redis. Redis Cluster needs the braces.',
+  }),
+};
+
+const AUDIT_LOG = {
+  KORA_HOME: optional(type.text, {
+    computedDefault: '~/.kora',
+    doc: 'Folder of the audit log and of the private Redis.',
+  }),
+  KORA_AUDIT_LOG_PATH: optional(type.text, {
+    computedDefault: '$KORA_HOME/kora_audit_log.jsonl',
+    doc: 'The audit log to watch.',
+  }),
+};
+
+const ALERTS = {
+  KORA_PROBE_DEBOUNCE_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '600', {
+    lenient: true,
+    doc: 'Length of the suppression window. After an alert, repeats of the same probe and category are counted, not sent. 0: no suppression.',
+  }),
+  KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL: withDefault(type.boolean, 'false', {
+    lenient: true,
+    doc: 'If true, a critical alert is sent even inside a suppression window, and restarts the window.',
+  }),
+  KORA_PROBE_WAKE_POLL_SEC: withDefault(type.number({ min: 0, max: DAY_S, above: true }), '30', {
+    lenient: true,
+    doc: 'Longest time in seconds until the tailer reads a new row. File events make it faster.',
+  }),
+  KORA_PROBE_WAKE_MAX_AGE_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '3600', {
+    doc: 'Older alerts are rejected as stale. 0: no limit.',
+  }),
+};
+
+const SLACK = {
+  KORA_SLACK_BOT_TOKEN: optional(type.word('a Slack token'), {
+    secret: true,
+    doc: 'Token of a bot with the scope `chat:write`. The scopes `im:history` and `im:write` let the worker look up an unconfirmed DM. If it is not set, the worker prints DMs in its log.',
+  }),
+  KORA_SLACK_OPERATOR_USER_ID: optional(type.slackId, {
+    doc: 'Slack id of the person who gets the DMs. Without it every DM is a failed delivery (`operator_unset`).',
+  }),
+  KORA_SLACK_JOSHUA_USER_ID: optional(type.slackId, {
+    lenient: true,
+    doc: 'Older name of `KORA_SLACK_OPERATOR_USER_ID`, which wins if both are set.',
+  }),
+  KORA_SLACK_API_URL: optional(type.httpUrl, {
+    computedDefault: "Slack's",
+    doc: 'For a proxy or a test double. It ends in `/api/`.',
+  }),
+};
+
+const LLM = {
+  CLAUDE_CODE_OAUTH_TOKEN: optional(type.word('a token'), {
+    secret: true,
+    doc: 'Credential for the LLM. The first one that is set is used: this one, `KORA_ANTHROPIC_API_KEY`, `ANTHROPIC_API_KEY`. Without one, alerts are sent without a diagnosis (`engine_unavailable`).',
+  }),
+  KORA_ANTHROPIC_API_KEY: optional(type.word('an API key'), { secret: true, doc: 'Credential for the LLM.' }),
+  ANTHROPIC_API_KEY: optional(type.word('an API key'), { secret: true, doc: 'Credential for the LLM.' }),
+  ANTHROPIC_BASE_URL: optional(type.httpUrl, {
+    computedDefault: "Anthropic's",
+    doc: 'Any server that speaks the Messages API, such as a gateway or a local model.',
+  }),
+  KORA_MODEL_NORMAL: withDefault(type.model, 'claude-sonnet-5-5:medium', {
+    doc: '`model` or `model:effort`, below 75 % of the budget.',
+  }),
+  KORA_MODEL_WARN_75: withDefault(type.model, 'claude-sonnet-5-5:low', { doc: 'The same, from 75 % of the budget.' }),
+  KORA_MODEL_DOWNSHIFT_90: withDefault(type.model, 'claude-haiku-4-5', { doc: 'The same, from 90 % of the budget.' }),
+  KORA_COST_MONTHLY_USD: withDefault(type.number({ min: 0, max: 1e9 }), '200', {
+    doc: 'Budget of all workers together for a UTC month. Once it is used up, alerts are sent without a diagnosis (`cost_ladder_halted`). 0: no limit.',
+  }),
+};
+
+const INVESTIGATION = {
+  KORA_INVESTIGATION_TIMEOUT_SECONDS: withDefault(type.number({ min: 0, max: DAY_S, above: true }), '120', {
+    doc: 'Deadline of one investigation with its retries and tools. After it, the alert is sent without a diagnosis.',
+  }),
+  KORA_WORKER_CONCURRENCY: withDefault(type.number({ min: 1, max: 1_000, integer: true }), '8', {
+    doc: 'Concurrent investigations of one worker process.',
+  }),
+  KORA_MAX_TOOL_ITERATIONS: withDefault(type.number({ min: 0, max: 50, integer: true }), '5', {
+    doc: 'Rounds in which the AI may call tools. 0: no tools.',
+  }),
+  KORA_HTTP_CHECK_ALLOW: optional(type.text, {
+    doc: 'Targets that the network tools may reach: see [investigator.md](investigator.md#network-targets). If it is not set, they may reach nothing.',
+  }),
+  KORA_MCP_CONFIG: optional(type.text, {
+    doc: 'Path of a file of MCP servers: see [investigator.md](investigator.md#mcp-servers).',
+  }),
+  KORA_SYSTEM_PROMPT_PATH: optional(type.text, {
+    computedDefault: 'built in',
+    doc: 'Path of a file with your own system prompt.',
+  }),
+  KORA_REDACT: optional(type.patterns, {
+    doc: 'Additional secrets to remove from texts: regular expressions, separated by blanks.',
+  }),
+};
+
+const API = {
+  KORA_API_HOST: withDefault(type.word('a host name or address'), '127.0.0.1', {
+    doc: 'Address on which the API and the console listen.',
+  }),
+  KORA_API_PORT: withDefault(type.port, '3900', { doc: 'Port of the API and the console.' }),
+  KORA_API_TOKEN: optional(type.word('a token'), {
+    secret: true,
+    doc: 'Allows everything in the API and the console. Required unless the host is loopback.',
+  }),
+  KORA_API_READ_TOKEN: optional(type.word('a token'), {
+    secret: true,
+    doc: 'A second token that allows reading only. It needs `KORA_API_TOKEN`.',
+  }),
+};
+
+const MONITORING = {
+  LOG_LEVEL: withDefault(type.logLevel, 'info', { doc: 'A pino level, such as `debug` or `warn`.' }),
+  KORA_METRICS_PORT: optional(type.port, {
+    doc: 'Port on which tailer and worker serve `/metrics`, at `KORA_API_HOST`. Each process needs its own port.',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(type.httpUrl, {
+    doc: 'Receiver of traces, such as `http://127.0.0.1:4318`. If it is not set, there are no traces.',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: optional(type.headers, {
+    secret: true,
+    doc: 'Headers of each request to that receiver: `name=value,name=value`, percent-encoded.',
+  }),
+};
+
+export const ENV_TABLE = {
+  ...REDIS,
+  ...AUDIT_LOG,
+  ...ALERTS,
+  ...SLACK,
+  ...LLM,
+  ...INVESTIGATION,
+  ...API,
+  ...MONITORING,
+};
+
+export interface Variable extends VariableFacts {
+  name: string;
+  schema: z.ZodType;
+}
+
+function variablesOf(table: Record<string, z.ZodType>): Variable[] {
+  return Object.entries(table).map(([name, schema]) => {
+    const facts = FACTS.get(schema);
+    if (!facts) throw new Error(`${name} is not documented`);
+    return { name, schema, ...facts };
+  });
+}
+
+/** The variables by group, in the order of the documents. */
+export const ENV_GROUPS: ReadonlyArray<{ title: string; variables: Variable[] }> = [
+  { title: 'Redis', variables: variablesOf(REDIS) },
+  { title: 'Audit log', variables: variablesOf(AUDIT_LOG) },
+  { title: 'Alerts', variables: variablesOf(ALERTS) },
+  { title: 'Slack', variables: variablesOf(SLACK) },
+  { title: 'LLM and budget', variables: variablesOf(LLM) },
+  { title: 'Investigations', variables: variablesOf(INVESTIGATION) },
+  { title: 'API and console', variables: variablesOf(API) },
+  { title: 'Logs, metrics and traces', variables: variablesOf(MONITORING) },
+];

@@ -1,0 +1,112 @@
+/** Schemas for the text of environment variables. No message shows the value, because it may be a credential. */
+import { z } from 'zod';
+import { readRedisUrl } from './redis-url.ts';
+
+const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** A model, with an effort if the operator asked for one. */
+export interface ModelChoice {
+  model: string;
+  effort?: (typeof EFFORTS)[number];
+}
+
+/**
+ * A number within bounds. It is stricter than `Number`, which accepts '' and '0x10'.
+ *
+ * @param rule `above`: `min` itself is not allowed
+ */
+export function number(rule: { min: number; max: number; integer?: boolean; above?: boolean }) {
+  const kind = rule.integer ? 'a whole number' : 'a number';
+  const message = `must be ${kind} ${rule.above ? 'above' : 'of at least'} ${rule.min} and at most ${rule.max}`;
+  return z
+    .string()
+    .regex(rule.integer ? /^\d+$/ : /^\d+(\.\d+)?$/, message)
+    .transform(Number)
+    .refine((n) => n <= rule.max && (rule.above ? n > rule.min : n >= rule.min), message);
+}
+
+export const boolean = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['true', '1', 'yes', 'on', 'false', '0', 'no', 'off'], 'must be true or false'))
+  .transform((word) => ['true', '1', 'yes', 'on'].includes(word));
+
+export const text = z.string();
+
+/** @param meaning ends the error message, for example 'a token' */
+export const word = (meaning: string) => z.string().regex(/^[\x21-\x7e]+$/, `must be ${meaning}, without spaces`);
+
+export const port = number({ min: 0, max: 65_535, integer: true });
+
+export const slackId = z.string().regex(/^[UWCDG][A-Z0-9]{2,}$/, 'must be a Slack id such as U024BE7LH');
+
+export const httpUrl = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && ['http:', 'https:'].includes(new URL(value).protocol),
+    'must be a URL that begins with http:// or https://',
+  );
+
+export const redisUrl = z
+  .string()
+  .refine(
+    isRedisUrl,
+    'must be redis:// or rediss://user:password@host:port/db, redis-sentinel://host:port,host:port/db#name or redis-cluster://host:port,host:port, percent-encoded if needed',
+  );
+
+export function isRedisUrl(value: string): boolean {
+  try {
+    readRedisUrl(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const logLevel = z.enum(LOG_LEVELS, 'must be a pino level such as info or debug');
+
+/** `model` or `model:effort`. */
+export const model = z.string().transform((value, context): ModelChoice => {
+  const match = /^(?<model>\S*?[^\s:])(?::(?<effort>[a-z]+))?$/.exec(value);
+  const effort = EFFORTS.find((known) => known === match?.groups?.effort);
+  if (match?.groups?.model && effort) return { model: match.groups.model, effort };
+  // Names of local models may contain colons (`qwen3:8b`). Names of Anthropic's models do not.
+  if (!match || (value.startsWith('claude') && value.includes(':'))) {
+    context.addIssue({
+      code: 'custom',
+      message: `must be a model or model:effort, effort one of ${EFFORTS.join(', ')}`,
+    });
+    return z.NEVER;
+  }
+  return { model: value };
+});
+
+/** Regular expressions, separated by blanks. An expression that matches the empty string is an error. */
+export const patterns = z.string().transform((value, context): RegExp[] =>
+  value.split(/\s+/).flatMap((source, i) => {
+    try {
+      const pattern = new RegExp(source, 'g');
+      if (!pattern.test('')) return [pattern];
+    } catch {
+      // Not a regular expression: reported below.
+    }
+    const message = `must be regular expressions separated by blanks that match something, the ${i + 1}. is not`;
+    context.addIssue({ code: 'custom', message });
+    return [];
+  }),
+);
+
+/** Pairs in the format of OpenTelemetry: `name=value,name=value`, percent-encoded. */
+export const headers = z.string().transform((value, context): Record<string, string> => {
+  try {
+    const pairs = value.split(',').map((pair) => /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? []);
+    if (pairs.every(([pair]) => pair !== undefined)) {
+      return Object.fromEntries(pairs.map(([, name = '', encoded = '']) => [name, decodeURIComponent(encoded)]));
+    }
+  } catch {
+    // Wrong percent-encoding: reported below.
+  }
+  context.addIssue({ code: 'custom', message: 'must be name=value pairs separated by commas, percent-encoded' });
+  return z.NEVER;
+});
