@@ -30,7 +30,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   },
   2: { fault: 'two renames between polls', tests: [MODEL] },
   3: { fault: 'rotation while down', tests: [MODEL] },
-  4: { fault: 'copytruncate live', tests: [MODEL, [FOLLOW, 'starts again in a file that was truncated']] },
+  4: { fault: 'copytruncate live', tests: [MODEL, [FOLLOW, 'reads a truncated file again from its start']] },
   5: { fault: 'copytruncate while down', tests: [MODEL] },
   6: { fault: 'truncated, and grown past the old offset', tests: [MODEL] },
   7: { fault: 'truncated to the same size', tests: [MODEL] },
@@ -39,20 +39,20 @@ export const FAULT_TABLE: Record<number, Row> = {
   10: { fault: 'deleted and created again', tests: [MODEL, [FOLLOW, 'waits with a deleted file']] },
   11: {
     fault: 'a partial last line, completed later or after a restart',
-    tests: [MODEL, [FOLLOW, 'lets a half-written line wait']],
+    tests: [MODEL, [FOLLOW, 'waits for the rest of a half-written line']],
   },
   12: { fault: 'a partial line at rotation', tests: [MODEL] },
   13: { fault: 'UTF-8 byte by byte', tests: [[FOLLOW, 'agrees with reading every line, however the bytes arrive']] },
-  14: { fault: 'lines that are not rows', tests: [HOSTILE, [FOLLOW, 'passes over a line longer than 1 MiB']] },
+  14: { fault: 'lines that are not rows', tests: [HOSTILE, [FOLLOW, 'skips a line longer than 1 MiB']] },
   15: {
     fault: 'missing, empty or unreadable at start',
     tests: [
-      [FOLLOW, 'reads a file that comes to be later'],
-      [FOLLOW, 'says why a log cannot be read'],
+      [FOLLOW, 'reads a file that is created later'],
+      [FOLLOW, 'rejects with the reason if a log cannot be read'],
       [START, 'cannot be read (it is not a regular file)'],
     ],
   },
-  16: { fault: 'a symbolic link that is changed', tests: [[FOLLOW, 'follows a link to where it points']] },
+  16: { fault: 'a symbolic link that is changed', tests: [[FOLLOW, 'follows a link to its new target']] },
   17: {
     fault: 'SIGKILL of a tailer after read, after add, before commit',
     tests: [
@@ -72,12 +72,12 @@ export const FAULT_TABLE: Record<number, Row> = {
   21: {
     fault: 'checkpoint missing, corrupt or of another file',
     tests: [
-      [TAILER, 'is said loudly, and the log is followed from its end'],
-      [TAILER, 'the one that knows better keeps the log'],
+      [TAILER, 'is logged as an error, and the log is followed from its end'],
+      [TAILER, 'the one with the last position keeps the log'],
       [TAILER, 'of another file'],
     ],
   },
-  22: { fault: 'a backlog of ten windows', tests: [[TAILER, 'resumes where it stopped']] },
+  22: { fault: 'a backlog of ten windows', tests: [[TAILER, 'resumes at its checkpoint']] },
   23: {
     fault: 'a reply lost after execution',
     tests: [
@@ -101,7 +101,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   28: {
     fault: 'FLUSHALL',
     tests: [
-      [TAILER, 'after FLUSHALL is said by the tailer'],
+      [TAILER, 'after FLUSHALL is logged'],
       [TAILER, 'Redis is emptied and the other takes over'],
     ],
   },

@@ -49,7 +49,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'while (!held.aborted && (await lease.renew()));',
     replace: 'while (false as boolean);',
     test: TAILER,
-    named: 'the one that knows better keeps the log',
+    named: 'the one with the last position keeps the log',
   },
   {
     guard: 'a standby remembers the position of the other tailer',
@@ -161,7 +161,7 @@ export const MUTATIONS: Mutation[] = [
     find: "'deciding', 1)",
     replace: "'deciding', 0)",
     test: TAILER,
-    named: 'takes what a tailer before it had enqueued',
+    named: 'finds the jobs of a crashed tailer, even if the settings',
   },
   {
     guard: 'the offset in the wake id',
@@ -185,7 +185,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'if (await findRotatedCopies(followed, file)) return read();',
     replace: '',
     test: MODEL,
-    named: 'copied and emptied',
+    named: 'copied and truncated',
   },
   {
     guard: 'late writers are waited for',

@@ -35,7 +35,7 @@ interface Options {
   bypassCritical?: boolean;
   maxAgeMs?: number;
   pollMs?: number;
-  /** In the place of a commit of what was decided. */
+  /** Replaces the commit of a batch. */
   commit?: () => Promise<boolean>;
   log?: TestLog;
 }
@@ -88,7 +88,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
   return { log, stop, loaded: () => loaded };
 }
 
-/** A tailer that has begun to follow. */
+/** Runs a tailer and waits until it follows the log. */
 async function tailing(ns: Namespace, path: string, options: Options = {}) {
   const tailer = await tail(ns, path, options);
   await tailer.log.until('tailer.following');
@@ -123,7 +123,7 @@ describe('the tailer', () => {
     expect(job?.id).toMatch(/^w-[0-9a-f]{32}$/);
   });
 
-  test('resumes where it stopped, and sees what was written meanwhile', async ({ ns, logPath }) => {
+  test('resumes at its checkpoint, and reads the rows written meanwhile', async ({ ns, logPath }) => {
     const first = await tailing(ns, logPath);
     append(logPath, wakeRow({ category: 'a' }));
     await rowsAre(ns, 1);
@@ -133,7 +133,7 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
-  test('hears of a row by a file event, long before it would poll', async ({ ns, logPath }) => {
+  test('notices a row by a file event, long before the next poll', async ({ ns, logPath }) => {
     const { log } = await tailing(ns, logPath, { pollMs: 3_600_000 });
     append(logPath, wakeRow());
     await log.until('wake.enqueued');
@@ -198,7 +198,7 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 1, coalesced: 1 });
   });
 
-  test('rejects a row that is too old, and says so', async ({ ns, logPath }) => {
+  test('rejects a row that is too old, and logs it', async ({ ns, logPath }) => {
     const { log } = await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
     append(
       logPath,
@@ -270,7 +270,7 @@ describe('the tailer', () => {
   });
 });
 
-/** Lets time pass for the open windows. */
+/** Shortens the open windows, as if the time had passed. */
 async function pass({ redis, keys }: Namespace, ms: number): Promise<void> {
   for (const id of await redis.zrange(keys.windowNames, '0', '-1')) {
     const left = await redis.pttl(keys.dedup(id));
@@ -282,10 +282,7 @@ async function pass({ redis, keys }: Namespace, ms: number): Promise<void> {
 describe('deciding again, after a crash before the commit', () => {
   const line = (text: string, offset = 0) => ({ bytes: Buffer.from(text), offset });
 
-  test('takes what a tailer before it had enqueued for what it is, whatever the settings are by now', async ({
-    ns,
-    logPath,
-  }) => {
+  test('finds the jobs of a crashed tailer, even if the settings changed', async ({ ns, logPath }) => {
     writeFileSync(logPath, '');
     const commit = () => Promise.reject(new Error('it died before'));
     const first = await tailing(ns, logPath, { windowMs: 0, commit });
@@ -298,7 +295,7 @@ describe('deciding again, after a crash before the commit', () => {
     expect(await ns.queue.getWaitingCount()).toBe(2);
   });
 
-  test('knows it was deciding on the log, also where rows of the file before come first', async ({ ns, logPath }) => {
+  test('finds the jobs of a crashed tailer, even if rows of an older file come first', async ({ ns, logPath }) => {
     writeFileSync(logPath, '');
     const files = async () => (await checkpoint(ns.redis, ns.keys, sourceId(logPath), logPath).load()).position?.files;
     const first = await tailing(ns, logPath, { windowMs: 0 });
@@ -356,7 +353,7 @@ describe('the commit', () => {
   });
   const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), 0, 1);
 
-  test('says of a wake that it has no end yet, unless it has ended by then', async ({ ns }) => {
+  test('lists a wake as pending, unless it already has an outcome', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
@@ -368,7 +365,7 @@ describe('the commit', () => {
     expect(await source.load()).toMatchObject({ position: at(10), mayReplay: true });
   });
 
-  test('counts a batch once, also where it is sent again because its answer was lost', async ({ ns }) => {
+  test('counts a batch once, even if it is sent again because its answer was lost', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
@@ -379,7 +376,7 @@ describe('the commit', () => {
     expect((await source.load()).position).toEqual(at(10));
   });
 
-  test('counts a wake that is met again as a replay, not as a row', async ({ ns }) => {
+  test('counts a wake that is committed again as a replay, not as a row', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
@@ -406,7 +403,7 @@ describe('the commit', () => {
     expect([(await source.load()).position, await counters(ns)]).toEqual([at(0), {}]);
   });
 
-  test('refuses a batch that does not begin where the checkpoint stands', async ({ ns }) => {
+  test('refuses a batch that does not start at the stored position', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
@@ -427,8 +424,8 @@ describe('a lease', () => {
 });
 
 describe('the poll', () => {
-  test('finds what no file event tells of', async ({ ns, folder, logPath }) => {
-    // The watched folder is that of the link; the file grows elsewhere.
+  test('finds a row for which there is no file event', async ({ ns, folder, logPath }) => {
+    // The tailer watches the folder of the link, but the file grows in another folder.
     const elsewhere = mkdtempSync(join(tmpdir(), 'kora-wake-elsewhere-'));
     onTestFinished(() => rmSync(elsewhere, { recursive: true }));
     writeFileSync(join(elsewhere, 'log'), '');
@@ -440,8 +437,8 @@ describe('the poll', () => {
   });
 });
 
-describe('a checkpoint that is no checkpoint', () => {
-  test('is said loudly, and the log is followed from its end', async ({ ns, logPath }) => {
+describe('a missing or unreadable checkpoint', () => {
+  test('is logged as an error, and the log is followed from its end', async ({ ns, logPath }) => {
     await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', '{"files":[{"offset":-1}]}');
     append(logPath, wakeRow({ title: 'history' }));
     const { log } = await tailing(ns, logPath);
@@ -452,10 +449,7 @@ describe('a checkpoint that is no checkpoint', () => {
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
   });
 
-  test('of another file is said, and the log, which nobody can have read, is read from its start', async ({
-    ns,
-    logPath,
-  }) => {
+  test('of another file is logged, and the log is read from its start', async ({ ns, logPath }) => {
     const file = { device: '1', inode: '2', born: '3', offset: 100, print: 'of-another-file' };
     await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', JSON.stringify({ files: [file], finished: [] }));
     append(logPath, wakeRow());
@@ -464,7 +458,7 @@ describe('a checkpoint that is no checkpoint', () => {
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
   });
 
-  test('after FLUSHALL is said by the tailer that had one, which goes on where it was', async ({ ns, logPath }) => {
+  test('after FLUSHALL is logged, and the tailer continues at its last position', async ({ ns, logPath }) => {
     const { log } = await tailing(ns, logPath);
     append(logPath, wakeRow({ category: 'a' }));
     await rowsAre(ns, 1);
@@ -477,7 +471,7 @@ describe('a checkpoint that is no checkpoint', () => {
 });
 
 describe('two tailers on one log', () => {
-  test('lose no row where the checkpoint becomes unreadable: the one that knows better keeps the log', async ({
+  test('lose no row if the checkpoint becomes unreadable: the one with the last position keeps the log', async ({
     ns,
     logPath,
   }) => {
@@ -492,7 +486,7 @@ describe('two tailers on one log', () => {
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
-  test('lose no row where Redis is emptied and the other takes over', async ({ ns, logPath }) => {
+  test('lose no row if Redis is emptied and the other takes over', async ({ ns, logPath }) => {
     const first = await tailing(ns, logPath);
     const second = await tail(ns, logPath);
     await second.log.until('tailer.standby');

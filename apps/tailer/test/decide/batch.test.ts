@@ -190,7 +190,7 @@ describe('a batch', () => {
     );
   });
 
-  test('that was decided before, in whole or in part and by other settings, adds nothing for what was', {
+  test('that was decided before, in whole or in part and with other settings, adds no job twice', {
     timeout: 180_000,
   }, async () => {
     await fc.assert(
@@ -224,7 +224,7 @@ describe('a batch', () => {
     expect((await commandsOf(ns)) - before).toBeLessThan(10);
   });
 
-  test('lets a critical wake through, also where the tailer of another log opens the window at the same moment', async ({
+  test('lets a critical wake pass, even if the tailer of another log opens the window at the same moment', async ({
     ns,
   }) => {
     const decider = deciderFor(ns, { windowMs: 600_000, bypassCritical: true });
@@ -236,7 +236,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('is full once it has so many jobs, lines, or bytes to keep, that more would take too long', ({ ns }) => {
+  test('is full at its limit of jobs, lines, or bytes', ({ ns }) => {
     const [line] = linesOf([{ probe: 'fly', critical: false, kind: 'wake' }]);
     const long = { bytes: Buffer.from(wakeRow({ detail: 'x'.repeat(1_000_000) })), offset: 0 };
     const takes = (windowMs: Settings['windowMs'], mayReplay: boolean, taken: Line) => {

@@ -318,22 +318,22 @@ async function everyRowOnce(steps: Step[]): Promise<void> {
 const one: Step = { do: 'append', rows: 1, size: 0 };
 const KEPT: Array<[name: string, Step[]]> = [
   ['rotated before the first look', [one, { do: 'rename' }]],
-  ['copied and emptied between a look and its commit', [one, { do: 'peek' }, { do: 'copytruncate' }]],
-  ['copied and emptied before anything was read', [{ do: 'restart' }, one, { do: 'copytruncate' }]],
+  ['copied and truncated between a read and its commit', [one, { do: 'peek' }, { do: 'copytruncate' }]],
+  ['copied and truncated before anything was read', [{ do: 'restart' }, one, { do: 'copytruncate' }]],
   [
     'quiet for long, then rotated, then written to by a late writer',
     [{ do: 'wait' }, { do: 'rename' }, { do: 'look' }, { do: 'late' }],
   ],
   [
-    'a copy that was read is met again after a rename',
+    'a copy that was read before is not read again after a rename',
     [one, { do: 'copytruncate' }, { do: 'restart' }, { do: 'rename' }, { do: 'restart' }],
   ],
   [
-    'looked at after it was copied, emptied and written to, and then truncated',
+    'read after it was copied, truncated and written to, and then truncated again',
     [one, { do: 'look' }, { do: 'copytruncate' }, one, { do: 'look' }, { do: 'truncate' }],
   ],
   [
-    'copied and emptied, written to again, and renamed twice, all while down',
+    'copied and truncated, written to again, and renamed twice, all while down',
     [one, { do: 'restart' }, { do: 'copytruncate' }, one, { do: 'rename' }, { do: 'rename' }, { do: 'restart' }],
   ],
   [

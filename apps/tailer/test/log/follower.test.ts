@@ -60,7 +60,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([]);
   });
 
-  test('lets a half-written line wait, byte by byte', async ({ logPath }) => {
+  test('waits for the rest of a half-written line, byte by byte', async ({ logPath }) => {
     const { all } = following(logPath);
     expect(await all()).toEqual([]);
     const line = Buffer.from(`${row('ä😀')}\n`);
@@ -72,7 +72,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([row('ä😀')]);
   });
 
-  test('goes on where it was left', async ({ logPath }) => {
+  test('continues at its position after a restart', async ({ logPath }) => {
     writeFileSync(logPath, `${row('a')}\n`);
     const first = following(logPath);
     const batch = await first.follower.read();
@@ -88,7 +88,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([row('half')]);
   });
 
-  test('reads a file that comes to be later from its start', async ({ logPath }) => {
+  test('reads a file that is created later from its start', async ({ logPath }) => {
     const start = await endOf(logPath);
     expect(start).toEqual(NOWHERE);
     writeFileSync(logPath, `${row('first')}\n`);
@@ -116,7 +116,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([row('new')]);
   });
 
-  test('knows a new file that begins like the one before it, for more than a fingerprint, by what it is', async ({
+  test('recognizes a new file that begins like the one before it, by more bytes than a fingerprint covers', async ({
     logPath,
   }) => {
     const banner = `${'same '.repeat(1_000)}\n`;
@@ -128,10 +128,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([row('a'), row('b')]);
   });
 
-  test('follows a link to where it points by then, and finishes where it pointed before', async ({
-    logPath,
-    folder,
-  }) => {
+  test('follows a link to its new target, and finishes the old target', async ({ logPath, folder }) => {
     const [one, two] = [join(folder, 'one.jsonl'), join(folder, 'two.jsonl')];
     writeFileSync(one, `${row('a')}\n`);
     writeFileSync(two, `${row('c')}\n`);
@@ -144,7 +141,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([row('b'), row('c')]);
   });
 
-  test('starts again in a file that was truncated', async ({ logPath }) => {
+  test('reads a truncated file again from its start', async ({ logPath }) => {
     writeFileSync(logPath, `${row('a')}\n${row('b')}\n`);
     const { all } = following(logPath);
     await all();
@@ -155,7 +152,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([row('c')]);
   });
 
-  test('passes over a line longer than 1 MiB, in pieces, and reports where it began', async ({ logPath }) => {
+  test('skips a line longer than 1 MiB, in pieces, and reports its offset', async ({ logPath }) => {
     const { all } = following(logPath);
     writeFileSync(logPath, `${row('a')}\n`);
     appendFileSync(logPath, `{"seam":"probe.wake_requested","x":"${'x'.repeat(3 * 1024 * 1024)}`);
@@ -164,7 +161,7 @@ describe('following a file', () => {
     expect(await all()).toEqual([`overlong@${row('a').length + 1}`, row('b')]);
   });
 
-  test('sees that a file was copied and emptied while an over-long line was passed over, however large it is by then', async ({
+  test('detects that a file was copied and truncated while an over-long line was skipped, even if it has grown past it', async ({
     logPath,
   }) => {
     writeFileSync(logPath, `${row('a')}\n{"x":"${'x'.repeat(1.5 * 1024 * 1024)}`);
@@ -177,7 +174,7 @@ describe('following a file', () => {
     expect((await all()).filter((text) => !text.startsWith('overlong'))).toEqual(news);
   });
 
-  test('reports an over-long line that a file which rotation left ends with', async ({ logPath }) => {
+  test('reports an over-long line at the end of a rotated file', async ({ logPath }) => {
     writeFileSync(logPath, `${row('a')}\n{"x":"${'x'.repeat(1.5 * 1024 * 1024)}`);
     const { all, time } = following(logPath);
     await all();
@@ -188,7 +185,7 @@ describe('following a file', () => {
     expect(await all()).toContain(`overlong@${row('a').length + 1}`);
   });
 
-  test('goes on after an over-long line where it was, also after a restart', async ({ logPath }) => {
+  test('continues after an over-long line, also after a restart', async ({ logPath }) => {
     const long = `{"seam":"probe.wake_requested","x":"${'x'.repeat(1024 * 1024 + 1_500)}"}`;
     writeFileSync(logPath, `${row('a')}\n${long}\n`);
     const first = following(logPath);
@@ -206,7 +203,7 @@ describe('following a file', () => {
     expect((await following(logPath).all()).map((text) => text.length)).toEqual([1024 * 1024, row('b').length]);
   });
 
-  test('says why a log cannot be read', async ({ logPath, folder }) => {
+  test('rejects with the reason if a log cannot be read', async ({ logPath, folder }) => {
     symlinkSync(folder, logPath);
     await expect(following(logPath).all()).rejects.toThrow('it is not a regular file');
   });

@@ -120,7 +120,7 @@ const parts = fc.array(fc.oneof({ weight: 4, arbitrary: line }, { weight: 1, arb
 });
 
 describe('the search', () => {
-  test('finds what parsing every line finds, wherever the reads fall', { timeout: 180_000 }, async ({ logPath }) => {
+  test('finds the same rows as parsing every line, at any block borders', { timeout: 180_000 }, async ({ logPath }) => {
     await fc.assert(
       fc.asyncProperty(parts, async (log) => {
         const text = written(log);
@@ -132,7 +132,7 @@ describe('the search', () => {
     );
   });
 
-  test('fails as the read does, wherever among the reads under way that is', async ({ logPath }) => {
+  test('fails if any of the reads in progress fails', async ({ logPath }) => {
     writeFileSync(logPath, '');
     const file = await open(logPath);
     onTestFinished(() => file.close());
@@ -152,7 +152,7 @@ describe('the search', () => {
     await expect(swept).rejects.toThrow('EIO');
   });
 
-  test('gives what is dense in batches of the size that is taken', async ({ logPath }) => {
+  test("returns many rows in batches of the collector's size", async ({ logPath }) => {
     const text = Array.from({ length: 3 * ENOUGH }, (_, i) => `${row(i)}\n`).join('');
     writeFileSync(logPath, text);
     const { rows, largest } = await readAll(following(logPath));
@@ -160,7 +160,9 @@ describe('the search', () => {
     expect(largest).toBe(ENOUGH);
   });
 
-  test('mixes no two contents of a file that is copied, emptied and written to meanwhile', async ({ logPath }) => {
+  test('does not mix old and new content of a file that is copied, truncated and written to meanwhile', async ({
+    logPath,
+  }) => {
     const filled = (name: string) =>
       Array.from({ length: 20_000 }, (_, i) => `${i % 1_000 ? 'x'.repeat(100) : row(`${name} ${i}`)}\n`).join('');
     const [before, after] = [filled('before'), filled('after')];
