@@ -32,15 +32,13 @@ export const NO_USAGE: Usage = {
 };
 
 export const ENGINE_ROUTES = ['probe_investigation', 'tool_loop_iteration'] as const;
-export type EngineRoute = (typeof ENGINE_ROUTES)[number];
 
 export const TOOL_STATUSES = ['ok', 'not_allowed', 'execution_error'] as const;
-export type ToolStatus = (typeof TOOL_STATUSES)[number];
 
 /** One request to the engine, answered or not. */
 export interface EngineCall {
   /** The first request of an investigation, or one that came after tools were called. */
-  route: EngineRoute;
+  route: (typeof ENGINE_ROUTES)[number];
   model: string;
   usage: Usage;
   durationMs: number;
@@ -53,7 +51,7 @@ export interface ToolCall {
   /** What an answer quotes its output by: `call-1` and so on. */
   source: string;
   name: string;
-  status: ToolStatus;
+  status: (typeof TOOL_STATUSES)[number];
   durationMs: number;
   /** The name of the error, where it failed. */
   excType?: string;
