@@ -1,15 +1,16 @@
-/** Rows that we append to the audit log. A row that cannot be written is logged, and stops nothing. */
+/** Appends rows to the audit log. If a row cannot be written, that is logged and the caller continues. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { JsonObject } from '../wake/json.ts';
 import { errorCode } from './errors.ts';
 import { makeFolder } from './folders.ts';
 import { errorFields, type Logger } from './log.ts';
+import { logEvent } from './log-events.ts';
 
 export interface AuditRow {
   seam: string;
   details: JsonObject;
-  /** Joins the rows of one investigation; null where there is none. */
+  /** The same in all rows of one investigation; null for a row outside of an investigation. */
   sessionId: string | null;
   source: 'reasoning' | null;
 }
@@ -17,9 +18,10 @@ export interface AuditRow {
 export type AppendRow = (row: AuditRow) => Promise<void>;
 
 /**
- * Rows that are appended while others are being written go together, in the next write.
+ * Rows that are appended during a write are written together by the next write.
  *
  * @param now ms since the epoch
+ * @returns appends one row. Its promise resolves after the attempt to write and never rejects.
  */
 export function auditLog(path: string, now: () => number, log: Logger): AppendRow {
   let waiting: Array<{ text: string; seam: string; written: () => void }> = [];
@@ -36,7 +38,7 @@ export function auditLog(path: string, now: () => number, log: Logger): AppendRo
         );
       } catch (error) {
         for (const { seam } of rows) {
-          log.warn({ path, seam, ...errorFields(error) }, 'the audit log cannot be written; going on without this row');
+          logEvent(log, 'audit_log.write_failed', { path, seam, ...errorFields(error) });
         }
       }
       for (const { written } of rows) written();
@@ -61,19 +63,19 @@ export function auditLog(path: string, now: () => number, log: Logger): AppendRo
 const NEWLINE = 0x0a;
 
 /**
- * Appends rows, in one write, so that rows of several processes do not mix. A writer that died in its last line does not
- * take the first of them with it: it begins on a line of its own.
+ * Appends rows in one write, so that rows of several processes do not mix. If the file ends in an incomplete line of a
+ * writer that died, the first row still begins on its own line.
  *
- * @param rows each without its newline
- * @throws where the file cannot be written
+ * @param rows JSON texts without newlines
+ * @throws a system error if the file cannot be written
  */
 export async function appendRows(path: string, rows: string[]): Promise<void> {
   const file = await openToAppend(path);
   try {
     const { size } = await file.stat();
     const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
-    const whole = bytesRead === 0 || buffer[0] === NEWLINE;
-    await file.write(`${whole ? '' : '\n'}${rows.join('\n')}\n`);
+    const lastLineComplete = bytesRead === 0 || buffer[0] === NEWLINE;
+    await file.write(`${lastLineComplete ? '' : '\n'}${rows.join('\n')}\n`);
   } finally {
     await file.close();
   }

@@ -1,22 +1,22 @@
 /**
- * An error a person can act on at start: its message is one or a few plain sentences, shown without a stack. The
- * cause goes to the log only.
+ * A start-up error that a person can fix. Its message is one or a few plain sentences, shown without a stack. The cause goes to the
+ * log only.
  */
 export class StartupError extends Error {
   override name = 'StartupError';
 }
 
-/** The code of a system or SDK error (`ENOENT`, `ECONNREFUSED`), or undefined where it has none. */
+/** The code of a system or SDK error (`ENOENT`, `ECONNREFUSED`), or undefined if it has none. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The code of an error, or else its message: enough for a sentence. */
+/** The code of an error, otherwise its message, for use in a sentence. */
 export function errorReason(error: unknown): string {
   return errorCode(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** Why nothing can listen at an address, as a sentence. */
+/** The reason why the app cannot listen at an address, as a sentence. */
 export function listenFailure(error: unknown, host: string, port: number): string {
   const code = errorCode(error);
   if (code === 'EADDRINUSE')

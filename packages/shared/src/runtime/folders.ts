@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { errorCode } from './errors.ts';
 
 /**
- * Makes a folder and those above it that are missing. Step by step, since Node's own recursive way never ends on
- * file systems that take none, such as /proc.
+ * Makes a folder and its missing parents, one by one: Node's recursive option never ends on file systems that accept no folders,
+ * such as /proc.
  */
 export async function makeFolder(path: string): Promise<void> {
   const make = () =>

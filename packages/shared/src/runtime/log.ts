@@ -9,8 +9,8 @@ export type Logger = PinoLogger;
  * A log of JSON lines.
  *
  * @param level a pino level, or `silent`
- * @param to given as a stream, since pino's own destination never ends a process whose reader is gone
- * @param fields what each line has beside its own, asked as it is written
+ * @param to a stream, because with pino's own destination a process whose reader is gone never ends
+ * @param fields returns more fields for each line, called when the line is written
  */
 export function createLogger(app: string, level: string, to: DestinationStream, fields?: () => object): Logger {
   return pino({ level, base: { app }, ...(fields && { mixin: fields }) }, to);
@@ -28,7 +28,7 @@ export function prettyStream(to: NodeJS.WritableStream) {
   });
 }
 
-/** The text of a DM under its log line, set off so that it can be read as the operator would. */
+/** The text of a DM, indented under its log line, as the operator would read it. */
 function indented(dm: unknown): string {
   const body = typeof dm === 'object' && dm !== null && 'text' in dm ? text(dm.text) : '';
   return body && `\n\n${body.replace(/^/gm, '    │ ')}\n`;
@@ -39,8 +39,8 @@ function text(value: unknown): string {
 }
 
 /**
- * What of an error may go to the log: its name, code and message. The rest of an SDK's error can hold headers
- * and bodies, and with them credentials.
+ * The parts of an error that may go to the log: its name, code and message. The rest of an SDK's error can contain headers and
+ * bodies, and so credentials.
  */
 export function errorFields(error: unknown): { error: string; code?: string } {
   if (!(error instanceof Error)) return { error: String(error) };

@@ -1,19 +1,19 @@
-/** `GET /metrics` of a process that has no other HTTP: off unless a port is given. */
+/** `GET /metrics` for processes without another HTTP server. Off unless a port is set. */
 import { createServer } from 'node:http';
 import { promisify } from 'node:util';
 import type { Registry } from 'prom-client';
 import { errorReason, StartupError } from './errors.ts';
 
 /**
- * Serves a registry for Prometheus. It has no token: nothing in it is secret, and it can change nothing.
+ * Serves a registry for Prometheus. It needs no token: the metrics are not secret, and the server changes nothing.
  *
- * @returns what stops it
- * @throws StartupError where the port cannot be listened on
+ * @returns a function that stops it
+ * @throws StartupError if the port cannot be used
  */
 export async function serveMetrics(registry: Registry, host: string, port: number): Promise<() => Promise<void>> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
-      response.writeHead(404).end('There is only /metrics here.\n');
+      response.writeHead(404).end('Only /metrics is served here.\n');
       return;
     }
     registry.metrics().then(

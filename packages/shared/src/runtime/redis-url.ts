@@ -1,12 +1,12 @@
 /**
- * Where Redis is, in one line of text:
+ * The address of Redis in one line of text:
  *
  *   redis://user:password@host:6379/0                                 one Redis; rediss:// over TLS
  *   redis-sentinel://user:password@host-a:26379,host-b:26379/0#name   the one that Sentinels call `name`
  *   redis-cluster://user:password@host-a:6379,host-b:6379             a cluster, found through any of its nodes
  *
- * The second form is Lettuce's, the third is made after it; both have a `rediss-` form. User, password and name are
- * percent-encoded where need be.
+ * The second form comes from Lettuce, and the third follows it. Both have a `rediss-` form. User, password and name are
+ * percent-encoded if necessary.
  */
 
 export interface RedisAddress {
@@ -16,7 +16,7 @@ export interface RedisAddress {
   username?: string;
   password?: string;
   db: number;
-  /** What the Sentinels call it. */
+  /** Its name in the Sentinels. */
   name?: string;
 }
 
@@ -26,10 +26,10 @@ const HOST = /^(?<host>\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(?<port>\d{1,5}))?$/i;
 const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 
-/** @throws where the text is no such address; it does not quote it, since it may hold a password */
+/** @throws if the text is not such an address; the message does not quote it, because it may contain a password */
 export function readRedisUrl(text: string): RedisAddress {
   const parts = FORM.exec(text)?.groups;
-  if (!parts) throw new Error('no Redis URL');
+  if (!parts) throw new Error('not a Redis URL');
   const kind = parts.kind === 'sentinel' || parts.kind === 'cluster' ? parts.kind : 'single';
   const fallback = kind === 'sentinel' ? SENTINEL_PORT : PORT;
   const nodes = (parts.hosts ?? '').split(',').map((each) => node(each, fallback));
@@ -41,7 +41,7 @@ export function readRedisUrl(text: string): RedisAddress {
     sentinel: name !== undefined,
     cluster: !name && !parts.db,
   };
-  if (!fits[kind]) throw new Error('no Redis URL');
+  if (!fits[kind]) throw new Error('not a Redis URL');
   return {
     kind,
     tls: parts.tls !== undefined,
@@ -56,7 +56,7 @@ export function readRedisUrl(text: string): RedisAddress {
 function node(text: string, fallback: number): { host: string; port: number } {
   const parts = HOST.exec(text)?.groups;
   const port = Number(parts?.port ?? fallback);
-  if (!parts?.host || port < 1 || port > 65_535) throw new Error('no Redis URL');
+  if (!parts?.host || port < 1 || port > 65_535) throw new Error('not a Redis URL');
   return { host: parts.host.replace(/^\[|\]$/g, ''), port };
 }
 

@@ -1,4 +1,4 @@
-/** The cost ladder: what is spent of a month's budget decides which model is asked, and whether one is. */
+/** Budget tiers: the share of the monthly budget that is spent decides the model, and whether an LLM is called at all. */
 
 export const BUDGET_TIERS = ['normal', 'warn_75', 'downshift_90', 'hard_stop_100'] as const;
 export type BudgetTier = (typeof BUDGET_TIERS)[number];
@@ -16,7 +16,7 @@ export function budgetTierOf(spent: number, budget: number): BudgetTier {
   return BUDGET_TIERS.findLast((rung) => spent >= TIER_STARTS[rung] * budget) ?? 'normal';
 }
 
-/** From which share of the budget on a rung holds. */
+/** The share of the budget at which each tier begins. */
 export const TIER_STARTS: Record<BudgetTier, number> = {
   normal: 0,
   warn_75: 0.75,
@@ -24,9 +24,9 @@ export const TIER_STARTS: Record<BudgetTier, number> = {
   hard_stop_100: 1,
 };
 
-/** Money is counted in whole millionths of a dollar, so that sums are exact. */
+/** USD as micro-USD, rounded up to a whole number, so that sums are exact. */
 export function microUsd(usd: number): number {
-  // Not what a sum of floats leaves behind its last digit.
+  // Rounded at a thousandth first, because a sum of floats can be slightly too large.
   return Math.ceil(Math.round(usd * 1e9) / 1e3);
 }
 

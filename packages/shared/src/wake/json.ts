@@ -1,4 +1,4 @@
-/** What `JSON.parse` can give. */
+/** Any result of `JSON.parse`. */
 export type Json = null | boolean | number | string | Json[] | JsonObject;
 /** A JSON object. */
 export type JsonObject = { [key: string]: Json };
@@ -8,12 +8,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Deeper values are cut: serialisers are recursive, and a planted row must not overflow their stack. */
+/** Deeper values are cut, because serializers are recursive and a planted row must not overflow their stack. */
 const MAX_DEPTH = 64;
 
 /**
- * Copies `value` with every string, keys included, passed through `text`; what lies more than 64 levels
- * deep is replaced by a note.
+ * Copies `value` and passes every string, also keys, through `text`. A note replaces values that are more than 64 levels deep.
  */
 export function mapStrings(value: Json, text: (s: string) => string, depth = 0): Json {
   if (typeof value === 'string') return text(value);

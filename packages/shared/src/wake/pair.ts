@@ -1,9 +1,9 @@
-/** The debounce: which wakes share a window, for how long, and which may pass through one that is open. */
+/** The debounce: the pair (probe, category) whose rows share a window, its length, and the rows that bypass it. */
 
 export interface DebouncePolicy {
-  /** How long a window stays open, ms; 0 turns the debounce off. */
+  /** Length of a window, ms; 0 turns the debounce off. */
   windowMs: number;
-  /** Lets a critical wake through an open window; that wake restarts the window for the others. */
+  /** Whether a critical row passes an open window. It then restarts the window for the other rows. */
   bypassCritical: boolean;
 }
 
@@ -15,7 +15,7 @@ export function debounceId(probe: string, category: string): string {
   return `${probePrefix(probe)}${encodeURIComponent(category)}`;
 }
 
-/** What the ids of all windows of `probe` begin with. */
+/** The common prefix of the ids of all windows of `probe`. */
 export function probePrefix(probe: string): string {
   return `${encodeURIComponent(probe)}:`;
 }

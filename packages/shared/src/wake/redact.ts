@@ -1,9 +1,9 @@
 /**
- * Secrets, by the shapes their issuers publish. Each is replaced whole by `[redacted NAME]`.
+ * Patterns of secrets, as their issuers publish them. `[redacted NAME]` replaces a whole secret.
  *
- * The text is anyone's, so no pattern may take more than one pass over it: where a run could begin again inside
- * itself a look-behind forbids it, and what can fail after a run has a bound on the run. Text may be JSON within text:
- * there a line break is `\n`, whose `n` must not pass for the letter before a secret, and a slash may be `\/`.
+ * The text is untrusted, so each pattern must run in linear time: a look-behind keeps a run from starting inside itself, and each run
+ * that something must follow has a limit. The text may be JSON inside text: there a line break is `\n`, whose `n` must not count as a
+ * letter before a secret, and a slash may be `\/`.
  */
 const START = String.raw`(?<=^|[^A-Za-z0-9_]|\\[nrtbf])`;
 const SLASHES = String.raw`:(?:\\?\/){2}`;
@@ -28,22 +28,22 @@ const SECRETS: ReadonlyArray<readonly [name: string, pattern: RegExp]> = [
   ['bearer token', secret(String.raw`Bearer\s{1,8}[\w.~+/-]{16,}=*`, 'gi')],
 ];
 
-/** `scheme://user:password@host`; only the password is a secret, the rest says what is broken. */
+/** `scheme://user:password@host`: only the password is a secret. The rest is useful for a diagnosis. */
 const URL_PASSWORD = new RegExp(
   String.raw`${START}([a-z][a-z0-9+.-]{0,30}${SLASHES}[^\s/:@"'\\]{0,256}):[^\s/@"']{1,256}@`,
   'gi',
 );
 
-/** Drawn as nothing, so that a secret which holds one looks whole, and would be once they are dropped. */
+/** Invisible characters. They are removed first: otherwise a secret that contains one would not match, but would look whole. */
 const ZERO_WIDTH = /[\u200B\u2060-\u2064\uFEFF\u00AD]/g;
-/** Shorter ones would be found in anything. */
+/** Shorter literals occur in any text; characters. */
 const MIN_LITERAL = 6;
 
-/** Replaces every secret; text without one comes back unchanged. */
+/** Replaces every secret. A text without a secret stays the same. */
 export type Redact = (text: string) => string;
 
 /**
- * Knows the shapes above, the patterns that the operator added, and what is secret here by its value.
+ * Makes a function that replaces the patterns above, the operator's own patterns, and known values.
  *
  * @param literals credentials of our own environment, which may have any shape
  */
@@ -58,5 +58,5 @@ export function redactor(patterns: readonly RegExp[] = [], literals: readonly st
   };
 }
 
-/** By the shapes above alone. */
+/** Uses only the patterns above. */
 export const redact = redactor();

@@ -1,7 +1,7 @@
-/** What an investigation comes back with: an answer or a code, and in either case what it took. */
+/** The report of an investigation: a diagnosis or an error code, and in both cases its calls and its cost. */
 import type { Verdict } from './outcome.ts';
 
-/** Why there is no answer; the code a fallback DM names. */
+/** Reason for a missing diagnosis; the fallback DM contains it. */
 export type EngineErrorCode =
   | 'engine_unavailable'
   | 'cost_ladder_halted'
@@ -35,33 +35,33 @@ export const ENGINE_ROUTES = ['probe_investigation', 'tool_loop_iteration'] as c
 
 export const TOOL_STATUSES = ['ok', 'not_allowed', 'execution_error'] as const;
 
-/** One request to the engine, answered or not. */
+/** One LLM request, answered or not. */
 export interface EngineCall {
-  /** The first request of an investigation, or one that came after tools were called. */
+  /** `probe_investigation` is the first request of an investigation, `tool_loop_iteration` one after tool calls. */
   route: (typeof ENGINE_ROUTES)[number];
   model: string;
   usage: Usage;
   durationMs: number;
-  /** Absent where the call was answered. */
+  /** Absent if the request was answered. */
   error?: EngineErrorCode;
 }
 
-/** One call of a tool by the model. */
+/** One tool call of the LLM. */
 export interface ToolCall {
-  /** What an answer quotes its output by: `call-1` and so on. */
+  /** The name by which an answer quotes its output: `call-1` and so on. */
   source: string;
   name: string;
   status: (typeof TOOL_STATUSES)[number];
   durationMs: number;
-  /** The name of the error, where it failed. */
+  /** The name of the error, if the call failed. */
   excType?: string;
 }
 
 interface Telemetry {
-  /** The model that answered, or was asked last; null where none was asked. */
+  /** The model of the last request; null if no request was made. */
   model: string | null;
   usage: Usage;
-  /** USD; null where no price is known. */
+  /** USD; null if no price is known. */
   costUsd: number | null;
   durationMs: number;
   calls: EngineCall[];
@@ -72,23 +72,23 @@ interface Diagnosis {
   kind: 'diagnosis';
   /** Plain text, redacted. */
   text: string;
-  /** Absent where the model answered in plain text. */
+  /** Absent if the LLM answered in plain text. */
   verdict?: Verdict;
-  /** Quotes that were found in what they name. */
+  /** Quotes that are in their source. */
   evidence?: Array<{ source: string; quote: string }>;
-  /** Quotes that were not, and were dropped. */
+  /** Number of quotes that were dropped, because they are not in their source. */
   droppedQuotes?: number;
 }
 
 export type Report = Telemetry & (Diagnosis | { kind: 'fallback'; code: EngineErrorCode });
 
-/** The code for an error of our own making, by its name. */
+/** The code for an unexpected error, from its name. */
 export function engineException(error: unknown): EngineErrorCode {
   const name = error instanceof Error ? error.name.replace(/\W/g, '') : '';
   return `engine_exception:${name || 'Error'}`;
 }
 
-/** A report of an investigation that never reached the engine. */
+/** The report of an investigation that made no LLM request. */
 export function fallbackReport(code: EngineErrorCode, durationMs = 0): Report {
   return { kind: 'fallback', code, model: null, usage: NO_USAGE, costUsd: null, durationMs, calls: [] };
 }

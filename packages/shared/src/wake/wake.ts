@@ -1,4 +1,4 @@
-/** A wake: one `probe.wake_requested` row of the audit log, as everything after the tailer sees it. */
+/** A wake: one `probe.wake_requested` row of the audit log, in the form that all code after the tailer uses. */
 import { isJsonObject, type Json, type JsonObject, mapStrings } from './json.ts';
 import { type Redact, redact as redactKnown } from './redact.ts';
 
@@ -9,26 +9,26 @@ export interface Wake {
   id: string;
   probe: string;
   category: string;
-  /** `critical`, `warning`, `info`, or whatever else the probe wrote. */
+  /** `critical`, `warning`, `info`, or another word of the probe. */
   severity: string;
   title: string;
   detail: string;
   snapshotDetails: JsonObject;
   envelopeEnabled: boolean;
-  /** `(none)` where there is none. */
+  /** `(none)` if there is none. */
   envelopeFixName: string;
   /** When the probe wrote the row, ms since the epoch. */
   emittedAt: number;
 }
 
-/** What a parsed line turned out to be. `malformed` and `wake` are rows; `other` is none of our business. */
+/** The kind of a parsed line. `malformed` and `wake` are rows; `other` lines are ignored. */
 export type Row =
   | { kind: 'other' }
   | { kind: 'malformed' }
-  /** `emittedAt` in ms since the epoch, undefined where it cannot be read. `details` still have their secrets. */
+  /** `emittedAt` in ms since the epoch, undefined if it cannot be read. `details` are not redacted yet. */
   | { kind: 'wake'; details: JsonObject; emittedAt: number | undefined };
 
-/** Tells what a parsed line is, without the cost of reading all of it. */
+/** Finds the kind of a parsed line without the cost of reading all of it. */
 export function rowOf(line: Json): Row {
   if (!isJsonObject(line) || line.seam !== WAKE_SEAM) return { kind: 'other' };
   const { details } = line;
@@ -42,7 +42,7 @@ export function rowOf(line: Json): Row {
  *
  * @param id the wake id computed from the line's bytes and offset
  * @param emittedAt ms since the epoch
- * @param redact takes secrets out; the known shapes where none is given
+ * @param redact removes secrets; default: the known patterns
  */
 export function wakeOf(details: JsonObject, id: string, emittedAt: number, redact: Redact = redactKnown): Wake {
   const text = (value: Json | undefined, whenEmpty: string) => textOf(value, whenEmpty, redact);
@@ -69,7 +69,7 @@ export function severityOf(details: JsonObject, redact: Redact): string {
   return textOf(details.severity, 'warning', redact);
 }
 
-/** Reads a parsed line that is a wake row, in one go; undefined where it is none. @param now for a bad clock, ms */
+/** Reads a parsed line, or returns undefined if it is not a wake row. @param now used if its time cannot be read, ms */
 export function readWake(line: Json, id: string, now: number, redact?: Redact): Wake | undefined {
   const row = rowOf(line);
   return row.kind === 'wake' ? wakeOf(row.details, id, row.emittedAt ?? now, redact) : undefined;
@@ -78,7 +78,7 @@ export function readWake(line: Json, id: string, now: number, redact?: Redact): 
 function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): string {
   if (value === undefined || value === null) return whenEmpty;
   const raw = typeof value === 'string' ? value : JSON.stringify(mapStrings(value, (s) => redact(s.toWellFormed())));
-  // A lone surrogate is not text: percent-encoding, Redis and Slack would each mangle it in their own way.
+  // A lone surrogate is not valid text: percent-encoding, Redis and Slack would each change it in a different way.
   return raw.trim() === '' ? whenEmpty : redact(raw.toWellFormed());
 }
 
@@ -89,7 +89,7 @@ function snapshot(value: Json | undefined, redact: Redact): JsonObject {
 
 const ISO_8601 = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
-/** As nearly every writer writes it; this much `Date.parse` knows by itself, which is quicker. */
+/** The usual form. `Date.parse` reads it directly, which is faster. */
 const USUAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
