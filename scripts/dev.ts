@@ -44,7 +44,7 @@ async function dev(env: Env, io: Io): Promise<number> {
   return 0;
 }
 
-/** @param closers takes the functions that stop what this starts, in the order of the start */
+/** @param closers takes the functions that stop Redis, the apps, the compiler and Vite, in the order of their start */
 async function startAll(env: Env, io: Io, closers: Array<() => Promise<unknown>>): Promise<void> {
   const { config } = loadConfig(env);
   let { redisUrl } = config;
