@@ -57,7 +57,7 @@ const AUDIT_LOG = {
 const ALERTS = {
   KORA_PROBE_DEBOUNCE_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '600', {
     lenient: true,
-    doc: 'Length of the suppression window. After an alert, repeats of the same probe and category are counted, not sent. 0: no suppression.',
+    doc: 'Length of the suppression window in seconds. After an alert, repeats of the same probe and category are counted, not sent. 0: no suppression.',
   }),
   KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL: withDefault(type.boolean, 'false', {
     lenient: true,
@@ -68,7 +68,7 @@ const ALERTS = {
     doc: 'Longest time in seconds until the tailer reads a new row. File events make it faster.',
   }),
   KORA_PROBE_WAKE_MAX_AGE_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '3600', {
-    doc: 'Older alerts are rejected as stale. 0: no limit.',
+    doc: 'Alerts older than this, in seconds, are rejected as stale. 0: no limit.',
   }),
 };
 
@@ -113,7 +113,7 @@ const LLM = {
 
 const INVESTIGATION = {
   KORA_INVESTIGATION_TIMEOUT_SECONDS: withDefault(type.number({ min: 0, max: DAY_S, above: true }), '120', {
-    doc: 'Deadline of one investigation with its retries and tools. After it, the alert is sent without a diagnosis.',
+    doc: 'Deadline in seconds of one investigation with its retries and tools. After it, the alert is sent without a diagnosis.',
   }),
   KORA_WORKER_CONCURRENCY: withDefault(type.number({ min: 1, max: 1_000, integer: true }), '8', {
     doc: 'Concurrent investigations of one worker process.',
@@ -185,7 +185,7 @@ function variablesOf(table: Record<string, z.ZodType>): Variable[] {
   return Object.entries(table).map(([name, schema]) => {
     const facts = FACTS.get(schema);
     if (!facts) throw new Error(`${name} is not documented`);
-    return { name, schema, ...facts };
+    return Object.assign({ name, schema }, facts);
   });
 }
 
