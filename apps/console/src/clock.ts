@@ -1,6 +1,6 @@
-/** One tick a second for everything on the page that tells time; none while nobody looks. */
+/** One timer for every time on the page. It updates each second while the page is visible. */
 import { useEffect, useState } from 'preact/hooks';
-import { serverNow } from './data.ts';
+import { serverNow } from './api/client.ts';
 
 const listeners = new Set<() => void>();
 
@@ -13,7 +13,7 @@ export function startClock(): void {
   document.addEventListener('visibilitychange', tick);
 }
 
-/** The server's time, ms, anew each second. */
+/** The server's time in ms, updated each second. */
 export function useNow(): number {
   const [now, set] = useState(serverNow);
   useEffect(() => {

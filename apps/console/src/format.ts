@@ -1,4 +1,4 @@
-/** Numbers and times as people say them; the exact value goes into a title. */
+/** Numbers and times for reading. The exact value goes into a title. */
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -31,7 +31,7 @@ export function duration(ms: number): string {
   return span(ms);
 }
 
-/** In whole seconds and above, two units at most. */
+/** Rounds down to whole seconds and uses at most two units. */
 export function span(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / SECOND));
   if (seconds < 60) return `${seconds} s`;
@@ -44,7 +44,7 @@ export function span(ms: number): string {
 const join = (a: number, unit: string, b: number, smaller: string) =>
   b === 0 ? `${a} ${unit}` : `${a} ${unit} ${b} ${smaller}`;
 
-/** One unit, rounded down: what stands beside a time to place it. */
+/** A distance from now in one unit, rounded down. @param ms since the time */
 export function ago(ms: number): string {
   if (Number.isNaN(ms)) return '';
   if (ms < 5 * SECOND) return 'just now';
@@ -83,26 +83,28 @@ const dayAndClock = new Intl.DateTimeFormat('en-GB', {
 });
 const exactly = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
 
-/** 14:03 today, 22 Nov, 14:03 before; in the browser's zone. */
+/** `14:03` for today, otherwise `22 Nov, 14:03`, in the browser's time zone. */
 export function time(at: number, now: number): string {
   if (Number.isNaN(at)) return '?';
   const today = new Date(at).toDateString() === new Date(now).toDateString();
   return (today ? clock : dayAndClock).format(at);
 }
 
-/** With day and zone, and as the API gave it. */
+/** With day, time zone and the ISO string of the API. */
 export const exactTime = (iso: string) =>
   Number.isNaN(Date.parse(iso)) ? iso : `${exactly.format(Date.parse(iso))} (${iso})`;
 
 const REVERSING = /[\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
-/** With the marks that turn the reading order shown as what they are: something that is not for reading. */
+/** Replaces the characters that reverse the reading order with a visible placeholder. */
 export const plain = (text: string) => text.replace(REVERSING, '\uFFFD');
 
-/** A message of the API within a sentence of ours. */
-export const within = (message: string) => message.replace(/\.$/, '');
+export const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Cut for a sentence or a label; characters are kept whole. */
+/** A message of the API without its full stop, to be used inside a sentence. */
+export const withoutStop = (message: string) => message.replace(/\.$/, '');
+
+/** Shortens text for a sentence or a label, and never cuts inside a character. */
 export function brief(text: string, max = 60): string {
   const characters = Array.from(plain(text));
   return characters.length <= max ? characters.join('') : `${characters.slice(0, max - 1).join('')}…`;

@@ -1,12 +1,15 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it configures zod before the contract loads
+import './api/configure-zod.ts';
+
 import { render } from 'preact';
+import { startReading } from './api/live-events.ts';
 import { Console } from './app.tsx';
 import { startClock } from './clock.ts';
-import { startReading } from './data.ts';
 
-const place = document.getElementById('console');
-if (place) {
-  place.replaceChildren();
-  render(<Console />, place);
+const container = document.getElementById('console');
+if (container) {
+  container.replaceChildren();
+  render(<Console />, container);
 }
 startReading();
 startClock();

@@ -1,8 +1,8 @@
-/** Which page is open: the part of the address after #, so that the API serves one file. */
+/** The open page is the part of the address after `#`, so the API serves a single file. */
 import { useEffect, useState } from 'preact/hooks';
 
 export type Route =
-  | { page: 'now' }
+  | { page: 'overview' }
   | { page: 'investigations' }
   | { page: 'investigation'; wakeId: string }
   | { page: 'costs' }
@@ -12,7 +12,7 @@ export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURI
 
 function parse(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
-  if (path === '') return { page: 'now' };
+  if (path === '') return { page: 'overview' };
   if (path === 'investigations') return { page: 'investigations' };
   if (path === 'costs') return { page: 'costs' };
   const id = /^investigations\/([^/]+)$/.exec(path)?.[1];
@@ -26,9 +26,9 @@ function parse(hash: string): Route {
 export function useRoute(): Route {
   const [route, set] = useState(() => parse(location.hash));
   useEffect(() => {
-    const follow = () => set(parse(location.hash));
-    addEventListener('hashchange', follow);
-    return () => removeEventListener('hashchange', follow);
+    const update = () => set(parse(location.hash));
+    addEventListener('hashchange', update);
+    return () => removeEventListener('hashchange', update);
   }, []);
   return route;
 }

@@ -1,0 +1,83 @@
+/** Every path of the API that the console reads, and every change that it makes, with the schema of the answer. */
+import {
+  Account,
+  ClearedWindows,
+  Costs,
+  DeadLetters,
+  DroppedDeadLetter,
+  InvestigationDetail,
+  Investigations,
+  Me,
+  OpenWindows,
+  Operations,
+  QueueState,
+  Queues,
+  RetriedDeadLetter,
+  Tailer,
+} from '@kora-wake/api/contract';
+import type { z } from 'zod';
+import { type Result, request } from './client.ts';
+import { refresh, resource, resourceFamily, useResource } from './resource.ts';
+
+export const windows = resource(OpenWindows, '/v1/debounce?limit=100');
+export const windowsOf = resourceFamily(
+  OpenWindows,
+  (probe) => `/v1/debounce?limit=100&probe=${encodeURIComponent(probe)}`,
+);
+export const queues = resource(Queues, '/v1/queues');
+export const account = resource(Account, '/v1/account');
+export const tailer = resource(Tailer, '/v1/tailer');
+export const costs = resource(Costs, '/v1/costs');
+export const operations = resource(Operations, '/v1/operations');
+export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
+export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
+export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
+export const investigation = resourceFamily(
+  InvestigationDetail,
+  (id) => `/v1/investigations/${encodeURIComponent(id)}`,
+);
+const me = resource(Me, '/v1/me');
+
+/** Whether the caller may change anything. True until the answer is here: most callers may. */
+export function useMayChange(): boolean {
+  return useResource(me).data?.may !== 'look';
+}
+
+/** A page of older investigations. Nothing watches them, because they no longer change. */
+export function olderInvestigations(query: string, cursor: string): Promise<Result<Investigations>> {
+  return request(Investigations, 'GET', `/v1/investigations?${query}&cursor=${encodeURIComponent(cursor)}`);
+}
+
+/** @param reason empty: none is sent */
+export const endWindow = (probe: string, category: string, reason: string) =>
+  change(ClearedWindows, 'DELETE', ['debounce'], { query: { probe, category, reason } });
+
+/** @param reason empty: none is sent */
+export const setQueue = (name: string, action: 'pause' | 'resume', reason: string) =>
+  change(QueueState, 'POST', ['queues', name, action], { query: { reason } });
+
+export const retryDelivery = (queue: string, jobId: string) =>
+  change(RetriedDeadLetter, 'POST', ['dead-letters', queue, jobId, 'retry']);
+
+export const dismissDelivery = (queue: string, jobId: string, reason: string) =>
+  change(DroppedDeadLetter, 'DELETE', ['dead-letters', queue, jobId], { body: { reason } });
+
+/**
+ * Changes something, then reads every resource on the page again.
+ *
+ * @param path segments, each encoded here; names from a probe go into the query, because `..` is not a safe segment
+ * @param options.query empty values are left out
+ */
+async function change<T>(
+  schema: z.ZodType<T>,
+  method: 'POST' | 'DELETE',
+  path: string[],
+  { query = {}, body }: { query?: Record<string, string>; body?: Record<string, string> } = {},
+): Promise<Result<T>> {
+  const given = Object.entries(query).filter(([, value]) => value !== '');
+  const search = given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+  const address = `/v1/${path.map(encodeURIComponent).join('/')}${search && `?${search}`}`;
+  const result = await request(schema, method, address, body);
+  await refresh(true);
+  return result;
+}

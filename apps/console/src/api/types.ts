@@ -1,0 +1,24 @@
+/** The types and event names of the HTTP contract. Nothing is declared here by hand. */
+import { LiveEvents } from '@kora-wake/api/contract';
+
+export type {
+  Account,
+  Costs,
+  DeadLetter,
+  DeadLetters,
+  Investigation,
+  InvestigationDetail,
+  Investigations,
+  OpenWindow,
+  OpenWindows,
+  Operation,
+  Operations,
+  Period,
+  Queue,
+  Queues,
+  Source,
+  Tailer,
+} from '@kora-wake/api/contract';
+
+/** Names of the live events, including `gap`: some events are missing. */
+export const LIVE_EVENT_TYPES = Object.keys(LiveEvents.shape);

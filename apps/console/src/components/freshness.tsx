@@ -1,0 +1,25 @@
+/** The age of the data, always visible in the top bar. */
+import type { Health } from '../api/resource.ts';
+import { useNow } from '../clock.ts';
+import { span } from '../format.ts';
+
+/** Data older than this is not called live, ms. */
+const FRESH_MS = 12_000;
+
+export function Freshness({ health }: { health: Health }) {
+  useNow();
+  const age = health.at === undefined ? undefined : Date.now() - health.at;
+  const live = age !== undefined && age < FRESH_MS && health.faults.length === 0 && !health.unauthorized;
+  const text = live ? 'live' : age === undefined ? withoutData(health) : `${span(age)} old`;
+  return (
+    <span class={live ? 'freshness live' : 'freshness'} title="Updated every 3 seconds while this page is visible">
+      <i aria-hidden="true" />
+      {text}
+    </span>
+  );
+}
+
+function withoutData({ unauthorized, faults }: Health): string {
+  if (unauthorized) return 'no access';
+  return faults.length > 0 ? 'no answer' : 'loading…';
+}

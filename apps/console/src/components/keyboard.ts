@@ -1,0 +1,3 @@
+export const onEscape = (act: () => void) => (event: KeyboardEvent) => {
+  if (event.key === 'Escape') act();
+};

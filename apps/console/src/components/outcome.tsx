@@ -1,0 +1,52 @@
+/** The outcome of a wake as shape, colour and text. */
+import type { ComponentChildren } from 'preact';
+import type { Investigation } from '../api/types.ts';
+import { brief, count } from '../format.ts';
+import { OUTCOME_LABELS, type Outcome, outcomeOf } from '../labels.ts';
+
+const SHAPES: Record<Outcome, ComponentChildren> = {
+  sent: <circle class="solid" cx="8" cy="8" r="6" />,
+  dry_run: <circle class="open" cx="8" cy="8" r="5" />,
+  fallback: <path class="solid" d="M8 1.5 15 14H1z" />,
+  not_sent: <path class="cross" d="M3 3 13 13M13 3 3 13" />,
+  in_progress: <path class="open" d="M8 1.8 14.2 8 8 14.2 1.8 8z" />,
+};
+
+/** Each outcome has its own shape, so colour is never the only difference. */
+export function OutcomeMark({ outcome, labelled = false }: { outcome: Outcome; labelled?: boolean }) {
+  return (
+    <svg
+      class={`mark ${outcome}`}
+      viewBox="0 0 16 16"
+      width="14"
+      height="14"
+      {...(labelled ? { role: 'img', 'aria-label': OUTCOME_LABELS[outcome] } : { 'aria-hidden': 'true' })}
+    >
+      {labelled && <title>{OUTCOME_LABELS[outcome]}</title>}
+      {SHAPES[outcome]}
+    </svg>
+  );
+}
+
+export function OutcomeLabel({ entry }: { entry: Investigation }) {
+  const outcome = outcomeOf(entry);
+  return (
+    <span class={`outcome ${outcome}`}>
+      <OutcomeMark outcome={outcome} /> {OUTCOME_LABELS[outcome]}
+    </span>
+  );
+}
+
+export const RepeatCount = ({ entry }: { entry: Pick<Investigation, 'suppressed'> }) =>
+  entry.suppressed > 0 ? (
+    <span class="repeat-count" title={`${count(entry.suppressed)} repeats of this alert were suppressed`}>
+      +{count(entry.suppressed)}
+    </span>
+  ) : null;
+
+/** Only critical has a colour. */
+export const Severity = ({ of }: { of: string }) => (
+  <span class={of === 'critical' ? 'severity critical' : 'severity'} title={of}>
+    {brief(of, 24)}
+  </span>
+);

@@ -1,0 +1,111 @@
+/** Every label for a code of the API. The person on call reads these: an alert is a wake, the AI is the LLM. */
+import type { Investigation, Operation } from './api/types.ts';
+import { brief } from './format.ts';
+
+/** How a wake ended, for the person on call. */
+export type Outcome = 'sent' | 'dry_run' | 'fallback' | 'not_sent' | 'in_progress';
+
+export function outcomeOf({ outcome }: Pick<Investigation, 'outcome'>): Outcome {
+  if (outcome === null) return 'in_progress';
+  if (outcome === 'diagnosis') return 'sent';
+  return outcome === 'dead' ? 'not_sent' : outcome;
+}
+
+export const OUTCOME_LABELS: Record<Outcome, string> = {
+  sent: 'Sent',
+  fallback: 'Sent without diagnosis',
+  dry_run: 'Dry run',
+  not_sent: 'Not sent',
+  in_progress: 'In progress',
+};
+
+export const STATE_LABELS: Record<Investigation['state'], string> = {
+  waiting: 'Queued',
+  investigating: 'Investigating',
+  delivering: 'Sending',
+  ended: 'Done',
+};
+
+export const VERDICT_LABELS: Record<NonNullable<Investigation['verdict']>, string> = {
+  confirmed: 'Confirmed',
+  likely: 'Likely',
+  inconclusive: 'Inconclusive',
+};
+
+const CODE_LABELS: Record<string, string> = {
+  engine_unavailable: 'the AI is not configured',
+  cost_ladder_halted: "this month's AI budget is spent",
+  sdk_auth: 'the AI provider rejected the credential',
+  sdk_timeout: 'the AI did not answer in time',
+  sdk_rate_limited: 'the AI provider limits the request rate',
+  sdk_5xx: 'the AI provider had an error',
+  sdk_transport: 'the AI provider could not be reached',
+};
+
+/** Why there is no diagnosis. A code without a label is shown as it is. */
+export const codeLabel = (code: string) => CODE_LABELS[code] ?? code;
+
+/** The result of a wake in one line. */
+export function finding(entry: Investigation): string {
+  if (entry.outcome === null && entry.summary === null) return STATE_LABELS[entry.state];
+  if (entry.summary !== null) return withoutVerdict(entry.summary);
+  if (entry.code !== null) return `No diagnosis: ${codeLabel(entry.code)}`;
+  return entry.outcome === 'dead' ? 'Not sent: see failed deliveries' : OUTCOME_LABELS[outcomeOf(entry)];
+}
+
+/** Removes the verdict that the Slack message starts with: the console shows it separately. */
+export function withoutVerdict(text: string): string {
+  return text.replace(/^(?:Likely, not confirmed|Inconclusive): /, '');
+}
+
+const DM_STATUS_LABELS: Record<string, string> = {
+  sent: 'sent',
+  failed_send: 'rejected by Slack',
+  engine_unavailable_fallback: 'sent without diagnosis',
+  engine_unavailable_failed_send: 'rejected by Slack, without diagnosis',
+};
+
+export const dmStatusLabel = (status: string) => DM_STATUS_LABELS[status] ?? status;
+
+export const TOOL_STATUS_LABELS = { ok: '', not_allowed: 'not allowed', execution_error: 'failed' };
+
+const QUEUES: Record<string, { label: string; effect: string }> = {
+  wakes: { label: 'Investigations', effect: 'no alert is investigated' },
+  deliveries: { label: 'Slack messages', effect: 'no alert is sent' },
+};
+
+export const queueLabel = (name: string) => QUEUES[name]?.label ?? brief(name);
+
+/** The consequence of a queue that is paused or has no worker. */
+export const queueEffect = (name: string) => QUEUES[name]?.effect ?? 'its jobs wait';
+
+const ROUTE_LABELS: Record<string, string> = {
+  probe_investigation: 'First step',
+  tool_loop_iteration: 'Steps after tool results',
+};
+
+export const routeLabel = (route: string) => ROUTE_LABELS[route] ?? route;
+
+const OPERATION_LABELS: Record<string, string> = {
+  window_cleared: 'ended the suppression of',
+  windows_cleared: 'ended every suppression of',
+  queue_paused: 'paused',
+  queue_resumed: 'resumed',
+  dead_letter_retried: 'retried the delivery of',
+  dead_letter_dropped: 'dismissed the failed delivery of',
+  bull_board_used: 'used Bull Board:',
+};
+
+/** An operation as a predicate, such as `paused Slack messages`. */
+export function operationLabel({ what, details }: Operation): string {
+  const action = OPERATION_LABELS[what] ?? `${what.replaceAll('_', ' ')}:`;
+  return `${action} ${operationObject(details)}`.replace(/[: ]*$/, '');
+}
+
+function operationObject({ probe, category, queue, request, jobId }: Record<string, unknown>): string {
+  const pair = [probe, category].filter((part) => typeof part === 'string');
+  if (pair.length > 0) return brief(pair.join(' / '));
+  if (typeof request === 'string') return brief(request);
+  if (typeof jobId === 'string') return brief(jobId);
+  return typeof queue === 'string' ? queueLabel(queue) : '';
+}

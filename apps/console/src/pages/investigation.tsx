@@ -1,0 +1,70 @@
+/** One investigation: diagnosis, steps, alert data, Slack message and details. */
+import { useResource } from '../api/resource.ts';
+import * as api from '../api/resources.ts';
+import type { InvestigationDetail } from '../api/types.ts';
+import { OutcomeLabel, Severity } from '../components/outcome.tsx';
+import { Panel } from '../components/panel.tsx';
+import { When } from '../components/values.tsx';
+import { plain } from '../format.ts';
+import { AlertData } from './investigation/alert-data.tsx';
+import { Details } from './investigation/details.tsx';
+import { Diagnosis } from './investigation/diagnosis.tsx';
+import { SlackMessage } from './investigation/slack-message.tsx';
+import { Steps } from './investigation/steps.tsx';
+
+export function InvestigationPage({ wakeId }: { wakeId: string }) {
+  const state = useResource(api.investigation(wakeId));
+  const { data, fault } = state;
+  if (!data && fault?.kind === 'not_found') return <NotFound />;
+  return (
+    <div class="investigation">
+      <p class="back">
+        <a href="#/investigations">← All investigations</a>
+      </p>
+      {data ? (
+        <Loaded entry={data} />
+      ) : (
+        <Panel id="loading" title="Investigation" state={state}>
+          {null}
+        </Panel>
+      )}
+    </div>
+  );
+}
+
+const NotFound = () => (
+  <div class="page-message">
+    <h1>Alert not found</h1>
+    <p>It does not exist, or it is older than 35 days. The audit log may still have it.</p>
+    <p>
+      <a href="#/investigations">All investigations</a>
+    </p>
+  </div>
+);
+
+const Loaded = ({ entry }: { entry: InvestigationDetail }) => (
+  <>
+    <div class="heading">
+      <h1>{plain(entry.title) || '(no title)'}</h1>
+      <p>
+        <OutcomeLabel entry={entry} />
+        <span class="name">
+          <b>{plain(entry.probe)}</b> / {plain(entry.category)}
+        </span>
+        <Severity of={entry.severity} />
+        <When at={entry.enqueuedAt} withAge />
+      </p>
+    </div>
+    <div class="columns">
+      <div class="main-column">
+        <Diagnosis entry={entry} />
+        <Steps entry={entry} />
+        <AlertData entry={entry} />
+      </div>
+      <div class="side-column">
+        <SlackMessage entry={entry} />
+        <Details entry={entry} />
+      </div>
+    </div>
+  </>
+);

@@ -1,0 +1,76 @@
+import type { InvestigationDetail } from '../../api/types.ts';
+import { Fact } from '../../components/fact.tsx';
+import { Panel } from '../../components/panel.tsx';
+import { Duration, Money, When } from '../../components/values.tsx';
+import { count, counted } from '../../format.ts';
+
+/** Cost, times and ids of an investigation. */
+export function Details({ entry }: { entry: InvestigationDetail }) {
+  const { usage, costUsd, model, durationMs, outcomeAt, emittedAt, suppressed, lastSuppressedAt, posted } = entry;
+  const waited = outcomeAt === null ? null : Date.parse(outcomeAt) - Date.parse(entry.enqueuedAt);
+  return (
+    <Panel id="details" title="Details">
+      <dl class="facts">
+        <Fact name="Cost">{costUsd === null ? 'none' : <Money amount={costUsd} />}</Fact>
+        {durationMs !== null && (
+          <Fact name="Investigation">
+            <Duration ms={durationMs} />
+          </Fact>
+        )}
+        {waited !== null && (
+          <Fact name="From queue to outcome">
+            <Duration ms={Math.max(0, waited)} />
+          </Fact>
+        )}
+        {model && <Fact name="Model">{model}</Fact>}
+        {usage && (
+          <Fact name="Tokens">
+            <span
+              title={`${count(usage.cacheReadInputTokens)} read from the cache, ${count(usage.cacheCreationInputTokens)} written to it`}
+            >
+              {count(usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens)} in,{' '}
+              {count(usage.outputTokens)} out
+            </span>
+          </Fact>
+        )}
+        <Fact name="Suppressed since">
+          {suppressed === 0 ? (
+            'no repeats'
+          ) : (
+            <>
+              {counted(suppressed, 'repeat')}
+              {lastSuppressedAt && (
+                <>
+                  , last <When at={lastSuppressedAt} />
+                </>
+              )}
+            </>
+          )}
+        </Fact>
+        {emittedAt && (
+          <Fact name="Written by probe">
+            <When at={emittedAt} />
+          </Fact>
+        )}
+        <Fact name="Queued">
+          <When at={entry.enqueuedAt} />
+        </Fact>
+        {outcomeAt && (
+          <Fact name="Done">
+            <When at={outcomeAt} />
+          </Fact>
+        )}
+        {posted && (
+          <Fact name="Slack message">
+            <code>
+              {posted.channel} {posted.ts}
+            </code>
+          </Fact>
+        )}
+        <Fact name="Alert id">
+          <code>{entry.wakeId}</code>
+        </Fact>
+      </dl>
+    </Panel>
+  );
+}

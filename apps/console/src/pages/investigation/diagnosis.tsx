@@ -1,0 +1,49 @@
+/** The diagnosis with its verdict and the quotes that support it. */
+import type { InvestigationDetail } from '../../api/types.ts';
+import { Empty, Panel } from '../../components/panel.tsx';
+import { counted } from '../../format.ts';
+import { codeLabel, STATE_LABELS, VERDICT_LABELS, withoutVerdict } from '../../labels.ts';
+
+export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
+  const { verdict, summary, code, evidence, droppedQuotes } = entry;
+  return (
+    <Panel id="diagnosis" title="Diagnosis">
+      {verdict && <p class={`verdict ${verdict}`}>{VERDICT_LABELS[verdict]}</p>}
+      {summary !== null && <p class="summary">{withoutVerdict(summary)}</p>}
+      {code !== null && (
+        <p class="why">
+          No diagnosis: {codeLabel(code)}. <code title={code}>{code}</code>
+        </p>
+      )}
+      {summary === null && code === null && (
+        <Empty>
+          {entry.outcome === null ? `No diagnosis yet. ${STATE_LABELS[entry.state]}.` : 'The diagnosis was not stored.'}
+        </Empty>
+      )}
+      {evidence.length > 0 && (
+        <>
+          <h3>Evidence</h3>
+          <ul class="evidence">
+            {evidence.map(({ source, quote }) => (
+              <li key={`${source}\n${quote}`}>
+                <blockquote>{quote}</blockquote>
+                <span class="source">{sourceName(entry, source)}</span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {droppedQuotes > 0 && (
+        <p class="fine">
+          {counted(droppedQuotes, 'quote')} removed: the quoted text is not in the alert or in any tool result.
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+function sourceName({ tools }: InvestigationDetail, source: string): string {
+  if (source === 'row') return 'alert data';
+  const tool = tools.find((one) => one.source === source);
+  return tool ? `${source}, ${tool.name}` : source;
+}

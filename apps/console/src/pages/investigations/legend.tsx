@@ -1,0 +1,17 @@
+import { OutcomeMark } from '../../components/outcome.tsx';
+import { OUTCOME_LABELS, type Outcome } from '../../labels.ts';
+
+const OUTCOMES: Outcome[] = ['sent', 'fallback', 'dry_run', 'not_sent', 'in_progress'];
+
+export const Legend = () => (
+  <span class="legend">
+    {OUTCOMES.map((outcome) => (
+      <span key={outcome}>
+        <OutcomeMark outcome={outcome} /> {OUTCOME_LABELS[outcome]}
+      </span>
+    ))}
+    <span>
+      <span class="repeat-count">+3</span> repeats suppressed
+    </span>
+  </span>
+);

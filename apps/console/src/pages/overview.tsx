@@ -1,0 +1,52 @@
+/** The first page: problems, the latest alerts, suppressed repeats, cost, and the state of each part. */
+import { useResource } from '../api/resource.ts';
+import * as api from '../api/resources.ts';
+import { BudgetTiers, Spent } from '../components/budget.tsx';
+import { Panel } from '../components/panel.tsx';
+import { DeliveryCheck } from './overview/delivery-check.tsx';
+import { FailedDeliveries } from './overview/failed-deliveries.tsx';
+import { Headline } from './overview/headline.tsx';
+import { LatestAlerts } from './overview/latest-alerts.tsx';
+import { LogWatcher } from './overview/log-watcher.tsx';
+import { Operations } from './overview/operations.tsx';
+import { Queues } from './overview/queues.tsx';
+import { SuppressionWindows } from './overview/suppression-windows.tsx';
+
+export function Overview() {
+  const windows = useResource(api.windows);
+  const queues = useResource(api.queues);
+  const account = useResource(api.account);
+  const tailer = useResource(api.tailer);
+  const costs = useResource(api.costs);
+  const failed = useResource(api.deadLetters);
+  const latest = useResource(api.latest);
+  const operations = useResource(api.operations);
+  const failedCount = failed.data?.entries.length;
+  return (
+    <>
+      <Headline {...{ windows, queues, account, tailer, costs, failed, latest }} />
+      <div class="overview">
+        <div class="main-column">
+          {failedCount !== undefined && failedCount > 0 && <FailedDeliveries state={failed} />}
+          <LatestAlerts state={latest} />
+          <SuppressionWindows state={windows} />
+        </div>
+        <div class="side-column">
+          <Panel id="cost" title="Cost" hint={<a href="#/costs">by day and model</a>} state={costs}>
+            {costs.data && (
+              <>
+                <BudgetTiers costs={costs.data} />
+                <Spent costs={costs.data} />
+              </>
+            )}
+          </Panel>
+          <Queues state={queues} />
+          <LogWatcher state={tailer} />
+          <DeliveryCheck state={account} />
+          <Operations state={operations} />
+          {failedCount === 0 && <p class="fine">No failed deliveries.</p>}
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,54 @@
+/** The state of Kora Wake in a few words, and the problems that need a person. */
+import type { OpenWindows } from '../../api/types.ts';
+import { useNow } from '../../clock.ts';
+import { ago, counted, exactTime } from '../../format.ts';
+import { isComplete, type OverviewState, problemsOf } from './attention.ts';
+
+export function Headline(state: OverviewState) {
+  const { account, windows, latest } = state;
+  const problems = problemsOf(state);
+  const inProgress = account.data?.inFlight ?? 0;
+  return (
+    <div class="headline">
+      <h1 class={problems.length > 0 ? 'troubled' : ''}>{titleOf(state, problems)}</h1>
+      {problems.length > 0 && (
+        <ul class="attention" aria-label="Needs attention">
+          {problems.map((text) => (
+            <li key={text}>{text}</li>
+          ))}
+        </ul>
+      )}
+      <p>
+        {problems.length > 0 && inProgress > 0 && `${counted(inProgress, 'alert')} in progress. `}
+        <LastAlert latest={latest} />
+        {windows.data && repeatsText(windows.data)}
+      </p>
+    </div>
+  );
+}
+
+function titleOf(state: OverviewState, problems: string[]): string {
+  if (problems.length > 0) return 'Needs attention';
+  const inProgress = state.account.data?.inFlight ?? 0;
+  if (inProgress > 0) return `${counted(inProgress, 'alert')} in progress`;
+  if (isComplete(state)) return 'All clear';
+  return Object.values(state).some(({ fault }) => fault) ? 'State unknown' : 'Loading…';
+}
+
+function LastAlert({ latest }: Pick<OverviewState, 'latest'>) {
+  const now = useNow();
+  const [last] = latest.data?.entries ?? [];
+  if (!last) return null;
+  return (
+    <>
+      Last alert <span title={exactTime(last.enqueuedAt)}>{ago(now - Date.parse(last.enqueuedAt))}</span>.{' '}
+    </>
+  );
+}
+
+function repeatsText({ entries, nextCursor }: OpenWindows): string {
+  if (entries.length === 0) return 'Nothing is suppressed: the next alert of any probe is sent.';
+  const repeats = entries.reduce((sum, { suppressed }) => sum + suppressed, 0);
+  const shown = nextCursor ? 'the first ' : '';
+  return `${counted(repeats, 'repeat')} suppressed in ${shown}${counted(entries.length, 'suppression window')}.`;
+}

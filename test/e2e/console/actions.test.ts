@@ -1,0 +1,141 @@
+/** Everything an operator can change on the overview. */
+import { expect, test } from 'vitest';
+import { api, FAILED_LOAD, open, setUpConsole, text, windowRow } from '../../support/console/page.ts';
+import { busy, LONG, letter, MARKUP, NASTY } from '../../support/console/world.ts';
+
+setUpConsole();
+
+test('the end of a suppression needs a confirmation, and its result is shown', async () => {
+  const { url, changes } = await api(busy());
+  const page = await open(url);
+  const row = windowRow(page, NASTY);
+  await row.getByRole('button', { name: 'End now' }).click();
+  expect(changes).toEqual([]);
+  expect(await row.innerText()).toContain('The next alert is sent. No repeats so far.');
+  await row.getByRole('button', { name: 'Cancel' }).click();
+  await row.getByRole('button', { name: 'End now' }).click();
+  await page.keyboard.press('Escape');
+  expect(changes).toEqual([]);
+  await row.getByRole('button', { name: 'End now' }).click();
+  await row.getByLabel('Reason (optional)').fill(' Störung & 🔥 ');
+  await row.getByRole('button', { name: 'End now' }).click();
+  const notice = page.locator('[role=status]').filter({ hasText: 'Suppression of' });
+  await notice.waitFor();
+  expect(await notice.innerText()).toContain(`Suppression of ${NASTY} / <img`);
+  expect(await notice.innerText()).toContain('ended after no repeats. The next alert is sent.');
+  const [{ method, path } = { method: '', path: '' }, ...more] = changes;
+  const asked = new URL(path, url);
+  expect([method, asked.pathname, Object.fromEntries(asked.searchParams), more]).toEqual([
+    'DELETE',
+    '/v1/debounce',
+    { probe: NASTY, category: MARKUP, reason: 'Störung & 🔥' },
+    [],
+  ]);
+  expect(await row.count()).toBe(0);
+  expect(await page.evaluate('document.activeElement?.textContent')).toContain('Suppression of');
+});
+
+test('the search finds a window beyond the first page by the name of its probe', async () => {
+  const { url, state } = await api(busy());
+  const page = await open(url);
+  await windowRow(page, 'postgres').waitFor();
+  expect(await page.getByRole('button', { name: 'Find' }).count()).toBe(0);
+  const [some] = state.world.windows.entries;
+  state.world.windows.nextCursor = 'more';
+  state.world.hiddenWindows = [{ ...some!, probe: NASTY, category: 'far_down', wakeId: 'w-far' }];
+  await page.getByLabel('Probe').fill(NASTY);
+  await page.keyboard.press('Enter');
+  await windowRow(page, 'far_down').waitFor();
+  expect(await page.locator('.windows li').count()).toBe(1);
+  await page.getByLabel('Probe').fill('nobody');
+  await page.getByRole('button', { name: 'Find' }).click();
+  await page.getByText('No suppression window of nobody is open').waitFor();
+  await page.getByRole('button', { name: 'All probes' }).click();
+  await windowRow(page, 'postgres').waitFor();
+});
+
+test('a suppression with names of 3,000 characters can be ended, and a failure shows its reason', async () => {
+  const { url, changes, state } = await api(busy());
+  const page = await open(url, '#/', {}, [FAILED_LOAD]);
+  const clear = async (name: string) => {
+    const row = windowRow(page, name);
+    await row.getByRole('button', { name: 'End now' }).click();
+    await row.getByRole('button', { name: 'End now' }).click();
+  };
+  await clear(LONG);
+  await page.locator('.notice .good').filter({ hasText: '1,240 repeats' }).waitFor();
+  const long = encodeURIComponent(LONG);
+  expect(changes[0]?.path).toBe(`/v1/debounce?probe=${long}&category=${long}`);
+
+  state.override = (_, method) =>
+    method === 'DELETE' ? { status: 403, body: { message: 'This token may only read.' } } : undefined;
+  await clear('postgres');
+  await page.locator('.notice .bad').filter({ hasText: 'was not ended: 403: This token may only read.' }).waitFor();
+  expect(await windowRow(page, 'postgres').count()).toBe(1);
+
+  state.override = (_, method) => (method === 'DELETE' ? { status: 200, body: { cleared: 0 } } : undefined);
+  await clear('postgres');
+  await page.locator('.notice .good').filter({ hasText: 'had already ended' }).waitFor();
+});
+
+test('a pause needs a confirmation, a paused queue is a problem, and resume ends it', async () => {
+  const { url, changes } = await api(busy());
+  const page = await open(url);
+  const row = page.locator('.queues li').filter({ hasText: 'Slack messages' });
+  await row.getByRole('button', { name: 'Pause' }).click();
+  expect(await row.innerText()).toContain('Until you resume, no alert is sent.');
+  expect(changes).toEqual([]);
+  await row.getByRole('button', { name: 'Pause' }).click();
+  await page.locator('.notice').filter({ hasText: 'Slack messages paused' }).waitFor();
+  expect(await text(page, '.attention')).toContain('Slack messages paused: no alert is sent');
+  await row.getByRole('button', { name: 'Resume' }).click();
+  await page.locator('.notice').filter({ hasText: 'Slack messages resumed' }).waitFor();
+  expect(await page.locator('.attention').count()).toBe(0);
+  expect(changes.map(({ method, path }) => [method, path])).toEqual([
+    ['POST', '/v1/queues/deliveries/pause'],
+    ['POST', '/v1/queues/deliveries/resume'],
+  ]);
+});
+
+test('a failed delivery can be retried, and dismissed only with a reason', async () => {
+  const world = busy();
+  const byHand = letter({ jobId: 'by hand', wakeId: null, probe: null, category: null, severity: null, title: null });
+  world.deadLetters = {
+    entries: [letter(), letter({ jobId: 'w-9', wakeId: 'w-9', probe: NASTY }), byHand],
+    nextCursor: null,
+  };
+  const { url, changes } = await api(world);
+  const page = await open(url);
+  expect(await text(page, '.attention')).toContain('3 alerts were not delivered');
+  const stripe = page.locator('.failed-deliveries li').filter({ hasText: 'stripe' });
+  await stripe.getByRole('button', { name: 'Retry' }).click();
+  await page.locator('.notice').filter({ hasText: 'Retrying stripe' }).waitFor();
+  const nasty = page.locator('.failed-deliveries li').filter({ hasText: NASTY });
+  await nasty.getByRole('button', { name: 'Dismiss' }).click();
+  await page.keyboard.press('Escape');
+  expect(await page.evaluate('document.activeElement?.textContent')).toBe('Dismiss…');
+  await page.keyboard.press('Enter');
+  await nasty.getByRole('button', { name: 'Dismiss' }).click();
+  expect(changes).toHaveLength(1);
+  await nasty.getByRole('textbox').fill('called by phone');
+  await page.keyboard.press('Enter');
+  await nasty.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Retry: deliveries / by hand' }).click();
+  await page.getByText('No failed deliveries.').waitFor();
+  expect(changes).toEqual([
+    { method: 'POST', path: `/v1/dead-letters/deliveries/${encodeURIComponent('w-4:deliver/1 %')}/retry`, body: '' },
+    { method: 'DELETE', path: '/v1/dead-letters/deliveries/w-9', body: JSON.stringify({ reason: 'called by phone' }) },
+    { method: 'POST', path: '/v1/dead-letters/deliveries/by%20hand/retry', body: '' },
+  ]);
+});
+
+test('a token that may only read gets no buttons that change anything', async () => {
+  const world = busy();
+  world.me.may = 'look';
+  world.deadLetters.entries = [letter()];
+  world.queues.queues[0]!.isPaused = true;
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.getByText('read-only').waitFor();
+  expect(await page.getByRole('button', { name: /End now|Pause|Resume|Retry|Dismiss/ }).count()).toBe(0);
+});

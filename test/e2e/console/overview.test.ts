@@ -1,0 +1,133 @@
+/** The overview: state, problems, alerts, and updates. */
+import { expect, test } from 'vitest';
+import { api, open, seconds, setUpConsole, text, windowRow } from '../../support/console/page.ts';
+import { busy, MINUTE, openWindow, quiet, wake } from '../../support/console/world.ts';
+import { eventually } from '../../support/fixtures.ts';
+
+setUpConsole();
+
+test('the overview shows state, alerts, suppression, cost and delivery check without scrolling on a laptop', async () => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/', { viewport: { width: 1366, height: 640 } });
+  await page.locator('.wake').first().waitFor();
+  const inSight = async (selector: string) => {
+    const box = await page.locator(selector).first().boundingBox();
+    return box !== null && box.y + box.height <= 640;
+  };
+  expect(await text(page, 'h1')).toBe('1 alert in progress');
+  expect(await text(page, '.wake:nth-child(2) .finding')).toContain('its token expired on 22 November');
+  expect(await text(page, '.windows li:nth-child(2) .repeats')).toContain('14 repeats');
+  expect(await text(page, '.spent')).toMatch(/\$[\d.]+ of \$[\d.]+ this month/);
+  expect(await text(page, '.missing-count')).toBe('0 missing');
+  for (const selector of [
+    'h1',
+    '.wake:nth-child(5)',
+    '.windows li:nth-child(3)',
+    '.budget-tiers',
+    '.spent',
+    '.queues',
+    '.sources',
+    '.missing-count',
+  ]) {
+    expect([selector, await inSight(selector)]).toEqual([selector, true]);
+  }
+  expect(await text(page, '.budget-tiers li.here')).toContain('75 %');
+});
+
+test('the time left of a suppression window counts down between answers', async () => {
+  const { url, state } = await api(busy());
+  const page = await open(url);
+  const left = windowRow(page, 'postgres').locator('.countdown');
+  const before = seconds(await left.innerText());
+  expect(before).toBeGreaterThan(560);
+  // No further answer arrives.
+  state.override = (path) => (path === '/v1/debounce' ? 'hang' : undefined);
+  await eventually(async () => seconds(await left.innerText()) <= before - 3);
+  expect(seconds(await left.innerText())).toBeGreaterThan(before - 12);
+});
+
+test('a live event updates the page at once, and the changes by operators are listed', async () => {
+  const { url, state, requests, emit } = await api(busy());
+  const page = await open(url);
+  await page.getByText('jo ended the suppression of').waitFor();
+  // Waits for a poll, so that the next poll is three seconds away.
+  const asked = () => requests.filter(({ path }) => path.startsWith('/v1/debounce')).length;
+  const before = asked();
+  await eventually(() => asked() > before);
+  state.world.windows.entries = [];
+  const began = Date.now();
+  emit('window.cleared', {});
+  await page.locator('.empty').filter({ hasText: 'Nothing is suppressed' }).waitFor();
+  expect(Date.now() - began).toBeLessThan(2_500);
+});
+
+test('problems are listed: missing and late alerts, no worker, no log watcher, no budget', async () => {
+  const world = busy();
+  world.account.unaccounted = 2;
+  world.account.oldestPendingMs = 7.5 * MINUTE;
+  world.costs.rung = 'hard_stop_100';
+  for (const source of world.tailer.sources) source.holder = null;
+  for (const queue of world.queues.queues) queue.workers = 0;
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.locator('.attention li').nth(5).waitFor();
+  expect(await page.locator('.attention li').allInnerTexts()).toEqual([
+    '2 alerts missing: run npm run audit',
+    'An alert has been in progress for 7 min 30 s',
+    'Investigations: no worker is running, no alert is investigated',
+    'Slack messages: no worker is running, no alert is sent',
+    'Log watcher is down: new alerts are not picked up',
+    'The AI budget is spent: alerts are sent without diagnosis',
+  ]);
+  expect(await text(page, '.missing-count.wrong')).toBe('2 missing');
+});
+
+test('a tailer that never started is a problem, and a diagnosis is shown before it is sent', async () => {
+  const world = quiet();
+  world.tailer.sources = [];
+  world.investigations.entries = [wake({ ...wake({}), outcome: null, outcomeAt: null, state: 'delivering' })];
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.getByText('Log watcher is down: new alerts are not picked up').waitFor();
+  expect(await text(page, '.wake .finding')).toContain('its token expired on 22 November');
+  expect(await text(page, '.wake .tag')).toBe('sending');
+});
+
+test('windows with the most repeats come first, and a button shows all changes', async () => {
+  const world = busy();
+  world.windows.entries = Array.from({ length: 9 }, (_, i) =>
+    openWindow({ probe: `probe-${i}`, suppressed: i, remainingMs: (9 - i) * MINUTE }),
+  );
+  const [one] = world.operations;
+  world.operations = Array.from({ length: 5 }, (_, i) => ({ ...one!, what: `thing_${i}_done` }));
+  const { url } = await api(world);
+  const page = await open(url);
+  await windowRow(page, 'probe-8').waitFor();
+  expect(await page.locator('.windows li b').first().innerText()).toBe('probe-8');
+  expect(await page.locator('.windows li').count()).toBe(6);
+  await page.getByRole('button', { name: 'Show all 5 changes' }).click();
+  expect(await text(page, '.operations')).toContain('thing 4 done');
+});
+
+test('the page updates itself, and asks nothing while it is hidden', async () => {
+  const { url, state, requests, streamCount } = await api(busy());
+  const page = await open(url);
+  await page.locator('.wake').first().waitFor();
+  state.world.account = { ...state.world.account, inFlight: 7 };
+  await page.getByRole('heading', { name: '7 alerts in progress' }).waitFor();
+
+  const visibility = (value: string) =>
+    page.evaluate(`Object.defineProperty(document, 'visibilityState', { configurable: true, value: '${value}' });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+  await visibility('hidden');
+  await page.waitForLoadState('networkidle');
+  const asked = requests.length;
+  // It holds no connection either: a browser allows few of them.
+  await eventually(() => streamCount() === 0);
+  await page.waitForTimeout(3_500);
+  expect(requests.length).toBe(asked);
+  state.world.account = { ...state.world.account, inFlight: 8 };
+  await visibility('visible');
+  await page.getByRole('heading', { name: '8 alerts in progress' }).waitFor({ timeout: 1_500 });
+  await eventually(() => streamCount() === 1);
+});

@@ -1,0 +1,180 @@
+/** A fake of the API whose answers follow the contract. */
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  Account,
+  ClearedWindows,
+  Costs,
+  DeadLetters,
+  DroppedDeadLetter,
+  ErrorAnswer,
+  InvestigationDetail,
+  Investigations,
+  type LiveEvents,
+  Me,
+  type OpenWindow,
+  OpenWindows,
+  Operations,
+  QueueState,
+  Queues,
+  RetriedDeadLetter,
+  Tailer,
+} from '@kora-wake/api/contract';
+import { expect, onTestFinished } from 'vitest';
+import type { z } from 'zod';
+import { detailOf, type World } from './world.ts';
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+
+type Override = (path: string, method: string) => { status: number; body: unknown } | 'hang' | 'reset' | undefined;
+
+/**
+ * Starts a fake API that serves the built console with the API's content security policy, and the world as JSON.
+ * `state.override` answers first. An answer of the world that does not match the contract ends the test.
+ */
+export async function startFakeApi(folder: string, world: World) {
+  const state = { world, override: (() => undefined) as Override, streams: true };
+  const changes: { method: string; path: string; body: string }[] = [];
+  const requests: { method: string; path: string }[] = [];
+  const streams = new Set<ServerResponse>();
+  const violations: string[] = [];
+  const respond = (request: IncomingMessage, body: string, response: ServerResponse) => {
+    const { method = 'GET', url: path = '/' } = request;
+    const { pathname, searchParams } = new URL(path, 'http://console');
+    if (!pathname.startsWith('/v1/')) {
+      const file = join(folder, pathname === '/' ? 'index.html' : pathname);
+      const headers = { 'content-type': TYPES[extname(file)] ?? 'text/plain', 'content-security-policy': POLICY };
+      response.writeHead(200, headers).end(readFileSync(file));
+      return;
+    }
+    if (pathname === '/v1/events' && !state.streams) {
+      response.writeHead(503).end();
+      return;
+    }
+    if (pathname === '/v1/events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('retry: 2000\n\n');
+      streams.add(response);
+      response.on('close', () => streams.delete(response));
+      return;
+    }
+    requests.push({ method, path });
+    if (method !== 'GET') changes.push({ method, path, body });
+    const over = state.override(pathname, method);
+    if (over === 'hang') return;
+    if (over === 'reset') {
+      request.socket.resetAndDestroy();
+      return;
+    }
+    const found = over ?? checked(answer(state.world, method, pathname, searchParams), pathname, violations);
+    response.writeHead(found.status, { 'content-type': 'application/json' }).end(JSON.stringify(found.body));
+  };
+  // Names of 3,000 characters, percent-encoded, are a long address.
+  const server = createServer({ maxHeaderSize: 128 * 1024 }, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => respond(request, Buffer.concat(chunks).toString(), response));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
+    expect(violations).toEqual([]);
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const emit = <T extends keyof LiveEvents>(type: T, payload: LiveEvents[T]) => {
+    const data = JSON.stringify(payload);
+    for (const stream of streams) stream.write(`id: 1-0\nevent: ${type}\ndata: ${data}\n\n`);
+  };
+  return { url, state, changes, requests, emit, streamCount: () => streams.size };
+}
+
+interface Answer {
+  status: number;
+  schema: z.ZodType;
+  body: unknown;
+}
+
+/** Reports an answer that the contract does not allow, including a field that the contract does not have. */
+function checked(answer: Answer, pathname: string, violations: string[]): Answer {
+  const result = answer.schema.safeParse(answer.body);
+  if (!result.success) violations.push(`${pathname}: ${result.error.message}`);
+  else if (!isDeepStrictEqual(result.data, answer.body))
+    violations.push(`${pathname}: fields that are not in the contract`);
+  return answer;
+}
+
+const notFound: Answer = {
+  status: 404,
+  schema: ErrorAnswer,
+  body: { statusCode: 404, error: 'Not Found', message: 'There is no such thing.' },
+};
+
+const ok = (schema: z.ZodType, body: unknown): Answer => ({ status: 200, schema, body });
+
+/** The behaviour of the API as far as the console uses it. */
+function answer(world: World, method: string, pathname: string, query: URLSearchParams): Answer {
+  const [, , kind, ...rest] = pathname.split('/').map(decodeURIComponent);
+  const [first, second] = rest;
+  if (method === 'DELETE' && kind === 'debounce') {
+    const named = (one: OpenWindow) => one.probe === query.get('probe') && one.category === query.get('category');
+    const entry = world.windows.entries.find(named);
+    world.windows = { ...world.windows, entries: world.windows.entries.filter((one) => one !== entry) };
+    return ok(ClearedWindows, { cleared: entry ? 1 : 0 });
+  }
+  if (method === 'POST' && kind === 'queues') {
+    const queue = world.queues.queues.find(({ name }) => name === first);
+    if (!queue) return notFound;
+    queue.isPaused = second === 'pause';
+    return ok(QueueState, { name: queue.name, isPaused: queue.isPaused });
+  }
+  if (method !== 'GET' && kind === 'dead-letters') {
+    world.deadLetters = {
+      entries: world.deadLetters.entries.filter(({ jobId }) => jobId !== second),
+      nextCursor: null,
+    };
+    return method === 'POST' ? ok(RetriedDeadLetter, { retried: true }) : ok(DroppedDeadLetter, { dropped: true });
+  }
+  if (kind === 'investigations' && first !== undefined) {
+    const entry = world.investigations.entries.find(({ wakeId }) => wakeId === first);
+    return entry ? ok(InvestigationDetail, detailOf(entry)) : notFound;
+  }
+  if (kind === 'investigations') {
+    const probe = query.get('probe');
+    const after = Number(query.get('cursor') ?? 0);
+    const limit = Math.min(Number(query.get('limit')), pageSize);
+    const all = world.investigations.entries.filter((entry) => probe === null || entry.probe === probe);
+    const end = after + limit;
+    return ok(Investigations, { entries: all.slice(after, end), nextCursor: end < all.length ? String(end) : null });
+  }
+  if (kind === 'debounce') {
+    const name = query.get('probe');
+    if (name === null) return ok(OpenWindows, world.windows);
+    return ok(OpenWindows, { entries: world.hiddenWindows.filter(({ probe }) => probe === name), nextCursor: null });
+  }
+  if (kind === 'me') return ok(Me, world.me);
+  if (kind === 'queues') return ok(Queues, world.queues);
+  if (kind === 'account') return ok(Account, world.account);
+  if (kind === 'operations') return ok(Operations, { entries: world.operations });
+  if (kind === 'tailer') return ok(Tailer, world.tailer);
+  if (kind === 'costs') return ok(Costs, world.costs);
+  if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);
+  return notFound;
+}
+
+/** Entries of a page of investigations: the world has more, so that a second page exists. */
+const pageSize = 20;

@@ -1,0 +1,83 @@
+/** The built console in a real browser, against the fake API. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, BrowserContextOptions, Page as BrowserPage } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
+import { launchBrowser, watchedPage } from '../browser.ts';
+import { startFakeApi } from './fake-api.ts';
+import type { World } from './world.ts';
+
+let built: string;
+let browser: Browser;
+
+/** Builds the console and starts a browser for the tests of one file. */
+export function setUpConsole(): void {
+  beforeAll(async () => {
+    // A folder of its own: other tests start the real API, which serves the result of `npm run build`.
+    built = mkdtempSync(join(tmpdir(), 'kora-wake-test-console-'));
+    const root = join(import.meta.dirname, '../../../apps/console');
+    // Vite builds for development if NODE_ENV is `test`.
+    vi.stubEnv('NODE_ENV', 'production');
+    await build({ root, logLevel: 'warn', build: { outDir: built } });
+    vi.unstubAllEnvs();
+    browser = await launchBrowser();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(built, { recursive: true });
+  });
+}
+
+/** Folder of the built console. */
+export const builtFolder = () => built;
+
+export const api = (world: World) => startFakeApi(built, world);
+
+export const LAPTOP = { width: 1366, height: 768 };
+export const PHONE = { width: 360, height: 800 };
+
+/** Opens a page of the console. The end of the test checks that the browser logged no unexpected error and contacted no other origin. */
+export async function open(
+  url: string,
+  hash = '#/',
+  options: BrowserContextOptions = {},
+  expected: RegExp[] = [],
+): Promise<BrowserPage> {
+  const { page, complaints, foreign } = await watchedPage(browser, url, {
+    viewport: LAPTOP,
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+    ...options,
+  });
+  page.setDefaultTimeout(8_000);
+  onTestFinished(async () => {
+    await page.context().close();
+    expect(complaints.filter((text) => !expected.some((pattern) => pattern.test(text)))).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+  await page.goto(`${url}/${hash}`);
+  return page;
+}
+
+/** The browser's own message for an answer that is not a success. */
+export const FAILED_LOAD = /Failed to load resource/;
+
+export const text = (page: BrowserPage, selector: string) => page.locator(selector).innerText();
+export const seconds = (countdown: string) => countdown.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+export const windowRow = (page: BrowserPage, name: string) => page.locator('.windows li').filter({ hasText: name });
+
+export const PAGES: [name: string, hash: string, ready: string][] = [
+  ['overview', '#/', '.wake'],
+  ['investigations', '#/investigations', '.wakemark'],
+  ['investigation', '#/investigations/w-1', '.slack'],
+  ['investigation-nasty', `#/investigations/${encodeURIComponent('w/3 %')}`, '.slack'],
+  ['investigation-long', '#/investigations/w-5', '.slack'],
+  ['fallback', '#/investigations/w-2', '.slack'],
+  ['costs', '#/costs', '.chart rect'],
+];
+
+/** Pixels by which the page is wider than the window. */
+export const OVERFLOW = 'Math.max(0, document.documentElement.scrollWidth - innerWidth)';

@@ -1,0 +1,386 @@
+/** The data of the fake API: a busy installation and an empty one, with hostile and long names. */
+import type {
+  Account,
+  Costs,
+  DeadLetter,
+  DeadLetters,
+  Investigation,
+  InvestigationDetail,
+  Investigations,
+  Me,
+  OpenWindow,
+  OpenWindows,
+  Operation,
+  Queues,
+  Tailer,
+} from '@kora-wake/api/contract';
+
+export const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+export const MARKUP = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+export const NASTY = 'a/b:c%20d 🔥 <i>é</i>';
+export const LONG = 'x:/%'.repeat(750);
+
+const at = (before: number) => new Date(Date.now() - before).toISOString();
+
+export function wake(more: Partial<Investigation>): Investigation {
+  return {
+    wakeId: 'w-1',
+    probe: 'fly',
+    category: 'service_unhealthy',
+    severity: 'critical',
+    title: 'Fly app(s) unreachable: HTTP 401',
+    emittedAt: at(12 * MINUTE),
+    enqueuedAt: at(12 * MINUTE),
+    state: 'ended',
+    outcome: 'diagnosis',
+    outcomeAt: at(12 * MINUTE - 14_200),
+    code: null,
+    verdict: 'confirmed',
+    summary:
+      'The Fly API refuses the probe with 401: its token expired on 22 November at midnight UTC. The apps themselves may well be up.',
+    toolCalls: 3,
+    costUsd: 0.004913,
+    durationMs: 12_840,
+    dmStatus: 'sent',
+    suppressed: 14,
+    lastSuppressedAt: at(3 * MINUTE),
+    ...more,
+  };
+}
+
+const unfinished = {
+  outcome: null,
+  outcomeAt: null,
+  verdict: null,
+  summary: null,
+  costUsd: null,
+  durationMs: null,
+  dmStatus: null,
+};
+const undiagnosed = { verdict: null, summary: null, toolCalls: 0, costUsd: null };
+
+function wakes(): Investigation[] {
+  const some = [
+    wake({
+      ...unfinished,
+      wakeId: 'w-0',
+      probe: 'postgres',
+      category: 'replication_lag',
+      title: 'Replica is 48 s behind',
+      severity: 'warning',
+      enqueuedAt: at(20_000),
+      state: 'investigating',
+      suppressed: 0,
+      toolCalls: 1,
+    }),
+    wake({}),
+    wake({
+      ...undiagnosed,
+      wakeId: 'w-2',
+      probe: 'vercel',
+      category: 'deploy_failed',
+      title: 'Deployment of web failed twice',
+      severity: 'warning',
+      enqueuedAt: at(95 * MINUTE),
+      outcome: 'fallback',
+      code: 'sdk_timeout',
+      dmStatus: 'engine_unavailable_fallback',
+      suppressed: 2,
+    }),
+    wake({
+      wakeId: 'w/3 %',
+      probe: NASTY,
+      category: MARKUP,
+      title: MARKUP,
+      severity: 'info',
+      enqueuedAt: at(4 * HOUR),
+      verdict: 'inconclusive',
+      summary: `Inconclusive: ${MARKUP} could not be told from noise.`,
+      suppressed: 0,
+    }),
+    wake({
+      ...undiagnosed,
+      wakeId: 'w-4',
+      probe: 'stripe',
+      category: 'webhook_backlog',
+      title: 'Webhooks wait for more than ten minutes',
+      enqueuedAt: at(7 * HOUR),
+      outcome: 'dead',
+      suppressed: 31,
+    }),
+    wake({
+      wakeId: 'w-5',
+      probe: LONG,
+      category: LONG,
+      title: LONG,
+      severity: 'warning',
+      enqueuedAt: at(9 * HOUR),
+      outcome: 'dry_run',
+      verdict: 'likely',
+      suppressed: 0,
+    }),
+  ];
+  const [probes, outcomes] = [
+    ['fly', 'postgres', 'vercel', 'stripe'],
+    ['diagnosis', 'diagnosis', 'fallback', 'diagnosis', 'dry_run'] as const,
+  ];
+  for (let i = 0; i < 24; i++) {
+    some.push(
+      wake({
+        wakeId: `w-older-${i}`,
+        probe: probes[(i * 7) % 4] ?? 'fly',
+        enqueuedAt: at((9.5 + i * 0.58) * HOUR),
+        outcome: outcomes[i % 5] ?? null,
+        suppressed: i % 3 === 0 ? i * 3 : 0,
+        verdict: 'likely',
+        ...(outcomes[i % 5] === 'fallback' && {
+          ...undiagnosed,
+          code: 'sdk_5xx',
+          dmStatus: 'engine_unavailable_fallback',
+        }),
+      }),
+    );
+  }
+  return some;
+}
+
+export function openWindow(more: Partial<OpenWindow>): OpenWindow {
+  const remainingMs = more.remainingMs ?? 7 * MINUTE;
+  return {
+    probe: 'fly',
+    category: 'service_unhealthy',
+    wakeId: 'w-1',
+    severity: 'critical',
+    openedAt: at(10 * MINUTE - remainingMs),
+    expiresAt: at(-remainingMs),
+    remainingMs,
+    suppressed: 14,
+    lastSuppressedAt: at(3 * MINUTE),
+    ...more,
+  };
+}
+
+export function detailOf(entry: Investigation): InvestigationDetail {
+  const diagnosed = entry.summary !== null;
+  return {
+    ...entry,
+    detail: `GET https://api.machines.dev/v1/apps → 401\nunauthenticated: token expired at 2026-11-22T23:59:59Z\n${MARKUP}`,
+    snapshotDetails: { apps: ['web', 'worker'], status: 401, markup: MARKUP },
+    model: diagnosed ? 'claude-sonnet-5-5' : null,
+    usage: diagnosed
+      ? { inputTokens: 4210, outputTokens: 391, cacheCreationInputTokens: 2050, cacheReadInputTokens: 6150 }
+      : null,
+    calls: diagnosed
+      ? [
+          { route: 'probe_investigation', model: 'claude-sonnet-5-5', durationMs: 3920 },
+          { route: 'tool_loop_iteration', model: 'claude-sonnet-5-5', durationMs: 2840, error: 'sdk_rate_limited' },
+          { route: 'tool_loop_iteration', model: 'claude-sonnet-5-5', durationMs: 4100 },
+        ]
+      : [],
+    tools: diagnosed
+      ? [
+          { source: 'call-1', name: 'http_check', status: 'ok', durationMs: 412 },
+          { source: 'call-2', name: 'past_investigations', status: 'ok', durationMs: 3 },
+          {
+            source: 'call-3',
+            name: 'grafana__query_logs',
+            status: 'execution_error',
+            durationMs: 1530,
+            excType: 'TimeoutError',
+          },
+          { source: 'call-4', name: 'tls_certificate', status: 'not_allowed', durationMs: 1 },
+        ]
+      : [],
+    evidence: diagnosed
+      ? [
+          { source: 'call-1', quote: 'unauthenticated: token expired at 2026-11-22T23:59:59Z' },
+          { source: 'row', quote: 'Fly app(s) unreachable: HTTP 401' },
+        ]
+      : [],
+    droppedQuotes: diagnosed ? 1 : 0,
+    dm: `🚨 Probe alert · ${entry.probe.slice(0, 200)}\n${entry.summary ?? `${entry.title}\n\nI was unable to investigate — engine returned: ${entry.code}`}\nNext step: Renew the token of the Fly probe, then wait for its next run.`,
+    posted: entry.dmStatus === 'sent' ? { channel: 'D0OPERATOR', ts: String((Date.now() - 12 * MINUTE) / 1000) } : null,
+  };
+}
+
+function costs(): Costs {
+  const month = new Date().toISOString().slice(0, 7);
+  const today = new Date().getUTCDate();
+  const entries = Array.from({ length: today }, (_, i) => {
+    const day = `${month}-${String(i + 1).padStart(2, '0')}`;
+    return [
+      { day, route: 'probe_investigation', model: 'claude-sonnet-5-5', usd: 2.1 + ((i * 37) % 11) / 3 },
+      { day, route: 'tool_loop_iteration', model: 'claude-sonnet-5-5', usd: 1.2 + ((i * 53) % 7) / 4 },
+      ...(i % 3 === 1
+        ? [{ day, route: 'tool_loop_iteration', model: 'claude-haiku-4-5', usd: 0.41 + (i % 5) / 5 }]
+        : []),
+    ];
+  }).flat();
+  const sum = (of: typeof entries) => of.reduce((all, { usd }) => all + usd, 0);
+  const by = (key: 'day' | 'route' | 'model') =>
+    [...Map.groupBy(entries, (entry) => entry[key])].map(([name, of]) => ({ name, usd: sum(of) }));
+  return {
+    rung: 'warn_75',
+    budgetUsd: sum(entries) / 0.78,
+    month,
+    spentMonthUsd: sum(entries),
+    spentTodayUsd: sum(entries.slice(-2)),
+    reservedUsd: 0.1125,
+    days: by('day').map(({ name, usd }) => ({ day: name, usd })),
+    byRoute: by('route').map(({ name, usd }) => ({ route: name, usd })),
+    byModel: by('model').map(({ name, usd }) => ({ model: name, usd })),
+    entries,
+  };
+}
+
+export interface World {
+  windows: OpenWindows;
+  /** Windows beyond the first page. */
+  hiddenWindows: OpenWindow[];
+  queues: Queues;
+  account: Account;
+  tailer: Tailer;
+  costs: Costs;
+  investigations: Investigations;
+  deadLetters: DeadLetters;
+  operations: Operation[];
+  me: Me;
+}
+
+export function busy(): World {
+  const counts = { waiting: 0, active: 0, delayed: 0, prioritized: 0, completed: 209, failed: 0 };
+  return {
+    hiddenWindows: [],
+    windows: {
+      entries: [
+        openWindow({}),
+        openWindow({
+          probe: NASTY,
+          category: MARKUP,
+          wakeId: 'w/3 %',
+          remainingMs: 4 * MINUTE,
+          suppressed: 0,
+          lastSuppressedAt: null,
+        }),
+        openWindow({ probe: LONG, category: LONG, wakeId: 'w-5', remainingMs: 65_000, suppressed: 1240 }),
+        openWindow({
+          probe: 'postgres',
+          category: 'replication_lag',
+          wakeId: 'w-0',
+          remainingMs: 9.5 * MINUTE,
+          suppressed: 0,
+          lastSuppressedAt: null,
+        }),
+      ],
+      nextCursor: null,
+    },
+    queues: {
+      queues: [
+        { name: 'wakes', isPaused: false, counts: { ...counts, active: 1 }, workers: 2, oldestWaitingMs: null },
+        {
+          name: 'deliveries',
+          isPaused: false,
+          counts: { ...counts, waiting: 3, failed: 1 },
+          workers: 2,
+          oldestWaitingMs: 4200,
+        },
+      ],
+    },
+    operations: [
+      {
+        at: new Date(Date.now() - MINUTE).toISOString(),
+        what: 'window_cleared',
+        by: 'jo',
+        reason: MARKUP,
+        details: { probe: NASTY, category: 'deploy' },
+      },
+    ],
+    account: {
+      rows: 1204,
+      enqueued: 210,
+      coalesced: 950,
+      rejected: { stale: 40, malformed: 4 },
+      outcomes: { diagnosis: 180, fallback: 21, dry_run: 5, dead: 3 },
+      inFlight: 1,
+      unreadLines: 0,
+      repaired: {},
+      unaccounted: 0,
+      oldestPendingMs: 20_000,
+    },
+    me: { name: 'jo', may: 'change' },
+    tailer: {
+      sources: [
+        {
+          path: '/var/lib/kora/kora_audit_log.jsonl',
+          offset: 918_204,
+          size: 918_204,
+          lagBytes: 0,
+          lastRowAt: at(21_000),
+          committedAt: at(20_000),
+          holder: 'tailer-1',
+        },
+      ],
+    },
+    costs: costs(),
+    investigations: { entries: wakes(), nextCursor: null },
+    deadLetters: { entries: [], nextCursor: null },
+  };
+}
+
+export const letter = (more: Partial<DeadLetter> = {}): DeadLetter => ({
+  queue: 'deliveries',
+  jobId: 'w-4:deliver/1 %',
+  wakeId: 'w-4',
+  probe: 'stripe',
+  category: 'webhook_backlog',
+  severity: 'critical',
+  title: 'Webhooks wait for more than ten minutes',
+  reason: 'channel_not_found',
+  failedAt: at(7 * HOUR),
+  ...more,
+});
+
+export function quiet(): World {
+  const { queues, account, tailer, costs, me } = busy();
+  const none = () => ({ entries: [], nextCursor: null });
+  return {
+    windows: none(),
+    queues: {
+      queues: queues.queues.map(({ name, isPaused, workers, counts }) => ({
+        name,
+        isPaused,
+        workers,
+        counts: { ...counts, active: 0, waiting: 0, failed: 0 },
+        oldestWaitingMs: null,
+      })),
+    },
+    hiddenWindows: [],
+    operations: [],
+    me,
+    account: {
+      ...account,
+      rows: 0,
+      enqueued: 0,
+      coalesced: 0,
+      rejected: {},
+      outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, dead: 0 },
+      inFlight: 0,
+      oldestPendingMs: 0,
+    },
+    tailer,
+    costs: {
+      ...costs,
+      rung: 'normal',
+      spentMonthUsd: 0,
+      spentTodayUsd: 0,
+      reservedUsd: 0,
+      days: [],
+      byRoute: [],
+      byModel: [],
+      entries: [],
+    },
+    investigations: none(),
+    deadLetters: none(),
+  };
+}
