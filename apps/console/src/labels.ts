@@ -50,7 +50,7 @@ export function finding(entry: Investigation): string {
   if (entry.outcome === null && entry.summary === null) return STATE_LABELS[entry.state];
   if (entry.summary !== null) return withoutVerdict(entry.summary);
   if (entry.code !== null) return `No diagnosis: ${codeLabel(entry.code)}`;
-  return entry.outcome === 'dead' ? 'Not sent: see failed deliveries' : OUTCOME_LABELS[outcomeOf(entry)];
+  return OUTCOME_LABELS[outcomeOf(entry)];
 }
 
 /** Removes the verdict that the Slack message starts with: the console shows it separately. */
@@ -81,7 +81,7 @@ export const queueEffect = (name: string) => QUEUES[name]?.effect ?? 'its jobs w
 
 const ROUTE_LABELS: Record<string, string> = {
   probe_investigation: 'First step',
-  tool_loop_iteration: 'Steps after tool results',
+  tool_loop_iteration: 'Follow-up steps',
 };
 
 export const routeLabel = (route: string) => ROUTE_LABELS[route] ?? route;

@@ -33,7 +33,7 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
             </span>
           </Fact>
         )}
-        <Fact name="Suppressed since">
+        <Fact name="Suppressed">
           {suppressed === 0 ? (
             'no repeats'
           ) : (

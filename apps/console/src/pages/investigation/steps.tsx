@@ -3,7 +3,7 @@ import type { InvestigationDetail } from '../../api/types.ts';
 import { Empty, Panel } from '../../components/panel.tsx';
 import { Duration } from '../../components/values.tsx';
 import { counted } from '../../format.ts';
-import { routeLabel, TOOL_STATUS_LABELS } from '../../labels.ts';
+import { codeLabel, routeLabel, TOOL_STATUS_LABELS } from '../../labels.ts';
 
 /** Tool calls and AI calls, with their durations as bars on one scale. */
 export function Steps({ entry }: { entry: InvestigationDetail }) {
@@ -41,7 +41,11 @@ export function Steps({ entry }: { entry: InvestigationDetail }) {
                 note={routeLabel(route).toLowerCase()}
                 {...{ durationMs, longest }}
               >
-                {error && <span class="wrong">{error}</span>}
+                {error && (
+                  <span class="wrong" title={error}>
+                    {codeLabel(error)}
+                  </span>
+                )}
               </Bar>
             ))}
           </tbody>
