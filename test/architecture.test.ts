@@ -77,7 +77,7 @@ describe('imports', () => {
       '@modelcontextprotocol/client',
       [
         'apps/worker/src/tools/mcp/listing.ts',
-        'apps/worker/src/tools/mcp/pool.ts',
+        'apps/worker/src/tools/mcp/server.ts',
         'apps/worker/src/tools/mcp/transport.ts',
       ],
     ],

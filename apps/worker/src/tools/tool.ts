@@ -1,4 +1,4 @@
-/** What a tool is: something the investigator may look with, and that changes nothing. */
+/** The definition of a tool. A tool gives the investigator evidence and changes nothing. */
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
@@ -6,35 +6,35 @@ import { z } from 'zod';
 export interface ToolContext {
   /** The wake that is being investigated. */
   wake: Wake;
-  /** Takes secrets out: to be used before anything is cut, since half a secret is not known as one. */
+  /** Replaces secrets. Call it before shortening a text, because half a secret is not recognized. */
   redact(text: string): string;
-  /** Aborts when the tool's time, or the investigation's, is up. */
+  /** Aborts when the time of the tool or of the investigation is over. */
   signal: AbortSignal;
 }
 
 export interface Tool {
   /** True if its output repeats earlier answers: it then proves nothing. */
   secondhand?: boolean;
-  /** As the Messages API takes it: letters, digits, `_` and `-`, at most 64. */
+  /** At most 64 letters, digits, `_` and `-`, as the Messages API requires. */
   name: string;
-  /** For the model. */
+  /** The model reads this. */
   description: string;
   /** JSON Schema of its input, which is an object. */
   inputSchema: JsonObject;
   /**
-   * Looks. Resolves with text for the model, of any length: it is redacted, cut and fenced by whoever calls.
+   * Resolves with text for the model, of any length. The caller redacts, shortens and fences it.
    *
-   * @throws ToolRefused where this is not allowed; anything else is an error of the tool's own
+   * @throws ToolRefused if the call is not allowed; any other error means that the tool failed
    */
   run(input: JsonObject, context: ToolContext): Promise<string>;
 }
 
-/** The call is one that nobody may make: a host off the list, a private address. Its message is for the model. */
+/** The call is not allowed, such as to an unlisted host or a private address. The model reads the message. */
 export class ToolRefused extends Error {
   override name = 'ToolRefused';
 }
 
-/** A tool whose input is checked against a schema first; input that does not fit is an error the model can mend. */
+/** A tool that checks its input against a schema. The error names each fault, so that the model can correct its input. */
 export function defineTool<Input extends z.ZodObject>(tool: {
   name: string;
   description: string;
@@ -49,7 +49,7 @@ export function defineTool<Input extends z.ZodObject>(tool: {
     ...(tool.secondhand && { secondhand: true }),
     run: async (given, context) => {
       const read = tool.input.safeParse(given);
-      if (!read.success) throw new Error(`the input does not fit: ${z.prettifyError(read.error)}`);
+      if (!read.success) throw new Error(`the input is not valid: ${z.prettifyError(read.error)}`);
       return tool.run(read.data, context);
     },
   };

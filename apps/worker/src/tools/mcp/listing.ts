@@ -1,7 +1,8 @@
-/** What an MCP server lists and answers, in the form that a model may be given; and what of it is left out, and why. */
+/** Reads an MCP server's tools and results, in a form that fits the model, with notes about each tool that is left out. */
 
 import { createHash } from 'node:crypto';
 import { isJsonObject, type Json, type JsonObject } from '@kora-wake/shared/wake/json';
+import { firstChars } from '@kora-wake/shared/wake/text';
 import type { CallToolResult, Client, ContentBlock, Tool as ListedTool } from '@modelcontextprotocol/client';
 import { cutEnd } from '../../investigation/untrusted.ts';
 import type { McpServer } from './config.ts';
@@ -13,26 +14,30 @@ const MAX_PAGES = 20;
 const MAX_DESCRIPTION_CHARS = 2_000;
 const MAX_SCHEMA_BYTES = 32 * 1_024;
 const MAX_SCHEMA_DEPTH = 32;
-/** Globs are matched against names, so that a name of megabytes would cost. */
+/** Limits the cost of matching globs against names. */
 const MAX_NAME_CHARS = 256;
 
-/** A tool as its server lists it, of those that may be offered. */
-export interface Offer {
-  /** The server's own name for it. */
+/** A listed tool that may be offered to the model. */
+export interface OfferedTool {
+  /** Its name on the server. */
   name: string;
   description: string;
   inputSchema: JsonObject;
-  /** Of all that the model was told about it. */
+  /** Hash of the description and schema that the model gets. */
   fingerprint: string;
 }
 
-export type Listing = Map<string, Offer>;
+export type Listing = Map<string, OfferedTool>;
 
-/** What may be offered, and a note on everything that the allow-list names and is left out all the same. */
-export async function list(client: Client, server: McpServer): Promise<{ offers: Listing; notes: string[] }> {
-  const offers: Listing = new Map();
+/**
+ * Lists the tools that may be offered.
+ *
+ * @returns the tools, and a note about each tool that the allow-list matches but that is left out
+ */
+export async function listTools(client: Client, server: McpServer): Promise<{ tools: Listing; notes: string[] }> {
+  const tools: Listing = new Map();
   const notes: string[] = [];
-  if (!client.getServerCapabilities()?.tools) return { offers, notes };
+  if (!client.getServerCapabilities()?.tools) return { tools, notes };
   const allowed = matcher(server.allow);
   const seen = new Set<string>();
   const signal = AbortSignal.timeout(LIST_MS);
@@ -42,20 +47,20 @@ export async function list(client: Client, server: McpServer): Promise<{ offers:
     const answer = await client.request({ method: 'tools/list', params }, { signal, timeout: LIST_MS });
     for (const tool of answer.tools) {
       if (tool.name.length > MAX_NAME_CHARS || !allowed(tool.name)) continue;
-      const offer = seen.has(tool.name) ? 'is listed twice' : readOffer(tool);
+      const read = seen.has(tool.name) ? 'is listed twice' : readTool(tool);
       seen.add(tool.name);
-      if (offer === 'is listed twice') offers.delete(tool.name);
-      if (typeof offer === 'string') notes.push(`${tool.name.slice(0, 64)} ${offer}`);
-      else if (offers.size < MAX_TOOLS) offers.set(tool.name, offer);
-      else notes.push(`${tool.name.slice(0, 64)} is one too many`);
+      if (read === 'is listed twice') tools.delete(tool.name);
+      if (typeof read === 'string') notes.push(`${firstChars(tool.name, 64)} ${read}`);
+      else if (tools.size < MAX_TOOLS) tools.set(tool.name, read);
+      else notes.push(`${firstChars(tool.name, 64)} is over the limit of ${MAX_TOOLS} tools`);
     }
     cursor = answer.nextCursor;
-    if (cursor === undefined) return { offers, notes };
+    if (cursor === undefined) return { tools, notes };
   }
-  return { offers, notes: [...notes, `what is after page ${MAX_PAGES}`] };
+  return { tools, notes: [...notes, `all tools after page ${MAX_PAGES}`] };
 }
 
-/** A matcher of names against globs, in which `*` is any run of characters. */
+/** A function that matches a name against globs. In a glob, `*` stands for any characters. */
 function matcher(globs: string[]): (name: string) => boolean {
   const patterns = globs.map(
     (glob) =>
@@ -70,21 +75,21 @@ function matcher(globs: string[]): (name: string) => boolean {
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
-/** The offer, or why there is none. */
-function readOffer({ name, description = '', inputSchema, annotations }: ListedTool): Offer | string {
+/** The tool, or the reason why it cannot be offered. */
+function readTool({ name, description = '', inputSchema, annotations }: ListedTool): OfferedTool | string {
   if (annotations?.readOnlyHint !== true || annotations.destructiveHint === true) return 'is not marked as read-only';
   let text: string;
   try {
     text = JSON.stringify(inputSchema);
   } catch {
-    return 'has a schema that is nested too deep';
+    return 'has a schema that is nested too deeply';
   }
   if (Buffer.byteLength(text) > MAX_SCHEMA_BYTES) return 'has a schema that is too large';
   const schema: unknown = JSON.parse(text);
-  if (!isJsonObject(schema) || !isUsable(schema)) return 'has a schema that the Messages API does not take';
+  if (!isJsonObject(schema) || !isAccepted(schema)) return 'has a schema that the Messages API does not accept';
   return {
     name,
-    description: description.slice(0, MAX_DESCRIPTION_CHARS).toWellFormed() || name,
+    description: firstChars(description, MAX_DESCRIPTION_CHARS) || name,
     inputSchema: schema,
     fingerprint: createHash('sha256')
       .update(JSON.stringify([description, text]))
@@ -92,8 +97,8 @@ function readOffer({ name, description = '', inputSchema, annotations }: ListedT
   };
 }
 
-/** One schema that the Messages API refuses would cost the whole question. */
-function isUsable(schema: JsonObject): boolean {
+/** If the Messages API refuses one schema, it refuses the whole request. */
+function isAccepted(schema: JsonObject): boolean {
   const { properties = {} } = schema;
   return (
     !['anyOf', 'oneOf', 'allOf'].some((key) => key in schema) &&
@@ -108,6 +113,7 @@ function isShallow(value: Json, depth: number): boolean {
   return depth > 0 && Object.values(value).every((item) => isShallow(item, depth - 1));
 }
 
+/** The result of a call as text of at most about 1 MiB. Binary content is replaced with its type and size. */
 export function resultText({ content, structuredContent }: CallToolResult): string {
   let text = '';
   for (const block of content) {
@@ -127,6 +133,6 @@ function blockText(block: ContentBlock): string {
   return 'text' in block.resource ? block.resource.text : bytesNote('blob', block.resource.blob);
 }
 
-function bytesNote(what: string, base64: string): string {
-  return `[${what}, ${Buffer.byteLength(base64, 'base64')} bytes]`;
+function bytesNote(type: string, base64: string): string {
+  return `[${type}, ${Buffer.byteLength(base64, 'base64')} bytes]`;
 }

@@ -97,7 +97,7 @@ describe('the filesystem server', () => {
     for (const name of ['write_file', 'edit_file', 'create_directory', 'move_file']) {
       expect(names(tools)).not.toContain(`fs__${name}`);
     }
-    const { leftOut } = await log.until('are left out');
+    const { leftOut } = await log.until('mcp.tools_left_out');
     expect(leftOut).toContain('write_file is not marked as read-only');
   });
 });
@@ -142,7 +142,7 @@ describe('the everything server', () => {
     await once(server, 'exit');
     await expect(run(named(tools, 'e__echo'), { message: 'hello' })).rejects.toThrow('the MCP server e');
     expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['e'] });
-    await log.until('is not available', (line) => line.code === 'ECONNREFUSED');
+    await log.until('mcp.unavailable', (line) => line.code === 'ECONNREFUSED');
 
     server = await startEverything(port);
     expect(names(await allTools(mcp))).toEqual(expected);
@@ -194,23 +194,23 @@ describe('what may be offered', () => {
     expect(names(tools)).toEqual(['h__look', expect.stringMatching(/^h__look_l{47}_[0-9a-f]{8}$/), 'h__look_says_so']);
     expect(named(tools, 'h__look_says_so').description).toHaveLength(2_000);
     expect(named(tools, 'h__look').inputSchema).toEqual({ type: 'object', properties: { what: { type: 'string' } } });
-    const { leftOut } = await log.until('are left out');
+    const { leftOut } = await log.until('mcp.tools_left_out');
     expect(leftOut).toEqual([
       'look_destroys is not marked as read-only',
       'look_unmarked is not marked as read-only',
       'look_large has a schema that is too large',
-      'look_deep has a schema that the Messages API does not take',
-      'look_any has a schema that the Messages API does not take',
+      'look_deep has a schema that the Messages API does not accept',
+      'look_any has a schema that the Messages API does not accept',
       'look_twice is listed twice',
     ]);
-    expect(await log.until('names collide')).toMatchObject({ names: ['h__look_a'] });
+    expect(await log.until('mcp.names_collide')).toMatchObject({ names: ['h__look_a'] });
   });
 
   test('is nothing of a server without an allow-list, which is not even started', async ({ folder, log }) => {
     const pids = join(folder, 'pids');
     const mcp = pool(log, hostileServer('stubborn', { allow: [] }, pids));
     expect(await mcp.tools(never)).toEqual({ tools: [], missing: [] });
-    await log.until('has no allow list', (line) => line.mcpServer === 'h');
+    await log.until('mcp.no_allow_list', (line) => line.mcpServer === 'h');
     expect(existsSync(pids)).toBe(false);
   });
 
@@ -220,7 +220,7 @@ describe('what may be offered', () => {
 
   test('is 128 tools of 20 pages, where pages have no end', async ({ log }) => {
     expect(await allTools(pool(log, hostileServer('pages')))).toHaveLength(128);
-    await log.until('are left out', (line) => line.of === 20 * 200 - 128 + 1);
+    await log.until('mcp.tools_left_out', (line) => line.of === 20 * 200 - 128 + 1);
   });
 
   test('is tools alone: a server can ask nothing of us', async ({ log }) => {
@@ -321,7 +321,7 @@ describe('an answer', () => {
     });
     endBeforeCleanup(() => double.close());
     expect((await pool(log, http(double.url)).tools(never)).missing).toEqual(['e']);
-    await log.until('is not available', (line) => String(line.error).includes('more than 8 MiB'));
+    await log.until('mcp.unavailable', (line) => String(line.error).includes('more than 8 MiB'));
   });
 
   test('that does not come fails the call after 15 s', { timeout: 30_000 }, async ({ log }) => {
@@ -345,7 +345,7 @@ describe('a server', () => {
   test('that floods stderr is served, and hardly logged', async ({ log }) => {
     const mcp = pool(log, hostileServer('floods', { env: { SECRET: 'hunter2-hunter2' } }));
     expect(await run(named(await allTools(mcp), 'h__look'))).toBe('seen nothing');
-    const lines = log.lines.filter((line) => line.msg.includes('stderr'));
+    const lines = log.lines.filter((line) => line.event === 'mcp.stderr');
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.length).toBeLessThanOrEqual(10);
     for (const line of lines) expect(String(line.stderr).length).toBeLessThanOrEqual(300);
@@ -360,7 +360,7 @@ describe('a server', () => {
   test('that writes nothing but nonsense is dropped', async ({ log }) => {
     const mcp = pool(log, hostileServer('babbles'));
     await mcp.tools(never);
-    await log.until('is not available');
+    await log.until('mcp.unavailable');
     expect(log.lines.filter((line) => line.level === 20).length).toBeLessThanOrEqual(10);
   });
 
@@ -380,16 +380,16 @@ describe('a server', () => {
     const server = stdio('x', ['--token=hunter2'], { command: join(root, 'no-such-program'), env: { T: 'hunter2' } });
     const mcp = pool(log, server);
     expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['x'] });
-    expect(await log.until('is not available')).toMatchObject({ retryInMs: 1_000, code: 'ENOENT', mcpServer: 'x' });
-    await log.until('is not available', (line) => line.retryInMs === 2_000);
+    expect(await log.until('mcp.unavailable')).toMatchObject({ retryInMs: 1_000, code: 'ENOENT', mcpServer: 'x' });
+    await log.until('mcp.unavailable', (line) => line.retryInMs === 2_000);
     expect(JSON.stringify(log.lines)).not.toContain('hunter2');
   });
 
   test('that dies at its start is tried again by itself', async ({ folder, log }) => {
     const mcp = pool(log, hostileServer('dies-once-started', {}, join(folder, 'started')));
     expect((await mcp.tools(never)).missing).toEqual(['h']);
-    await log.until('is not available', (line) => String(line.error).includes('its process ended (exit code 1)'));
-    await log.until('is connected');
+    await log.until('mcp.unavailable', (line) => String(line.error).includes('its process ended (exit code 1)'));
+    await log.until('mcp.connected');
     expect(names((await mcp.tools(never)).tools)).toEqual(['h__look']);
   });
 
@@ -423,7 +423,7 @@ describe('close', () => {
     const mcp = pool(log, hostileServer('silent'), hostileServer('mute', { name: 'm' }));
     const { tools } = await mcp.tools(never);
     const answer = run(named(tools, 'm__look')).catch((error: Error) => error.message);
-    await log.until('stderr', (line) => line.stderr === 'asked');
+    await log.until('mcp.stderr', (line) => line.stderr === 'asked');
     const began = performance.now();
     await mcp.close();
     expect(await answer).toBe('the MCP server m: Connection closed');

@@ -98,10 +98,10 @@ describe('the tools', () => {
 
   test('take no other input', async () => {
     await expect(run('a.example', 'http_check', { url: 'http://a.example', body: 'x' })).rejects.toThrow(
-      'does not fit',
+      'the input is not valid',
     );
     await expect(run('a.example', 'http_check', { url: 'http://a.example', method: 'POST' })).rejects.toThrow(
-      'does not fit',
+      'the input is not valid',
     );
     await expect(run('a.example', 'http_check', { url: 'nonsense' })).rejects.toThrow('not a URL: nonsense');
     await expect(run('a.example', 'dns_lookup', { host: 'a.example/x' })).rejects.toThrow('not a host: a.example/x');
