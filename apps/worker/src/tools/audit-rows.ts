@@ -1,12 +1,12 @@
-/** The audit log around a wake, where this machine can read it. */
+/** The audit log around a wake, if this machine can read it. */
 import { open } from 'node:fs/promises';
 import { isJsonObject, type JsonObject, mapStrings } from '@kora-wake/shared/wake/json';
 import { parseTimestamp } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
 import { defineTool, type Tool } from './tool.ts';
 
-/** The log may be of any size: this much of its end is looked at, bytes. */
-const LOOKED_AT_BYTES = 4 * 1024 * 1024;
+/** Only this much of the log's end is read, bytes: the log may have any size. */
+const READ_BYTES = 4 * 1024 * 1024;
 const MAX_ROW_CHARACTERS = 600;
 const AFTER_MS = 5 * 60_000;
 
@@ -14,18 +14,18 @@ export function auditRowsTool(path: string): Tool {
   return defineTool({
     name: 'audit_rows',
     description:
-      'Rows of the audit log around the time of this wake, oldest first: what else the probes and the system recorded.',
+      'Rows of the audit log around the time of this wake, oldest first: other records of the probes and the system.',
     input: z.object({
-      minutes_before: z.number().int().min(1).max(240).default(15).describe('how far back from the wake'),
-      contains: z.string().max(200).optional().describe('only rows in which this text stands'),
-      limit: z.number().int().min(1).max(50).default(20).describe('how many at most, the last ones'),
+      minutes_before: z.number().int().min(1).max(240).default(15).describe('minutes before the wake'),
+      contains: z.string().max(200).optional().describe('only rows that contain this text'),
+      limit: z.number().int().min(1).max(50).default(20).describe('maximum number of rows; the last ones are returned'),
     }),
     run: async ({ minutes_before: minutes, contains, limit }, { wake, redact }) => {
       const from = wake.emittedAt - minutes * 60_000;
       const to = wake.emittedAt + AFTER_MS;
       const lines = await endOfLog(path);
       const near: string[] = [];
-      // From the end, and only what is near in time is parsed: there may be many rows, of any size.
+      // Backwards from the end; only rows near in time are parsed, because there may be many rows of any size.
       for (let line = lines.pop(); line !== undefined && near.length < limit; line = lines.pop()) {
         if (contains && !line.includes(contains)) continue;
         const at = parseTimestamp(/"emitted_at"\s*:\s*"([^"]{1,40})"/.exec(line)?.[1]);
@@ -41,11 +41,11 @@ async function endOfLog(path: string): Promise<string[]> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    const begin = Math.max(0, size - LOOKED_AT_BYTES);
+    const begin = Math.max(0, size - READ_BYTES);
     const buffer = Buffer.alloc(size - begin);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, begin);
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
-    // The first is cut off where the reading began, the last may be being written.
+    // The first line is cut by the beginning of the read, and the last may still be being written.
     return lines.slice(begin > 0 ? 1 : 0, -1);
   } finally {
     await file.close();

@@ -1,4 +1,4 @@
-/** What the investigator may look with: the built-in tools, and those of the configured MCP servers that are up. */
+/** All tools of the investigator: the built-in ones, and those of the configured MCP servers that are up. */
 import { readFile } from 'node:fs/promises';
 import type { Config } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
@@ -10,18 +10,18 @@ import { configuredValues, type McpServer, parseMcpConfig } from './mcp/config.t
 import { mcpPool } from './mcp/pool.ts';
 import { type AllowList, parseAllowList } from './network/allow-list.ts';
 import { networkTools } from './network/network-tools.ts';
-import { memoryTools } from './past-wakes.ts';
+import { pastWakesTools } from './past-wakes.ts';
 import type { Tool } from './tool.ts';
 
 export interface Toolbox {
-  /** The tools there are now, and the servers whose tools are missing. Waits for servers for a moment at most. */
+  /** The available tools, and the names of servers whose tools are missing. Waits for servers only a short time. */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
-  /** Values that the tool servers are given, which may be credentials. */
+  /** Values in the configuration of the MCP servers, which may be credentials. */
   secrets: string[];
   close(): Promise<void>;
 }
 
-/** @throws StartupError where the allow-list or the file of servers cannot be used */
+/** @throws StartupError if the allow-list or the file of MCP servers has faults */
 export async function toolbox(
   config: Pick<Config, 'auditLogPath' | 'httpCheckAllow' | 'mcpConfigPath'>,
   env: Record<string, string | undefined>,
@@ -31,13 +31,13 @@ export async function toolbox(
   log: Logger,
 ): Promise<Toolbox> {
   const builtIn = [
-    ...memoryTools(redis, keys, now),
+    ...pastWakesTools(redis, keys, now),
     auditRowsTool(config.auditLogPath),
-    ...networkTools(allowListOf(config.httpCheckAllow), now),
+    ...networkTools(readAllowList(config.httpCheckAllow), now),
   ];
-  const servers = config.mcpConfigPath ? await serversOf(config.mcpConfigPath, env) : [];
+  const servers = config.mcpConfigPath ? await readServers(config.mcpConfigPath, env) : [];
   const pool = mcpPool(servers, log);
-  // Connects to the servers now, so that the first wake need not wait for them.
+  // Connects to the servers now, so that the first wake does not wait for them.
   void pool.tools(AbortSignal.abort());
   return {
     tools: async (signal) => {
@@ -49,7 +49,7 @@ export async function toolbox(
   };
 }
 
-function allowListOf(text: string): AllowList {
+function readAllowList(text: string): AllowList {
   try {
     return parseAllowList(text);
   } catch (error) {
@@ -57,7 +57,7 @@ function allowListOf(text: string): AllowList {
   }
 }
 
-async function serversOf(path: string, env: Record<string, string | undefined>): Promise<McpServer[]> {
+async function readServers(path: string, env: Record<string, string | undefined>): Promise<McpServer[]> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     const why = `KORA_MCP_CONFIG: ${path} cannot be read. Name a file this user can read, or unset it.`;
     throw new StartupError(why, { cause: error });
@@ -65,6 +65,6 @@ async function serversOf(path: string, env: Record<string, string | undefined>):
   try {
     return parseMcpConfig(text, env);
   } catch (error) {
-    throw new StartupError(`KORA_MCP_CONFIG: ${path} is not usable: ${errorReason(error)}`, { cause: error });
+    throw new StartupError(`KORA_MCP_CONFIG: ${path} ${errorReason(error)}`, { cause: error });
   }
 }

@@ -6,7 +6,7 @@ import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/wake/re
 import { describe, expect } from 'vitest';
 import { append, aWake, ending, type Namespace, test, wakeRow } from '../../../../test/support/fixtures.ts';
 import { auditRowsTool } from '../../src/tools/audit-rows.ts';
-import { memoryTools } from '../../src/tools/past-wakes.ts';
+import { pastWakesTools } from '../../src/tools/past-wakes.ts';
 import type { Tool } from '../../src/tools/tool.ts';
 
 const NOW = 1_800_000_000_000;
@@ -44,7 +44,7 @@ async function past({ redis, keys }: Namespace): Promise<void> {
 }
 
 function tool(ns: Namespace, name: string): Tool {
-  const found = memoryTools(ns.redis, ns.keys, () => NOW).find((each) => each.name === name);
+  const found = pastWakesTools(ns.redis, ns.keys, () => NOW).find((each) => each.name === name);
   if (!found) throw new Error(`there is no ${name}`);
   return found;
 }

@@ -41,7 +41,7 @@ test.each([
   'redis-cluster://h/1',
   'redis-cluster://h,',
 ])('%s is no address', (text) => {
-  expect(() => readRedisUrl(text)).toThrow(/no Redis URL|URI malformed/);
+  expect(() => readRedisUrl(text)).toThrow(/not a Redis URL|URI malformed/);
 });
 
 describe('an address is shown without its password', () => {

@@ -1,4 +1,4 @@
-/** The file that names MCP servers, in the form other clients read too, with one more key: `allow`. */
+/** The file of MCP servers, in the usual form of MCP clients with one more key: `allow`. */
 
 import { StartupError } from '@kora-wake/shared/runtime/errors';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 interface Named {
   name: string;
-  /** Globs over the server's own tool names; a tool that none of them matches is not offered. */
+  /** Globs for the server's own tool names. Only matching tools are offered. */
   allow: string[];
 }
 
@@ -29,9 +29,9 @@ export type McpServer = StdioServer | HttpServer;
 type Environment = Record<string, string | undefined>;
 
 /**
- * Reads the text of an MCP configuration, with `${VAR}` and `${VAR:-default}` filled in from `env`.
+ * Reads the text of an MCP configuration, and replaces `${VAR}` and `${VAR:-default}` with values of `env`.
  *
- * @throws StartupError that lists every fault by server and field; no value is in it
+ * @throws StartupError that lists every fault by server and field, without any value
  */
 export function parseMcpConfig(text: string, env: Environment): McpServer[] {
   const file = z.object({ mcpServers: z.record(z.string(), z.unknown()) }).safeParse(parseJson(text));
@@ -48,7 +48,7 @@ export function parseMcpConfig(text: string, env: Environment): McpServer[] {
   return servers;
 }
 
-/** What the parser says of bad JSON quotes it, and there may be credentials in it; where it is bad may be told. */
+/** The parser's message quotes the JSON, which may contain credentials. So only the line of the fault is reported. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -60,11 +60,11 @@ function parseJson(text: string): unknown {
 }
 
 function sentence(faults: string[]): string {
-  return `the MCP configuration is not usable:\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
+  return `is not usable:\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
 }
 
 function readServer(name: string, entry: unknown, env: Environment): McpServer | string[] {
-  const nameFaults = /^[A-Za-z0-9_-]+$/.test(name) ? [] : ['a name has letters, digits, _ and - only'];
+  const nameFaults = /^[A-Za-z0-9_-]+$/.test(name) ? [] : ['a name may only contain letters, digits, _ and -'];
   const kind = kindOf(entry);
   if ('fault' in kind) return [...nameFaults, kind.fault];
   const fields = schemas(env);
@@ -81,7 +81,7 @@ function readServer(name: string, entry: unknown, env: Environment): McpServer |
 
 function kindOf(entry: unknown): { kind: McpServer['kind'] } | { fault: string } {
   if (!isJsonObject(entry)) return { fault: 'must be an object' };
-  if ('command' in entry && 'url' in entry) return { fault: 'has a command and a url; one of them is meant' };
+  if ('command' in entry && 'url' in entry) return { fault: 'has a command and a url; only one is allowed' };
   const { type } = entry;
   if (type === 'stdio' || (type === undefined && 'command' in entry)) return { kind: 'stdio' };
   if (type === 'http' || type === 'streamable-http' || (type === undefined && 'url' in entry)) return { kind: 'http' };
@@ -89,7 +89,7 @@ function kindOf(entry: unknown): { kind: McpServer['kind'] } | { fault: string }
 }
 
 function schemas(env: Environment) {
-  // A NUL byte would be refused when the process starts, in a message that quotes the value.
+  // Node refuses a NUL byte when the process starts, with a message that quotes the value.
   const text = filledFrom(env).refine((value) => !value.includes('\0'), 'must not have a NUL byte');
   const allow = z.array(z.string().min(1)).default([]);
   const stdio = z.object({
@@ -103,7 +103,7 @@ function schemas(env: Environment) {
   return { stdio, http: http.superRefine(checkHeaders) };
 }
 
-/** An empty variable is as good as none where there is a default, as in a shell. */
+/** As in a shell, the default also replaces an empty variable. */
 function filledFrom(env: Environment) {
   return z.string().transform((text, context) =>
     text.replaceAll(
@@ -125,8 +125,8 @@ function checkUrl(text: string, context: z.RefinementCtx): void {
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
     context.addIssue({ code: 'custom', message: 'must be a URL that begins with http:// or https://' });
   } else if (url.username || url.password) {
-    // Fetch refuses such a URL, in a message that quotes it.
-    context.addIssue({ code: 'custom', message: 'must not hold a user or password; put them in headers' });
+    // Fetch refuses such a URL with a message that quotes it.
+    context.addIssue({ code: 'custom', message: 'must not contain a user or password; use headers' });
   }
 }
 
@@ -140,12 +140,12 @@ function checkHeaders({ headers }: { headers: Record<string, string> }, context:
   }
 }
 
-/** Messages of the schema's own name types and rules, never the value that broke them. */
+/** The schema's messages name types and rules, never the wrong value. */
 function faultsOf(error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
 }
 
-/** The values that a server is given and that may be credentials; of `Bearer TOKEN` the token too. */
+/** The values in a server's configuration that may be credentials; for `Bearer TOKEN` also the token. */
 export function configuredValues(server: McpServer): string[] {
   const values =
     server.kind === 'stdio'
@@ -154,7 +154,7 @@ export function configuredValues(server: McpServer): string[] {
   return withParts(values);
 }
 
-/** Each value, and what blanks divide it into. */
+/** Each value, and its parts between spaces. */
 export function withParts(values: string[]): string[] {
   return values.concat(values.flatMap((value) => value.split(' ')));
 }

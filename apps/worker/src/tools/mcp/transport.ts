@@ -1,4 +1,4 @@
-/** How an MCP server is reached: over HTTP, or as a process of ours that leads a group of its own. */
+/** Transports to MCP servers: HTTP, or a child process that leads its own process group. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { kill } from 'node:process';
@@ -22,7 +22,7 @@ export function httpTransport(server: HttpServer): Transport {
   });
 }
 
-/** A body that is larger than any answer may be fails. That goes for the stream of events too, which is then resumed. */
+/** Limits the size of each response body, also of the event stream, which the client then resumes. */
 const boundedFetch: FetchLike = async (url, init) => {
   const response = await fetch(url, init);
   if (!response.body || response.status < 200) return response;
@@ -44,11 +44,11 @@ function tooLarge(): Error {
 }
 
 /**
- * A server as a child of ours. The client library's own transport waits 4 s before it kills, signals only the child
- * where the server may be a child of that (`npx`, `sh -c`), and never hears of an end where a grandchild keeps the
- * pipes; so the child leads a process group, and the group is ended.
+ * Runs a server as a child process. The client library's own transport waits 4 s before it kills, signals only the child, although the
+ * server may be a grandchild (`npx`, `sh -c`), and never notices the end if a grandchild keeps the pipes. So our child leads a process
+ * group, and we end the group.
  */
-export function stdioTransport(server: StdioServer, heardStderr: (chunk: Buffer) => void): Transport {
+export function stdioTransport(server: StdioServer, onStderr: (chunk: Buffer) => void): Transport {
   const buffer = new ReadBuffer({ maxBufferSize: MAX_MESSAGE_BYTES });
   let child: ChildProcessWithoutNullStreams | undefined;
   let ended: Promise<unknown> = Promise.resolve();
@@ -89,11 +89,11 @@ export function stdioTransport(server: StdioServer, heardStderr: (chunk: Buffer)
       });
       child = started;
       started.stdout.on('data', read);
-      started.stderr.on('data', heardStderr);
+      started.stderr.on('data', onStderr);
       for (const part of [started, started.stdin, started.stdout, started.stderr]) {
         part.on('error', (error) => transport.onerror?.(error));
       }
-      // Without this, what it leaves behind could keep the pipes open.
+      // Otherwise processes that it left behind could keep the pipes open.
       started.once('exit', () => isOpen && signalGroup(started, 'SIGKILL'));
       ended = new Promise<void>((resolve) => {
         started.once('close', (code, signal) => {
@@ -130,12 +130,12 @@ export function stdioTransport(server: StdioServer, heardStderr: (chunk: Buffer)
   return transport;
 }
 
-/** A group is signalled by its number, which no other process gets while one of the group is left. */
+/** Signals the group by its number, which no other process gets while a member of the group lives. */
 function signalGroup({ pid }: ChildProcessWithoutNullStreams, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) kill(-pid, signal);
   } catch {
-    // It has ended already.
+    // The group has ended already.
   }
 }
 

@@ -1,7 +1,6 @@
 /**
- * What may be asked over the network: the text of `KORA_HTTP_CHECK_ALLOW`. Two questions are kept apart, since a name
- * says nothing about where it leads: whether a host is listed, and whether the address it turned out to have is public
- * or listed itself.
+ * The allow-list of the network tools, from `KORA_HTTP_CHECK_ALLOW`. There are two separate checks, because a name can resolve to any
+ * address: whether the host is listed, and whether its address is public or listed itself.
  */
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
@@ -10,11 +9,11 @@ export interface AllowList {
   isEmpty: boolean;
   /** The entries as they were written. */
   entries: readonly string[];
-  /** Whether this URL is listed; where its host is a name, the address it resolves to is yet to be judged. */
+  /** Whether this URL is listed. If its host is a name, its address must be checked too. */
   allowsUrl(url: URL): boolean;
-  /** Whether this host is listed, at this port, or at any where none is given. */
+  /** Whether this host is listed, at this port or, without one, at any port. */
   allowsHost(host: string, port?: number): boolean;
-  /** Whether an entry that is an address or a block covers this one, so that a listed name may lead there. */
+  /** Whether an entry that is an address or a block covers this address, so that a listed name may resolve to it. */
   allowsAddress(address: string, port?: number): boolean;
 }
 
@@ -26,19 +25,19 @@ interface Block {
 }
 
 interface Entry {
-  /** A name; or what names below it end with, dot included; or addresses. */
+  /** A name, the common end of names (with its dot), or addresses. */
   host: { name: string } | { below: string } | Block;
-  /** Any, where there is none. */
+  /** Undefined: any port. */
   port?: number;
-  /** Where the entry is a URL. */
+  /** Present if the entry is a URL. */
   url?: { protocol: string; path: string };
 }
 
 /**
- * Reads entries separated by commas or whitespace: `host`, `*.host`, an address, each also with `:port`; a CIDR block;
- * a URL, which stands for its scheme, port and path and what is below that.
+ * Reads entries separated by commas or white space: `host`, `*.host` or an address, each also with `:port`; a CIDR block; or a URL,
+ * which covers its scheme, port, path and all paths below.
  *
- * @throws Error that names an entry which is none of these
+ * @throws Error that names an entry in no such form
  */
 export function parseAllowList(text: string): AllowList {
   const texts = text.split(/[\s,]+/).filter((entry) => entry !== '');
@@ -57,36 +56,36 @@ export function parseAllowList(text: string): AllowList {
       (url.protocol === 'http:' || url.protocol === 'https:') &&
       atHost(url.hostname, portOf(url)).some((entry) => coversPath(entry, url)),
     allowsHost: (host, port) => atHost(host, port).length > 0,
-    // A URL gives away one path of an address. Were it to count here, a name could lead to the others.
+    // A URL allows one path of an address. If it counted here, a name could reach the other paths.
     allowsAddress: (address, port) => isIP(address) > 0 && atHost(address, port).some((entry) => !entry.url),
   };
 }
 
-/** Whether an address is one of the public internet: global unicast, and no tunnel or translation to something else. */
+/** Whether an address belongs to the public internet: global unicast, without tunnels and translations. */
 export function isPublic(text: string): boolean {
   const address = readAddress(text);
   if (address?.range() !== 'unicast' || HOST_SERVICES.has(address.toString())) return false;
-  // The library calls "unicast" what nobody has assigned; of IPv6, only 2000::/3 is.
+  // The library also calls unassigned addresses "unicast". In IPv6 only 2000::/3 is assigned.
   return address.kind() === 'ipv4' || address.match(GLOBAL_IPV6, 3);
 }
 
-/** Public by its number, and yet the platform's own service behind every machine of a cloud. */
+/** A public number that every machine of a cloud uses for the platform's own service. */
 const HOST_SERVICES = new Set(['168.63.129.16']);
 const GLOBAL_IPV6 = ipaddr.IPv6.parse('2000::');
 
-/** The port a URL leads to. */
+/** The port of a URL. */
 export function portOf(url: URL): number {
   if (url.port !== '') return Number(url.port);
   return url.protocol === 'https:' ? 443 : 80;
 }
 
 /**
- * The one way to write a host: lower case, no brackets, no dot at its end, an address in its usual form however it was
- * disguised (`0x7f.1`, `2130706433`, `::ffff:127.0.0.1`). Undefined for what is no host.
+ * The canonical form of a host: lower case, no brackets, no dot at the end, and addresses in their usual form, also if they were
+ * disguised (`0x7f.1`, `2130706433`, `::ffff:127.0.0.1`). Undefined if the text is not a host.
  */
 export function canonicalHost(text: string): string | undefined {
   const bracketed = isIP(text) === 6 ? `[${text}]` : text;
-  // What would end the host in a URL must not hide what follows it.
+  // A character that ends the host of a URL would hide the rest of the text.
   if (!/^(?:\[[^\s\]]+\]|[^\s/\\?#@:[\]]+)$/.test(bracketed)) return undefined;
   const hostname = URL.parse(`http://${bracketed}`)?.hostname;
   if (!hostname) return undefined;
@@ -94,7 +93,7 @@ export function canonicalHost(text: string): string | undefined {
   return readAddress(bare)?.toString() ?? bare;
 }
 
-/** An IPv4 address mapped into IPv6 is read as what it is. */
+/** Reads an IPv4 address mapped into IPv6 as IPv4. */
 function readAddress(text: string): Address | undefined {
   return isIP(text) > 0 && ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
 }
@@ -104,7 +103,7 @@ function parseEntry(text: string): Entry {
 
   if (text.includes('://')) {
     const url = URL.parse(text);
-    if (!url || !/^https?:$/.test(url.protocol)) throw bad('is no http or https URL');
+    if (!url || !/^https?:$/.test(url.protocol)) throw bad('is not an http or https URL');
     if (url.username || url.password || url.search || url.hash) throw bad('has more than scheme, host, port and path');
     const written = text.replace(/^\w+:\/\//, '').replace(/\/.*$/, '');
     const host = parseHost(written.replace(PORT, ''));
@@ -123,7 +122,7 @@ function parseEntry(text: string): Entry {
   const host = parseHost(port === undefined ? text : text.replace(PORT, ''));
   if (!host) throw bad('is not a host, an address, a CIDR block or a URL');
   if (port === undefined) return { host };
-  if (Number(port) < 1 || Number(port) > 65_535) throw bad('has a port that is none');
+  if (Number(port) < 1 || Number(port) > 65_535) throw bad('has an impossible port');
   return { host, port: Number(port) };
 }
 
@@ -135,7 +134,7 @@ function parseHost(text: string): Entry['host'] | undefined {
   if (host === undefined || host.includes('*')) return undefined;
   const address = readAddress(host);
   if (!address) return name === text ? { name: host } : { below: `.${host}` };
-  // `010.0.0.1` is 8.0.0.1 to some: whoever lists an address writes it so that it can be read in one way.
+  // Some programs read `010.0.0.1` as 8.0.0.1, so a listed address must be unambiguous.
   if (isIP(text.replace(/^\[(.*)\]$/, '$1')) === 0) return undefined;
   return { address, bits: address.kind() === 'ipv4' ? 32 : 128 };
 }
@@ -170,8 +169,8 @@ function coversPath({ url: listed }: Entry, url: URL): boolean {
 }
 
 /**
- * Whether a path means the same to every server. The URL parser has resolved `..` and `%2e%2e` already; what is left
- * are those it does not see as such and a server might: `..%2f`, `%252e%252e`, `..;`, `..%00`.
+ * Whether a path means the same to every server. The URL parser has resolved `..` and `%2e%2e` already. The rest are forms that a
+ * server may resolve and the parser does not: `..%2f`, `%252e%252e`, `..;`, `..%00`.
  */
 function isPlain(path: string): boolean {
   let decoded = path;

@@ -1,4 +1,4 @@
-/** What there is to say about the certificate of a TLS connection. */
+/** Describes the certificate of a TLS connection. */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 
@@ -6,16 +6,16 @@ const DAY_MS = 86_400_000;
 
 /**
  * @param now ms since the epoch
- * @returns one item a fact
+ * @returns one item per fact
  */
 export function describeCertificate(tls: TLSSocket, now: number): string[] {
   const certificate = tls.getPeerX509Certificate();
   return certificate ? inShort(certificate, tls, now) : ['none'];
 }
 
-/** As `describeCertificate`, and what is too long to stand beside other things. */
+/** As `describeCertificate`, with the long facts too. */
 export function describeCertificateInFull(tls: TLSSocket, now: number): string[] {
-  // Read once: a second reading of the same connection gives none.
+  // Node returns the certificate of a connection only once.
   const certificate = tls.getPeerX509Certificate();
   if (!certificate) return ['no certificate'];
   return [
@@ -42,7 +42,7 @@ function daysLeft({ validToDate }: X509Certificate, now: number): string {
   return days < 0 ? `expired ${Math.floor(-days)} days ago` : `${Math.floor(days)} days left`;
 }
 
-/** How many certificates the server sent. */
+/** Number of certificates that the server sent. */
 function chainLength(certificate: X509Certificate): number {
   const seen = new Set<string>();
   for (

@@ -1,10 +1,11 @@
 /**
- * From a listed host to a socket. A name is resolved once, every address is checked, and the connection goes to exactly
- * the address that was found good, so that a name which answers otherwise the second time leads nowhere.
+ * Connects to a listed host. A name is resolved once, its addresses are checked, and the connection goes to exactly the address that
+ * passed the check. So a name that resolves to another address the second time gains nothing.
  */
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { unlessAborted } from '@kora-wake/shared/runtime/async';
 import { errorCode } from '@kora-wake/shared/runtime/errors';
 import { type ToolContext, ToolRefused } from '../tool.ts';
 import { type AllowList, isPublic } from './allow-list.ts';
@@ -15,31 +16,31 @@ export interface Network {
   now: () => number;
   /** All addresses of a name, as the system resolves it. */
   lookup: (host: string) => Promise<Array<{ address: string }>>;
-  /** `address:port`; the system's own where there are none. */
+  /** `address:port`. Undefined: the system's name servers. */
   dnsServers?: string[];
-  /** How long one look may take, ms. What has not answered by then is told as such. */
-  patienceMs: number;
+  /** Limit for one tool call, ms. A step that takes longer is reported as such. */
+  timeLimitMs: number;
 }
 
 export interface Connection {
   socket: Socket;
-  /** The same socket, where it speaks TLS. */
+  /** The same socket, if it uses TLS. */
   tls?: TLSSocket;
   /** Address and port. */
   peer: string;
-  /** Every address the name has; one for an address. */
+  /** All addresses of the name, or the one address. */
   addresses: string[];
   dnsMs: number;
   connectMs: number;
   tlsMs?: number;
 }
 
-/** A step that failed. That is what the investigator wants to know, so it becomes an answer; its message is for the model. */
+/** A step that failed. This is a useful finding, so it becomes the tool's output; the message is for the LLM. */
 export class StepFailed extends Error {
   override name = 'StepFailed';
 }
 
-const WORDS: Record<string, string> = {
+const REASONS: Record<string, string> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection closed or reset',
   EHOSTUNREACH: 'host unreachable',
@@ -55,29 +56,29 @@ const WORDS: Record<string, string> = {
   EREFUSED: 'the name servers refused',
 };
 
-/** What went wrong, with its code. */
-export function reasonOf(error: unknown): string {
+/** The reason of a network failure, with its code. */
+export function networkReason(error: unknown): string {
   const code = errorCode(error);
   if (code === undefined) return error instanceof Error ? error.message : String(error);
-  if (code.startsWith('HPE_')) return `what came is not HTTP (${code})`;
+  if (code.startsWith('HPE_')) return `the response is not HTTP (${code})`;
   if (code.startsWith('ERR_SSL_')) return `TLS failed (${code})`;
-  return `${WORDS[code] ?? 'failed'} (${code})`;
+  return `${REASONS[code] ?? 'failed'} (${code})`;
 }
 
 /**
- * Looks within the network's patience, and no longer than the caller wants to know.
+ * Runs a tool call within the time limit and the caller's signal. A failed step becomes the output.
  *
- * @throws the reason of the caller's signal, where that aborts; ToolRefused
+ * @throws the reason of the caller's signal if it aborts; ToolRefused
  */
 export async function answer(
   { signal }: ToolContext,
-  { patienceMs }: Network,
-  look: (signal: AbortSignal) => Promise<string>,
+  { timeLimitMs }: Network,
+  run: (signal: AbortSignal) => Promise<string>,
 ): Promise<string> {
   signal.throwIfAborted();
   let text: string;
   try {
-    text = await look(AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]));
+    text = await run(AbortSignal.any([signal, AbortSignal.timeout(timeLimitMs)]));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof StepFailed)) throw error;
@@ -88,7 +89,7 @@ export async function answer(
 }
 
 /**
- * Takes one step and times it.
+ * Runs one step and measures its time.
  *
  * @throws StepFailed
  */
@@ -103,29 +104,15 @@ export async function step<Result>(
     signal.throwIfAborted();
     return { result: await take(), ms: ms() };
   } catch (error) {
-    const reason = signal.aborted ? 'time ran out' : reasonOf(error);
+    const reason = signal.aborted ? 'time ran out' : networkReason(error);
     throw new StepFailed(`${reason} while ${doing}, after ${ms()} ms`, { cause: error });
   }
 }
 
-/** Settles as what `start` began does, or rejects when the signal aborts: for what cannot be aborted itself. */
-export async function unlessAborted<Result>(start: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
-  signal.throwIfAborted();
-  const settled = new AbortController();
-  const aborted = once(signal, 'abort', { signal: settled.signal }).then(() => Promise.reject(signal.reason));
-  // It rejects when `settled` aborts too, and then nobody listens any more.
-  aborted.catch(() => undefined);
-  try {
-    return await Promise.race([start(), aborted]);
-  } finally {
-    settled.abort();
-  }
-}
-
 /**
- * Connects to a host that the list has been asked about already. `host` is canonical.
+ * Connects to a host that is on the allow-list. `host` is canonical.
  *
- * @throws ToolRefused where it has no address that may be connected to; StepFailed
+ * @throws ToolRefused if none of its addresses is allowed; StepFailed
  */
 export async function openConnection(
   { host, port, secure }: { host: string; port: number; secure: boolean },
@@ -142,14 +129,14 @@ export async function openConnection(
   if (!secure) return connection;
 
   const { result: tls, ms: tlsMs } = await step(`agreeing on TLS with ${peer}`, signal, () => {
-    // An address is no server name. An expired or unknown certificate is to be told about, not to be stopped by.
+    // An address is not a server name. An expired or unknown certificate is a finding, so it must not end the connection.
     const servername = isIP(host) > 0 ? '' : host;
     return opened(connectTls({ socket, host, servername, rejectUnauthorized: false }), 'secureConnect', signal);
   });
   return { ...connection, socket: tls, tls, tlsMs };
 }
 
-/** An address as host was judged with the list; a name leads only to what is public or listed as an address. */
+/** A host that is an address was checked with the list. A name may only resolve to public or listed addresses. */
 async function checkedAddress(host: string, port: number, network: Network, signal: AbortSignal) {
   if (isIP(host) > 0) return { address: host, addresses: [host], dnsMs: 0 };
   const { result, ms } = await step(`resolving ${host}`, signal, () =>
@@ -160,14 +147,14 @@ async function checkedAddress(host: string, port: number, network: Network, sign
   const address = addresses.find((address) => isPublic(address) || network.allow.allowsAddress(address, port));
   if (address === undefined)
     throw new ToolRefused(
-      `${host} leads to ${addresses.join(', ')}, not public: KORA_HTTP_CHECK_ALLOW would have to list that address too.`,
+      `${host} resolves to ${addresses.join(', ')}, which is not public: KORA_HTTP_CHECK_ALLOW would have to list that address too.`,
     );
   return { address, addresses, dnsMs: ms };
 }
 
-/** Waits until a socket is open; one that does not get there is gone. */
+/** Waits until a socket is open. Destroys it if that fails. */
 async function opened<Opening extends Socket>(socket: Opening, event: string, signal: AbortSignal): Promise<Opening> {
-  // It may break after everyone has heard what they wanted to.
+  // The socket may fail later, when nobody waits for it any more.
   socket.on('error', () => undefined);
   try {
     await once(socket, event, { signal });

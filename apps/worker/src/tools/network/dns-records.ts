@@ -1,16 +1,17 @@
-/** What the name servers say about a name, and, where they know no address, what this system says. */
+/** Looks up a name at the name servers, and in this system if they know no address. */
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { type Network, reasonOf, unlessAborted } from './connect.ts';
+import { unlessAborted } from '@kora-wake/shared/runtime/async';
+import { type Network, networkReason } from './connect.ts';
 
 export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'NS', 'TXT'] as const;
 export type RecordType = (typeof RECORD_TYPES)[number];
 
-/** Of one question to one name server. */
+/** Limit for one query to one name server. */
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
 
-/** One line a record; no such name and the like are answers too. */
+/** One line per record. A missing name is a result too. */
 export async function lookUpRecords(
   host: string,
   types: readonly RecordType[],
@@ -43,10 +44,10 @@ async function lookUpType(
     if (records.length > 0) return records.map((record) => `${host} ${type} ${record} (after ${ms} ms)`);
     return [`${host} ${type}: none (after ${ms} ms)`];
   } catch (error) {
-    const reason = signal.aborted ? 'time ran out' : reasonOf(error);
+    const reason = signal.aborted ? 'time ran out' : networkReason(error);
     const line = `${host} ${type}: ${reason}, after ${Math.round(performance.now() - started)} ms`;
     const system = await systemAddresses(host, type, network, signal);
-    return [system.length > 0 ? `${line}; this system, by its hosts file or such: ${system.join(', ')}` : line];
+    return [system.length > 0 ? `${line}; this system (hosts file or similar): ${system.join(', ')}` : line];
   }
 }
 
@@ -72,7 +73,7 @@ async function systemAddresses(
 ): Promise<string[]> {
   if (type !== 'A' && type !== 'AAAA') return [];
   const family = type === 'A' ? 4 : 6;
-  // It has nothing to add where it fails: the name servers' own answer stands.
+  // If this fails too, the name servers' answer is the result.
   const found = await unlessAborted(() => network.lookup(host), signal).catch(() => []);
   return found.map(({ address }) => address).filter((address) => isIP(address) === family);
 }

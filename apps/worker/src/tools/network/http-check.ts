@@ -1,17 +1,17 @@
-/** One look at a URL: every hop with its status, timing, headers and certificate, and the beginning of the last body. */
+/** Checks a URL: status, timing, headers and certificate of each hop, and the beginning of the last body. */
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { ToolRefused } from '../tool.ts';
 import { canonicalHost, portOf } from './allow-list.ts';
 import { describeCertificate } from './certificate.ts';
-import { type Connection, type Network, openConnection, reasonOf, StepFailed, step } from './connect.ts';
+import { type Connection, type Network, networkReason, openConnection, StepFailed, step } from './connect.ts';
 
 const MAX_REDIRECTS = 3;
-/** Read on for so long, so that no secret is cut where the body is; bytes. */
+/** Bytes that are read beyond the limit, so that a secret at the cut is still whole when it is redacted. */
 const BEYOND_BYTES = 4_096;
 const MAX_BODY_BYTES = 1024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const TELLING_HEADERS = new Set([
+const SHOWN_HEADERS = new Set([
   'content-type',
   'content-length',
   'server',
@@ -22,14 +22,14 @@ const TELLING_HEADERS = new Set([
   'via',
   'x-request-id',
 ]);
-const TELLING_HEADER = /^x-.*(?:cache|error|status)/;
+const SHOWN_HEADER = /^x-.*(?:cache|error|status)/;
 
 export type Method = 'GET' | 'HEAD';
 
 /**
- * Asks, and follows redirects that stay on the list.
+ * Sends a request, and follows redirects that are on the allow-list.
  *
- * @throws ToolRefused where the URL itself may not be asked; Error where it is none
+ * @throws ToolRefused if the URL itself is not allowed; Error if it is not a URL
  */
 export async function checkHttp(
   text: string,
@@ -47,8 +47,8 @@ export async function checkHttp(
   let url: URL | undefined = first;
   for (let redirects = 0; url; redirects++) {
     try {
-      const look: Hop = { url, method, network, signal, redact, mayFollow: redirects < MAX_REDIRECTS };
-      url = await hop(look, lines);
+      const next: Hop = { url, method, network, signal, redact, mayFollow: redirects < MAX_REDIRECTS };
+      url = await hop(next, lines);
     } catch (error) {
       const isAnswer = error instanceof StepFailed || (error instanceof ToolRefused && redirects > 0);
       if (!isAnswer) throw error;
@@ -68,15 +68,15 @@ interface Hop {
   mayFollow: boolean;
 }
 
-/** Why a URL may not be asked, whatever its host's address. */
+/** The reason why a URL is not allowed, independent of its host's address. */
 function refusalOf(url: URL, { allow }: Network): string | undefined {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${url.protocol} is neither http nor https.`;
-  if (url.username !== '' || url.password !== '') return 'A URL with a user or a password in it may not be asked.';
+  if (url.username !== '' || url.password !== '') return 'A URL with a user or a password is not allowed.';
   if (allow.allowsUrl(url)) return undefined;
   return `${url.origin}${url.pathname} is not on the list: KORA_HTTP_CHECK_ALLOW would have to list ${url.hostname}.`;
 }
 
-/** One request. Writes what is seen as it is seen, so that a later failure does not lose it; resolves with what to follow. */
+/** One request. It adds each line at once, so that a later failure does not lose it. Resolves with the redirect to follow. */
 async function hop(
   { url, method, network, signal, redact, mayFollow }: Hop,
   lines: string[],
@@ -84,7 +84,7 @@ async function hop(
   lines.push(...(lines.length > 0 ? [''] : []), `${method} ${withoutHash(url)}`);
   const started = performance.now();
   const host = canonicalHost(url.hostname);
-  if (host === undefined) throw new ToolRefused(`${url.hostname} is no host.`);
+  if (host === undefined) throw new ToolRefused(`${url.hostname} is not a host.`);
   const target = { host, port: portOf(url), secure: url.protocol === 'https:' };
   const connection = await openConnection(target, network, signal);
   const { socket, tls, peer } = connection;
@@ -95,7 +95,7 @@ async function hop(
       ask(socket, url, method),
     );
     lines.push(`status: ${response.statusCode} ${response.statusMessage} (HTTP/${response.httpVersion})`);
-    lines.push(...tellingHeaders(response));
+    lines.push(...shownHeaders(response));
 
     const redirect = redirectOf(response, url);
     const obstacle =
@@ -112,11 +112,11 @@ async function hop(
 function ask(socket: Socket, url: URL, method: Method): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { host: url.host, 'user-agent': 'kora-wake', accept: '*/*', 'accept-encoding': 'identity' };
-    // A socket of its own and no agent: nothing is resolved again, kept or reused.
+    // Its own socket without an agent: no name is resolved again, and no connection is kept or reused.
     const asking = request({ createConnection: () => socket, method, path: url.pathname + url.search, headers });
     asking.once('response', resolve);
     asking.on('error', reject);
-    // An answer that switches protocols ends without either.
+    // A response that switches protocols emits neither of the two events.
     asking.once('close', () => reject(new Error('connection closed without an HTTP response')));
     asking.end();
   });
@@ -132,13 +132,13 @@ function obstacleTo(url: URL | undefined, network: Network): string | undefined 
   return url ? refusalOf(url, network) : 'it is not a URL.';
 }
 
-/** Lines with the beginning of the body; reads no further than that. */
+/** Lines with the beginning of the body. It does not read the rest. */
 async function readBody(
   response: IncomingMessage,
   signal: AbortSignal,
   redact: (text: string) => string,
 ): Promise<string[]> {
-  // Without an encoding set, it gives buffers.
+  // A response without an encoding yields buffers.
   const chunks: AsyncIterable<Buffer> = response;
   let read = Buffer.alloc(0);
   let broken: string[] = [];
@@ -148,7 +148,7 @@ async function readBody(
       if (read.length >= MAX_BODY_BYTES + BEYOND_BYTES) break;
     }
   } catch (error) {
-    broken = [`the body breaks off: ${signal.aborted ? 'time ran out' : reasonOf(error)}`];
+    broken = [`the body breaks off: ${signal.aborted ? 'time ran out' : networkReason(error)}`];
   }
   if (read.length === 0) return ['body: none', ...broken];
   const isCut = read.length > MAX_BODY_BYTES;
@@ -162,7 +162,7 @@ function firstKiB(text: string): string {
   return new TextDecoder().decode(Buffer.from(text).subarray(0, MAX_BODY_BYTES), { stream: true });
 }
 
-/** The text these bytes are, or undefined where they are none. A cut may go through a character. */
+/** The text of these bytes, or undefined if they are not UTF-8 text. A cut may split a character. */
 function decode(bytes: Buffer, isCut: boolean): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {
@@ -172,9 +172,9 @@ function decode(bytes: Buffer, isCut: boolean): string | undefined {
   }
 }
 
-function tellingHeaders({ headers }: IncomingMessage): string[] {
+function shownHeaders({ headers }: IncomingMessage): string[] {
   return Object.entries(headers)
-    .filter(([name]) => TELLING_HEADERS.has(name) || TELLING_HEADER.test(name))
+    .filter(([name]) => SHOWN_HEADERS.has(name) || SHOWN_HEADER.test(name))
     .map(([name, value]) => `${name}: ${String(value)}`);
 }
 

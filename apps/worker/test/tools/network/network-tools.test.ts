@@ -36,7 +36,7 @@ interface Setup {
   now?: () => number;
   lookup?: (host: string) => Promise<Array<{ address: string }>>;
   dnsServers?: string[];
-  patienceMs?: number;
+  timeLimitMs?: number;
 }
 
 function run(list: string, name: string, input: JsonObject, setup: Setup = {}): Promise<string> {
@@ -363,12 +363,12 @@ describe('what fails is an answer:', () => {
 
   test('a server that hangs, and one that hangs in its body', async () => {
     const hanging = await tcp((socket) => void socket.resume());
-    const text = await check('127.0.0.1', hanging.url, { patienceMs: 200 });
+    const text = await check('127.0.0.1', hanging.url, { timeLimitMs: 200 });
     expect(text).toMatch(
       /connected to .*\ntime ran out while waiting for the response of 127.0.0.1:\d+, after \d+ ms$/,
     );
     const stalling = await http((_request, response) => void response.write('begun'));
-    expect(await check('127.0.0.1', stalling.url, { patienceMs: 200 })).toMatch(
+    expect(await check('127.0.0.1', stalling.url, { timeLimitMs: 200 })).toMatch(
       /status: 200 .*begun\nthe body breaks off: time ran out$/s,
     );
   });
@@ -627,7 +627,7 @@ describe('dns_lookup', () => {
     onTestFinished(() => void silent.close());
     const dnsServers = [`127.0.0.1:${silent.address().port}`];
     const look = (setup: Setup) => run('a.example', 'dns_lookup', { host: 'a.example' }, { dnsServers, ...setup });
-    expect(await look({ patienceMs: 200 })).toContain('a.example A: time ran out');
+    expect(await look({ timeLimitMs: 200 })).toContain('a.example A: time ran out');
     const controller = new AbortController();
     const reason = new Error('enough');
     silent.once('message', () => controller.abort(reason));
