@@ -21,7 +21,7 @@ test('the bundle is small and contains no address of another origin', () => {
     // The names of XML namespaces and of JSON Schema's dialects are identifiers: nothing is fetched from them.
     expect(
       readFileSync(file, 'utf8').match(
-        /(?:https?:|(?<=[\"'`(=\s]))\/\/(?!www\.w3\.org\/|json-schema\.org\/)[\w-]+\.\w+[^'"`\s]*/g,
+        /(?:https?:|(?<=["'`(=\s]))\/\/(?!www\.w3\.org\/|json-schema\.org\/)[\w-]+\.\w+[^'"`\s]*/g,
       ) ?? [],
     ).toEqual([]);
   }

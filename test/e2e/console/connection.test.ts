@@ -1,6 +1,6 @@
 /** Empty answers, missing answers and wrong answers. */
 import { expect, test } from 'vitest';
-import { api, FAILED_LOAD, open, setUpConsole, text } from '../../support/console/page.ts';
+import { api, FAILED_LOAD, open, passTime, reloadWithClock, setUpConsole, text } from '../../support/console/page.ts';
 import { busy, quiet, wake } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
@@ -35,11 +35,12 @@ test.each([401, 429])('a rejected token is explained and not sent again: %i', as
     body: { statusCode: status, error: 'Unauthorized', message: 'Give the token.' },
   });
   const page = await open(url, '#/', {}, [FAILED_LOAD]);
+  await reloadWithClock(page);
   await page.getByRole('heading', { name: 'Sign-in needed' }).waitFor();
   expect(await text(page, '.page-message')).toContain('the token as the password');
   await page.waitForLoadState('networkidle');
   const asked = requests.length;
-  await page.waitForTimeout(3_500);
+  await passTime(page);
   expect(requests.length).toBe(asked);
   state.override = () => undefined;
   await page.getByRole('button', { name: 'Reload' }).click();

@@ -1,6 +1,15 @@
 /** The overview: state, problems, alerts, and updates. */
 import { expect, test } from 'vitest';
-import { api, open, seconds, setUpConsole, text, windowRow } from '../../support/console/page.ts';
+import {
+  api,
+  open,
+  passTime,
+  reloadWithClock,
+  seconds,
+  setUpConsole,
+  text,
+  windowRow,
+} from '../../support/console/page.ts';
 import { busy, MINUTE, openWindow, quiet, wake } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
@@ -112,6 +121,7 @@ test('windows with the most repeats come first, and a button shows all changes',
 test('the page updates itself, and asks nothing while it is hidden', async () => {
   const { url, state, requests, streamCount } = await api(busy());
   const page = await open(url);
+  await reloadWithClock(page);
   await page.locator('.wake').first().waitFor();
   state.world.account = { ...state.world.account, inFlight: 7 };
   await page.getByRole('heading', { name: '7 alerts in progress' }).waitFor();
@@ -124,7 +134,7 @@ test('the page updates itself, and asks nothing while it is hidden', async () =>
   const asked = requests.length;
   // It holds no connection either: a browser allows few of them.
   await eventually(() => streamCount() === 0);
-  await page.waitForTimeout(3_500);
+  await passTime(page);
   expect(requests.length).toBe(asked);
   state.world.account = { ...state.world.account, inFlight: 8 };
   await visibility('visible');

@@ -81,3 +81,15 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
 
 /** Pixels by which the page is wider than the window. */
 export const OVERFLOW = 'Math.max(0, document.documentElement.scrollWidth - innerWidth)';
+
+/** Loads the page again with a clock that `passTime` can move. */
+export async function reloadWithClock(page: BrowserPage): Promise<void> {
+  await page.clock.install();
+  await page.reload();
+}
+
+/** Lets ten polls become due at once, and returns after a later request was answered, so theirs have arrived too. */
+export async function passTime(page: BrowserPage): Promise<void> {
+  await page.clock.runFor(30_000);
+  await page.evaluate(`fetch(new URL('/', location.origin)).then((response) => response.text())`);
+}
