@@ -134,7 +134,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   37: {
     fault: 'engine hangs or breaks off',
     tests: [
-      [ENGINE, 'ends at its deadline where nobody answers'],
+      [ENGINE, 'ends at its deadline if the server never answers'],
       [ENGINE, 'an answer cut short'],
     ],
   },

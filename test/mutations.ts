@@ -65,7 +65,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'await job.promote();',
     replace: '',
     test: 'apps/worker/test/repair/sweeper.test.ts',
-    named: 'is let go',
+    named: 'set back is promoted',
   },
   {
     guard: 'claim before a post',

@@ -13,7 +13,7 @@ async function messengerWith(...answers: Answer[]) {
 const ok = (error: string): Answer => json(200, { ok: false, error });
 
 describe('Slack', () => {
-  test('is given the text to the operator, with the wake’s id beside it, and says where it stands', async () => {
+  test('gets the text for the operator with the wake’s id, and returns its place', async () => {
     const { double, messenger } = await messengerWith();
     expect(await messenger.post('🚨 it is down', 'w-1')).toEqual({
       channel: 'DU0OPERATOR',
@@ -55,7 +55,7 @@ describe('Slack', () => {
     expect(double.requests).toHaveLength(1);
   });
 
-  test('is asked for a message by the wake it was posted for, through all pages', async () => {
+  test('is searched for the message of a wake, through all pages', async () => {
     const { double, messenger } = await messengerWith();
     const since = Date.now();
     await messenger.post('one', 'w-1');
@@ -66,7 +66,7 @@ describe('Slack', () => {
     expect(double.requests.at(-1)?.body).toContain('include_all_metadata=true');
   });
 
-  test('that does not let us look says so', async () => {
+  test('without the scope for a look-up is a permanent failure', async () => {
     const { double, messenger } = await messengerWith();
     double.lookUp.error = 'missing_scope';
     await expect(messenger.find('w-1', 0)).rejects.toMatchObject({ kind: 'permanent', code: 'missing_scope' });
@@ -87,7 +87,7 @@ describe('Slack', () => {
     expect(JSON.stringify(failure) + String(failure)).not.toContain('xoxb-secret');
   });
 
-  test('that nobody listens for has not been posted to', async () => {
+  test('that cannot be connected to has not got the message', async () => {
     const { double, messenger } = await messengerWith();
     await double.close();
     await expect(messenger.post('text', 'w-1')).rejects.toMatchObject({ kind: 'not_posted', code: 'ECONNREFUSED' });

@@ -5,7 +5,7 @@ import { type Answer, cutShort, hang, html, json, reset } from '../../../../test
 import { investigating } from '../investigating.ts';
 
 describe('the engine', () => {
-  test('asks once, with the prompt, the model and its effort, and gives the answer verbatim', async ({ ns }) => {
+  test('asks once with prompt, model and effort, and returns the answer verbatim', async ({ ns }) => {
     const { double, calls, investigate } = await investigating(ns, []);
     const report = await investigate();
     expect(report).toMatchObject({
@@ -33,7 +33,7 @@ describe('the engine', () => {
     ]);
   });
 
-  test('sends a key and a Claude Code token each in its way', async ({ ns }) => {
+  test('sends a key and a Claude Code token in different headers', async ({ ns }) => {
     const key = await investigating(ns, []);
     await key.investigate();
     expect(key.double.requests[0]?.headers.authorization).toBe('Bearer sk-test');
@@ -96,32 +96,30 @@ describe('the engine', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('ends at its deadline where nobody answers', async ({ ns }) => {
-    const began = performance.now();
+  test('ends at its deadline if the server never answers', async ({ ns }) => {
     const { investigate } = await investigating(ns, [hang], { timeoutMs: 200 });
     expect(await investigate()).toMatchObject({ kind: 'fallback', code: 'sdk_timeout' });
-    expect(performance.now() - began).toBeLessThan(5_000);
   });
 
-  test('stops at once when it is told to, and throws the reason', async ({ ns }) => {
+  test('stops at once when its signal aborts, and throws the reason', async ({ ns }) => {
     const stop = new AbortController();
     const { investigate } = await investigating(ns, [() => stop.abort(new Error('shutting down'))]);
     await expect(investigate(stop.signal)).rejects.toThrow('shutting down');
   });
 
-  test('keeps what was said where the answer grew too long', async ({ ns }) => {
+  test('keeps an answer that was cut at the token limit', async ({ ns }) => {
     const { investigate } = await investigating(ns, [
       json(200, message('It is most likely', { stop_reason: 'max_tokens' })),
     ]);
     expect(await investigate()).toMatchObject({ kind: 'diagnosis', text: 'It is most likely' });
   });
 
-  test('knows no price for a model nobody sells', async ({ ns }) => {
+  test('has no price for an unknown model', async ({ ns }) => {
     const { investigate } = await investigating(ns, [json(200, message('ok', { model: 'qwen3:8b' }))]);
     expect((await investigate()).costUsd).toBeNull();
   });
 
-  test('keeps an answer whose telemetry makes no sense', async ({ ns }) => {
+  test('keeps an answer with nonsensical usage', async ({ ns }) => {
     const odd = {
       model: 5,
       usage: { input_tokens: '12', output_tokens: -3 },
@@ -136,7 +134,7 @@ describe('the engine', () => {
     });
   });
 
-  test('never shows its key, not even where the server repeats it', async ({ ns }) => {
+  test('never shows its key, even if the server repeats it', async ({ ns }) => {
     const key = 'sk-ant-secret-key-0123456789';
     const echo: Answer = ({ headers }, response) => {
       response

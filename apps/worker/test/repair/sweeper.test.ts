@@ -17,7 +17,7 @@ function sweeper(ns: Namespace) {
     keys: ns.keys,
     wakes: ns.queue,
     deliveries: ns.deliveries,
-    // What ended just now is left to whoever ended it.
+    // A job that just ended is left to the worker that ended it.
     now: () => Date.now() + 60_000,
     log: testLog().logger,
   };
@@ -32,7 +32,7 @@ async function enqueue(ns: Namespace): Promise<void> {
   await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
 }
 
-/** Ends all jobs of a queue, well or badly, and nothing else: what a worker leaves that dies right then. */
+/** Completes or fails all jobs of a queue, and nothing else: the state after a worker died at that moment. */
 async function endJobs(ns: Namespace, queue: 'wakes' | 'deliveries', well: boolean): Promise<void> {
   const end = async () => {
     if (!well) throw new Error('it died');
@@ -46,9 +46,7 @@ async function endJobs(ns: Namespace, queue: 'wakes' | 'deliveries', well: boole
   await worker.close();
 }
 
-test('a wake that was investigated and lost its delivery gets it, with the report that was paid for', async ({
-  ns,
-}) => {
+test('an investigated wake without a delivery job gets one with the paid report', async ({ ns }) => {
   await enqueue(ns);
   await endJobs(ns, 'wakes', true);
   expect((await readAccount(ns.redis, ns.keys)).unaccounted).toBe(1);
@@ -62,14 +60,12 @@ test('a wake that was investigated and lost its delivery gets it, with the repor
   });
 });
 
-test('a wake that ended, and that no tailer has recorded, is not accounted for', async ({ ns }) => {
+test('a wake that ended but was never recorded as enqueued is unaccounted', async ({ ns }) => {
   await recordOutcome(ns.redis, ns.keys, ending('w-unknown', 'dry_run', 1));
   expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ enqueued: 0, unaccounted: 1 });
 });
 
-test('a job that failed for good, its end not recorded, is recorded as dead, and its window released', async ({
-  ns,
-}) => {
+test('a job that failed for good is recorded as dead, and its window is closed', async ({ ns }) => {
   await ns.queue.add(
     'wake',
     { wake },
@@ -92,7 +88,7 @@ test('a job that failed for good, its end not recorded, is recorded as dead, and
   expect(await getWindow(ns, 'fly', 'down')).toBeUndefined();
 });
 
-test('a window that no job stands behind is released', async ({ ns }) => {
+test('a window without a job is closed', async ({ ns }) => {
   await enqueue(ns);
   await ns.redis.unlink(`${ns.prefix}:wakes:${wake.id}`);
   await sweep(sweeper(ns));
@@ -100,7 +96,7 @@ test('a window that no job stands behind is released', async ({ ns }) => {
   expect((await readAccount(ns.redis, ns.keys)).repaired).toEqual({ window: 1 });
 });
 
-test('what is well is left alone', async ({ ns }) => {
+test('a healthy wake is not changed', async ({ ns }) => {
   await enqueue(ns);
   await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
   await endJobs(ns, 'wakes', true);
@@ -109,7 +105,7 @@ test('what is well is left alone', async ({ ns }) => {
   expect(await getWindow(ns, 'fly', 'down')).toBeDefined();
 });
 
-test('a delivery that waits since a time still to come, since the clock was set back, is let go', async ({ ns }) => {
+test('a delivery that is delayed by a clock that was set back is promoted', async ({ ns }) => {
   await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(wake.id), delay: 3_600_000 });
   const aheadMs = 2 * 60_000;
   const job = (processedOn: number) =>
@@ -141,7 +137,7 @@ test('a repair that fails does not stop the others, and is tried again', async (
   expect(await ns.deliveries.count()).toBe(1);
 });
 
-test('what ended long before the last sweep is not looked at again', async ({ ns }) => {
+test('a job that ended long before the last sweep is not read again', async ({ ns }) => {
   await enqueue(ns);
   await endJobs(ns, 'wakes', true);
   await sweep(sweeper(ns), Date.now() + 1);

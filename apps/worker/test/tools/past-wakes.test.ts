@@ -1,4 +1,4 @@
-/** The tools that look into our own past: what was found out before, and the audit log. */
+/** The tools for our own past: earlier wakes and investigations, and the audit log. */
 
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { redact } from '@kora-wake/shared/wake/redact';
@@ -50,30 +50,30 @@ function tool(ns: Namespace, name: string): Tool {
 }
 
 describe('recent_wakes', () => {
-  test('tells of the probe, the last first, and not of the wake itself', async ({ ns }) => {
+  test('lists the wakes of the probe, newest first, without the wake itself', async ({ ns }) => {
     await past(ns);
     expect((await tool(ns, 'recent_wakes').run({}, context)).split('\n')).toEqual([
-      '30 min ago: disk (critical): title of w-3; 0 more held back; in flight',
-      '60 min ago: down (critical): title of w-2; 0 more held back; in flight',
-      '5 h ago: down (critical): title of w-1; 7 more held back; ended as diagnosis',
+      '30 min ago: disk (critical): title of w-3; 0 more suppressed; in progress',
+      '60 min ago: down (critical): title of w-2; 0 more suppressed; in progress',
+      '5 h ago: down (critical): title of w-1; 7 more suppressed; ended as diagnosis',
     ]);
     expect(await tool(ns, 'recent_wakes').run({ scope: 'pair', limit: 1 }, context)).toMatch(/^60 min ago[^\n]*$/);
   });
 
-  test('says where there is none', async ({ ns }) => {
-    expect(await tool(ns, 'recent_wakes').run({}, context)).toBe('no earlier wake is known');
+  test('reports that there is none', async ({ ns }) => {
+    expect(await tool(ns, 'recent_wakes').run({}, context)).toBe('there is no record of an earlier wake');
     expect(await tool(ns, 'past_investigations').run({}, context)).toBe('this was never investigated before');
   });
 });
 
-test('past_investigations tells what was thought of the pair, and what came after', async ({ ns }) => {
+test('past_investigations lists earlier diagnoses of the pair, and when the issue came back', async ({ ns }) => {
   await past(ns);
   expect(await tool(ns, 'past_investigations').run({}, context)).toBe(
     '60 min ago (not investigated): sdk_timeout\nIt came back 60 min later.\n\n5 h ago (likely): The token expired.\nIt came back 4 h later.',
   );
 });
 
-test('what was found out is kept once, and for as long as the record', async ({ ns }) => {
+test('a report is stored once, as long as the record', async ({ ns }) => {
   for (let i = 0; i < 2; i++) await recordInvestigation(ns.redis, ns.keys, wake, told('once'), NOW);
   expect(await ns.redis.zrevrange(ns.keys.historyOfPair('fly:down'), 0, -1)).toEqual(['w-now']);
   expect(await ns.redis.ttl(ns.keys.wake('w-now'))).toBeGreaterThan(30 * 86_400);
@@ -82,7 +82,7 @@ test('what was found out is kept once, and for as long as the record', async ({ 
 describe('audit_rows', () => {
   const at = (minutes: number) => new Date(NOW + minutes * MINUTE).toISOString();
 
-  test('gives the rows around the wake, oldest first, and passes over what is none', async ({ logPath }) => {
+  test('returns the rows around the wake, oldest first, and skips other lines', async ({ logPath }) => {
     const row = (title: string, minutes: number) => wakeRow({ title, emittedAt: at(minutes) });
     append(
       logPath,
@@ -99,7 +99,7 @@ describe('audit_rows', () => {
     expect(await auditRowsTool(logPath).run({ contains: 'nowhere' }, context)).toBe('no such row in that time');
   });
 
-  test('reads the end of a long log alone, and cuts long rows', async ({ logPath }) => {
+  test('reads only the end of a long log, and shortens long rows', async ({ logPath }) => {
     const filler = wakeRow({ detail: 'x'.repeat(100_000), emittedAt: at(-1) });
     append(logPath, ...Array.from({ length: 100 }, () => filler), wakeRow({ title: 'last', emittedAt: at(0) }));
     const lines = (await auditRowsTool(logPath).run({ limit: 30 }, context)).split('\n');
@@ -108,7 +108,7 @@ describe('audit_rows', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(700);
   });
 
-  test('fails where the log cannot be read', async ({ logPath }) => {
+  test('fails if the log cannot be read', async ({ logPath }) => {
     await expect(auditRowsTool(logPath).run({}, context)).rejects.toThrow('ENOENT');
   });
 });

@@ -170,8 +170,8 @@ describe('a megabyte of planted text', () => {
     '😀',
     '&',
     '<!channel>',
-  ])('made of %j is read, redacted and told in no time', (unit) => {
-    const began = performance.now();
+  ])('made of %j is read, redacted and rendered in linear time', (unit) => {
+    // Quadratic time would take minutes, longer than a test may.
     const wake = wakeOf({
       probe: fill(unit),
       title: `x${fill(unit)}x`,
@@ -180,8 +180,6 @@ describe('a megabyte of planted text', () => {
     });
     directMessage(wake, fallbackReport('refused'));
     wakeText(wake);
-    // Quadratic would be minutes; this is for a busy machine.
-    expect(performance.now() - began).toBeLessThan(5_000);
   });
 });
 

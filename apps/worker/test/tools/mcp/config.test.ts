@@ -20,7 +20,7 @@ const faultsOf = (mcpServers: unknown, env: Record<string, string | undefined> =
   faultsOfText(JSON.stringify({ mcpServers }), env);
 
 describe('servers', () => {
-  test('over stdio and over HTTP are read, with what is usual left out', () => {
+  test('over stdio and over HTTP are read, with defaults for missing fields', () => {
     expect(
       parse({
         files: { command: 'npx', args: ['-y', 'files', '/srv'], env: { A: 'b' }, cwd: '/srv', allow: ['read_*'] },
@@ -57,7 +57,7 @@ describe('servers', () => {
 });
 
 describe('variables', () => {
-  test('are filled in where they may stand, with a default where they are not set or empty', () => {
+  test('are replaced in every allowed field, by their default if they are not set or empty', () => {
     const env = { BIN: '/bin/x', KEY: 'k3y', EMPTY: '', HOST: 'h.example' };
     expect(
       parse(
@@ -77,7 +77,7 @@ describe('variables', () => {
     ]);
   });
 
-  test('that are not set are faults, also where every object has something of their name', () => {
+  test('that are not set are faults, also if every object has a property of that name', () => {
     expect(faultsOf({ a: { command: `\${GONE}`, args: ['x', `\${constructor}`], env: { E: `\${GONE2}` } } })).toEqual([
       '- a: command: the variable GONE is not set and has no default',
       '- a: args.1: the variable constructor is not set and has no default',
@@ -85,13 +85,13 @@ describe('variables', () => {
     ]);
   });
 
-  test('are not filled in a second time', () => {
+  test('are replaced only once', () => {
     expect(parse({ a: { command: `\${A}` } }, { A: `\${B}`, B: 'b' })).toMatchObject([{ command: `\${B}` }]);
   });
 });
 
 describe('faults', () => {
-  test('of all servers are told at once', () => {
+  test('of all servers are reported together', () => {
     expect(
       faultsOf({
         'bad name': { command: 'x' },
@@ -104,10 +104,10 @@ describe('faults', () => {
         ftp: { url: 'ftp://x' },
       }),
     ).toEqual([
-      '- bad name: a name has letters, digits, _ and - only',
+      '- bad name: a name may only contain letters, digits, _ and -',
       '- none: needs a command or a url',
       '- list: must be an object',
-      '- both: has a command and a url; one of them is meant',
+      '- both: has a command and a url; only one is allowed',
       '- sse: type: must be stdio, http or streamable-http',
       '- typed: url: Invalid input: expected string, received undefined',
       '- shape: args: Invalid input: expected array, received string',
@@ -116,7 +116,7 @@ describe('faults', () => {
     ]);
   });
 
-  test('never tell a value', () => {
+  test('never contain a value', () => {
     const env = { SECRET: 'hunter2', NUL: 'hunter2\0', LINES: 'hunter2\nx' };
     const message = faultsOf(
       {
@@ -133,7 +133,7 @@ describe('faults', () => {
         '- a: args.0: must not have a NUL byte',
         '- a: env.K: must not have a NUL byte',
         '- b: url: must be a URL that begins with http:// or https://',
-        '- c: url: must not hold a user or password; put them in headers',
+        '- c: url: must not contain a user or password; use headers',
         '- d: headers.x-key: is not a valid header',
         '- d: headers.bad name: is not a valid header',
       ].join('\n'),
@@ -146,7 +146,7 @@ describe('faults', () => {
     ['', /^- not valid JSON/],
     ['[]', /^- Invalid input: expected object/],
     ['{}', /^- mcpServers: Invalid input/],
-  ])('of the file as a whole are told: %j', (text, expected) => {
+  ])('of the whole file are reported: %j', (text, expected) => {
     const faults = faultsOfText(text);
     expect(faults).toEqual([expect.stringMatching(expected)]);
     expect(faults.join()).not.toContain('hunter2');

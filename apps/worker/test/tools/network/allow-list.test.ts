@@ -15,7 +15,7 @@ describe('the text', () => {
     expect(list.allowsAddress('8.8.8.8')).toBe(false);
   });
 
-  test('is entries apart by commas, spaces and lines', () => {
+  test('is a list separated by commas, spaces or line breaks', () => {
     const list = parseAllowList('a.example, b.example\nc.example  d.example');
     expect(list.entries).toEqual(['a.example', 'b.example', 'c.example', 'd.example']);
     expect(list.isEmpty).toBe(false);
@@ -101,7 +101,7 @@ describe('an entry', () => {
     for (const url of refused) expect([url, urlAllowed(entry, url)]).toEqual([url, false]);
   });
 
-  test.each(['https://example.com/health', 'https://example.com/health/'])('%s holds to its path', (entry) => {
+  test.each(['https://example.com/health', 'https://example.com/health/'])('%s covers only its path', (entry) => {
     const at = (path: string) => urlAllowed(entry, `https://example.com${path}`);
     const inside = ['/health', '/health/', '/health/db?x=/../y', '/health/a/../b', '/health/.well-known'];
     expect(inside.filter((path) => !at(path))).toEqual([]);
@@ -133,7 +133,7 @@ describe('an entry', () => {
 });
 
 describe('a host', () => {
-  test('may be looked up where any port of it is listed', () => {
+  test('may be looked up if any of its ports is listed', () => {
     const list = parseAllowList('a.example:81 https://b.example/health *.c.example');
     expect(['a.example', 'A.example.', 'b.example', 'x.c.example'].filter((host) => !list.allowsHost(host))).toEqual(
       [],
@@ -171,7 +171,7 @@ describe('a host', () => {
 });
 
 describe('an address', () => {
-  test('is listed by address and block, at their ports, and by no name and no URL', () => {
+  test('is covered by addresses and blocks with their ports, not by names or URLs', () => {
     const list = parseAllowList('localhost 127.0.0.1:81 10.0.0.0/8 fd00::/8 http://127.0.0.9/health');
     expect(
       ['127.0.0.1', '10.9.9.9', '::ffff:10.9.9.9', 'fd00::1'].every((address) => list.allowsAddress(address)),
@@ -221,7 +221,7 @@ describe('an address', () => {
     expect(isPublic(address)).toBe(false);
   });
 
-  test('that is no unicast is never let through by names', () => {
+  test('that is not unicast is never reachable through a name', () => {
     const names = parseAllowList('localhost *.example.com https://example.com/health example.com:8080');
     const bytes = (size: number) => fc.array(fc.integer({ min: 0, max: 255 }), { minLength: size, maxLength: size });
     // Few of all addresses are special, so most of these begin as special ones do.

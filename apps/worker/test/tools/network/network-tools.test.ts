@@ -86,17 +86,17 @@ async function closedPort(): Promise<number> {
 }
 
 describe('the tools', () => {
-  test('are none where nothing is listed', () => {
+  test('do not exist if nothing is listed', () => {
     expect(networkTools(parseAllowList(' '))).toEqual([]);
   });
 
-  test('say what is listed', () => {
+  test('name the listed entries', () => {
     const tools = networkTools(parseAllowList('a.example,https://b.example/health'));
     expect(tools.map(({ name }) => name)).toEqual(['http_check', 'dns_lookup', 'tls_certificate']);
     for (const { description } of tools) expect(description).toContain('a.example, https://b.example/health.');
   });
 
-  test('take no other input', async () => {
+  test('accept no other input', async () => {
     await expect(run('a.example', 'http_check', { url: 'http://a.example', body: 'x' })).rejects.toThrow(
       'the input is not valid',
     );
@@ -108,7 +108,7 @@ describe('the tools', () => {
   });
 });
 
-describe('http_check refuses, and connects to nobody,', () => {
+describe('http_check refuses, and makes no connection for,', () => {
   const refused = async (list: string, url: (port: number) => string, setup?: Setup) => {
     const server = await saying('secret');
     const failure = await check(list, url(server.port), setup).catch((error: unknown) => error);
@@ -117,13 +117,13 @@ describe('http_check refuses, and connects to nobody,', () => {
     return String(failure);
   };
 
-  test('a host off the list, and says what would have to be listed', async () => {
+  test('a host that is not listed, and names the missing entry', async () => {
     expect(await refused('other.example', (port) => `http://localhost:${port}/x?y`)).toMatch(
       /http:\/\/localhost:\d+\/x is not on the list: KORA_HTTP_CHECK_ALLOW would have to list localhost\./,
     );
   });
 
-  test('a listed name that leads to an address which is not', async () => {
+  test('a listed name that resolves to an address that is not listed', async () => {
     expect(await refused('localhost 10.0.0.0/8', (port) => `http://localhost:${port}/`)).toContain('127.0.0.1');
     expect(await refused('localhost 127.0.0.1:1', (port) => `http://localhost:${port}/`)).toContain('127.0.0.1');
   });
@@ -154,13 +154,13 @@ describe('http_check refuses, and connects to nobody,', () => {
     await refused('127.0.0.1', () => url);
   });
 
-  test('a name all of whose addresses are private', async () => {
+  test('a name that has only private addresses', async () => {
     const lookup = async () => [{ address: '10.0.0.1' }, { address: '::1' }, { address: '::ffff:127.0.0.1' }];
     await refused('a.example', (port) => `http://a.example:${port}/`, { lookup });
   });
 });
 
-describe('http_check tells', () => {
+describe('http_check returns', () => {
   test('status, headers, timing and body', async () => {
     const server = await http((request, response) => {
       response.writeHead(503, {
@@ -193,7 +193,7 @@ describe('http_check tells', () => {
     expect(text).toMatch(/body: none$/);
   });
 
-  test('of a long body the first KiB, and reads no further', async () => {
+  test('the first KiB of a long body, and reads no further', async () => {
     const closed = Promise.withResolvers<void>();
     const server = await http((_request, response) => {
       const more = () => {
@@ -218,7 +218,7 @@ describe('http_check tells', () => {
     expect(await check('127.0.0.1', server.url)).toContain(`body: binary, ${bytes.length} bytes`);
   });
 
-  test('where a name leads, and goes there by the first address that may be gone to', async () => {
+  test('the addresses of a name, and connects to the first allowed one', async () => {
     const server = await http((request, response) => response.end(request.headers.host));
     const lookup = async () => [{ address: '10.0.0.1' }, { address: '127.0.0.1' }];
     const text = await check('a.example 127.0.0.1', `http://a.example:${server.port}/`, { lookup });
@@ -226,7 +226,7 @@ describe('http_check tells', () => {
     expect(text).toContain(`a.example:${server.port}`);
   });
 
-  test('what a name said first, and never asks it twice for one request', async () => {
+  test('the first resolution of a name, which it resolves only once per request', async () => {
     const server = await http((request, response) => response.end(`at ${request.socket.localAddress}`));
     const answers = ['127.0.0.1', '127.0.0.2'];
     const asked: string[] = [];
@@ -242,7 +242,7 @@ describe('http_check tells', () => {
 });
 
 describe('a redirect', () => {
-  test.each([301, 302, 303, 307, 308])('%i on the list is followed', async (status) => {
+  test.each([301, 302, 303, 307, 308])('%i to a listed URL is followed', async (status) => {
     const goal = await saying('here');
     const start = await redirecting(() => `${goal.url}/there`, status);
     const text = await check(`127.0.0.1:${start.port} ${goal.url}/there`, start.url);
@@ -253,7 +253,7 @@ describe('a redirect', () => {
     expect(text).not.toContain('moved');
   });
 
-  test('off the list is told and not followed', async () => {
+  test('to a URL that is not listed is reported and not followed', async () => {
     const goal = await saying('secret');
     const start = await redirecting(() => goal.url);
     const text = await check(`127.0.0.1:${start.port}`, start.url);
@@ -274,13 +274,13 @@ describe('a redirect', () => {
     expect(start.sockets).toHaveLength(1);
   });
 
-  test('to a listed name has the address checked again', async () => {
+  test('to a listed name has its address checked again', async () => {
     const start = await redirecting(() => `http://rebind.example:${start.port}/again`);
     const answers = ['127.0.0.1', '127.0.0.2'];
     const lookup = async () => [{ address: answers.shift() ?? '' }];
     const text = await check('rebind.example 127.0.0.1', `http://rebind.example:${start.port}/`, { lookup });
     expect(text).toContain('status: 302');
-    expect(text).toContain('rebind.example leads to 127.0.0.2, not public');
+    expect(text).toContain('rebind.example resolves to 127.0.0.2, which is not public');
     expect(start.sockets).toHaveLength(1);
   });
 
@@ -291,7 +291,7 @@ describe('a redirect', () => {
     expect(start.sockets).toHaveLength(4);
   });
 
-  test('that is followed is not listened to any further', async () => {
+  test('that is followed is not read any further', async () => {
     const goal = await saying('here');
     const closed = Promise.withResolvers<void>();
     const start = await http((_request, response) => {
@@ -301,7 +301,7 @@ describe('a redirect', () => {
     await closed.promise;
   });
 
-  test('to where nobody listens still tells the first answer', async () => {
+  test('to a closed port still returns the first response', async () => {
     const port = await closedPort();
     const start = await redirecting(() => `http://127.0.0.1:${port}/`);
     const text = await check('127.0.0.1', start.url);
@@ -310,7 +310,7 @@ describe('a redirect', () => {
   });
 });
 
-describe('what fails is an answer:', () => {
+describe('a failure is a result:', () => {
   test('a refused connection', async () => {
     const port = await closedPort();
     expect(await check('127.0.0.1', `http://127.0.0.1:${port}/`)).toMatch(
@@ -323,7 +323,7 @@ describe('what fails is an answer:', () => {
     expect(await check('::1', `http://[::1]:${port}/`)).toContain(` while connecting to [::1]:${port}, after`);
   });
 
-  test('a name that is none', async () => {
+  test('a name that does not exist', async () => {
     const failed = Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' });
     const text = await check('a.example', 'http://a.example/', { lookup: () => Promise.reject(failed) });
     expect(text).toMatch(/no such name \(ENOTFOUND\) while resolving a.example, after \d+ ms$/);
@@ -337,7 +337,7 @@ describe('what fails is an answer:', () => {
   test.each<[string, (socket: Socket) => void, string]>([
     ['a reset', (socket) => void socket.once('data', () => socket.resetAndDestroy()), 'ECONNRESET'],
     ['a connection that ends', (socket) => void socket.once('data', () => socket.end()), 'ECONNRESET'],
-    ['garbage', (socket) => void socket.end('SSH-2.0-OpenSSH_9.9\r\n'), 'what came is not HTTP (HPE_'],
+    ['garbage', (socket) => void socket.end('SSH-2.0-OpenSSH_9.9\r\n'), 'the response is not HTTP (HPE_'],
     [
       'another protocol',
       (socket) => void socket.end('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
@@ -348,13 +348,13 @@ describe('what fails is an answer:', () => {
     expect(await check('127.0.0.1', server.url)).toContain(expected);
   });
 
-  test('TLS with one that does not speak it', async () => {
+  test('TLS with a server that does not speak it', async () => {
     const server = await tcp((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const text = await check('127.0.0.1', `https://127.0.0.1:${server.port}/`);
     expect(text).toMatch(/TLS failed \(\w+\) while agreeing on TLS with 127/);
   });
 
-  test('a body that breaks off', async () => {
+  test('an incomplete body', async () => {
     const server = await tcp((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf'));
     });
@@ -394,7 +394,7 @@ describe('an abort', () => {
     await closed.promise;
   });
 
-  test('while a name is resolved does not wait for that', async () => {
+  test('during a name resolution does not wait for it', async () => {
     const controller = new AbortController();
     const lookup = () => {
       controller.abort(reason);
@@ -403,7 +403,7 @@ describe('an abort', () => {
     await expect(check('a.example', 'http://a.example/', { signal: controller.signal, lookup })).rejects.toBe(reason);
   });
 
-  test('of before leaves everyone in peace', async () => {
+  test('before the call makes no connection', async () => {
     const server = await saying('x');
     await expect(check('127.0.0.1', server.url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(server.sockets).toHaveLength(0);
@@ -447,7 +447,7 @@ describe('a certificate', () => {
 
   const LIST = 'localhost 127.0.0.1';
 
-  test('of an unknown authority is told and does not stop the check', async () => {
+  test('of an unknown authority is reported and does not end the check', async () => {
     const server = await https('good.pem');
     const text = await check(LIST, `https://localhost:${server.port}/`);
     expect(text).toMatch(
@@ -457,7 +457,7 @@ describe('a certificate', () => {
     expect(text).toMatch(/over TLS to localhost$/);
   });
 
-  test('has its days counted by the clock given', async () => {
+  test('has its days counted with the injected clock', async () => {
     const server = await https('good.pem');
     const at = (days: number) =>
       check(LIST, `https://localhost:${server.port}/`, { now: () => Date.now() + days * DAY_MS });
@@ -465,7 +465,7 @@ describe('a certificate', () => {
     expect(await at(12)).toContain('; expired 2 days ago;');
   });
 
-  test('that is good is trusted, and not under another name', async () => {
+  test('that is valid is trusted, but not under another name', async () => {
     trustAuthority();
     const server = await https('good.pem');
     expect(await check(LIST, `https://localhost:${server.port}/`)).toContain('; trusted\n');
@@ -474,7 +474,7 @@ describe('a certificate', () => {
     );
   });
 
-  test('that has expired is told as such', async () => {
+  test('that has expired is reported as such', async () => {
     trustAuthority();
     const server = await https('expired.pem');
     const text = await check(LIST, `https://localhost:${server.port}/`, { now: () => Date.now() + 2 * DAY_MS });
@@ -483,7 +483,7 @@ describe('a certificate', () => {
     expect(text).toContain('status: 200');
   });
 
-  test('is told in full by tls_certificate', async () => {
+  test('is described in full by tls_certificate', async () => {
     trustAuthority();
     const server = await https('good.pem');
     const closed = Promise.withResolvers<void>();
@@ -504,7 +504,7 @@ describe('a certificate', () => {
     ]);
   });
 
-  test('is looked at by nobody where the host, the port or the address is not listed', async () => {
+  test('is not read if the host, the port or the address is not listed', async () => {
     const server = await https('good.pem');
     const look = (list: string, host: string) => run(list, 'tls_certificate', { host, port: server.port });
     for (const [list, host] of [
@@ -520,7 +520,7 @@ describe('a certificate', () => {
     expect(server.sockets).toHaveLength(0);
   });
 
-  test('that nobody shows is an answer', async () => {
+  test('that is missing is a result', async () => {
     const port = await closedPort();
     expect(await run('127.0.0.1', 'tls_certificate', { host: '127.0.0.1', port })).toContain('connection refused');
   });
@@ -576,7 +576,7 @@ describe('dns_lookup', () => {
   const SERVFAIL = 2;
   const unknown = () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }));
 
-  test('tells the addresses, with how long they hold', async () => {
+  test('returns the addresses with their TTL', async () => {
     const { dnsServers } = await nameServer({ [A]: [Buffer.from([93, 184, 215, 14])] }, NXDOMAIN);
     const text = await run('a.example', 'dns_lookup', { host: 'A.example.' }, { dnsServers, lookup: unknown });
     expect(text).toMatch(
@@ -596,7 +596,7 @@ describe('dns_lookup', () => {
     expect(text).toContain(`a.example ${type} ${expected} (after`);
   });
 
-  test('tells that a name is none, and that a server fails', async () => {
+  test('reports a missing name, and a server failure', async () => {
     const none = await nameServer({}, NXDOMAIN);
     const look = (dnsServers: string[], type: string) =>
       run('a.example', 'dns_lookup', { host: 'a.example', type }, { dnsServers, lookup: unknown });
@@ -605,13 +605,13 @@ describe('dns_lookup', () => {
     expect(await look(failing.dnsServers, 'A')).toMatch(/^a\.example A: the name servers failed \(ESERVFAIL\)/);
   });
 
-  test('adds what only this system knows', async () => {
+  test('adds addresses that only this system has', async () => {
     const { dnsServers } = await nameServer({}, NXDOMAIN);
     const lines = await run('localhost', 'dns_lookup', { host: 'localhost', type: 'A' }, { dnsServers });
-    expect(lines).toMatch(/^localhost A: no such name .*; this system, by its hosts file or such: 127\.0\.0\.1$/);
+    expect(lines).toMatch(/^localhost A: no such name .*; this system \(hosts file or similar\): 127\.0\.0\.1$/);
   });
 
-  test('asks nobody about a host off the list', async () => {
+  test('sends no query for a host that is not listed', async () => {
     const { dnsServers, asked } = await nameServer({}, NXDOMAIN);
     await expect(run('a.example', 'dns_lookup', { host: 'b.a.example' }, { dnsServers })).rejects.toThrow(
       new ToolRefused('b.a.example is not on the list: KORA_HTTP_CHECK_ALLOW would have to list b.a.example.'),
@@ -621,7 +621,7 @@ describe('dns_lookup', () => {
     expect(asked).toEqual([]);
   });
 
-  test('does not wait for silent servers longer than asked to', async () => {
+  test('does not wait for silent servers beyond the time limit', async () => {
     const silent = createSocket('udp4').bind(0, '127.0.0.1');
     await once(silent, 'listening');
     onTestFinished(() => void silent.close());
