@@ -13,13 +13,12 @@ test('a new wake appears without reload; a click ends its window in Redis and is
   onTestFinished(() => browser.close());
   const { page, complaints, foreign } = await watchedPage(browser, url, { viewport: { width: 1366, height: 768 } });
   await page.goto(`${url}/`);
-  await page.locator('.empty').filter({ hasText: 'No window is open' }).waitFor();
+  await page.locator('.empty').filter({ hasText: 'No alerts yet' }).waitFor();
   const probe = 'a/b:c %25 <i>';
   append(logPath, wakeRow({ probe, category: 'deploy', title: '<b>down</b>' }));
   await page.getByText('<b>down</b>').waitFor();
-  await page.getByRole('button', { name: 'Clear' }).click();
-  await page.getByRole('button', { name: 'Yes, clear' }).click();
-  await page.getByText('window cleared').waitFor();
+  for (let click = 0; click < 2; click++) await page.getByRole('button', { name: 'End now' }).click();
+  await page.locator('[role=status]').filter({ hasText: 'Suppression of' }).waitFor();
   await eventually(async () => (await ns.redis.zcard(ns.keys.windowNames)) === 0);
   expect(await ns.redis.keys(`${ns.keys.dedup('')}*`)).toEqual([]);
   const done: unknown = await (await fetch(`${url}/v1/operations`)).json();

@@ -1,4 +1,4 @@
-/** What the repairs share: their dependencies, a pass over ended jobs, and the count of what they repaired. */
+/** Code that the repairs share: their dependencies, a pass over ended jobs, and the count of repairs. */
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';

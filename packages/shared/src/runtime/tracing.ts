@@ -1,9 +1,8 @@
 /**
  * Traces: one from the row to its DM, across tailer and workers, and one for each request to the API. Off unless
- * `OTEL_EXPORTER_OTLP_ENDPOINT` is set; then nothing of the SDK is even loaded, and the spans below are the no-ops of
- * OpenTelemetry's API.
+ * `OTEL_EXPORTER_OTLP_ENDPOINT` is set: the SDK is not even loaded then, and the spans below are the no-ops of OpenTelemetry's API.
  *
- * The context travels in the job's options, where BullMQ's workers find it.
+ * The job's options carry the context to BullMQ's workers.
  */
 import {
   type Attributes,
@@ -16,20 +15,22 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Telemetry } from 'bullmq';
+import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './log.ts';
+import { logEvent } from './log-events.ts';
 
 export interface Tracing {
-  /** For the queues and workers that are to be part of it. */
+  /** For queues and workers that take part in the traces. */
   telemetry: Telemetry;
-  /** Sends what is left, for a few seconds at most. */
+  /** Sends the remaining spans, within a few seconds. */
   close(): Promise<void>;
 }
 
 /** Longer values of attributes are cut; characters. */
 const MAX_ATTRIBUTE = 1_000;
-/** Sending takes no longer, also the last time, ms. */
+/** Time limit of one export, also of the last one, ms. */
 const SEND_MS = 2_000;
 
 const tracer = () => trace.getTracer('kora-wake');
@@ -45,7 +46,7 @@ export async function startTracing(app: string, otlp: NonNullable<Config['otlp']
       import('@opentelemetry/context-async-hooks'),
       import('bullmq-otel'),
     ]);
-  reportTo(log);
+  logExportErrors(log);
   const exporter = new OTLPTraceExporter({
     url: `${otlp.endpoint.replace(/\/+$/, '')}/v1/traces`,
     headers: otlp.headers,
@@ -69,12 +70,12 @@ export async function startTracing(app: string, otlp: NonNullable<Config['otlp']
 
 const silent = () => undefined;
 
-/** A collector that is away is worth a line, and stops nothing. */
-function reportTo(log: Logger): void {
-  let said = false;
+/** Logs once that the collector is unreachable. Nothing else changes. */
+function logExportErrors(log: Logger): void {
+  let isLogged = false;
   const error = (message: string) => {
-    if (!said) log.warn({ reason: message.slice(0, MAX_ATTRIBUTE) }, 'traces cannot be sent for now; going on without');
-    said = true;
+    if (!isLogged) logEvent(log, 'tracing.export_failed', { reason: firstChars(message, MAX_ATTRIBUTE) });
+    isLogged = true;
   };
   diag.setLogger(
     { error, warn: silent, info: silent, debug: silent, verbose: silent },
@@ -82,13 +83,13 @@ function reportTo(log: Logger): void {
   );
 }
 
-/** The ids that join a log line to its trace; none outside of one. */
+/** The ids that connect a log line with its trace. Empty outside of a trace. */
 export function traceFields(): { trace_id?: string; span_id?: string } {
   const span = trace.getActiveSpan()?.spanContext();
   return span ? { trace_id: span.traceId, span_id: span.spanId } : {};
 }
 
-/** Runs `work` as a span of the trace it is in. */
+/** Runs `work` as a span of the current trace. */
 export async function traced<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
   return tracer().startActiveSpan(name, { attributes }, async (span) => {
     try {
@@ -102,11 +103,11 @@ export async function traced<T>(name: string, attributes: Attributes, work: () =
   });
 }
 
-/** The traces of rows: each begins when its row is read, and its first span ends when the decision is committed. */
+/** The traces of rows. A trace begins when its row is read, and its first span ends when the decision is committed. */
 export interface RowTraces {
-  /** What the row's job carries on, or undefined where nothing is traced. Asking again goes on with the same trace. */
+  /** The trace context for the row's job, or undefined if tracing is off. A second call continues the same trace. */
   begin(wake: Wake): string | undefined;
-  /** @param report runs as part of the trace, so that its log lines carry the ids */
+  /** @param report runs inside the trace, so that its log lines have the ids */
   end(wake: Wake, attributes: Attributes, report: () => void): void;
 }
 

@@ -13,7 +13,7 @@ export type PaidTier = (typeof PAID_TIERS)[number];
  */
 export function budgetTierOf(spent: number, budget: number): BudgetTier {
   if (budget === 0) return 'normal';
-  return BUDGET_TIERS.findLast((rung) => spent >= TIER_STARTS[rung] * budget) ?? 'normal';
+  return BUDGET_TIERS.findLast((tier) => spent >= TIER_STARTS[tier] * budget) ?? 'normal';
 }
 
 /** The share of the budget at which each tier begins. */
