@@ -22,7 +22,7 @@ export function prettyStream(to: NodeJS.WritableStream) {
     destination: to,
     colorize: 'isTTY' in to && to.isTTY === true,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,hostname,app,dm',
+    ignore: 'pid,hostname,app,dm,event',
     messageFormat: (log, messageKey) => `${text(log.app).padEnd(6)} ${text(log[messageKey])}${indented(log.dm)}`,
     singleLine: true,
   });
