@@ -178,7 +178,7 @@ export const FAULT_TABLE: Record<number, Row> = {
       [EARLIER_POST, 'waits until Slack’s history is current'],
     ],
   },
-  45: { fault: 'permanent errors', tests: [[DELIVERY, 'that Slack refuses for good is a recorded dead letter']] },
+  45: { fault: 'permanent errors', tests: [[DELIVERY, 'that Slack rejects permanently is a recorded dead letter']] },
   46: { fault: 'token revoked, then restored', tests: [[DELIVERY, 'with a revoked token is held']] },
   47: { fault: 'a clock jump of an hour either way', tests: [['test/field/clock.field.test.ts', 'set an hour %s']] },
   48: { fault: 'disk full', tests: [[WORKERS, 'whose audit row cannot be written']] },

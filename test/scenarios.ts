@@ -226,7 +226,7 @@ export const SCENARIOS: Scenario[] = [
     tools: {
       past_investigations: 'this was never investigated before',
       recent_wakes:
-        '1 min ago: service_unhealthy (critical): app web unreachable; 14 more held back; ended as in flight\n1 min ago: db_unreachable (critical): app db unreachable; 9 more held back; ended as in flight\n2 min ago: region_degraded (critical): fra: packet loss 80 %; 22 more held back; ended as in flight',
+        '1 min ago: service_unhealthy (critical): app web unreachable; 14 more suppressed; in progress\n1 min ago: db_unreachable (critical): app db unreachable; 9 more held back; ended as in flight\n2 min ago: region_degraded (critical): fra: packet loss 80 %; 22 more held back; ended as in flight',
     },
     replies: [
       callsTools({ name: 'recent_wakes', input: { scope: 'probe' } }),

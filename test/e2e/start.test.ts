@@ -90,7 +90,7 @@ test('npm start stops everything if an app ends, and names the app', async ({ fo
 test.for([
   [{ KORA_API_PORT: 'x' }, 'KORA_API_PORT must be a whole number'],
   [{ REDIS_URL: 'redis://127.0.0.1:1' }, 'refuses the connection'],
-  [{ KORA_HOME: '/dev/null/kora' }, 'the folder /dev/null/kora/redis cannot be written (ENOTDIR)'],
+  [{ KORA_HOME: '/dev/null/kora' }, 'cannot write to the folder /dev/null/kora/redis (ENOTDIR)'],
 ] as const)('npm start with %j ends with one sentence', async ([env, sentence], { folder }) => {
   const start = runScript(CLI, ['start'], { KORA_HOME: folder, KORA_API_PORT: '0', ...env });
   expect(await start.exited).toBe(1);

@@ -90,7 +90,7 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         <a href="/docs">API</a>
       </nav>
       {!mayChange && (
-        <span class="tag" title="Your token may read everything and change nothing">
+        <span class="tag" title="Your token is read-only">
           read-only
         </span>
       )}

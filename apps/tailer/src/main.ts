@@ -75,7 +75,7 @@ await runApp('tailer', async ({ config, log, stopping, onClose }) => {
 async function assertLogReadable(path: string): Promise<void> {
   await makeFolder(dirname(path)).catch((error: unknown) => {
     throw new StartupError(
-      `the folder ${dirname(path)} does not exist and cannot be made (${errorReason(error)}). Make it, or set KORA_AUDIT_LOG_PATH or KORA_HOME.`,
+      `the folder ${dirname(path)} does not exist and cannot be created (${errorReason(error)}). Create it, or set KORA_AUDIT_LOG_PATH or KORA_HOME.`,
       { cause: error },
     );
   });

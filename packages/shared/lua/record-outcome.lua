@@ -1,4 +1,4 @@
--- Records the outcome of a wake once, counts it, and publishes it. The first outcome stands; only a dead letter that a
+-- Records the outcome of a wake once, counts it, and publishes it. The first outcome is final; only a dead letter that a
 -- person retried may end again.
 -- KEYS: wake record, counters, pending wakes, events.
 -- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}} as JSON, then the event's type, names and values in turn.

@@ -104,7 +104,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
     const queue = queues.find((each) => each.name === name);
     const hasFailed = queue && (await failedAt(redis, keys, name, jobId)) !== undefined;
     const job: FailedJob | undefined = hasFailed ? await queue.getJob(jobId) : undefined;
-    if (!job) throw httpErrors.notFound('There is no such dead letter.');
+    if (!job) throw httpErrors.notFound('This failed delivery no longer exists.');
     return job;
   }
 
@@ -140,7 +140,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
 };
 
 function takenMeanwhile(): Error {
-  return httpErrors.conflict('Somebody else retried or dropped this dead letter just now.');
+  return httpErrors.conflict('Somebody else just retried or dismissed it.');
 }
 
 function placeOfJob({ finishedOn = 0, id = '' }: FailedJob): Place {

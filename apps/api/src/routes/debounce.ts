@@ -88,7 +88,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     '/v1/debounce',
     {
       schema: {
-        summary: 'Clear all windows, those of one probe, or the one of a pair',
+        summary: 'Clear all windows, or those of one probe or pair',
         querystring: ClearWindowsQuery,
         response: { 200: ClearedWindows, 400: ErrorAnswer },
       },

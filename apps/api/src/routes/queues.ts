@@ -32,7 +32,7 @@ export const queueRoutes: FastifyPluginAsyncZod<{
       `/v1/queues/:name/${action}`,
       {
         schema: {
-          summary: action === 'pause' ? 'Stop starting jobs; jobs in progress finish' : 'Start jobs again',
+          summary: action === 'pause' ? 'Pause a queue: jobs in progress finish' : 'Resume a queue',
           params: QueueParams,
           querystring: ReasonQuery,
           response: { 200: QueueState, 404: ErrorAnswer },

@@ -113,7 +113,7 @@ async function assertWritable(folder: string): Promise<void> {
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new StartupError(
-      `the folder ${folder} cannot be written (${errorReason(error)}). Set KORA_HOME to a folder that can.`,
+      `cannot write to the folder ${folder} (${errorReason(error)}). Set KORA_HOME or KORA_AUDIT_LOG_PATH to a writable place.`,
       { cause: error },
     );
   }
@@ -155,7 +155,7 @@ function redisOrigin({ adopted }: PrivateRedis): string {
 
 function slackState({ slack: { botToken, operatorUserId } }: Config): string {
   if (!botToken) {
-    return 'not configured: messages are printed here  (set KORA_SLACK_BOT_TOKEN and KORA_SLACK_OPERATOR_USER_ID)';
+    return 'not configured: DMs are printed here  (set KORA_SLACK_BOT_TOKEN and KORA_SLACK_OPERATOR_USER_ID)';
   }
   return operatorUserId ? 'on' : 'no recipient: messages will fail  (set KORA_SLACK_OPERATOR_USER_ID)';
 }

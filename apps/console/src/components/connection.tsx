@@ -32,7 +32,7 @@ export function ConnectionBanner({ health }: { health: Health }) {
         <>
           <p>
             {age === undefined
-              ? 'The tailer and the workers run without this console; it cannot show their state now. It tries again every 3 seconds.'
+              ? 'No data yet. Retrying every 3 seconds. Alerts may still be processed.'
               : `Showing data from ${span(age)} ago.`}
           </p>
           <button type="button" onClick={() => void refresh()}>

@@ -46,7 +46,7 @@ const MAX_CANDIDATES = 1_000;
 const MAX_LINES = 65_536;
 /**
  * Limit for rows that stay in memory. A row sent to Redis becomes a job and a part of the commit, which writes its text to
- * many keys. A row that may be a replay is kept whole until Redis was asked.
+ * many keys. A row that may be a replay is kept whole until Redis was queried.
  */
 const MAX_HELD = { rows: 4_096, bytes: 4 * 1024 * 1024 };
 
@@ -67,7 +67,7 @@ export function batchOf(decider: Decider, mayReplay: boolean): Batch {
   const lastOfPair = new Map<string, Candidate>();
   /** Sent one after the other. Within a round, no candidate depends on another. */
   const rounds: Candidate[][] = [[]];
-  /** Rows that may be replays. They are grouped once Redis said whether they have jobs. */
+  /** Rows that may be replays. They are grouped once Redis shows whether they have jobs. */
   const possibleReplays: WakeRow[] = [];
   const held = { rows: 0, bytes: 0 };
 

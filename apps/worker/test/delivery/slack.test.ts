@@ -46,7 +46,7 @@ describe('Slack', () => {
     ['invalid_auth', ok('invalid_auth'), { kind: 'outage', code: 'invalid_auth' }],
     ['token_revoked', ok('token_revoked'), { kind: 'outage', code: 'token_revoked' }],
     ['account_inactive', ok('account_inactive'), { kind: 'outage', code: 'account_inactive' }],
-  ])('%s is told apart', async (_name, answer, expected) => {
+  ])('%s is classified', async (_name, answer, expected) => {
     const { double, messenger } = await messengerWith(answer);
     const failure = await messenger.post('text', 'w-1').catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DeliveryFailure);

@@ -5,7 +5,7 @@ import { cutMiddle, fenceRule, sanitizer } from '../../src/investigation/untrust
 
 const NONCE = 'f00dcafe12345678';
 
-test('what passes the door is redacted, cut and fenced, and the rule names the same fence', () => {
+test('a sanitized text is redacted, cut and fenced, and the rule names the same fence', () => {
   const { text, fenced } = sanitizer(redact, NONCE).sanitize('call-1', 'key AKIAIOSFODNN7EXAMPLE', 1_000);
   expect(text).toBe('key [redacted AWS key]');
   expect(fenced).toBe(`<data-${NONCE} source="call-1">\n${text}\n</data-${NONCE}>`);

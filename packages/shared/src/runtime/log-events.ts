@@ -1,6 +1,6 @@
 /**
  * The log lines that operators, tests and benchmarks rely on. Each has a stable name in its field `event`; its message
- * may be reworded at any time. `docs/log-events.md` is made from this table.
+ * may be reworded at any time. `docs/log-events.md` is generated from this table.
  */
 type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
@@ -27,12 +27,16 @@ export const LOG_EVENTS = {
     message: 'cannot write to the audit log; continuing without this row',
     fields: ['path', 'seam', 'error'],
   },
-  'tracing.export_failed': { level: 'warn', message: 'cannot export traces; continuing without', fields: ['reason'] },
+  'tracing.export_failed': {
+    level: 'warn',
+    message: 'cannot export traces; continuing without them',
+    fields: ['reason'],
+  },
 
   'tailer.following': { level: 'info', message: 'watching log', fields: ['path', 'offset', 'from'] },
   'tailer.standby': { level: 'info', message: 'standby: another tailer holds the lease', fields: ['heldBy'] },
-  'tailer.failing': { level: 'warn', message: 'cannot follow the log, retrying', fields: ['error'] },
-  'tailer.recovered': { level: 'info', message: 'following the log again', fields: ['path'] },
+  'tailer.failing': { level: 'warn', message: 'cannot watch the log, retrying', fields: ['error'] },
+  'tailer.recovered': { level: 'info', message: 'watching the log again', fields: ['path'] },
   'tailer.checkpoint_lost': {
     level: 'error',
     message: 'the checkpoint is missing or unreadable in Redis; jobs may be lost too',
@@ -151,21 +155,21 @@ export const LOG_EVENTS = {
   },
   'delivery.rate_limited': {
     level: 'warn',
-    message: 'Slack asks us to wait',
+    message: 'Slack rate limit: waiting',
     fields: ['wakeId', 'code', 'retryAfterMs'],
   },
   'delivery.retrying': { level: 'warn', message: 'the DM was not delivered, retrying', fields: ['wakeId', 'code'] },
   'delivery.dead': {
     level: 'error',
-    message: 'delivery failed: fix the reason, then retry in the console',
+    message: 'delivery failed: fix the cause, then retry in the console',
     fields: ['wakeId', 'queue', 'reason'],
   },
   'outcome.record_failed': {
     level: 'error',
-    message: 'cannot record the outcome of a wake; the next repair run does',
+    message: 'cannot record the outcome of a wake; the next repair run will',
     fields: ['wakeId', 'error'],
   },
-  'repair.done': { level: 'warn', message: 'repaired what a crash left behind', fields: ['wakeId', 'kind'] },
+  'repair.done': { level: 'warn', message: 'repaired after a crash', fields: ['wakeId', 'kind'] },
   'repair.failed': { level: 'warn', message: 'a repair run failed; the next one continues', fields: ['error'] },
 
   'api.listening': { level: 'info', message: 'listening', fields: ['url'] },

@@ -119,7 +119,7 @@ export interface WakeEnd {
 const RECORD_OUTCOME = luaScript('record-outcome');
 
 /**
- * Records the outcome of a wake with the facts about its DM, and publishes it. The first outcome stands; only a dead letter
+ * Records the outcome of a wake with the facts about its DM, and publishes it. The first outcome is final; only a dead letter
  * that a person retried may end again.
  *
  * @returns whether this call recorded it

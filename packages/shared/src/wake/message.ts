@@ -39,7 +39,7 @@ const DUPLICATE_NOTE = '(Possible duplicate: Slack did not confirm an earlier at
 export function deliveryNote(lateMs: number, mayRepeat: boolean): string {
   const minutes = Math.floor(lateMs / 60_000);
   const time = minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  const late = lateMs > LATE_MS ? `\n\n(Delivered ${time} late: Slack could not be reached before.)` : '';
+  const late = lateMs > LATE_MS ? `\n\n(Sent ${time} late.)` : '';
   return mayRepeat ? `${late}\n\n${DUPLICATE_NOTE}` : late;
 }
 

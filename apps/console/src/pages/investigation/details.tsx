@@ -11,14 +11,16 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
   return (
     <Panel id="details" title="Details">
       <dl class="facts">
-        <Fact name="Cost">{costUsd === null ? 'none' : <Money amount={costUsd} />}</Fact>
+        <Fact name="Cost">
+          {costUsd === null ? entry.calls.length > 0 ? 'price unknown' : 'none' : <Money amount={costUsd} />}
+        </Fact>
         {durationMs !== null && (
           <Fact name="Investigation">
             <Duration ms={durationMs} />
           </Fact>
         )}
         {waited !== null && (
-          <Fact name="From queue to outcome">
+          <Fact name="Queued to done">
             <Duration ms={Math.max(0, waited)} />
           </Fact>
         )}

@@ -14,7 +14,7 @@ export function LatestAlerts({ state }: { state: ResourceState<Investigations> }
       tools={<a href="#/investigations">All investigations</a>}
     >
       {entries.length === 0 ? (
-        <Empty>No alerts yet. A new alert in the audit log appears here within two seconds.</Empty>
+        <Empty>No alerts yet. New alerts appear here automatically.</Empty>
       ) : (
         <ol class="wakes">
           {entries.slice(0, 5).map((entry) => (
