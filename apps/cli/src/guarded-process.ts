@@ -44,7 +44,7 @@ export interface GuardedProcess {
   pid: number;
 }
 
-/** Starts a server. It does not keep this process alive, and ends after it. */
+/** Starts a server that does not keep this process alive, and that ends when this process ends. */
 export async function startGuarded(command: string, args: string[]): Promise<GuardedProcess> {
   const guard = spawn('/bin/sh', ['-c', GUARD, 'kora-wake-guard', command, ...args], {
     stdio: ['pipe', 'pipe', 'ignore', 'pipe'],

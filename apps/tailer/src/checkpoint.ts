@@ -1,6 +1,6 @@
 /**
  * The checkpoint of one log: the position up to which it is decided. The position, the counters and the wake records
- * change in one Redis script (lua/commit-batch.lua). So a row is never counted but not passed, or passed but not counted.
+ * change in one Redis script (lua/commit-batch.lua). So a row is counted exactly when the position moves past it.
  *
  * The script has two fences. It checks the lease, so a tailer that lost the log changes nothing. It checks the position
  * at which the batch starts, so a commit that is sent twice, because its answer was lost, counts once.

@@ -1,6 +1,6 @@
--- Commits one batch of the log: position, counters, records, indexes and events change together. It is fenced twice: by the
--- lease, so that a tailer that was overtaken changes nothing, and by the position at which the batch began, so that a commit
--- that is sent again after its answer was lost is not counted again.
+-- Commits one batch of the log: position, counters, records, indexes and events change together. There are two
+-- fences. The lease stops a tailer that was overtaken. The start position stops a commit that is sent twice because its answer
+-- was lost.
 -- KEYS: 1 lease, 2 source, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 pending wakes; then a wake record
 -- for each winner, a deduplication key for each opened window, and a wake record and its three indexes for each enqueued wake.
 -- ARGV: one JSON object:

@@ -1,4 +1,5 @@
--- Takes windows out of the index whose deduplication key is gone. A tailer may have opened one again meanwhile: it stays.
+-- Takes windows out of the index whose deduplication key is gone. A tailer may have opened
+-- such a window again since the ids were read: then it stays in the index.
 -- KEYS: window names, window ends, then one deduplication key per id. ARGV: deduplication ids.
 -- @include lib/windows
 for i, id in ipairs(ARGV) do

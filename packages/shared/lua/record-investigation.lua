@@ -3,10 +3,9 @@
 -- KEYS: wake record, its three indexes, events.
 -- ARGV: {id, at (ms), ttlS, row (JSON), report (JSON)} as JSON, then names and values of the event's fields in turn.
 -- @include lib/events
+-- @include lib/wake_record
 local args = cjson.decode(ARGV[1])
 redis.call('HSET', KEYS[1], 'row', args.row, 'report', args.report, 'investigatedAt', args.at)
 redis.call('EXPIRE', KEYS[1], args.ttlS)
-for i = 2, 4 do
-  if redis.call('ZADD', KEYS[i], 'NX', args.at, args.id) == 1 then redis.call('EXPIRE', KEYS[i], args.ttlS) end
-end
+index_wake({KEYS[2], KEYS[3], KEYS[4]}, args.id, args.at, args.ttlS)
 publish_event(KEYS[5], 'investigation.ended', unpack(ARGV, 2))

@@ -8,6 +8,7 @@ import { errorReason } from '@kora-wake/shared/runtime/errors';
 import { closeRedis, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
+import { hasSource } from '@kora-wake/shared/store/checkpoint';
 import { type Keys, redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
 import { readWakeState } from '@kora-wake/shared/store/wake-record';
@@ -68,7 +69,7 @@ async function checkLog(path: string, redis: RedisClient, keys: Keys, io: Io): P
     io.out(`cannot read the log ${path} (${errorReason(error)}), so only the counters in Redis were checked`);
     return true;
   }
-  if (ids.size > 0 && !(await hasSource(path, redis, keys))) {
+  if (ids.size > 0 && !(await wasWatched(path, redis, keys))) {
     io.err(`The log has ${ids.size} wake rows, but this Redis has no record that a tailer watched this log.
 Set REDIS_URL and KORA_QUEUE_PREFIX to the values that the tailer uses.`);
     return false;
@@ -80,10 +81,10 @@ Set REDIS_URL and KORA_QUEUE_PREFIX to the values that the tailer uses.`);
 }
 
 /** True if a tailer with this Redis and prefix has watched the log. */
-async function hasSource(path: string, redis: RedisClient, keys: Keys): Promise<boolean> {
+async function wasWatched(path: string, redis: RedisClient, keys: Keys): Promise<boolean> {
   // The tailer names a log by its real folder.
   const realPath = join(await realpath(dirname(path)), basename(path));
-  return (await redis.exists(keys.source(sourceId(realPath)))) === 1;
+  return hasSource(redis, keys, sourceId(realPath));
 }
 
 async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {

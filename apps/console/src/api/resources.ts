@@ -48,11 +48,11 @@ export function olderInvestigations(query: string, cursor: string): Promise<Resu
   return request(Investigations, 'GET', `/v1/investigations?${query}&cursor=${encodeURIComponent(cursor)}`);
 }
 
-/** @param reason empty: none is sent */
+/** @param reason empty: the request has no reason */
 export const endWindow = (probe: string, category: string, reason: string) =>
   change(ClearedWindows, 'DELETE', ['debounce'], { query: { probe, category, reason } });
 
-/** @param reason empty: none is sent */
+/** @param reason empty: the request has no reason */
 export const setQueue = (name: string, action: 'pause' | 'resume', reason: string) =>
   change(QueueState, 'POST', ['queues', name, action], { query: { reason } });
 

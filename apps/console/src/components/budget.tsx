@@ -1,13 +1,14 @@
 /** The four budget tiers as steps, with the month's spend on the left edge. */
+import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
 import type { Costs } from '../api/types.ts';
 import { usd } from '../format.ts';
 import { Money } from './values.tsx';
 
-const BUDGET_TIERS: { rung: Costs['rung']; share: number; label: string; effect: string }[] = [
-  { rung: 'hard_stop_100', share: 1, label: '100 %', effect: 'no AI' },
-  { rung: 'downshift_90', share: 0.9, label: '90 %', effect: 'a cheaper model' },
-  { rung: 'warn_75', share: 0.75, label: '75 %', effect: 'less effort' },
-  { rung: 'normal', share: 0, label: 'Normal', effect: 'default model' },
+const BUDGET_TIERS: { rung: Costs['rung']; label: string; effect: string }[] = [
+  { rung: 'hard_stop_100', label: '100 %', effect: 'no AI' },
+  { rung: 'downshift_90', label: '90 %', effect: 'a cheaper model' },
+  { rung: 'warn_75', label: '75 %', effect: 'less effort' },
+  { rung: 'normal', label: 'Normal', effect: 'default model' },
 ];
 
 /** Height of a tier, px. The tiers are evenly spaced: the upper three are too close to each other on a true scale. */
@@ -15,7 +16,7 @@ const TIER_PX = 26;
 
 /** The height of a share of the budget, in tiers above the lowest. */
 function heightOf(share: number): number {
-  const stops = BUDGET_TIERS.map((tier) => tier.share).reverse();
+  const stops = BUDGET_TIERS.map(({ rung }) => TIER_STARTS[rung]).reverse();
   for (let i = 1; i < stops.length; i++) {
     const [low, high] = [stops[i - 1] ?? 0, stops[i] ?? 1];
     if (share < high) return i - 1 + (share - low) / (high - low);
@@ -45,7 +46,7 @@ export function BudgetTiers({ costs }: { costs: Costs }) {
         ))}
       </svg>
       <ol aria-label="Budget tiers, the highest first">
-        {BUDGET_TIERS.map(({ rung, share, label, effect }) => (
+        {BUDGET_TIERS.map(({ rung, label, effect }) => (
           <li
             key={rung}
             class={rung === current ? `here ${rung}` : ''}
@@ -53,7 +54,7 @@ export function BudgetTiers({ costs }: { costs: Costs }) {
           >
             <b>{label}</b>
             <span class="effect">{effect}</span>
-            <span class="from">{share > 0 && usd(share * budgetUsd)}</span>
+            <span class="from">{TIER_STARTS[rung] > 0 && usd(TIER_STARTS[rung] * budgetUsd)}</span>
           </li>
         ))}
       </ol>

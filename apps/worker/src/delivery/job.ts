@@ -86,7 +86,11 @@ export function deliverer(delivery: Delivery) {
     }
   };
 
-  /** Makes sure that Slack has the message once, and returns its place. @param claim that was made if there was none before */
+  /**
+   * Makes sure that Slack has the message once. Returns its channel and ts.
+   *
+   * @param claim the claim that `beginDelivery` made, if there was no earlier one
+   */
   async function deliver(
     job: Job<DeliverJob>,
     token: string | undefined,

@@ -1,8 +1,8 @@
 /**
  * A `wake` job: investigates the wake, and adds the delivery of its report.
  *
- * The report is stored in the delivery job, whose id is derived from the wake's id, so that it exists once. So a paid report
- * survives a crash, and a failure of Slack never causes a second investigation.
+ * The report is stored in the delivery job. The job's id is derived from the wake's id, so a second add creates no second job. A
+ * paid report therefore survives a crash, and a failure of Slack never causes a second investigation.
  */
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';

@@ -87,7 +87,7 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
 
 /** The checkpoint as it is stored. Empty texts and nulls stand for missing fields. */
 export interface StoredCheckpoint {
-  /** JSON of the position, see the tailer's checkpoint.ts. */
+  /** JSON of the position, see the tailer's stored-position.ts. */
   position: string;
   path: string;
   /** False only if the last tailer recorded that it has added no jobs for lines after the position. */
@@ -108,7 +108,10 @@ export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: s
   };
 }
 
-/** Records, before the first job of a batch is added, that lines after the position may have jobs. */
+/**
+ * Records, before the first job of a batch is added, that lines after the position may have jobs. The field keeps its name of 0.2,
+ * `deciding`. It needs no fence: a wrong 1 only makes the next batch look for jobs that exist already.
+ */
 export async function recordMayReplay(redis: RedisClient, keys: Keys, sourceId: string): Promise<void> {
   await redis.hset(keys.source(sourceId), 'deciding', 1);
 }
@@ -146,6 +149,11 @@ export async function releaseLease(redis: RedisClient, key: string, token: strin
 export async function leaseHolder(redis: RedisClient, key: string): Promise<string | null> {
   const token = await redis.get(key);
   return token === null ? null : holderOf(token);
+}
+
+/** Whether a tailer with this Redis and prefix has a checkpoint of the log. */
+export async function hasSource(redis: RedisClient, keys: Keys, sourceId: string): Promise<boolean> {
+  return (await redis.exists(keys.source(sourceId))) === 1;
 }
 
 /** `host:pid` of a token `host:pid:uuid`. */

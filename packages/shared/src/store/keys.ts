@@ -1,13 +1,13 @@
 /**
  * Every Redis key we own, and the private keys of BullMQ that we read. All lie under the prefix, whose hash tag keeps them
  * in one slot of a cluster, so that one script may use them together. Each doc comment names the type and the owner: the
- * only module that reads or writes the key (other modules call it, or include its Lua).
+ * only module of this folder that uses the key. Other modules call it, and other scripts include its Lua.
  */
 import { createHash } from 'node:crypto';
 
 export interface Keys {
   prefix: string;
-  /** Hash: counters of rows, decisions, unreadable lines, outcomes and repairs. Owner: account.ts reads, the scripts count. */
+  /** Hash: counters of rows, decisions, unreadable lines, outcomes and repairs. Owner: account.ts; the scripts also count. */
   counters: string;
   /** Sorted set, all scores 0: deduplication ids of open windows in lexical order. Owner: windows.ts. */
   windowNames: string;
@@ -31,7 +31,7 @@ export interface Keys {
   lease(sourceId: string): string;
   /** String: when a tailer last found Redis without its data, ms by Redis's clock. Owner: redis-state.ts. */
   dataLostAt: string;
-  /** Hash: cost of a UTC month in micro-USD: `total`, and one field per day, route and model. Owner: budget-ledger.ts. */
+  /** Hash: cost of a UTC month in micro-USD: `total`, one field per day, route and model, and `refusedAt`. Owner: budget-ledger.ts. */
   spend(month: string): string;
   /** Sorted set: reservations of LLM calls in progress, by the time they lapse, ms. Owner: budget-ledger.ts. */
   reserved: string;

@@ -71,7 +71,7 @@ async function readFileState(path: string): Promise<{ inode: string; size: numbe
   }
 }
 
-/** The part of a stored position that is read here; the tailer's checkpoint.ts owns the rest. */
+/** The part of a stored position that is read here; the tailer's stored-position.ts owns the whole. */
 const positionSchema = z.object({ files: z.array(z.object({ inode: z.string(), offset: z.number() })) });
 
 function newestFile(position: string): { inode: string; offset: number } | undefined {

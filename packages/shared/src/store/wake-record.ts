@@ -1,6 +1,6 @@
 /**
- * The record of one wake: hash `wake:<id>`, kept 35 days, longer than its jobs. This module and the functions of
- * `lua/lib/wake_record.lua` are the only code that knows its fields:
+ * The record of one wake: hash `wake:<id>`, kept 35 days, longer than its jobs. Only this module, its four scripts and
+ * `lua/lib/wake_record.lua` know its fields:
  *
  *   row, enqueuedAt                        the tailer's commit writes them; a worker that is earlier writes the row
  *   suppressed, lastSuppressedAt           the tailer's commit
@@ -112,7 +112,7 @@ export interface WakeEnd {
   at: number;
   dmStatus?: DmStatus;
   posted?: Posted | undefined;
-  /** Of a dead letter. */
+  /** Why it failed; only for dead letters. */
   reason?: string | undefined;
 }
 

@@ -95,7 +95,7 @@ const USUAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 /**
  * Reads an ISO 8601 time; without an offset it is UTC.
  *
- * @returns ms since the epoch, or undefined where it cannot be read
+ * @returns ms since the epoch, or undefined if it cannot be read
  */
 export function parseTimestamp(value: Json | undefined): number | undefined {
   if (typeof value === 'string' && USUAL.test(value)) return msOf(value);

@@ -44,9 +44,9 @@ function tooLarge(): Error {
 }
 
 /**
- * Runs a server as a child process. The client library's own transport waits 4 s before it kills, signals only the child, although the
- * server may be a grandchild (`npx`, `sh -c`), and never notices the end if a grandchild keeps the pipes. So our child leads a process
- * group, and we end the group.
+ * Runs a server as a child process that leads its own process group. The client library's transport has three faults. It waits 4 s
+ * before it kills. It signals only the child, but the server may be a grandchild (`npx`, `sh -c`). It misses the end of the server if
+ * a grandchild keeps the pipes open.
  */
 export function stdioTransport(server: StdioServer, onStderr: (chunk: Buffer) => void): Transport {
   const buffer = new ReadBuffer({ maxBufferSize: MAX_MESSAGE_BYTES });
