@@ -11,8 +11,8 @@ describe('a tailer', () => {
     logPath,
   }) => {
     const env = environment(ns, logPath, { KORA_PROBE_DEBOUNCE_SECONDS: '0' });
-    // Only a commit carries the position, which lists files.
-    const wire = await tripwire(ns.redisUrl, (message) => /\bfiles\b/.test(message), 'before');
+    // A commit of rows. The commit that only records the new file comes before any job is added.
+    const wire = await tripwire(ns.redisUrl, (message) => /"enqueued":\[\{/.test(message), 'before');
     const first = runApp('tailer', { ...env, REDIS_URL: wire.url });
     await first.until('tailer.following');
     const second = runApp('tailer', env);

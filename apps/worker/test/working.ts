@@ -7,7 +7,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import { DIAGNOSIS } from '../../../test/support/anthropic.ts';
-import { eventually, type Namespace, rowsOf, testLog } from '../../../test/support/fixtures.ts';
+import { endBeforeCleanup, eventually, type Namespace, rowsOf, testLog } from '../../../test/support/fixtures.ts';
 
 import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
 import { auditWriter } from '../src/audit.ts';
@@ -81,7 +81,8 @@ export function working(
     stopped ??= workers.stop().then(() => connection.disconnect());
     return stopped;
   };
-  onTestFinished(stop);
+  // The workers write to the test's folder, so they stop before it is removed.
+  endBeforeCleanup(stop);
   return { log, clock, stop };
 }
 
