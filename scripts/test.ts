@@ -3,7 +3,8 @@
  * `npm run test:field`: the tests in *.field.test.ts, which mostly wait; no checks, no coverage.
  * With arguments either runs only the tests that they name: `npm test -- apps/tailer -t "coalesces"`.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -16,6 +17,8 @@ const complete = project === 'main' && named.length === 0;
 const folder = mkdtempSync(join(tmpdir(), 'kora-wake-results-'));
 const results = join(folder, 'results.json');
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 const CHECKS: Array<[name: string, command: string, ...args: string[]]> = [
   ['format', 'biome', 'check'],
   ['types', 'tsc', '-b'],
@@ -23,21 +26,32 @@ const CHECKS: Array<[name: string, command: string, ...args: string[]]> = [
   ['unused code', 'knip'],
 ];
 
-const checksPass = !complete || CHECKS.every(([name, command, ...args]) => run(name, command, args));
+const checksPass = !complete || (await runChecks());
 const coverage = complete ? ['--coverage'] : [];
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
 const testsPass =
-  checksPass && run(`${project} tests`, 'vitest', ['run', '--project', project, ...coverage, ...reporters, ...named]);
+  checksPass &&
+  (await run(`${project} tests`, 'vitest', ['run', '--project', project, ...coverage, ...reporters, ...named]));
 if (checksPass) console.log(closingLine());
 rmSync(folder, { recursive: true });
 process.exitCode = testsPass ? 0 : 1;
 
-/** Runs one tool of node_modules. @returns whether it succeeded */
-function run(name: string, command: string, args: string[]): boolean {
+async function runChecks(): Promise<boolean> {
+  for (const [name, command, ...args] of CHECKS) if (!(await run(name, command, args))) return false;
+  return true;
+}
+
+/** Runs one tool of node_modules, and passes signals on, so that an interrupted run leaves no process. @returns whether it succeeded */
+async function run(name: string, command: string, args: string[]): Promise<boolean> {
   console.log(`\n▸ ${name}`);
   const bin = join(root, 'node_modules', '.bin');
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` };
-  return spawnSync(join(bin, command), args, { cwd: root, stdio: 'inherit', env }).status === 0;
+  const child = spawn(join(bin, command), args, { cwd: root, stdio: 'inherit', env });
+  const pass = (signal: NodeJS.Signals) => void child.kill(signal);
+  for (const signal of SIGNALS) process.on(signal, pass);
+  const [code] = await once(child, 'exit');
+  for (const signal of SIGNALS) process.off(signal, pass);
+  return code === 0;
 }
 
 /** The last line of the output, for people and for CI: `N passed, M failed`. */
