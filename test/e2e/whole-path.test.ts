@@ -19,6 +19,8 @@ describe('the whole path', () => {
 
     append(logPath, wakeRow({ severity: 'critical' }), wakeRow({ severity: 'critical' }));
     await eventually(() => counter(ns, 'outcome:diagnosis').then((n) => n === 1));
+    // A wake may end before the tailer commits its batch.
+    await eventually(() => counter(ns, 'rows').then((n) => n === 2));
     const get = async (path: string): Promise<any> => (await fetch(`${url}${path}`)).json();
     const [entry] = (await get('/v1/debounce')).entries;
     expect(entry).toMatchObject({ probe: 'fly', category: 'service_unhealthy', severity: 'critical', suppressed: 1 });
@@ -34,6 +36,9 @@ describe('the whole path', () => {
     expect(await cleared.json()).toMatchObject({ cleared: true, entry: { wakeId: entry.wakeId } });
     append(logPath, wakeRow({ severity: 'warning' }));
     await eventually(() => counter(ns, 'outcome:diagnosis').then((n) => n === 2));
+    await eventually(() => counter(ns, 'rows').then((n) => n === 3));
+    // The worker writes the audit row and completes the job after it recorded the outcome.
+    await eventually(() => ns.deliveries.getCompletedCount().then((n) => n === 2));
 
     expect(slack.accepted.map(({ channel, text }) => [channel, text])).toEqual([
       ['U0OPERATOR', `🚨 Probe alert · fly\n${DIAGNOSIS}`],
