@@ -4,7 +4,7 @@
  */
 import { errorFields, type Logger } from '../runtime/log.ts';
 import type { RedisClient } from '../runtime/redis.ts';
-import { pairOfDebounceId } from '../wake/pair.ts';
+import { parseDebounceId } from '../wake/pair.ts';
 import { EVENT_PAYLOADS, type EventPayload, type EventType, isEventType } from './event-types.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
@@ -70,15 +70,7 @@ function parseEntry([id, flat]: [string, string[]]): StoredEvent[] {
   for (let i = 0; i + 1 < flat.length; i += 2) fields[flat[i] ?? ''] = flat[i + 1] ?? '';
   const { type, pair, ...rest } = fields;
   if (!isEventType(type)) return [];
-  const read = EVENT_PAYLOADS[type].safeParse({ ...rest, ...(pair !== undefined && parsePair(pair)) });
+  // Scripts write a pair as its deduplication id.
+  const read = EVENT_PAYLOADS[type].safeParse({ ...rest, ...(pair !== undefined && parseDebounceId(pair)) });
   return read.success ? [{ id, type, data: read.data }] : [];
-}
-
-/** Scripts write a pair as its deduplication id. */
-function parsePair(id: string): { probe: string; category: string } | undefined {
-  try {
-    return pairOfDebounceId(id);
-  } catch {
-    return undefined;
-  }
 }

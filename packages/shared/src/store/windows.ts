@@ -4,7 +4,7 @@
  * reader meets them.
  */
 import type { RedisClient } from '../runtime/redis.ts';
-import { debounceId, pairOfDebounceId, probePrefix } from '../wake/pair.ts';
+import { debounceId, parseDebounceId, probePrefix } from '../wake/pair.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
 import { isOurs, type WakesQueue } from './queues.ts';
@@ -170,7 +170,7 @@ async function describeWindow(
   wakeId: string,
   left: number,
 ): Promise<Window | undefined> {
-  const pair = parsePair(id);
+  const pair = parseDebounceId(id);
   if (!pair) return undefined;
   const [job, { suppressed, lastSuppressedAt }] = await Promise.all([
     readWinner(queue, wakeId),
@@ -196,14 +196,5 @@ async function readWinner(queue: WakesQueue, wakeId: string) {
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
-  }
-}
-
-/** Undefined if the id was not made by {@link debounceId}: anybody can add to a Redis index. */
-function parsePair(id: string): { probe: string; category: string } | undefined {
-  try {
-    return pairOfDebounceId(id);
-  } catch {
-    return undefined;
   }
 }

@@ -28,3 +28,12 @@ export function pairOfDebounceId(id: string): { probe: string; category: string 
     category: decodeURIComponent(id.slice(colon + 1)),
   };
 }
+
+/** As {@link pairOfDebounceId}, but undefined if the id was not made by {@link debounceId}: anybody can write to Redis. */
+export function parseDebounceId(id: string): { probe: string; category: string } | undefined {
+  try {
+    return pairOfDebounceId(id);
+  } catch {
+    return undefined;
+  }
+}
