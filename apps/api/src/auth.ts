@@ -21,7 +21,7 @@ export interface Tokens {
 /** Open to everyone, so that a load balancer needs no credential. */
 const OPEN = new Set(['/healthz', '/readyz']);
 /** Methods that change nothing. */
-const READ_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+export const READ_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Wrong tokens per address and minute. */
 const MAX_FAILURES = 20;
 

@@ -4,10 +4,9 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
+import { READ_METHODS } from './auth.ts';
 import { answerError } from './errors.ts';
 import type { OperationLog } from './operations.ts';
-
-const READ_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** The plugin to register under `path`. It answers errors like the rest of the API, and records each change. */
 export function board(queues: Queue[], path: string, operations: OperationLog) {

@@ -50,7 +50,7 @@ export interface Checkpoint {
  * @param at time of the decisions, ms since the epoch
  */
 export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlong: number, at: number): Tally {
-  const tally: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at };
+  const tally = emptyTally(at);
   for (const wake of enqueued) {
     tally.enqueued.set(wake.id, wake);
     tally.opened.add(debounceId(wake.probe, wake.category));
@@ -72,7 +72,9 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
   return tally;
 }
 
-const EMPTY: Tally = { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at: 0 };
+function emptyTally(at: number): Tally {
+  return { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at };
+}
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
   const commit = (token: string, from: string, to: Position, tally: Tally, mayReplay: boolean) =>
@@ -83,7 +85,7 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       return { stored, position: decodePosition(stored), mayReplay };
     },
     recordMayReplay: () => recordMayReplay(redis, keys, sourceId),
-    begin: (token, stored, at, mayReplay) => commit(token, stored, at, { ...EMPTY, at: Date.now() }, mayReplay),
+    begin: (token, stored, at, mayReplay) => commit(token, stored, at, emptyTally(Date.now()), mayReplay),
     commit: (token, from, to, tally, mayReplay) => commit(token, encodePosition(from), to, tally, mayReplay),
   };
 }

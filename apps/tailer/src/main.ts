@@ -1,10 +1,9 @@
 /** The tailer: follows the audit log and enqueues wakes. */
-import { realpath } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { secretsOf } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
-import { makeFolder } from '@kora-wake/shared/runtime/folders';
+import { inRealFolder, makeFolder } from '@kora-wake/shared/runtime/folders';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
@@ -26,8 +25,8 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 await runApp('tailer', async ({ config, log, stopping, onClose }) => {
   await assertLogReadable(config.auditLogPath);
-  // Resolve links in the folder's path, so that one log has one source id.
-  const path = join(await realpath(dirname(config.auditLogPath)), basename(config.auditLogPath));
+  // So that one log has one source id.
+  const path = await inRealFolder(config.auditLogPath);
   const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
   onClose(() => closeRedis(redis));
   const keys = redisKeys(config.queuePrefix);

@@ -2,7 +2,7 @@
  * Follows one log while it holds the lease: it reads a batch, decides its rows, and commits, in this order. If a step
  * fails, the batch is read and decided again. That repeats nothing that was already done.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
@@ -64,7 +64,7 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
         heldBy = lease.heldBy;
         // If Redis loses the checkpoint, this tailer may take over and needs the last position.
         state.position = (await tailer.checkpoint.load()).position ?? state.position;
-        await pause(STANDBY_MS, signal);
+        await sleep(STANDBY_MS, signal);
         continue;
       }
       heldBy = undefined;
@@ -73,11 +73,11 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
         do await follow(tailer, state, lease, held);
         while (!held.aborted && (await lease.renew()));
       });
-      await pause(STANDBY_MS, signal);
+      await sleep(STANDBY_MS, signal);
     } catch (error) {
       if (!state.failing) logEvent(log, 'tailer.failing', errorFields(error));
       state.failing = true;
-      await pause(RETRY_MS, signal);
+      await sleep(RETRY_MS, signal);
     }
   }
 }
@@ -200,8 +200,4 @@ function logDecisions({ log, traces }: Decider, { enqueued, coalesced }: Decided
       logEvent(log, 'wake.coalesced', { winner, probe, category, rows }),
     );
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

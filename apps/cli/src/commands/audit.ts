@@ -2,9 +2,8 @@
  * `kora-wake audit`: proves that nothing was lost, and exits with 1 if it cannot. It checks twice: the counters in Redis must
  * add up, and each wake row of the log that became a wake must have an outcome or an unfinished job.
  */
-import { realpath } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
+import { inRealFolder } from '@kora-wake/shared/runtime/folders';
 import { closeRedis, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
@@ -83,8 +82,7 @@ Set REDIS_URL and KORA_QUEUE_PREFIX to the values that the tailer uses.`);
 /** True if a tailer with this Redis and prefix has watched the log. */
 async function wasWatched(path: string, redis: RedisClient, keys: Keys): Promise<boolean> {
   // The tailer names a log by its real folder.
-  const realPath = join(await realpath(dirname(path)), basename(path));
-  return hasSource(redis, keys, sourceId(realPath));
+  return hasSource(redis, keys, sourceId(await inRealFolder(path)));
 }
 
 async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {

@@ -20,5 +20,7 @@ export type {
   Tailer,
 } from '@kora-wake/api/contract';
 
+export { PERIODS } from '@kora-wake/api/contract';
+
 /** Names of the live events, including `gap`: some events are missing. */
 export const LIVE_EVENT_TYPES = Object.keys(LiveEvents.shape);

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { errorCode } from './errors.ts';
 
 /**
@@ -18,4 +18,9 @@ export async function makeFolder(path: string): Promise<void> {
     await makeFolder(dirname(path));
     await make();
   }
+}
+
+/** The path of a file with the links in its folder's path resolved. The file itself need not exist. */
+export async function inRealFolder(path: string): Promise<string> {
+  return join(await realpath(dirname(path)), basename(path));
 }

@@ -142,12 +142,18 @@ export async function readEndedJobs<T, R, N extends string>(
   limit: number,
 ) {
   const ids = await queue.getRanges([state], from, from + limit - 1, false);
-  const jobs = await Promise.all(ids.map((id) => queue.getJob(id).catch(ignoreSyntaxError)));
+  const jobs = await Promise.all(ids.map((id) => readJob(queue, id)));
   return { jobs: jobs.filter((job) => job !== undefined), more: ids.length === limit };
 }
 
-function ignoreSyntaxError(error: unknown): undefined {
-  if (!(error instanceof SyntaxError)) throw error;
+/** A job, or undefined if it is gone or its data is not JSON: anybody can add to a queue. */
+export async function readJob<T, R, N extends string>(queue: Queue<T, R, N>, id: string) {
+  try {
+    return await queue.getJob(id);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** When a job failed for good, ms since the epoch, or undefined if it is not among the failed jobs of the queue. */

@@ -7,7 +7,7 @@ import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId, parseDebounceId, probePrefix } from '../wake/pair.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
-import { isOurs, type WakesQueue } from './queues.ts';
+import { isOurs, readJob, type WakesQueue } from './queues.ts';
 import { luaScript } from './scripts.ts';
 import { readSuppressed } from './wake-record.ts';
 
@@ -173,7 +173,7 @@ async function describeWindow(
   const pair = parseDebounceId(id);
   if (!pair) return undefined;
   const [job, { suppressed, lastSuppressedAt }] = await Promise.all([
-    readWinner(queue, wakeId),
+    readJob(queue, wakeId),
     readSuppressed(redis, keys, wakeId),
   ]);
   const now = Date.now();
@@ -187,14 +187,4 @@ async function describeWindow(
     suppressed,
     lastSuppressedAt: lastSuppressedAt === null ? null : new Date(lastSuppressedAt).toISOString(),
   };
-}
-
-/** Undefined if the job is gone or its data is not JSON: anybody can add to a queue. */
-async function readWinner(queue: WakesQueue, wakeId: string) {
-  try {
-    return await queue.getJob(wakeId);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

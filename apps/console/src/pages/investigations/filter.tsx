@@ -1,9 +1,8 @@
 /** The period and the probe that the page is limited to. */
 import { useState } from 'preact/hooks';
-import type { Period } from '../../api/types.ts';
+import { PERIODS, type Period } from '../../api/types.ts';
 
 export const PERIOD_LABELS: Record<Period, string> = { '24h': '24 hours', '7d': '7 days', all: 'All' };
-const PERIODS: Period[] = ['24h', '7d', 'all'];
 
 export interface Filter {
   period: Period;
