@@ -1,12 +1,11 @@
 /** Apps that start while Redis is down, for example during a fail-over, begin to work when it answers. */
 import { expect } from 'vitest';
-import { append, endBeforeCleanup, test, wakeRow } from '../support/fixtures.ts';
+import { append, ownServer, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 import { redisProcess } from '../support/redis-process.ts';
 
 test('tailer, worker and API wait for Redis, then carry a wake', async ({ folder, logPath }) => {
-  const server = await redisProcess(folder);
-  endBeforeCleanup(() => server.kill('SIGKILL'));
+  const server = await ownServer(redisProcess(folder));
   await server.kill('SIGKILL');
   const env = { REDIS_URL: `redis://127.0.0.1:${server.port}`, KORA_AUDIT_LOG_PATH: logPath, KORA_API_PORT: '0' };
   const [tailer, worker, api] = [runApp('tailer', env), runApp('worker', env), runApp('api', env)];

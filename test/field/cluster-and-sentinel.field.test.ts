@@ -9,20 +9,13 @@ import { redisKeys } from '@kora-wake/shared/store/keys';
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { doubles, environment, expectCleanStop, startAllApps } from '../support/doubles.ts';
-import { append, endBeforeCleanup, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { append, eventually, ownServer, test, wakeRow } from '../support/fixtures.ts';
 import { type RedisProcess, redisProcess, sentinelProcess } from '../support/redis-process.ts';
 
 const PREFIX = '{elsewhere}';
 const keys = redisKeys(PREFIX);
 /** Limit of the waits for a fail-over, ms. */
 const FAIL_OVER_MS = 180_000;
-
-/** Ends the server with the test. */
-async function ownServer(starting: Promise<RedisProcess>): Promise<RedisProcess> {
-  const server = await starting;
-  endBeforeCleanup(() => server.kill('SIGKILL'));
-  return server;
-}
 
 /** A wake that is as old as its Redis (to the second) would be looked up before it is sent, which takes long. */
 async function untilOldEnough(server: RedisProcess | undefined): Promise<void> {

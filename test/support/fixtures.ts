@@ -13,6 +13,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
+import type { RedisProcess } from './redis-process.ts';
 import { eventOrTextWaiter, type LogLine, WAIT_MS } from './spawn.ts';
 
 export { append, rowsOf, wakeRow } from './rows.ts';
@@ -23,6 +24,13 @@ const users: Array<() => Promise<void>> = [];
 /** Registers a function that runs before the test's namespace and folder are removed. */
 export function endBeforeCleanup(end: () => Promise<void>): void {
   users.push(end);
+}
+
+/** Ends a server of the test's own, which the test may break. */
+export async function ownServer(starting: Promise<RedisProcess>): Promise<RedisProcess> {
+  const server = await starting;
+  endBeforeCleanup(() => server.kill('SIGKILL'));
+  return server;
 }
 
 async function endAll(): Promise<void> {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { LogEvent } from '@kora-wake/shared/runtime/log-events';
+import type { AppName } from '../../apps/cli/src/app-process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -25,7 +26,7 @@ export interface Running {
   exited: Promise<number | NodeJS.Signals>;
 }
 
-export type AppName = 'tailer' | 'worker' | 'api';
+export type { AppName } from '../../apps/cli/src/app-process.ts';
 
 /** Path of the built entry file of an app, relative to the project. */
 export function appScript(app: AppName): string {

@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
-import { endBeforeCleanup, eventually, test, testLog } from '../../../test/support/fixtures.ts';
+import { eventually, ownServer, test, testLog } from '../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
 import { type RunningWorker, runWorker } from '../src/bullmq-worker.ts';
 
@@ -9,8 +9,7 @@ const PREFIX = '{start}';
 
 /** A supervised worker of a Redis of the test's own, and the jobs that it has processed. */
 async function supervised(folder: string) {
-  const server = await redisProcess(folder);
-  endBeforeCleanup(() => server.kill('SIGKILL'));
+  const server = await ownServer(redisProcess(folder));
   const connect = () => {
     const redis = new Redis(server.port, '127.0.0.1', { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     redis.on('error', () => undefined);

@@ -114,26 +114,13 @@ describe('a delivery', () => {
     expect(held.data.wake.id).toBe(wake.id);
   });
 
-  test('that may not be looked up is posted again as a possible duplicate', async ({ ns, logPath }) => {
+  test.for([
+    ['that may not be looked up is posted again as a possible duplicate', []],
+    ['keeps its mark if the second post is refused first', [json(429, {}, { 'retry-after': '1' })]],
+  ] as const)('%s', async ([, refusals], { ns, logPath }) => {
     const double = await slack();
     double.lookUp.error = 'missing_scope';
-    double.next.push(double.acceptThen(reset));
-    const { log, clock } = working(ns, {
-      engine: engineOf(diagnosis),
-      messenger: messengerTo(double),
-      auditPath: logPath,
-    });
-    const wake = await enqueue(ns);
-    await log.until('delivery.retrying');
-    clock.aheadMs = VISIBLE_MS;
-    await outcomeIs(ns, wake, 'diagnosis');
-    expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false, true]);
-  });
-
-  test('keeps its mark if the second post is refused first', async ({ ns, logPath }) => {
-    const double = await slack();
-    double.lookUp.error = 'missing_scope';
-    double.next.push(double.acceptThen(reset), json(429, {}, { 'retry-after': '1' }));
+    double.next.push(double.acceptThen(reset), ...refusals);
     const { log, clock } = working(ns, {
       engine: engineOf(diagnosis),
       messenger: messengerTo(double),

@@ -3,16 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { describe, expect } from 'vitest';
-import { endBeforeCleanup, eventually, test } from '../../../../test/support/fixtures.ts';
+import { endBeforeCleanup, eventually, ownServer, test } from '../../../../test/support/fixtures.ts';
 import { type RedisProcess, redisProcess } from '../../../../test/support/redis-process.ts';
 import { isRedisAway } from '../../src/runtime/redis.ts';
-
-/** A Redis for one test, which may break it. */
-async function ownRedis(folder: string, args: string[] = []): Promise<RedisProcess> {
-  const server = await redisProcess(folder, args);
-  endBeforeCleanup(() => server.kill('SIGKILL'));
-  return server;
-}
 
 type Option =
   | 'commandTimeout'
@@ -39,7 +32,9 @@ function cluster(port: number, options: ConstructorParameters<typeof Cluster>[1]
 }
 
 async function clusterNode(folder: string): Promise<{ node: RedisProcess; direct: Redis }> {
-  const node = await ownRedis(folder, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']);
+  const node = await ownServer(
+    redisProcess(folder, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']),
+  );
   return { node, direct: client(node.port) };
 }
 
@@ -66,7 +61,7 @@ async function expectUnavailable(command: Promise<unknown>, message: string): Pr
 
 describe('Redis is unavailable', () => {
   test('if a producer has no connection', async ({ folder }) => {
-    const server = await ownRedis(folder);
+    const server = await ownServer(redisProcess(folder));
     const redis = client(server.port, { enableOfflineQueue: false, lazyConnect: true, retryStrategy: () => 60_000 });
     await redis.connect();
     const closed = new Promise((resolve) => redis.once('reconnecting', resolve));
@@ -90,7 +85,7 @@ describe('Redis is unavailable', () => {
   });
 
   test('if the connection closed in the middle of a pipeline', async ({ folder }) => {
-    const server = await ownRedis(folder);
+    const server = await ownServer(redisProcess(folder));
     const redis = client(server.port);
     const results = redis.pipeline().get('a').blpop('never-filled', 0).get('a').exec();
     const other = client(server.port);
@@ -103,7 +98,7 @@ describe('Redis is unavailable', () => {
   });
 
   test('if a command ran out of retries', async ({ folder }) => {
-    const server = await ownRedis(folder);
+    const server = await ownServer(redisProcess(folder));
     const redis = client(server.port, { maxRetriesPerRequest: 1, retryStrategy: () => 1 });
     const blocked = failure(redis.blpop('never-filled', 0));
     const other = client(server.port);
@@ -113,7 +108,7 @@ describe('Redis is unavailable', () => {
   });
 
   test('if Redis does not answer in time', async ({ folder }) => {
-    const server = await ownRedis(folder);
+    const server = await ownServer(redisProcess(folder));
     const redis = client(server.port, { commandTimeout: 200 });
     await redis.ping();
     process.kill(server.pid(), 'SIGSTOP');
@@ -135,19 +130,19 @@ describe('Redis is unavailable', () => {
   });
 
   test('if it is a replica', async ({ folder }) => {
-    const redis = client((await ownRedis(folder)).port);
+    const redis = client((await ownServer(redisProcess(folder))).port);
     await redis.replicaof('127.0.0.1', 1);
     await expectUnavailable(redis.set('a', 'b'), 'ReplyError: READONLY');
   });
 
   test('if its memory is full', async ({ folder }) => {
-    const redis = client((await ownRedis(folder)).port);
+    const redis = client((await ownServer(redisProcess(folder))).port);
     await redis.config('SET', 'maxmemory', '1');
     await expectUnavailable(redis.set('a', 'b'), 'ReplyError: OOM');
   });
 
   test('if it cannot write to disk', async ({ folder }) => {
-    const redis = client((await ownRedis(folder)).port);
+    const redis = client((await ownServer(redisProcess(folder))).port);
     // A folder with the name of the snapshot: the snapshot cannot take its place.
     mkdirSync(join(folder, 'dump.rdb', 'full'), { recursive: true });
     await redis.config('SET', 'save', '3600 1');
@@ -157,7 +152,7 @@ describe('Redis is unavailable', () => {
   });
 
   test('if it still loads its data', async ({ folder }) => {
-    const { port } = await ownRedis(folder, ['--enable-debug-command', 'yes']);
+    const { port } = await ownServer(redisProcess(folder, ['--enable-debug-command', 'yes']));
     const [redis, other] = [client(port), client(port)];
     await Promise.all([redis.ping(), other.ping()]);
     await other.config('SET', 'key-load-delay', '50000', 'loading-process-events-interval-bytes', '1024');

@@ -6,19 +6,12 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
 import { startRedis } from '../../../../apps/cli/src/private-redis.ts';
-import { endBeforeCleanup, test, testLog } from '../../../../test/support/fixtures.ts';
-import { type RedisProcess, redisProcess } from '../../../../test/support/redis-process.ts';
+import { ownServer, test, testLog } from '../../../../test/support/fixtures.ts';
+import { redisProcess } from '../../../../test/support/redis-process.ts';
 import { checkRedis, connectRedis, connectRedisOnce } from '../../src/runtime/redis.ts';
 import { redisKeys } from '../../src/store/keys.ts';
 import { recordDataLoss, redisCompleteSince, unsafeSettings } from '../../src/store/redis-state.ts';
 import { beginDelivery } from '../../src/store/wake-record.ts';
-
-/** A Redis for one test. */
-async function ownRedis(folder: string, args: string[] = []): Promise<RedisProcess> {
-  const server = await redisProcess(folder, args);
-  endBeforeCleanup(() => server.kill('SIGKILL'));
-  return server;
-}
 
 describe('one attempt to connect', () => {
   test('to a Redis that refuses is one sentence that says what to do', async ({ log }) => {
@@ -29,7 +22,7 @@ describe('one attempt to connect', () => {
   });
 
   test('to a cluster that is not ready, or to Sentinels that are down, is one sentence', async ({ folder, log }) => {
-    const node = await ownRedis(folder, ['--cluster-enabled', 'yes']);
+    const node = await ownServer(redisProcess(folder, ['--cluster-enabled', 'yes']));
     for (const url of [`redis-cluster://127.0.0.1:${node.port}`, 'redis-sentinel://127.0.0.1:1/0#mymaster']) {
       await expect(connectRedisOnce(url, 'producer', log.logger)).rejects.toThrow(
         `Redis at ${url} has no node that is ready. Start it, or set REDIS_URL to one that runs.`,
@@ -79,7 +72,9 @@ describe('an app that starts while Redis is unavailable', () => {
   });
 
   test('waits for a cluster that gets its slots later', async ({ folder, log }) => {
-    const node = await ownRedis(folder, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']);
+    const node = await ownServer(
+      redisProcess(folder, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']),
+    );
     const connecting = connectRedis(`redis-cluster://127.0.0.1:${node.port}`, 'producer', log.logger);
     await log.until('redis.down');
     const direct = new Redis(node.port, '127.0.0.1');
@@ -91,7 +86,7 @@ describe('an app that starts while Redis is unavailable', () => {
   });
 
   test('waits for a replica to become the master', async ({ folder, log }) => {
-    const server = await ownRedis(folder);
+    const server = await ownServer(redisProcess(folder));
     const direct = new Redis(server.port, '127.0.0.1');
     onTestFinished(() => direct.disconnect());
     await direct.replicaof('127.0.0.1', 1);
@@ -197,8 +192,7 @@ test('a Redis that may lose or evict jobs is told of, one that is safe is not', 
 
 test('a Redis knows all since it started; another in its place, since it was met', async ({ folder, log }) => {
   const before = Date.now();
-  const server = await redisProcess(folder);
-  endBeforeCleanup(() => server.kill('SIGKILL'));
+  const server = await ownServer(redisProcess(folder));
   const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'worker', log.logger);
   onTestFinished(() => redis.disconnect());
   const since = redisCompleteSince(redis, redisKeys('{other}'));

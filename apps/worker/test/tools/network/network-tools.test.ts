@@ -10,26 +10,15 @@ import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates, TLSSocket } from 'node:tls';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { redact } from '@kora-wake/shared/wake/redact';
-import type { Wake } from '@kora-wake/shared/wake/wake';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { aWake } from '../../../../../test/support/fixtures.ts';
 import { parseAllowList } from '../../../src/tools/network/allow-list.ts';
 import { networkTools } from '../../../src/tools/network/network-tools.ts';
 import { ToolRefused } from '../../../src/tools/tool.ts';
 
 const DAY_MS = 86_400_000;
 
-const wake: Wake = {
-  id: 'w-1',
-  probe: 'p',
-  category: 'c',
-  severity: 'critical',
-  title: 't',
-  detail: 'd',
-  snapshotDetails: {},
-  envelopeEnabled: false,
-  envelopeFixName: '(none)',
-  emittedAt: 0,
-};
+const wake = aWake();
 
 interface Setup {
   signal?: AbortSignal;
