@@ -11,8 +11,7 @@ import { text } from 'node:stream/consumers';
 
 /**
  * Terminates the server 2 s after the pipe closes, so that other children of the owner can end first, and kills it if it
- * still runs 5 s later. The guard ends with the server, with
- * its exit code. Ignoring XFSZ makes a file size limit an error to the server, as a full disk is, instead of its end.
+ * still runs 5 s later. The guard ends with the server, with its exit code. Ignoring XFSZ makes a file size limit an error to the server, as a full disk is, instead of its end.
  */
 const GUARD = `
 trap '' XFSZ

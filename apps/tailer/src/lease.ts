@@ -1,7 +1,7 @@
 /**
- * The lease: the right to follow a log. One tailer holds it at a time. It expires by itself, so that a standby tailer can
- * take over from one that died. Each commit carries the lease's token, and Redis refuses a commit without the current one
- * (checkpoint.ts). Adding jobs has no such fence, so the holder calls `valid` before it adds them.
+ * The lease: the right to follow a log. One tailer holds it at a time. It expires if its holder does not renew it, so
+ * that a standby tailer can take over from one that died. Each commit carries the lease's token, and Redis refuses a commit
+ * without the current one (checkpoint.ts). Adding jobs has no such fence, so the holder calls `valid` before it adds them.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';

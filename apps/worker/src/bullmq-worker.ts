@@ -1,6 +1,6 @@
 /**
  * One BullMQ worker that starts again until it runs. BullMQ's own worker ends for good, without an exception, if Redis goes away
- * while it starts. A worker that runs waits for Redis by itself.
+ * while it starts. After a complete start it waits until Redis is back.
  */
 import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
 import { DRAIN_MS } from '@kora-wake/shared/runtime/lifecycle';

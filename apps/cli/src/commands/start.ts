@@ -1,4 +1,4 @@
-/** `kora-wake start`: everything in one terminal: a private Redis if none is named, the three apps, and their logs. */
+/** `kora-wake start`: runs the three apps in one terminal and shows their logs. Without REDIS_URL it also starts a private Redis. */
 import { accessSync, constants } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -41,7 +41,7 @@ async function start(env: Env, io: Io): Promise<number> {
     stopped.resolve(code);
   }
 
-  /** If one app ends by itself, the others stop too. */
+  /** Stops everything if this app ends before it was asked to stop. */
   async function stopWith(name: string, app: AppProcess): Promise<void> {
     const code = await app.ended;
     if (stoppingSince !== undefined) return;

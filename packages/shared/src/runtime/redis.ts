@@ -132,7 +132,7 @@ async function openAndVerify(redis: RedisClient): Promise<void> {
   if (/^role:slave/m.test(replication) && /^slave_read_only:1/m.test(replication)) throw new Error(READ_ONLY);
 }
 
-/** An attempt to connect does not retry by itself. A client that has connected once reconnects for ever. */
+/** Lets ioredis reconnect for ever. Until a client has connected once, ioredis does not retry: {@link connectRedis} does. */
 function keepConnected(redis: RedisClient, log: Logger): RedisClient {
   if (redis instanceof Redis) Object.assign(redis.options, { retryStrategy: backoff, sentinelRetryStrategy: backoff });
   else redis.options.clusterRetryStrategy = backoff;

@@ -139,7 +139,7 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
   );
 }
 
-/** The outcome of a wake, or null if none is recorded. */
+/** The recorded outcome of a wake, or null if the wake has no outcome yet. */
 export async function outcomeOf(redis: RedisClient, keys: Keys, wakeId: string): Promise<string | null> {
   return redis.hget(keys.wake(wakeId), 'outcome');
 }
