@@ -33,18 +33,19 @@ export async function ownServer(starting: Promise<RedisProcess>): Promise<RedisP
   return server;
 }
 
+/** In the reverse order: a later one may use an earlier one. */
 async function endAll(): Promise<void> {
-  await Promise.all(users.splice(0).map((end) => end()));
+  for (let end = users.pop(); end; end = users.pop()) await end();
 }
 
 /** Connection, queues and keys under a prefix of the test's own. Removed if the test passes, kept for inspection if it fails. */
-export async function namespace() {
+export async function namespace(redisUrl = inject('redisUrl')) {
   const prefix = `{test-${randomUUID()}}`;
-  const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const queue = wakesQueue(redis, prefix);
   const deliveries = deliveriesQueue(redis, prefix);
   await Promise.all([queue.waitUntilReady(), deliveries.waitUntilReady()]);
-  return { prefix, redis, redisUrl: inject('redisUrl'), queue, deliveries, keys: redisKeys(prefix) };
+  return { prefix, redis, redisUrl, queue, deliveries, keys: redisKeys(prefix) };
 }
 
 export type Namespace = Awaited<ReturnType<typeof namespace>>;
@@ -62,9 +63,8 @@ export const test = base.extend<Fixtures>({
     const ns = await namespace();
     await use(ns);
     await endAll();
-    await Promise.all([ns.queue.close(), ns.deliveries.close()]);
     if (task.result?.state !== 'fail') await removeKeys(ns);
-    await ns.redis.quit();
+    await closeNamespace(ns);
   },
   folder: async ({ task }, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-'));
@@ -77,11 +77,15 @@ export const test = base.extend<Fixtures>({
   log: async ({}, use) => use(testLog()),
 });
 
-/** Closes the queues and the connection of a namespace and removes its keys. */
+/** Removes the keys of a namespace and closes its queues and its connection. */
 export async function removeNamespace(ns: Namespace): Promise<void> {
-  await Promise.all([ns.queue.close(), ns.deliveries.close()]);
   await removeKeys(ns);
-  await ns.redis.quit();
+  await closeNamespace(ns);
+}
+
+async function closeNamespace({ queue, deliveries, redis }: Namespace): Promise<void> {
+  await Promise.all([queue.close(), deliveries.close()]);
+  await redis.quit();
 }
 
 async function removeKeys({ redis, prefix }: Namespace): Promise<void> {

@@ -5,14 +5,17 @@ import { redact } from '@kora-wake/shared/wake/redact';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import {
+  endBeforeCleanup,
   type Namespace,
   namespace,
+  ownServer,
   removeNamespace,
   test,
   testLog,
   wakeRow,
 } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
+import { redisProcess } from '../../../../test/support/redis-process.ts';
 import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
 import type { Decider } from '../../src/decide/enqueue.ts';
@@ -216,7 +219,11 @@ describe('a batch', () => {
     );
   });
 
-  test('of one pair asks Redis once, however many rows it has', async ({ ns }) => {
+  test('of one pair asks Redis once, however many rows it has', async ({ folder }) => {
+    // A server of its own, since the number of calls is the server's.
+    const server = await ownServer(redisProcess(folder));
+    const ns = await namespace(`redis://127.0.0.1:${server.port}`);
+    endBeforeCleanup(() => removeNamespace(ns));
     const lines = linesOf(Array.from({ length: 500 }, () => ({ probe: 'fly', critical: true, kind: 'wake' })));
     const before = await commandsOf(ns);
     const { enqueued, coalesced } = await decided(deciderFor(ns, { windowMs: 600_000, bypassCritical: false }), lines);
