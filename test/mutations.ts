@@ -280,7 +280,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/tools/network/connect.ts',
     find: 'isPublic(address) || ',
     replace: 'true || isPublic(address) || ',
-    test: 'apps/worker/test/tools/network/network-tools.test.ts',
+    test: 'apps/worker/test/tools/network/http-check.test.ts',
     named: '',
   },
   {
