@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { sourceId } from '@kora-wake/shared/store/keys';
+import { NOWHERE } from '@kora-wake/shared/store/position';
 import { checkpoint } from '../apps/tailer/src/checkpoint.ts';
 import { newToken, takeLease } from '../apps/tailer/src/lease.ts';
-import { NOWHERE } from '../apps/tailer/src/log/position.ts';
 import type { Running } from '../test/support/spawn.ts';
 import type { Sandbox } from './world.ts';
 

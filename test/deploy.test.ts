@@ -93,7 +93,7 @@ test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>
   execFileSync(program('promtool'), ['test', 'rules', file], { stdio: 'pipe' });
 });
 
-test('every alert says what to do', () => {
+test('every alert names the remedy', () => {
   for (const { alert, annotations } of rules) {
     expect([alert, annotations.summary.length > 10, annotations.description.length > 40]).toEqual([alert, true, true]);
   }

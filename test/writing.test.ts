@@ -96,7 +96,7 @@ function summary(): string {
 }
 
 describe('comments', () => {
-  test('use "what" and "where" in at most one line of fifty', () => {
+  test('use "what" and "where" in at most one of fifty lines', () => {
     const [vague, all] = [sum(files.map((file) => file.vague.length)), sum(files.map((file) => file.lines.length))];
     expect(all).toBeGreaterThan(500);
     expect(vague / all, `${vague} of ${all} comment lines use "what" or "where":\n${summary()}`).toBeLessThanOrEqual(

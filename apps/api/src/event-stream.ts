@@ -22,9 +22,9 @@ export function openStream(reply: FastifyReply): ServerResponse {
   return response;
 }
 
-/** Returns true if more may be written at once. */
-export function writeEvent(response: ServerResponse, { id, type, data }: StoredEvent): boolean {
-  return response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+/** An event as it is written to a stream. */
+export function frameOf({ id, type, data }: StoredEvent): string {
+  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 /** Reports that events may be missing. */

@@ -2,9 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
-import { isKept, lastEventId, readEvents, type StoredEvent } from '@kora-wake/shared/store/events';
+import { isKept, lastEventId, readEvents } from '@kora-wake/shared/store/events';
 import { dropEnded, type WindowStore } from '@kora-wake/shared/store/windows';
-import { drained, writeEvent, writeHeartbeat } from './event-stream.ts';
+import { drained, frameOf, writeHeartbeat } from './event-stream.ts';
 
 /** A subscriber with more unread bytes than this is dropped. It reconnects and resumes after its last event. */
 const MAX_UNREAD_BYTES = 256 * 1024;
@@ -62,7 +62,8 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
       for (let hasMore = true; hasMore; ) {
         const read = await readEvents(redis, keys, after, PAGE);
         for (const event of read.events) {
-          for (const subscriber of subscribers) if (subscriber.isLive) send(subscriber, event);
+          const frame = frameOf(event);
+          for (const subscriber of subscribers) if (subscriber.isLive) send(subscriber, event.id, frame);
         }
         ({ last: after, more: hasMore } = read);
       }
@@ -73,16 +74,16 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
     }
   }
 
-  function send(subscriber: Subscriber, event: StoredEvent): void {
-    if (!isLater(event.id, subscriber.after)) return;
+  function send(subscriber: Subscriber, id: string, frame: string): void {
+    if (!isLater(id, subscriber.after)) return;
     if (subscriber.response.writableLength > MAX_UNREAD_BYTES) drop(subscriber);
-    else write(subscriber, event);
+    else write(subscriber, id, frame);
   }
 
   /** Returns true if more may be written at once. */
-  function write(subscriber: Subscriber, event: StoredEvent): boolean {
-    subscriber.after = event.id;
-    return writeEvent(subscriber.response, event);
+  function write(subscriber: Subscriber, id: string, frame: string): boolean {
+    subscriber.after = id;
+    return subscriber.response.write(frame);
   }
 
   function drop(subscriber: Subscriber): void {
@@ -96,7 +97,8 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
       const others = after;
       const missed = await readEvents(redis, keys, subscriber.after, PAGE);
       for (const event of missed.events) {
-        if (!write(subscriber, event) && !(await drained(subscriber.response))) return drop(subscriber);
+        if (!write(subscriber, event.id, frameOf(event)) && !(await drained(subscriber.response)))
+          return drop(subscriber);
       }
       subscriber.after = missed.last;
       // If the others got no new events meanwhile, this subscriber has now been sent every event that they were sent. No

@@ -1,9 +1,11 @@
 /** Changes by operators: each is a row in the audit log, and the last ones are shown. */
+
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
+import { firstChars } from '@kora-wake/shared/wake/text';
 import type { FastifyRequest } from 'fastify';
 import { operatorOf } from './auth.ts';
 import { Operation } from './contract.ts';
@@ -69,7 +71,7 @@ export function operationLog(
 function reasonOf({ headers, query }: ChangeRequest): string | null {
   const fromQuery = isJsonObject(query) ? query.reason : undefined;
   const reason = typeof fromQuery === 'string' ? fromQuery : utf8(headers['x-reason']);
-  return reason.trim() === '' ? null : reason.trim().slice(0, 500).toWellFormed();
+  return reason.trim() === '' ? null : firstChars(reason.trim(), 500);
 }
 
 /** Decodes a header: Node reads headers as Latin-1, but most programs send UTF-8. */

@@ -1,7 +1,9 @@
 /** Costs, account, tailer and metrics. */
-import { appendFileSync } from 'node:fs';
+
+import { appendFileSync, statSync } from 'node:fs';
 import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
 import { sourceId } from '@kora-wake/shared/store/keys';
+import { encodePosition } from '@kora-wake/shared/store/position';
 import { describe, expect } from 'vitest';
 import { append, aWake, openWindow, test } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';
@@ -56,8 +58,9 @@ describe('costs, tailer and account', () => {
     append(logPath, 'a row');
     const id = sourceId(logPath);
     await ns.redis.sadd(ns.keys.sources, id);
-    const { ino } = await import('node:fs').then((fs) => fs.statSync(logPath, { bigint: true }));
-    const position = JSON.stringify({ files: [{ inode: String(ino), offset: 2 }], finished: [] });
+    const inode = String(statSync(logPath, { bigint: true }).ino);
+    const file = { device: '1', inode, birthtime: '1', offset: 2, fingerprint: '' };
+    const position = encodePosition({ files: [file], finished: [] });
     await ns.redis.hset(ns.keys.source(id), { path: logPath, position, committedAt: 1_000, lastRowAt: 500 });
     await ns.redis.set(ns.keys.lease(id), 'host:12:token');
     expect((await app.inject('/v1/tailer')).json().sources).toEqual([

@@ -5,13 +5,13 @@
  * The script has two fences. It checks the lease, so a tailer that lost the log changes nothing. It checks the position
  * at which the batch starts, so a commit that is sent twice, because its answer was lost, counts once.
  */
+
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { commitBatch, readCheckpoint, recordMayReplay, type Tally } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { decodePosition, encodePosition, type Position } from '@kora-wake/shared/store/position';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Decided } from './decide/batch.ts';
-import type { Position } from './log/position.ts';
-import { decodePosition, encodePosition } from './stored-position.ts';
 
 export interface LoadedCheckpoint {
   /** As Redis has it; empty if the log was never followed. */

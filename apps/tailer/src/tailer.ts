@@ -2,9 +2,11 @@
  * Follows one log while it holds the lease: it reads a batch, decides its rows, and commits, in this order. If a step
  * fails, the batch is read and decided again. That repeats nothing that was already done.
  */
+
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { Position } from '@kora-wake/shared/store/position';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
@@ -13,7 +15,6 @@ import type { Decider } from './decide/enqueue.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
 import type { FileWatcher } from './log/file-watcher.ts';
 import { type Follower, followLog } from './log/follower.ts';
-import type { Position } from './log/position.ts';
 import { endOf } from './log/resume.ts';
 
 export interface Tailer {

@@ -113,7 +113,7 @@ const rowsAre = (ns: Namespace, rows: number) =>
   eventually(async () => (await counters(ns)).rows === rows && (await counters(ns)));
 
 describe('the tailer', () => {
-  test('starts a source at its end, and enqueues what comes after', async ({ ns, logPath }) => {
+  test('starts a new source at its end, and enqueues later rows', async ({ ns, logPath }) => {
     writeFileSync(logPath, `${wakeRow({ title: 'history' })}\n`);
     await tailing(ns, logPath);
     append(logPath, wakeRow({ title: 'news' }));
@@ -142,7 +142,8 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
-  test('coalesces what falls into a window, and counts it on the winner', async ({ ns, logPath }) => {
+  test('coalesces rows inside an open window, and counts them on the winner', async ({ ns, logPath }) => {
+    const startedAt = Date.now();
     await tailing(ns, logPath);
     append(
       logPath,
@@ -154,7 +155,7 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 4)).toEqual({ rows: 4, enqueued: 2, coalesced: 2 });
     const window = await getWindow(ns, 'fly', 'service_unhealthy');
     expect(window).toMatchObject({ suppressed: 2 });
-    expect(Date.now() - Date.parse(window?.lastSuppressedAt ?? '')).toBeLessThan(10_000);
+    expect(window?.lastSuppressedAt).toBeGreaterThanOrEqual(startedAt);
     expect(await ns.redis.zrange(ns.keys.windowNames, '0', '-1')).toEqual([
       'fly:service_unhealthy',
       'vercel:service_unhealthy',
@@ -334,7 +335,7 @@ describe('deciding again, after a crash before the commit', () => {
     expect(await ns.queue.getWaitingCount()).toBe(2);
   });
 
-  test('does not call stale what was enqueued before it grew old', async ({ ns }) => {
+  test('does not reject a row as stale that was enqueued before', async ({ ns }) => {
     const emittedAt = new Date(Date.now() - 50_000).toISOString();
     const row = line(wakeRow({ emittedAt }));
     expect(await decideAgain(deciderFor(ns, { maxAgeMs: 60_000 }), row)).toMatchObject({

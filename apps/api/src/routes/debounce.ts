@@ -1,6 +1,13 @@
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { publish } from '@kora-wake/shared/store/events';
-import { clearWindow, clearWindows, getWindow, listWindows, type WindowStore } from '@kora-wake/shared/store/windows';
+import {
+  clearWindow,
+  clearWindows,
+  getWindow,
+  listWindows,
+  type Window,
+  type WindowStore,
+} from '@kora-wake/shared/store/windows';
 import { debounceId, pairOfDebounceId, probePrefix } from '@kora-wake/shared/wake/pair';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -46,14 +53,14 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     async ({ query }) => {
       if (query.probe !== undefined && query.category !== undefined) {
         const window = await getWindow(store, query.probe, query.category);
-        return { entries: window ? [window] : [], nextCursor: null };
+        return { entries: window ? [openWindow(window)] : [], nextCursor: null };
       }
       const after = query.cursor === undefined ? undefined : idOf(query.cursor);
       if (after !== undefined && query.probe !== undefined && !after.startsWith(probePrefix(query.probe))) {
         throw httpErrors.badRequest('The cursor belongs to the list of another probe.');
       }
       const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
-      return { entries, nextCursor: next === null ? null : cursorTo(next) };
+      return { entries: entries.map(openWindow), nextCursor: next === null ? null : cursorTo(next) };
     },
   );
 
@@ -63,7 +70,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     async ({ params }) => {
       const window = await getWindow(store, params.probe, params.category);
       if (!window) throw notOpen();
-      return window;
+      return openWindow(window);
     },
   );
 
@@ -80,7 +87,7 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     async (request) => {
       const entry = await clearOne(request, request.params.probe, request.params.category);
       if (!entry) throw notOpen();
-      return { cleared: true as const, entry };
+      return { cleared: true as const, entry: openWindow(entry) };
     },
   );
 
@@ -108,6 +115,16 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
     },
   );
 };
+
+function openWindow({ openedAt, remainingMs, lastSuppressedAt, ...window }: Window): OpenWindow {
+  return {
+    ...window,
+    openedAt: new Date(openedAt).toISOString(),
+    expiresAt: new Date(Date.now() + remainingMs).toISOString(),
+    remainingMs,
+    lastSuppressedAt: lastSuppressedAt === null ? null : new Date(lastSuppressedAt).toISOString(),
+  };
+}
 
 /** A cursor is the pair of the last window of a page, in characters that need no encoding. */
 function cursorTo(id: string): string {

@@ -4,6 +4,7 @@ import { readWakeRecord, type WakeRecord, wakeFromRecord } from '@kora-wake/shar
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import { directMessage } from '@kora-wake/shared/wake/message';
 import type { Report } from '@kora-wake/shared/wake/report';
+import { shorten } from '@kora-wake/shared/wake/text';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import {
   ErrorAnswer,
@@ -46,7 +47,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       outcomeAt: isoTime(wake.outcomeAt),
       code: report?.kind === 'fallback' ? report.code : null,
       verdict: report?.kind === 'diagnosis' ? (report.verdict ?? null) : null,
-      summary: report?.kind === 'diagnosis' ? beginningOf(report.text) : null,
+      summary: report?.kind === 'diagnosis' ? shorten(report.text, MAX_SUMMARY) : null,
       toolCalls: report?.toolCalls?.length ?? 0,
       costUsd: report?.costUsd ?? null,
       durationMs: report?.durationMs ?? null,
@@ -109,10 +110,6 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     },
   );
 };
-
-function beginningOf(text: string): string {
-  return text.length <= MAX_SUMMARY ? text : `${text.slice(0, MAX_SUMMARY).toWellFormed()}…`;
-}
 
 function describeCall({ route, model, durationMs, error }: Report['calls'][number]) {
   return { route, model, durationMs, ...(error !== undefined && { error }) };

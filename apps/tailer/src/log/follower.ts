@@ -13,12 +13,14 @@
  *
  * docs/log-rotation.md describes every case.
  */
+
 import { stat } from 'node:fs/promises';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { Position } from '@kora-wake/shared/store/position';
 import { type LogFile, type LogFileOptions, logFileReader, openIfExists } from './log-file.ts';
-import { fileKey, type Position, statKey } from './position.ts';
+import { fileKey, statKey } from './position.ts';
 import { resume } from './resume.ts';
 import { type FollowedLog, listRotatedFiles, openNewFile } from './rotation.ts';
 import type { Collector } from './scan.ts';

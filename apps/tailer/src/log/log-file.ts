@@ -4,11 +4,13 @@
  * The offset always follows a newline, so a half-written last line is read once it is complete. A line longer than
  * {@link MAX_LINE_BYTES} is skipped in pieces, so memory stays bounded.
  */
+
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { errorCode } from '@kora-wake/shared/runtime/errors';
+import type { FileState } from '@kora-wake/shared/store/position';
 import { FINGERPRINT_BYTES, fingerprintOf, readHead, readTail } from './fingerprint.ts';
-import { type FileState, fileStateAt } from './position.ts';
+import { fileStateAt } from './position.ts';
 import { type Collector, type LineStart, MAX_LINE_BYTES, NEWLINE, scanner, tailAt } from './scan.ts';
 
 export interface LogFile {

@@ -1,9 +1,11 @@
 /** The start of a follower: finds the files of the stored position again, or makes the first position of a log. */
+
 import type { FileHandle } from 'node:fs/promises';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { FileState, Position } from '@kora-wake/shared/store/position';
 import { hasFingerprint } from './fingerprint.ts';
 import { CHUNK_BYTES, openIfExists } from './log-file.ts';
-import { type FileState, fileKey, fileStateAt, type Position, statKey } from './position.ts';
+import { fileKey, fileStateAt, statKey } from './position.ts';
 import { type FollowedLog, findSameOrCopy, listRotatedFiles, openNewFile, type RotatedFile } from './rotation.ts';
 import { NEWLINE } from './scan.ts';
 

@@ -2,14 +2,16 @@
  * Rotated files: other files in the log's folder that hold earlier rows. Rotation renames the log, or copies and
  * truncates it (copytruncate). A rotated file is recognized by its name, and ordered by its birthtime.
  */
+
 import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { FileState } from '@kora-wake/shared/store/position';
 import { hasFingerprint, startsWithContentOf } from './fingerprint.ts';
 import { type LogFile, openIfExists } from './log-file.ts';
-import { type FileState, fileKey, statKey } from './position.ts';
+import { fileKey, statKey } from './position.ts';
 
 /** The files of one log while it is followed. The parts of the follower share this record. */
 export interface FollowedLog {

@@ -20,12 +20,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NOWHERE, type Position } from '@kora-wake/shared/store/position';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { testLog } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog } from '../../src/log/follower.ts';
-import { NOWHERE, type Position } from '../../src/log/position.ts';
 import { type Kept, keeping } from '../collecting.ts';
 
 const ROTATE_WAIT_MS = 10_000;

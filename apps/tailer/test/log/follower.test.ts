@@ -1,11 +1,11 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NOWHERE, type Position } from '@kora-wake/shared/store/position';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
 import { followLog } from '../../src/log/follower.ts';
-import { NOWHERE, type Position } from '../../src/log/position.ts';
 import { endOf } from '../../src/log/resume.ts';
 import { keeping } from '../collecting.ts';
 

@@ -1,13 +1,13 @@
 /** Compares the search of bytes with the simple way: cut out and parse every line. */
 import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { NOWHERE } from '@kora-wake/shared/store/position';
 import { rowOf, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog } from '../../src/log/follower.ts';
-import { NOWHERE } from '../../src/log/position.ts';
 import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
 import { ENOUGH, type Kept, keeping } from '../collecting.ts';
 

@@ -2,7 +2,9 @@
  * The LLM's answer: a verdict, a diagnosis, a next step, and quotes as evidence. A quote that is not in the text that it names
  * is dropped, and a verdict without enough evidence is lowered.
  */
+
 import { VERDICTS, type Verdict } from '@kora-wake/shared/wake/outcome';
+import { shorten } from '@kora-wake/shared/wake/text';
 import { z } from 'zod';
 
 /** The schema of the answer. */
@@ -103,8 +105,8 @@ function isEmptyJson(text: string): boolean {
 }
 
 function dmText(verdict: Verdict, diagnosis: string, nextStep: string): string {
-  const said = oneLine(diagnosis, MAX_DIAGNOSIS);
-  const next = oneLine(nextStep, MAX_NEXT_STEP).replace(/^next step:\s*/i, '');
+  const said = shorten(collapseSpace(diagnosis), MAX_DIAGNOSIS);
+  const next = shorten(collapseSpace(nextStep), MAX_NEXT_STEP).replace(/^next step:\s*/i, '');
   return `${DOUBT[verdict]}${said}\nNext step: ${next || 'check it yourself; the AI gave none.'}`;
 }
 
@@ -146,9 +148,4 @@ function isQuoted(quote: string, source: Source | undefined): boolean {
 /** Quotes are compared without regard to white space. */
 function collapseSpace(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
-}
-
-function oneLine(text: string, max: number): string {
-  const line = collapseSpace(text);
-  return line.length <= max ? line : `${line.slice(0, max - 1).toWellFormed()}…`;
 }

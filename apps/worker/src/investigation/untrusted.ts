@@ -2,6 +2,7 @@
  * The only path of untrusted text (rows, tool outputs, earlier reports) to the LLM. Secrets are redacted first, while they are
  * whole. Then the text is cut, and fenced as data by a nonce that it cannot contain.
  */
+import { firstChars } from '@kora-wake/shared/wake/text';
 
 export interface Sanitizer {
   /**
@@ -55,7 +56,7 @@ export function cutEnd(text: string, max: number): string {
   const shortest = Math.max(0, max - MAX_SECRET);
   let end = max;
   while (end > shortest && !BLANK.test(text.charAt(end - 1))) end--;
-  return `${text.slice(0, end).toWellFormed()}… (cut)`;
+  return `${firstChars(text, end)}… (cut)`;
 }
 
 /** Decodes UTF-8, without the parts of characters that a cut leaves at both ends. */
@@ -67,5 +68,5 @@ function decodeWhole(bytes: Uint8Array): string {
 function cutLong(text: string): string {
   if (text.length <= MAX_PROCESSED) return text;
   const half = MAX_PROCESSED / 2;
-  return `${text.slice(0, half).toWellFormed()}\n… (${text.length - MAX_PROCESSED} characters in the middle are cut) …\n${text.slice(-half).toWellFormed()}`;
+  return `${firstChars(text, half)}\n… (${text.length - MAX_PROCESSED} characters in the middle are cut) …\n${text.slice(-half).toWellFormed()}`;
 }

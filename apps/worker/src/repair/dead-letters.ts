@@ -1,5 +1,5 @@
 /** Records the outcome of jobs that failed for good while their worker died, and closes the window that a failed wake holds. */
-import { outcomeOf, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { readWakeState, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { releaseWindow } from '@kora-wake/shared/store/windows';
 import { count, eachEnded, type Repairs } from './repairs.ts';
 
@@ -8,7 +8,7 @@ export async function repairDeadLetters(repairs: Repairs, since: number): Promis
   const { redis, keys, wakes, deliveries, now } = repairs;
   for (const queue of [wakes, deliveries]) {
     await eachEnded(repairs, queue, 'failed', since, async ({ data: { wake }, failedReason: reason }) => {
-      if (await outcomeOf(redis, keys, wake.id)) return;
+      if ((await readWakeState(redis, keys, wake.id)).outcome) return;
       // A wake that failed before it had a report must not suppress others. A delivery has a report.
       if (queue === wakes) await releaseWindow(redis, keys, wake);
       const recorded = await recordOutcome(redis, keys, { wake, outcome: 'dead', at: now(), reason });

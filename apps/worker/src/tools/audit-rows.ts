@@ -1,6 +1,8 @@
 /** The audit log around a wake, if this machine can read it. */
+
 import { open } from 'node:fs/promises';
 import { isJsonObject, type JsonObject, mapStrings } from '@kora-wake/shared/wake/json';
+import { firstChars } from '@kora-wake/shared/wake/text';
 import { parseTimestamp } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
 import { defineTool, type Tool } from './tool.ts';
@@ -63,5 +65,5 @@ function parse(line: string): JsonObject | undefined {
 
 function shown(row: JsonObject, redact: (text: string) => string): string {
   const text = JSON.stringify(mapStrings(row, redact));
-  return text.length <= MAX_ROW_CHARACTERS ? text : `${text.slice(0, MAX_ROW_CHARACTERS).toWellFormed()}… (cut)`;
+  return text.length <= MAX_ROW_CHARACTERS ? text : `${firstChars(text, MAX_ROW_CHARACTERS)}… (cut)`;
 }

@@ -22,7 +22,7 @@ test('no text contains the nonce, however it is written', () => {
   );
 });
 
-test('a secret is whole when it is looked for, wherever the cut falls', () => {
+test('a secret at the cut is still recognized', () => {
   const secret = 'ghp_0123456789abcdefghij0123456789abcdef';
   fc.assert(
     fc.property(fc.nat(200), fc.integer({ min: 10, max: 200 }), (before, max) => {
@@ -37,7 +37,7 @@ test('a secret is whole when it is looked for, wherever the cut falls', () => {
   );
 });
 
-test('a cut keeps both ends, whole characters, and says how much is gone', () => {
+test('a cut keeps both ends and whole characters, and notes the number of cut bytes', () => {
   const long = fc.string({ unit: 'binary', minLength: 210, maxLength: 400 });
   fc.assert(
     fc.property(long, fc.integer({ min: 4, max: 200 }), (given, max) => {
@@ -49,7 +49,7 @@ test('a cut keeps both ends, whole characters, and says how much is gone', () =>
   );
 });
 
-test('what the operator calls a secret is one', () => {
+test('configured secrets are redacted', () => {
   expect(redactor([/\bacct-\d+/g])('of acct-12345 and acct-6')).toBe(
     'of [redacted by KORA_REDACT] and [redacted by KORA_REDACT]',
   );

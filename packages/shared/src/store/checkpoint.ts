@@ -2,8 +2,10 @@
  * The checkpoint of a log (hash `source:<id>`), its lease, and the commit that moves the position, the counters, the wake
  * records, the indexes and the events of one batch together. See lua/commit-batch.lua for the two fences.
  */
+
 import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId } from '../wake/pair.ts';
+import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
@@ -78,8 +80,8 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
       id: wake.id,
       row: storedRow(wake),
       pair: debounceId(wake.probe, wake.category),
-      severity: wake.severity.slice(0, MAX_EVENT_TEXT),
-      title: wake.title.slice(0, MAX_EVENT_TEXT),
+      severity: firstChars(wake.severity, MAX_EVENT_TEXT),
+      title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
   });
   return committed === 1;
@@ -87,7 +89,7 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
 
 /** The checkpoint as it is stored. Empty texts and nulls stand for missing fields. */
 export interface StoredCheckpoint {
-  /** JSON of the position, see the tailer's stored-position.ts. */
+  /** JSON of the position, see position.ts. */
   position: string;
   path: string;
   /** False only if the last tailer recorded that it has added no jobs for lines after the position. */

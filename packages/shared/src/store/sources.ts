@@ -1,10 +1,10 @@
 /** The logs that tailers follow: their checkpoint in Redis next to their state on this machine's disk. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import { leaseHolder, listSourceIds, readCheckpoint } from './checkpoint.ts';
 import type { Keys } from './keys.ts';
+import { decodePosition } from './position.ts';
 
 export interface Source {
   path: string;
@@ -32,7 +32,7 @@ async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<S
   const [stored, holder] = await Promise.all([readCheckpoint(redis, keys, id), leaseHolder(redis, keys.lease(id))]);
   const { path, position, lastRowAt, committedAt } = stored;
   if (path === '') return undefined;
-  const newest = newestFile(position);
+  const newest = decodePosition(position)?.files.at(-1);
   const file = await readFileState(path);
   // If the path names another file now, nothing of that file is decided yet.
   const offset = newest && (!file || file.inode === newest.inode) ? newest.offset : 0;
@@ -68,16 +68,5 @@ async function readFileState(path: string): Promise<{ inode: string; size: numbe
     return undefined;
   } finally {
     await file?.close();
-  }
-}
-
-/** The part of a stored position that is read here; the tailer's stored-position.ts owns the whole. */
-const positionSchema = z.object({ files: z.array(z.object({ inode: z.string(), offset: z.number() })) });
-
-function newestFile(position: string): { inode: string; offset: number } | undefined {
-  try {
-    return positionSchema.parse(JSON.parse(position)).files.at(-1);
-  } catch {
-    return undefined;
   }
 }

@@ -1,8 +1,10 @@
 /** The JSON fields of a wake's record, checked when they are read: anybody can write to Redis. */
+
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../wake/json.ts';
 import { VERDICTS } from '../wake/outcome.ts';
 import { ENGINE_ROUTES, type EngineErrorCode, type Report, TOOL_STATUSES } from '../wake/report.ts';
+import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Posted } from './queues.ts';
 
@@ -31,8 +33,8 @@ export function storedRow(wake: Wake): string {
     probe,
     category,
     severity,
-    title: title.slice(0, MAX_DETAIL).toWellFormed(),
-    detail: detail.slice(0, MAX_DETAIL).toWellFormed(),
+    title: firstChars(title, MAX_DETAIL),
+    detail: firstChars(detail, MAX_DETAIL),
     snapshotDetails: tooLarge ? { cut: 'too large to be stored here; see the audit log' } : snapshotDetails,
     emittedAt,
   };

@@ -139,11 +139,6 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
   );
 }
 
-/** The recorded outcome of a wake, or null if the wake has no outcome yet. */
-export async function outcomeOf(redis: RedisClient, keys: Keys, wakeId: string): Promise<string | null> {
-  return redis.hget(keys.wake(wakeId), 'outcome');
-}
-
 /** A post whose result is not recorded yet: Slack may have the message. Times in ms since the epoch. */
 export interface Claim {
   claimedAt: number;

@@ -11,19 +11,18 @@ import { isOurs, readJob, type WakesQueue } from './queues.ts';
 import { luaScript } from './scripts.ts';
 import { readSuppressed } from './wake-record.ts';
 
-/** An open debounce window. Times are ISO 8601. */
+/** An open debounce window. Times are ms since the epoch. */
 export interface Window {
   probe: string;
   category: string;
   /** The wake that opened the window. */
   wakeId: string;
   severity: string;
-  openedAt: string;
-  expiresAt: string;
+  openedAt: number;
   remainingMs: number;
   /** Rows coalesced into the wake so far. */
   suppressed: number;
-  lastSuppressedAt: string | null;
+  lastSuppressedAt: number | null;
 }
 
 export interface WindowStore {
@@ -172,19 +171,13 @@ async function describeWindow(
 ): Promise<Window | undefined> {
   const pair = parseDebounceId(id);
   if (!pair) return undefined;
-  const [job, { suppressed, lastSuppressedAt }] = await Promise.all([
-    readJob(queue, wakeId),
-    readSuppressed(redis, keys, wakeId),
-  ]);
-  const now = Date.now();
+  const [job, suppressed] = await Promise.all([readJob(queue, wakeId), readSuppressed(redis, keys, wakeId)]);
   return {
     ...pair,
     wakeId,
     severity: job && isOurs(job) ? job.data.wake.severity : 'unknown',
-    openedAt: new Date(job?.timestamp || now).toISOString(),
-    expiresAt: new Date(now + left).toISOString(),
+    openedAt: job?.timestamp || Date.now(),
     remainingMs: left,
-    suppressed,
-    lastSuppressedAt: lastSuppressedAt === null ? null : new Date(lastSuppressedAt).toISOString(),
+    ...suppressed,
   };
 }

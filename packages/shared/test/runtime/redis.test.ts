@@ -14,7 +14,7 @@ import { recordDataLoss, redisCompleteSince, unsafeSettings } from '../../src/st
 import { beginDelivery } from '../../src/store/wake-record.ts';
 
 describe('one attempt to connect', () => {
-  test('to a Redis that refuses is one sentence that says what to do', async ({ log }) => {
+  test('to a Redis that refuses ends with one sentence and the remedy', async ({ log }) => {
     const sentence =
       'Redis at redis://127.0.0.1:1 refuses the connection. Start it, or set REDIS_URL to one that runs.';
     await expect(connectRedisOnce('redis://127.0.0.1:1', 'producer', log.logger)).rejects.toThrow(sentence);
@@ -125,7 +125,7 @@ async function listening(onSocket: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('a server that is not a Redis is a fault that no waiting cures', async ({ log }) => {
+test('a server that is not a Redis ends the wait at once', async ({ log }) => {
   const port = await listening((socket) => {
     socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   });
@@ -177,7 +177,7 @@ test('a producer rejects at once while Redis is down, and the log has one line',
   await redis.quit();
 });
 
-test('a Redis that may lose or evict jobs is told of, one that is safe is not', async ({ ns, folder }) => {
+test('a Redis that may lose or evict jobs causes a warning, a safe one does not', async ({ ns, folder }) => {
   expect(await unsafeSettings(ns.redis, ns.keys)).toEqual([]);
   const own = await startRedis(folder, 0);
   onTestFinished(() => own.stop());
@@ -190,7 +190,10 @@ test('a Redis that may lose or evict jobs is told of, one that is safe is not', 
   await redis.quit();
 });
 
-test('a Redis knows all since it started; another in its place, since it was met', async ({ folder, log }) => {
+test('the time of the last data loss is the start of Redis, or the first contact with another Redis', async ({
+  folder,
+  log,
+}) => {
   const before = Date.now();
   const server = await ownServer(redisProcess(folder));
   const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'worker', log.logger);
@@ -209,7 +212,7 @@ test('a Redis knows all since it started; another in its place, since it was met
   expect(await since()).toBe(second);
 });
 
-test('a delivery that begins is told when Redis was last found emptied, and by which clock', async ({ ns }) => {
+test('a delivery that begins gets the time of the last data loss, by the clock of Redis', async ({ ns }) => {
   const begin = () => beginDelivery(ns.redis, ns.keys, 'w-1', 1_000);
   expect(await begin()).toMatchObject({ dataLostAt: 0, earlier: undefined, ended: undefined });
   await recordDataLoss(ns.redis, ns.keys);

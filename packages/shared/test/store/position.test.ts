@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodePosition, encodePosition } from '../src/stored-position.ts';
+import { decodePosition, encodePosition } from '../../src/store/position.ts';
 
 /** As version 0.2 stored it. */
 const STORED =

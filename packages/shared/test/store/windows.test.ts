@@ -26,8 +26,7 @@ describe('a window', () => {
     // The key's TTL only falls, so a later reading is a lower limit.
     expect(window?.remainingMs).toBeGreaterThanOrEqual(await ns.redis.pttl(ns.keys.dedup('fly:down')));
     expect(window?.remainingMs).toBeLessThanOrEqual(WINDOW_MS);
-    expect(Date.parse(window?.openedAt ?? '')).toBe((await ns.queue.getJob('w-1'))?.timestamp);
-    expect(Date.parse(window?.expiresAt ?? '')).toBeGreaterThan(Date.now());
+    expect(window?.openedAt).toBe((await ns.queue.getJob('w-1'))?.timestamp);
   });
 
   test('that was cleared no longer suppresses the next wake', async ({ ns }) => {

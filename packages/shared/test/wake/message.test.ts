@@ -43,16 +43,16 @@ describe('the DM', () => {
     );
   });
 
-  test('shows no secret that the engine repeats', () => {
+  test('contains no secret that the LLM repeats', () => {
     expect(directMessage(wake, diagnosis('The key sk-ant-api03-AAAAAAAAAAAAAAAA is bad.'))).not.toContain('AAAAAAAA');
   });
 
-  test('drops what cannot be seen and what reverses the reading order', () => {
+  test('has no invisible characters and none that reverse the reading order', () => {
     const text = directMessage({ ...wake, title: '\u202Egnp.exe \u0000 \u2028 line' }, fallbackReport('refused'));
     expect(text).toContain('fly (critical): gnp.exe line');
   });
 
-  test('of a huge issue keeps its heading and its reason, and says what is cut', () => {
+  test('of a huge issue keeps its heading and its reason, and notes the cut', () => {
     const huge = { ...wake, probe: 'p'.repeat(3_000), title: 't'.repeat(5_000), detail: 'y'.repeat(60_000) };
     const text = directMessage(huge, fallbackReport('sdk_5xx'));
     expect(text.length).toBeLessThan(11_500);
@@ -60,7 +60,7 @@ describe('the DM', () => {
     expect(text).toMatch(/engine returned: sdk_5xx$/);
   });
 
-  test('never ends a cut inside a character', () => {
+  test('is never cut inside a character', () => {
     expect(
       directMessage({ ...wake, detail: `a${'😀'.repeat(30_000)}` }, fallbackReport('refused')).isWellFormed(),
     ).toBe(true);
@@ -68,13 +68,13 @@ describe('the DM', () => {
 });
 
 describe('Slack', () => {
-  test('is given no control sequence', () => {
+  test('gets no control sequence', () => {
     expect(escapeForSlack('<!channel> <@U123> <https://evil.example|click> & co')).toBe(
       '&lt;!channel&gt; &lt;@U123&gt; &lt;https://evil.example|click&gt; &amp; co',
     );
   });
 
-  test('is given no more than it takes, and the reason is never what is cut', () => {
+  test('gets at most 3,900 characters, and the reason is never cut', () => {
     const text = escapeForSlack(directMessage({ ...wake, detail: '&'.repeat(20_000) }, fallbackReport('sdk_5xx')));
     expect(text.length).toBeLessThan(11_500);
     expect(text).toMatch(
@@ -82,12 +82,12 @@ describe('Slack', () => {
     );
   });
 
-  test('is not told of an audit log where the answer is what was cut', () => {
+  test('gets no pointer to the audit log if the answer was cut', () => {
     expect(directMessage(wake, diagnosis('x'.repeat(20_000)))).toMatch(/x … \(\d+ more characters\)$/);
   });
 });
 
-test('dm_status tells a diagnosis from a fallback, and sent from not', () => {
+test('dm_status separates a diagnosis from a fallback, and sent from not sent', () => {
   expect([dmStatus(diagnosis('x'), true), dmStatus(diagnosis('x'), false)]).toEqual(['sent', 'failed_send']);
   expect([dmStatus(fallbackReport('refused'), true), dmStatus(fallbackReport('refused'), false)]).toEqual([
     'engine_unavailable_fallback',
@@ -96,7 +96,7 @@ test('dm_status tells a diagnosis from a fallback, and sent from not', () => {
 });
 
 describe('the prompt', () => {
-  test('carries the issue, its snapshot and what is asked', () => {
+  test('contains the issue, its snapshot and the task', () => {
     const prompt = investigationPrompt(wakeText(wake));
     for (const part of [
       'fly',
@@ -135,7 +135,7 @@ describe('redaction of text within text', () => {
     'postgres://app:hunter2secret@db.example.com/app',
   ];
 
-  test.each(secrets)('finds %s after a line break or a tab of JSON, and behind what is drawn as nothing', (secret) => {
+  test.each(secrets)('finds %s after a line break or a tab of JSON, and behind invisible characters', (secret) => {
     const core = secret.slice(8, 20);
     for (const text of [`env:\n${secret}\n`, `a\t${secret}`, `${secret.slice(0, 6)}\u200b${secret.slice(6)}`]) {
       expect(redact(text)).not.toContain(secret);
@@ -148,11 +148,11 @@ describe('redaction of text within text', () => {
     expect(redact('https:\\/\\/hooks.slack.com\\/services\\/T0\\/B0\\/abcdef')).not.toContain('abcdef');
   });
 
-  test('takes out what is secret by its value, whatever its shape', () => {
+  test('removes the configured values, whatever their shape', () => {
     expect(redactor([], ['swordfish'])('the word is swordfish')).toBe('the word is [redacted credential]');
   });
 
-  test('loses no more than a key to one that has no end', () => {
+  test('removes only one key if the secret has no end', () => {
     const text = `-----BEGIN PRIVATE KEY-----\nMIIEvQ\nabc\n{"title":"a later row"}`;
     expect(redact(text)).toContain('a later row');
     expect(redact(text)).not.toContain('MIIEvQ');
@@ -177,7 +177,7 @@ describe('redaction', () => {
     expect(redact(`before ${secret}`)).toMatch(/^before \[redacted [\w ]+\]$/);
   });
 
-  test('takes the password out of a URL and leaves the rest', () => {
+  test('removes the password from a URL and keeps the rest', () => {
     expect(redact('postgres://app:hunter2@db.example:5432/x')).toBe('postgres://app:[redacted]@db.example:5432/x');
   });
 

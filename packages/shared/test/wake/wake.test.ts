@@ -58,7 +58,7 @@ describe('a wake row', () => {
     },
   );
 
-  test('with numbers and booleans where text is expected has them as text', () => {
+  test('turns numbers and booleans into text', () => {
     expect(wakeOf({ probe: 42, category: true, title: 0, detail: false })).toMatchObject({
       probe: '42',
       category: 'true',
@@ -67,7 +67,7 @@ describe('a wake row', () => {
     });
   });
 
-  test('with a snapshot that is no object keeps what it says', () => {
+  test('keeps a snapshot that is not an object', () => {
     expect(wakeOf({ snapshot_details: 'a string' }).snapshotDetails).toEqual({ value: 'a string' });
   });
 
@@ -90,7 +90,7 @@ describe('a wake row', () => {
     expect(readWake(line, 'w-1', NOW)).toBeUndefined();
   });
 
-  test('carries no secret, in no field and no key of its snapshot', () => {
+  test('contains no secret, in any field or any key of its snapshot', () => {
     const secret = 'xoxb-1234567890-abcdefghij';
     const wake = wakeOf({
       probe: secret,
@@ -105,12 +105,12 @@ describe('a wake row', () => {
     expect(wake.detail).toBe('a [redacted Slack token] b');
   });
 
-  test('nested deeper than a serialiser can go is cut, not fatal', () => {
+  test('that is nested too deeply to be serialized is cut', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`);
     expect(JSON.stringify(wakeOf({ snapshot_details: deep, detail: deep }))).toContain('(nested too deep)');
   });
 
-  test('with an unreadable clock is taken as of now, and says so', () => {
+  test('with an unreadable time gets the present time and a warning', () => {
     expect(rowOf({ seam: 'probe.wake_requested', details: {}, emitted_at: 'not a date' })).toMatchObject({
       kind: 'wake',
       emittedAt: undefined,
@@ -118,7 +118,7 @@ describe('a wake row', () => {
     expect(wakeOf({}, 'not a date').emittedAt).toBe(NOW);
   });
 
-  test('is read or refused whatever JSON it is, and can always be written again', () => {
+  test('of any JSON is read or rejected, and can be serialized again', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (details) => {
         const line = { seam: 'probe.wake_requested', details: { ...(details as object) } as Json };
@@ -128,7 +128,7 @@ describe('a wake row', () => {
   });
 });
 
-test('every line of the hostile fixture is a wake, malformed, or none of ours', () => {
+test('every line of the hostile fixture is a wake, malformed, or not a wake row', () => {
   const lines = readFileSync(new URL('../../../../test/fixtures/hostile.jsonl', import.meta.url), 'utf8').split('\n');
   const kinds = lines.flatMap((line) => {
     try {
