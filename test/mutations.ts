@@ -153,7 +153,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'if (isStale(row) && !alreadyEnqueued) {',
     replace: 'if (isStale(row)) {',
     test: TAILER,
-    named: 'does not call stale',
+    named: 'does not reject a row as stale',
   },
   {
     guard: 'the start of a batch is recorded',

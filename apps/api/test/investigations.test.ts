@@ -99,6 +99,6 @@ describe('investigations', () => {
       { channel: 'D1', ts: '1.2' },
     ]);
     const [listed] = (await app.inject('/v1/investigations')).json().entries;
-    expect(listed.summary).toBe(`${text.slice(0, 400)}…`);
+    expect(listed.summary).toBe(`${text.slice(0, 399)}…`);
   });
 });
