@@ -3,7 +3,7 @@
 import { appendFileSync, statSync } from 'node:fs';
 import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
 import { sourceId } from '@kora-wake/shared/store/keys';
-import { encodePosition } from '@kora-wake/shared/store/position';
+import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import { describe, expect } from 'vitest';
 import { append, aWake, openWindow, test } from '../../../test/support/fixtures.ts';
 import { api } from './api.ts';
@@ -60,7 +60,7 @@ describe('costs, tailer and account', () => {
     await ns.redis.sadd(ns.keys.sources, id);
     const inode = String(statSync(logPath, { bigint: true }).ino);
     const file = { device: '1', inode, birthtime: '1', offset: 2, fingerprint: '' };
-    const position = encodePosition({ files: [file], finished: [] });
+    const position = encodePosition({ ...NOWHERE, files: [file] });
     await ns.redis.hset(ns.keys.source(id), { path: logPath, position, committedAt: 1_000, lastRowAt: 500 });
     await ns.redis.set(ns.keys.lease(id), 'host:12:token');
     expect((await app.inject('/v1/tailer')).json().sources).toEqual([

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { secretsOf } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
-import { inRealFolder, makeFolder } from '@kora-wake/shared/runtime/folders';
+import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
@@ -24,9 +24,8 @@ import { runTailer } from './tailer.ts';
 setFlagsFromString('--semi-space-growth-factor=1');
 
 await runApp('tailer', async ({ config, log, stopping, onClose }) => {
-  await assertLogReadable(config.auditLogPath);
-  // So that one log has one source id.
-  const path = await inRealFolder(config.auditLogPath);
+  const path = config.auditLogPath;
+  await assertLogReadable(path);
   const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
   onClose(() => closeRedis(redis));
   const keys = redisKeys(config.queuePrefix);
@@ -41,16 +40,17 @@ await runApp('tailer', async ({ config, log, stopping, onClose }) => {
     onClose(await serveMetrics(metrics.registry, config.api.host, config.metricsPort));
   }
   const stop = new AbortController();
-  const source = sourceId(path);
+  const source = sourceId(path, config.sourceName);
   const running = runTailer(
     {
       path,
-      leaseKey: keys.lease(source),
+      sourceId: source,
       checkpoint: checkpoint(redis, keys, source, path),
       watcher,
       pollMs: config.pollMs,
       committed: metrics.committed,
       decider: {
+        sourceName: config.sourceName,
         redis,
         queue,
         keys,

@@ -15,13 +15,16 @@ import type { Decider } from './decide/enqueue.ts';
 import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
 import type { FileWatcher } from './log/file-watcher.ts';
 import { type Follower, followLog } from './log/follower.ts';
+import type { Backlog } from './log/log-file.ts';
 import { endOf } from './log/resume.ts';
+import { takeOver } from './takeover.ts';
 
 export interface Tailer {
+  /** Absolute; links are not resolved. */
   path: string;
+  sourceId: string;
   decider: Decider;
   checkpoint: Checkpoint;
-  leaseKey: string;
   watcher: FileWatcher;
   /** The longest time that a new row waits, ms. */
   pollMs: number;
@@ -38,6 +41,10 @@ interface TailerState {
    * committing. It stays true until everything in the log is read, since rows of an older file may come first.
    */
   mayReplay: boolean;
+  /** When everything in the log was last read, ms since the epoch: later rows were appended after it. */
+  caughtUpAt: number | undefined;
+  /** The tailer that holds the lease while this one is on standby. */
+  heldBy: string | undefined;
   /** True after an error was logged, until a step works again: one log line for each outage is enough. */
   failing: boolean;
 }
@@ -53,22 +60,24 @@ const RETRY_MS = 1_000;
 
 /** Runs until `signal` aborts: it follows the log while it holds the lease, and is on standby otherwise. */
 export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<void> {
-  const { log, redis } = tailer.decider;
-  const state: TailerState = { position: undefined, mayReplay: false, failing: false };
+  const { log, redis, keys } = tailer.decider;
+  const state: TailerState = {
+    position: undefined,
+    mayReplay: false,
+    caughtUpAt: undefined,
+    heldBy: undefined,
+    failing: false,
+  };
   const token = newToken();
-  let heldBy: string | undefined;
   while (!signal.aborted) {
     try {
-      const lease = await takeLease(redis, tailer.leaseKey, token);
+      const lease = await takeLease(redis, keys.lease(tailer.sourceId), token);
       if ('heldBy' in lease) {
-        if (lease.heldBy !== heldBy) logEvent(log, 'tailer.standby', { heldBy: lease.heldBy });
-        heldBy = lease.heldBy;
         // If Redis loses the checkpoint, this tailer may take over and needs the last position.
         state.position = (await tailer.checkpoint.load()).position ?? state.position;
-        await sleep(STANDBY_MS, signal);
+        await standBy(tailer, state, lease.heldBy, signal);
         continue;
       }
-      heldBy = undefined;
       await whileHolding(lease, signal, async (held) => {
         // `follow` returns if the checkpoint changed. While the lease is ours, this tailer's position is the best one.
         do await follow(tailer, state, lease, held);
@@ -81,6 +90,12 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
       await sleep(RETRY_MS, signal);
     }
   }
+}
+
+async function standBy({ decider }: Tailer, state: TailerState, heldBy: string, signal: AbortSignal): Promise<void> {
+  if (heldBy !== state.heldBy) logEvent(decider.log, 'tailer.standby', { heldBy });
+  state.heldBy = heldBy;
+  await sleep(STANDBY_MS, signal);
 }
 
 /** Renews the lease while `work` runs. `held` aborts if the lease is lost or the tailer stops. */
@@ -108,6 +123,11 @@ async function whileHolding(
 async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: AbortSignal): Promise<void> {
   const { path, checkpoint, decider, watcher, pollMs } = tailer;
   const { log } = decider;
+  if (!state.position && (await checkpoint.load()).stored === '') {
+    const takeover = await takeOver(decider, tailer, lease.token);
+    if (takeover.kind === 'held') return standBy(tailer, state, takeover.heldBy, held);
+  }
+  state.heldBy = undefined;
   const { stored, position, mayReplay } = await checkpoint.load();
   if (!position && (stored !== '' || state.position)) {
     logEvent(log, 'tailer.checkpoint_lost', { path, resumeFrom: state.position ? 'memory' : 'end' });
@@ -121,15 +141,17 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
   }
   state.position = start;
   state.mayReplay = mayReplay;
+  const startedAt = decider.now();
   const follower = followLog({
     path,
     start,
     seam: WAKE_SEAM,
-    collect: () => batchOf(decider, state.mayReplay),
+    collect: (backlog) => batchOf(decider, state.mayReplay, appendedAfter(state, startedAt, backlog)),
     rotateWaitMs: ROTATE_WAIT_MS,
     clock: () => performance.now(),
     log,
   });
+  await follower.open();
   if (!state.failing) {
     const offset = start.files.at(-1)?.offset ?? 0;
     const from = last ? 'checkpoint' : 'end';
@@ -148,6 +170,13 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
   }
 }
 
+/** The rule for `batchOf`. @param startedAt start of the follower, ms since the epoch */
+function appendedAfter({ caughtUpAt }: TailerState, startedAt: number, { end, mayBeOlder }: Backlog) {
+  const backlog = mayBeOlder ? undefined : caughtUpAt;
+  const live = Math.max(startedAt, caughtUpAt ?? startedAt);
+  return (offset: number) => (offset < end ? backlog : live);
+}
+
 /** Decides all lines that can be read now. Resolves to false if the log is no longer ours. */
 async function decideAll(
   { checkpoint, decider, committed }: Tailer,
@@ -158,9 +187,11 @@ async function decideAll(
 ): Promise<boolean> {
   const { log } = decider;
   while (!held.aborted) {
+    const readAt = decider.now();
     const batch = await follower.read();
     if (!batch) {
       state.mayReplay = false;
+      state.caughtUpAt = readAt;
       return true;
     }
     for (const offset of batch.overlong) logEvent(log, 'line.too_long', { offset });

@@ -1,8 +1,19 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { sleep } from '@kora-wake/shared/runtime/async';
 import { rowTraces } from '@kora-wake/shared/runtime/tracing';
 import { sourceId } from '@kora-wake/shared/store/keys';
+import { NOWHERE } from '@kora-wake/shared/store/position';
 import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { redact } from '@kora-wake/shared/wake/redact';
@@ -22,7 +33,7 @@ import { checkpoint, tallyOf } from '../src/checkpoint.ts';
 import { batchOf, type Decided } from '../src/decide/batch.ts';
 import type { Decider } from '../src/decide/enqueue.ts';
 import { newToken, takeLease } from '../src/lease.ts';
-import { fileWatcher } from '../src/log/file-watcher.ts';
+import { type FileWatcher, fileWatcher } from '../src/log/file-watcher.ts';
 import type { Line } from '../src/log/scan.ts';
 import { runTailer } from '../src/tailer.ts';
 import { decisionOn } from './collecting.ts';
@@ -35,6 +46,7 @@ interface Options {
   bypassCritical?: boolean;
   maxAgeMs?: number;
   pollMs?: number;
+  watcher?: FileWatcher;
   /** Replaces the commit of a batch. */
   commit?: () => Promise<boolean>;
   log?: TestLog;
@@ -42,6 +54,7 @@ interface Options {
 
 function deciderFor(ns: Namespace, options: Options): Decider {
   return {
+    sourceName: undefined,
     redis: ns.redis,
     queue: ns.queue,
     keys: ns.keys,
@@ -57,7 +70,7 @@ function deciderFor(ns: Namespace, options: Options): Decider {
 /** Runs a tailer in this process, until the test ends or `stop` is called. */
 async function tail(ns: Namespace, path: string, options: Options = {}) {
   const log = options.log ?? testLog();
-  const watcher = fileWatcher(path);
+  const watcher = options.watcher ?? fileWatcher(path);
   const source = sourceId(path);
   const stopping = new AbortController();
   const stored = checkpoint(ns.redis, ns.keys, source, path);
@@ -70,7 +83,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
   const running = runTailer(
     {
       path,
-      leaseKey: ns.keys.lease(source),
+      sourceId: source,
       checkpoint: { ...stored, load, ...(options.commit && { commit: options.commit }) },
       watcher,
       pollMs: options.pollMs ?? 50,
@@ -97,7 +110,7 @@ async function tailing(ns: Namespace, path: string, options: Options = {}) {
 
 /** Decides a row as one that may have been decided before. */
 async function decideAgain(decider: Decider, line: Line): Promise<Decided> {
-  const batch = batchOf(decider, true);
+  const batch = batchOf(decider, true, () => undefined);
   batch.take(line);
   const decided = await batch.decide(async () => true);
   if (!decided) throw new Error('it was not decided');
@@ -199,13 +212,11 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 1, coalesced: 1 });
   });
 
-  test('rejects a row that is too old, and logs it', async ({ ns, logPath }) => {
+  test('rejects a row of the backlog that is too old, and logs it', async ({ ns, logPath }) => {
+    await (await tailing(ns, logPath)).stop();
+    const old = new Date(Date.now() - 3_700_000).toISOString();
+    append(logPath, wakeRow({ emittedAt: old }), wakeRow({ emittedAt: 'yesterday' }));
     const { log } = await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
-    append(
-      logPath,
-      wakeRow({ emittedAt: new Date(Date.now() - 3_700_000).toISOString() }),
-      wakeRow({ emittedAt: 'yesterday' }),
-    );
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, 'rejected:stale': 1, enqueued: 1 });
     expect(log.lines.find(({ event }) => event === 'wake.rejected')).toMatchObject({
       reason: 'stale',
@@ -213,6 +224,39 @@ describe('the tailer', () => {
       probe: 'fly',
     });
     expect(log.lines.filter(({ event }) => event === 'row.time_unreadable')).toHaveLength(1);
+  });
+
+  test.for([
+    ['a clock that is 61 minutes behind', new Date(Date.now() - 61 * 60_000).toISOString()],
+    ['local time without its zone', new Date(Date.now() - 8 * 3_600_000).toISOString().replace('Z', '')],
+  ] as const)('delivers a row that is appended now, by a probe with %s', async ([, emittedAt], { ns, logPath }) => {
+    append(logPath, wakeRow({ category: 'history', emittedAt }));
+    await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
+    append(logPath, wakeRow({ emittedAt }));
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+    renameSync(logPath, `${logPath}.1`);
+    append(logPath, wakeRow({ category: 'after rotation', emittedAt }));
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+    const [job] = await ns.queue.getWaiting();
+    expect(job?.data.wake.appendedAfter).toBeGreaterThan(Date.now() - 3_600_000);
+  });
+
+  test('judges the rows of an older file by their time, if the path names that file only now', async ({
+    ns,
+    folder,
+    logPath,
+  }) => {
+    const older = join(folder, 'older');
+    append(older, wakeRow({ emittedAt: new Date(Date.now() - 86_400_000).toISOString() }));
+    utimesSync(older, 1, 1);
+    append(logPath, 'no row');
+    await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
+    // The file system's clock and ours may differ by a second.
+    await eventually(() => Date.now() > statSync(older).birthtimeMs + 2_000);
+    append(logPath, wakeRow({ category: 'live' }));
+    await rowsAre(ns, 1);
+    renameSync(older, logPath);
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 1, 'rejected:stale': 1 });
   });
 
   test('survives every hostile line: counted, logged once, never quoted, no secret in any job', async ({
@@ -349,8 +393,8 @@ describe('deciding again, after a crash before the commit', () => {
 
 describe('the commit', () => {
   const at = (offset: number) => ({
+    ...NOWHERE,
     files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '' }],
-    finished: [],
   });
   const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), 0, 1);
 
@@ -425,17 +469,91 @@ describe('a lease', () => {
 });
 
 describe('the poll', () => {
-  test('finds a row for which there is no file event', async ({ ns, folder, logPath }) => {
-    // The tailer watches the folder of the link, but the file grows in another folder.
-    const elsewhere = mkdtempSync(join(tmpdir(), 'kora-wake-elsewhere-'));
-    onTestFinished(() => rmSync(elsewhere, { recursive: true }));
-    writeFileSync(join(elsewhere, 'log'), '');
-    symlinkSync(join(elsewhere, 'log'), logPath);
-    await tailing(ns, logPath, { pollMs: 50 });
-    append(join(elsewhere, 'log'), wakeRow());
+  test('finds a row for which there is no file event', async ({ ns, logPath }) => {
+    const noEvents = { listen: () => undefined, close: () => undefined };
+    const wait = async (ms: number, signal: AbortSignal) => void (await sleep(ms, signal));
+    await tailing(ns, logPath, { pollMs: 50, watcher: { ...noEvents, wait } });
+    append(logPath, wakeRow());
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
-    expect(folder).not.toBe(elsewhere);
   });
+});
+
+describe('file events', () => {
+  test('are seen in the folder of the target of a link, and after a link has changed', async ({ folder }) => {
+    for (const name of ['one', 'two', 'data']) mkdirSync(join(folder, name));
+    const link = (target: string, name: string) => {
+      rmSync(join(folder, name), { force: true });
+      symlinkSync(target, join(folder, name));
+    };
+    writeFileSync(join(folder, 'data/log'), '');
+    link('one', 'current');
+    link('../data/log', 'one/log');
+    const watcher = fileWatcher(join(folder, 'current/log'));
+    onTestFinished(() => watcher.close());
+    const eventAfter = async (change: () => void) => {
+      watcher.listen();
+      change();
+      await watcher.wait(3_600_000, new AbortController().signal);
+    };
+    await eventAfter(() => append(join(folder, 'data/log'), 'a'));
+    link('two', 'current');
+    await eventAfter(() => append(join(folder, 'two/log'), 'b'));
+    await eventAfter(() => renameSync(join(folder, 'two/log'), join(folder, 'two/log.1')));
+  });
+});
+
+describe('the checkpoint of a log', () => {
+  test('that version 0.2 stored under the resolved path is taken over', async ({ ns, folder }) => {
+    mkdirSync(join(folder, 'releases'));
+    const real = join(realpathSync(folder), 'releases/log.jsonl');
+    append(real, wakeRow({ category: 'before' }));
+    await (await tailing(ns, real)).stop();
+    append(real, wakeRow({ category: 'meanwhile' }));
+    symlinkSync('releases', join(folder, 'current'));
+    const path = join(folder, 'current/log.jsonl');
+    const { log } = await tailing(ns, path);
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+    expect(log.lines.find(({ event }) => event === 'tailer.took_over')).toMatchObject({ path, from: real });
+    expect(await ns.redis.smembers(ns.keys.sources)).toEqual([sourceId(path)]);
+    expect(await ns.redis.exists(ns.keys.source(sourceId(real)))).toBe(0);
+  });
+
+  test('under another name is taken over if the file is the same, and only then', async ({ ns, folder, logPath }) => {
+    append(logPath, wakeRow({ category: 'before' }));
+    await (await tailing(ns, logPath)).stop();
+    append(logPath, wakeRow({ category: 'meanwhile' }));
+    const other = join(folder, 'other.jsonl');
+    append(other, wakeRow({ title: 'another log' }));
+    await (await tailing(ns, other)).stop();
+    expect(await counters(ns)).toEqual({});
+    renameSync(logPath, join(folder, 'renamed.jsonl'));
+    await tailing(ns, join(folder, 'renamed.jsonl'));
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+  });
+
+  test('is not taken over while a tailer follows the log under its old name', async ({ ns, folder }) => {
+    const real = join(realpathSync(folder), 'log.jsonl');
+    append(real, wakeRow({ category: 'before' }));
+    const old = await tailing(ns, real);
+    symlinkSync('log.jsonl', join(folder, 'link.jsonl'));
+    const { log } = await tail(ns, join(folder, 'link.jsonl'));
+    await log.until('tailer.standby');
+    append(real, wakeRow());
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+    await old.stop();
+    await log.until('tailer.took_over');
+    append(real, wakeRow({ category: 'later' }));
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+});
+
+test('the wake id contains the name of the source, so that two hosts may write the same bytes', async ({ ns }) => {
+  const line = { bytes: Buffer.from(wakeRow()), offset: 0 };
+  const idFor = async (sourceName: string | undefined) =>
+    (await decideAgain({ ...deciderFor(ns, { windowMs: 0 }), sourceName }, line)).enqueued[0]?.id;
+  const ids = [await idFor(undefined), await idFor('web-1'), await idFor('web-2')];
+  expect(new Set(ids).size).toBe(3);
+  expect(new Set([sourceId('/log'), sourceId('/log', 'web-1'), sourceId('/log', 'web-2')]).size).toBe(3);
 });
 
 describe('a missing or unreadable checkpoint', () => {

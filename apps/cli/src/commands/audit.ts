@@ -2,8 +2,9 @@
  * `kora-wake audit`: proves that nothing was lost, and exits with 1 if it cannot. It checks twice: the counters in Redis must
  * add up, and each wake row of the log that became a wake must have an outcome or an unfinished job.
  */
+
+import type { Config } from '@kora-wake/shared/runtime/config';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
-import { inRealFolder } from '@kora-wake/shared/runtime/folders';
 import { closeRedis, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
@@ -38,7 +39,7 @@ export const command = defineCommand({
       io.out(`Redis ${redactedUrl(config.redisUrl)}, prefix ${keys.prefix}, log ${config.auditLogPath}`);
       const account = await readAccount(redis, keys);
       io.out(accountText(account));
-      const isLogAccounted = await checkLog(config.auditLogPath, redis, keys, io);
+      const isLogAccounted = await checkLog(config, redis, keys, io);
       return account.unaccounted === 0 && isLogAccounted ? 0 : 1;
     } finally {
       await closeRedis(redis);
@@ -60,15 +61,16 @@ function kinds(counts: Record<string, number>): string {
 }
 
 /** Checks each wake row of the log and of its rotated files. False if a wake is lost, or if this Redis is not the log's. */
-async function checkLog(path: string, redis: RedisClient, keys: Keys, io: Io): Promise<boolean> {
+async function checkLog(config: Config, redis: RedisClient, keys: Keys, io: Io): Promise<boolean> {
+  const { auditLogPath: path, sourceName } = config;
   let ids: Set<string>;
   try {
-    ids = await readWakeIds(path);
+    ids = await readWakeIds(path, sourceName);
   } catch (error) {
     io.out(`cannot read the log ${path} (${errorReason(error)}), so only the counters in Redis were checked`);
     return true;
   }
-  if (ids.size > 0 && !(await wasWatched(path, redis, keys))) {
+  if (ids.size > 0 && !(await hasSource(redis, keys, sourceId(path, sourceName)))) {
     io.err(`The log has ${ids.size} wake rows, but this Redis has no record that a tailer watched this log.
 Set REDIS_URL and KORA_QUEUE_PREFIX to the values that the tailer uses.`);
     return false;
@@ -77,12 +79,6 @@ Set REDIS_URL and KORA_QUEUE_PREFIX to the values that the tailer uses.`);
   io.out(`on disk: ${ids.size} wake rows, ${enqueued} of them enqueued; without an outcome or a job: ${lost.length}`);
   for (const id of lost) io.out(`  lost: ${id}`);
   return lost.length === 0;
-}
-
-/** True if a tailer with this Redis and prefix has watched the log. */
-async function wasWatched(path: string, redis: RedisClient, keys: Keys): Promise<boolean> {
-  // The tailer names a log by its real folder.
-  return hasSource(redis, keys, sourceId(await inRealFolder(path)));
 }
 
 async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {
@@ -101,7 +97,7 @@ async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {
   return { enqueued, lost };
 }
 
-async function readWakeIds(path: string): Promise<Set<string>> {
+async function readWakeIds(path: string, sourceName: string | undefined): Promise<Set<string>> {
   const ids = new Set<string>();
   const follower = followLog({
     path,
@@ -109,7 +105,7 @@ async function readWakeIds(path: string): Promise<Set<string>> {
     seam: WAKE_SEAM,
     collect: () => ({
       take: (line: Line) => {
-        const id = wakeIdIn(line);
+        const id = wakeIdIn(line, sourceName);
         if (id !== undefined) ids.add(id);
       },
       full: () => false,

@@ -10,7 +10,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
 import type { Collector, Line } from '../log/scan.ts';
 import { anyEnqueued, type Candidate, type Decider, enqueue } from './enqueue.ts';
-import { dedupIds, readRow, type WakeRow, wakeId } from './rows.ts';
+import { dedupIds, readRow, type WakeRow, wakeId, writtenAt } from './rows.ts';
 
 /** The decisions on the lines of one batch. */
 export interface Decided {
@@ -24,7 +24,7 @@ export interface Decided {
   rejected: Record<'stale' | 'malformed', number>;
   /** Number of lines that contain the seam but are not valid JSON. */
   bad: number;
-  /** Time of the oldest row that was enqueued or coalesced, ms since the epoch; Infinity if there is no such row. */
+  /** When the oldest row that was enqueued or coalesced was written, ms since the epoch; Infinity if there is none. */
   oldest: number;
 }
 
@@ -50,9 +50,17 @@ const MAX_LINES = 65_536;
  */
 const MAX_HELD = { rows: 4_096, bytes: 4 * 1024 * 1024 };
 
-/** @param mayReplay true if the lines may have been decided before, by a tailer that crashed before its commit */
-export function batchOf(decider: Decider, mayReplay: boolean): Batch {
-  const { policy, maxAgeMs, redact, queue, log } = decider;
+/**
+ * @param mayReplay true if the lines may have been decided before, by a tailer that crashed before its commit
+ * @param appendedAfter a time before which the line at an offset was certainly not in the log, ms since the epoch; undefined if
+ *   there is no such time. A probe's clock may be slow, but its rows cannot be older than that.
+ */
+export function batchOf(
+  decider: Decider,
+  mayReplay: boolean,
+  appendedAfter: (offset: number) => number | undefined,
+): Batch {
+  const { policy, maxAgeMs, redact, queue, sourceName, log } = decider;
   const now = decider.now();
   const bypassCritical = policy.windowMs > 0 && policy.bypassCritical;
   const decided: Decided = {
@@ -82,15 +90,20 @@ export function batchOf(decider: Decider, mayReplay: boolean): Batch {
     if (row === undefined) decided.bad++;
     else if (row.kind === 'malformed') decided.rejected.malformed++;
     if (row?.kind !== 'wake') return;
-    const wakeRow = { line, details: row.details, emittedAt: row.emittedAt ?? now };
+    const wakeRow = {
+      line,
+      details: row.details,
+      emittedAt: row.emittedAt ?? now,
+      appendedAfter: appendedAfter(line.offset),
+    };
     if (mayReplay) {
       possibleReplays.push({ ...wakeRow, line: { ...line, bytes: Buffer.from(line.bytes) } });
       hold(line);
     } else group(wakeRow, policy.windowMs === 0);
   }
 
-  function isStale({ emittedAt }: WakeRow): boolean {
-    return maxAgeMs > 0 && now - emittedAt > maxAgeMs;
+  function isStale(row: WakeRow): boolean {
+    return maxAgeMs > 0 && now - writtenAt(row) > maxAgeMs;
   }
 
   /**
@@ -104,7 +117,7 @@ export function batchOf(decider: Decider, mayReplay: boolean): Batch {
       rejectStale(row);
       return;
     }
-    decided.oldest = Math.min(decided.oldest, emittedAt);
+    decided.oldest = Math.min(decided.oldest, writtenAt(row));
     const dedupId = dedupIdOf(details);
     const bypasses = bypassCritical && severityOf(details, redact) === 'critical';
     const last = lastOfPair.get(dedupId);
@@ -119,7 +132,10 @@ export function batchOf(decider: Decider, mayReplay: boolean): Batch {
       round = [];
       rounds.push(round);
     }
-    const wake = wakeOf(details, wakeId(line), emittedAt, redact);
+    const wake = {
+      ...wakeOf(details, wakeId(line, sourceName), emittedAt, redact),
+      ...(row.appendedAfter !== undefined && { appendedAfter: row.appendedAfter }),
+    };
     const candidate = { wake, dedupId, bypasses, winner: undefined, followers: 0 };
     round.push(candidate);
     hold(line);
@@ -128,7 +144,13 @@ export function batchOf(decider: Decider, mayReplay: boolean): Batch {
 
   function rejectStale({ line, details, emittedAt }: WakeRow): void {
     const { probe } = pairOf(details, redact);
-    const fields = { reason: 'stale', offset: line.offset, wakeId: wakeId(line), probe, ageMs: now - emittedAt };
+    const fields = {
+      reason: 'stale',
+      offset: line.offset,
+      wakeId: wakeId(line, sourceName),
+      probe,
+      ageMs: now - emittedAt,
+    };
     logEvent(log, 'wake.rejected', fields, 'rejected a wake row: it is stale');
     decided.rejected.stale++;
   }
@@ -138,7 +160,8 @@ export function batchOf(decider: Decider, mayReplay: boolean): Batch {
     const replayed = await anyEnqueued(decider, possibleReplays);
     for (const row of possibleReplays) {
       // A row that was enqueued before the crash may be stale by now. It still counts as enqueued.
-      const alreadyEnqueued = replayed && isStale(row) && (await queue.getJob(wakeId(row.line))) !== undefined;
+      const alreadyEnqueued =
+        replayed && isStale(row) && (await queue.getJob(wakeId(row.line, sourceName))) !== undefined;
       group(row, replayed || policy.windowMs === 0, alreadyEnqueued);
     }
     for (const round of rounds) {

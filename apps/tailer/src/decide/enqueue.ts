@@ -12,6 +12,8 @@ import { type WakeRow, wakeId } from './rows.ts';
 
 /** Connections and settings that the decisions need. */
 export interface Decider {
+  /** `KORA_SOURCE_NAME`; part of the wake ids. */
+  sourceName: string | undefined;
   redis: RedisClient;
   queue: WakesQueue;
   keys: Keys;
@@ -38,8 +40,8 @@ export interface Candidate {
 }
 
 /** Whether any of these rows has a job. */
-export async function anyEnqueued({ redis, queue }: Decider, rows: WakeRow[]): Promise<boolean> {
-  return rows.length > 0 && (await redis.exists(rows.map(({ line }) => queue.toKey(wakeId(line))))) > 0;
+export async function anyEnqueued({ redis, queue, sourceName }: Decider, rows: WakeRow[]): Promise<boolean> {
+  return rows.length > 0 && (await redis.exists(rows.map(({ line }) => queue.toKey(wakeId(line, sourceName))))) > 0;
 }
 
 /**

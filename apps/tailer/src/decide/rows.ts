@@ -15,17 +15,29 @@ export interface WakeRow {
   details: JsonObject;
   /** ms since the epoch. */
   emittedAt: number;
+  /** The row was appended after this time, ms since the epoch; undefined if no such time is known. */
+  appendedAfter: number | undefined;
 }
 
-/** The wake id of a row: a hash of its bytes and its offset. It does not depend on the name of the file. */
-export function wakeId({ bytes, offset }: Line): string {
-  return `w-${createHash('sha256').update(bytes).update(`\n${offset}`).digest('hex').slice(0, 32)}`;
+/** When a row was written, ms since the epoch: at its own time, but not before a time at which it was not in the log. */
+export function writtenAt({ emittedAt, appendedAfter }: WakeRow): number {
+  return Math.max(emittedAt, appendedAfter ?? -Infinity);
+}
+
+/**
+ * The wake id of a row: a hash of its bytes, its offset, and the name of its source. It does not depend on the name of the file.
+ *
+ * @param sourceName `KORA_SOURCE_NAME`; without it two hosts could write the same bytes at the same offset
+ */
+export function wakeId({ bytes, offset }: Line, sourceName: string | undefined): string {
+  const place = sourceName === undefined ? `\n${offset}` : `\n${offset}\n${sourceName}`;
+  return `w-${createHash('sha256').update(bytes).update(place).digest('hex').slice(0, 32)}`;
 }
 
 /** The wake id of a line, or undefined if the line is not a wake row. */
-export function wakeIdIn(line: Line): string | undefined {
+export function wakeIdIn(line: Line, sourceName: string | undefined): string | undefined {
   const json = parse(line.bytes);
-  return json !== undefined && rowOf(json).kind === 'wake' ? wakeId(line) : undefined;
+  return json !== undefined && rowOf(json).kind === 'wake' ? wakeId(line, sourceName) : undefined;
 }
 
 /** Parses a line. Returns undefined if it is not valid JSON. Each fault is logged, without the text of the line. */

@@ -35,15 +35,3 @@ export async function hasFingerprint(
   const tail = await readTail(file, offset);
   return tail.length === Math.min(offset, FINGERPRINT_BYTES) && fingerprintOf(tail) === fingerprint;
 }
-
-/**
- * Whether `longer` probably starts with the whole content of `shorter`. Only both ends of that content are compared,
- * so the cost does not depend on the file size.
- */
-export async function startsWithContentOf(longer: FileHandle, shorter: FileHandle): Promise<boolean> {
-  const [{ size: room }, { size }] = await Promise.all([longer.stat(), shorter.stat()]);
-  if (size === 0 || size > room) return false;
-  const ends = [readHead(longer, size), readHead(shorter, size), readTail(longer, size), readTail(shorter, size)];
-  const [head, sameHead, tail, sameTail] = await Promise.all(ends);
-  return head?.equals(sameHead ?? Buffer.alloc(0)) === true && tail?.equals(sameTail ?? Buffer.alloc(0)) === true;
-}

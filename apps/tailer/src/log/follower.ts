@@ -6,7 +6,8 @@
  * lines of the batch are decided. So a batch that could not be decided is read again.
  *
  *   the path names another file     The old file is read until it was quiet for `rotateWaitMs`, since its writers may
- *                                   still append. Then files rotated in between follow, then the new live file.
+ *                                   still append. Then files rotated in between follow, then the new live file. If that
+ *                                   file begins with lines that were read before, it is a copy, and continues after them.
  *   the bytes before the offset     The live file was truncated. If copytruncate left a copy, the rest of the copy is
  *   changed                         read first. The live file is read again from its start (truncation.ts).
  *   the tailer restarts             Each file of the position is found again, under its old or another name (resume.ts).
@@ -14,15 +15,18 @@
  * docs/log-rotation.md describes every case.
  */
 
-import { stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, realpath, stat } from 'node:fs/promises';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import type { Position } from '@kora-wake/shared/store/position';
-import { type LogFile, type LogFileOptions, logFileReader, openIfExists } from './log-file.ts';
+import { encodePosition, type Position } from '@kora-wake/shared/store/position';
+import { compacted, withFinished } from './finished.ts';
+import { type Backlog, type LogFile, type LogFileOptions, logFileReader, openIfExists } from './log-file.ts';
 import { fileKey, statKey } from './position.ts';
 import { resume } from './resume.ts';
-import { type FollowedLog, listRotatedFiles, openNewFile } from './rotation.ts';
+import { type FollowedLog, listRotatedFiles, openKeys, openNewFile } from './rotation.ts';
+import { hasBytesAt } from './same-content.ts';
 import type { Collector } from './scan.ts';
 import { findRotatedCopies, handleTruncation } from './truncation.ts';
 
@@ -39,6 +43,8 @@ interface LogBatch<C> {
 }
 
 export interface Follower<C> {
+  /** Finds the files of the position again, as the first `read` does otherwise. Rejects if a file cannot be read. */
+  open(): Promise<void>;
   /** Returns the next batch, or null if there is nothing new. Rejects if a file cannot be read. */
   read(): Promise<LogBatch<C> | null>;
   /** Moves the position to the end of the batch that the last `read` returned. */
@@ -59,13 +65,22 @@ export interface FollowOptions<C> extends LogFileOptions<C> {
 export function followLog<C extends Collector>(options: FollowOptions<C>): Follower<C> {
   const { path, start, rotateWaitMs, clock, log } = options;
   const reader = logFileReader(options);
-  const { open } = reader;
-  const followed: FollowedLog = { path, log, files: [], finished: start.finished, reported: new Set(), open };
   let accepted = start;
-  let resumed = false;
+  const followed: FollowedLog = {
+    path,
+    log,
+    files: [],
+    finished: start,
+    elsewhere: [],
+    reported: new Set(),
+    open: async (handle, offset) => reader.open(handle, offset, await backlogOf(handle, offset)),
+  };
+  let realPath = start.realPath;
+  /** When the path was last seen to name an open file, ms since the epoch; undefined while the files are found again. */
+  let checkedAt: number | undefined;
 
   async function read(): Promise<LogBatch<C> | null> {
-    if (!resumed) await resumeOrClose();
+    if (checkedAt === undefined) await open();
     for (;;) {
       for (const file of followed.files.slice()) {
         const result = await reader.read(file);
@@ -81,10 +96,10 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     }
   }
 
-  async function resumeOrClose(): Promise<void> {
+  async function open(): Promise<void> {
     try {
       await resume(followed, start);
-      resumed = true;
+      checkedAt = Date.now();
     } catch (error) {
       await close();
       followed.files = [];
@@ -103,23 +118,26 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
 
   /** The batch that finishes a rotated file. Its last line counts even without a newline. */
   async function lastBatchOf(file: LogFile, rest: Buffer): Promise<LogBatch<C>> {
-    const found = reader.lastLine(file, rest);
-    // A finished file must be recognized while rotation keeps it; after that its key is useless.
-    const kept = new Set((await listRotatedFiles(path)).map(({ key }) => key));
-    const finished = [...followed.finished.filter((key) => kept.has(key)), fileKey(file.state)];
     const files = followed.files.filter((other) => other !== file);
+    const following = followed.files[followed.files.indexOf(file) + 1];
+    // If the next file is a copy, it has this half-written line as well, and will have the rest of it.
+    const isCopied = following !== undefined && (await hasBytesAt(following.handle, file.state.offset, rest));
+    const found = reader.lastLine(file, isCopied ? Buffer.alloc(0) : rest);
+    const kept = await listRotatedFiles(path);
+    const finished = compacted(withFinished(followed.finished, file.state), kept, openKeys({ ...followed, files }));
     return batchTo({ files, finished }, found, file.skip ? [file.state.offset] : []);
   }
 
   /** A batch without lines if the position changed, since a restart needs it; otherwise null. */
   function positionOnlyBatch(): LogBatch<C> | null {
     const { files, finished } = followed;
-    const batch = batchTo({ files, finished }, options.collect(), []);
-    return JSON.stringify(batch.to) === JSON.stringify(accepted) ? null : batch;
+    const batch = batchTo({ files, finished }, options.collect(NO_BACKLOG), []);
+    return encodePosition(batch.to) === encodePosition(accepted) ? null : batch;
   }
 
   function batchTo(next: LogBatch<C>['next'], found: C, overlong: number[]): LogBatch<C> {
-    const to = { files: next.files.map(({ state }) => state), finished: next.finished };
+    const { finished, finishedUntil, recent } = next.finished;
+    const to = { files: next.files.map(({ state }) => state), finished, finishedUntil, recent, realPath };
     return { found, overlong, from: accepted, to, next };
   }
 
@@ -134,6 +152,13 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     followed.finished = next.finished;
   }
 
+  async function backlogOf(handle: FileHandle, offset: number): Promise<Backlog> {
+    const stats = await handle.stat();
+    // The start of the follower: the rest of a known file was appended since, but a new file may have any rows.
+    if (checkedAt === undefined) return { end: stats.size, mayBeOlder: offset === 0 };
+    return bornBefore(stats, checkedAt) ? { end: stats.size, mayBeOlder: true } : NO_BACKLOG;
+  }
+
   function isQuiet(file: LogFile): boolean {
     return clock() - file.grown.at >= rotateWaitMs;
   }
@@ -141,8 +166,12 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
   /** Opens the file that the path names now, if it is a new one. Call it at the end of all open files. */
   async function openNextFile(): Promise<boolean> {
     const { files } = followed;
+    realPath = (await linkTarget(path)) ?? realPath;
     const named = await stat(path, { bigint: true }).catch(() => undefined);
-    if (named && files.some(({ state }) => fileKey(state) === statKey(named))) return false;
+    if (named && files.some(({ state }) => fileKey(state) === statKey(named))) {
+      checkedAt = Date.now();
+      return false;
+    }
     const handle = await openIfExists(path);
     if (!handle) return false;
     const rotated = files.at(-1);
@@ -158,5 +187,21 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     );
   }
 
-  return { read, accept, hasRotatedFiles: () => followed.files.length > 1, close };
+  return { open, read, accept, hasRotatedFiles: () => followed.files.length > 1, close };
+}
+
+const NO_BACKLOG: Backlog = { end: 0, mayBeOlder: false };
+
+/** The clocks of the file system and of this process may differ by less, ms. */
+const FILE_CLOCK_SKEW_MS = 1_000;
+
+/** @param at ms since the epoch */
+function bornBefore({ birthtimeMs }: Stats, at: number): boolean {
+  return birthtimeMs > 0 && birthtimeMs < at - FILE_CLOCK_SKEW_MS;
+}
+
+/** The path of a file with all links resolved; empty if it is the path itself, undefined if there is no file. */
+async function linkTarget(path: string): Promise<string | undefined> {
+  const real = await realpath(path).catch(() => undefined);
+  return real === path ? '' : real;
 }

@@ -22,8 +22,17 @@ export interface LogFile {
   head: Buffer;
   /** The over-long line that is being skipped. It exists in memory only: after a restart the line is skipped again. */
   skip: OverlongLine | undefined;
+  backlog: Backlog;
   /** The largest size seen, bytes, and the time at which it was first seen, ms by `clock`. */
   grown: { size: number; at: number };
+}
+
+/** The bytes that a file already had when the follower found it, unless the file was created while the log was followed. */
+export interface Backlog {
+  /** Offset of their end, bytes; 0 if there are none. */
+  end: number;
+  /** True if they may be older than the last time at which the whole log was read. */
+  mayBeOlder: boolean;
 }
 
 interface OverlongLine {
@@ -44,7 +53,7 @@ export type FileRead<C> =
 
 export interface LogFileReader<C> {
   /** Starts to read an open file at `offset`, bytes. */
-  open(handle: FileHandle, offset: number): Promise<LogFile>;
+  open(handle: FileHandle, offset: number, backlog: Backlog): Promise<LogFile>;
   /** Reads the lines after the file's offset. The offset itself does not move; `next` has the new one. */
   read(file: LogFile): Promise<FileRead<C>>;
   /** Collects the last line of a file that gets no more bytes, although the line has no newline. */
@@ -54,8 +63,8 @@ export interface LogFileReader<C> {
 export interface LogFileOptions<C> {
   /** Text that a line must contain to be collected. */
   seam: string;
-  /** Makes the collector for the lines of one batch. It is called again if a batch is read again. */
-  collect(): C;
+  /** Makes the collector for the lines of one batch of a file. It is called again if a batch is read again. */
+  collect(backlog: Backlog): C;
   /** A clock that never goes back, ms. */
   clock(): number;
 }
@@ -85,10 +94,10 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
         // The buffer has only the last piece of the over-long line, which may be shorter than a fingerprint.
         const offset = at + newline + 1;
         const next = await advance(file, { offset, tail: await readTail(file.handle, offset) });
-        return { kind: 'lines', found: collect(), overlong: [file.state.offset], next };
+        return { kind: 'lines', found: collect(file.backlog), overlong: [file.state.offset], next };
       }
       if (newline >= 0) {
-        const found = collect();
+        const found = collect(file.backlog);
         const reached = await readFurther(file, bytes.subarray(0, newline + 1), full, found);
         if (!reached) return { kind: 'truncated' };
         return { kind: 'lines', found, overlong: [], next: await advance(file, reached) };
@@ -121,17 +130,17 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
   }
 
   return {
-    open: async (handle, offset) => {
+    open: async (handle, offset, backlog) => {
       const [state, tail, head] = await Promise.all([
         fileStateAt(handle, offset),
         readTail(handle, offset),
         readHead(handle, offset),
       ]);
-      return { handle, state, tail, head, skip: undefined, grown: { size: offset, at: clock() } };
+      return { handle, state, tail, head, skip: undefined, backlog, grown: { size: offset, at: clock() } };
     },
     read,
     lastLine: (file, rest) => {
-      const found = collect();
+      const found = collect(file.backlog);
       scan(rest, file.state.offset, found);
       return found;
     },

@@ -11,12 +11,20 @@ export async function fileStateAt(file: FileHandle, offset: number): Promise<Fil
   return { device: String(dev), inode: String(ino), birthtime: String(birthtimeNs), offset, fingerprint };
 }
 
-/** Identifies a file independently of its name. A reused inode has another birthtime. */
-export function fileKey({ device, inode, birthtime }: Pick<FileState, 'device' | 'inode' | 'birthtime'>): string {
-  return `${device}-${inode}-${birthtime}`;
+/**
+ * Identifies a file independently of its name. A reused inode has another birthtime. The device is not part of it: it
+ * changes when a volume is attached again, and the files of one log are nearly always on one device.
+ */
+export function fileKey({ inode, birthtime }: Pick<FileState, 'inode' | 'birthtime'>): string {
+  return `${inode}-${birthtime}`;
 }
 
 /** The {@link fileKey} that belongs to the result of `stat`. */
-export function statKey({ dev, ino, birthtimeNs }: BigIntStats): string {
-  return fileKey({ device: String(dev), inode: String(ino), birthtime: String(birthtimeNs) });
+export function statKey({ ino, birthtimeNs }: BigIntStats): string {
+  return fileKey({ inode: String(ino), birthtime: String(birthtimeNs) });
+}
+
+/** The {@link fileKey} in a key of version 0.2, which begins with the device; other keys stay as they are. */
+export function withoutDevice(key: string): string {
+  return key.split('-').slice(-2).join('-');
 }

@@ -1,12 +1,22 @@
 /** The start of a follower: finds the files of the stored position again, or makes the first position of a log. */
 
 import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import type { FileState, Position } from '@kora-wake/shared/store/position';
+import { type FileState, NOWHERE, type Position } from '@kora-wake/shared/store/position';
 import { hasFingerprint } from './fingerprint.ts';
-import { CHUNK_BYTES, openIfExists } from './log-file.ts';
+import { compacted } from './finished.ts';
+import { CHUNK_BYTES, type LogFile, openIfExists } from './log-file.ts';
 import { fileKey, fileStateAt, statKey } from './position.ts';
-import { type FollowedLog, findSameOrCopy, listRotatedFiles, openNewFile, type RotatedFile } from './rotation.ts';
+import {
+  type FollowedLog,
+  findSameOrCopy,
+  finishRotated,
+  listFilesElsewhere,
+  listRotatedFiles,
+  openNewFile,
+  type RotatedFile,
+} from './rotation.ts';
 import { NEWLINE } from './scan.ts';
 
 /**
@@ -22,17 +32,42 @@ export async function resume(followed: FollowedLog, start: Position): Promise<vo
   for (const state of start.files) {
     if (live && state === start.files.at(-1) && (await isFile(live, state))) {
       found.push(await followed.open(live, state.offset));
+      // With another identity, the files next to it have others too. All of them are older than the live file.
+      if (statKey(await live.stat({ bigint: true })) !== fileKey(state)) await finishRotated(followed);
       return;
     }
-    const copy = await findSameOrCopy(state, rotated);
-    if (copy) found.push(await followed.open(copy.handle, state.offset));
-    const truncated = copy?.key === fileKey(state) ? undefined : rotated.find(({ key }) => key === fileKey(state));
-    const again = truncated && (await openIfExists(truncated.path));
-    // The file was copied, truncated and later renamed. It holds the rows written between truncation and renaming.
-    if (again) found.push(await followed.open(again, 0));
-    else if (!copy && state.offset > 0) reportLost(followed, state, rotated);
+    found.push(...(await openRotatedFile(followed, state, rotated, live, start.realPath)));
   }
   if (live) found.push(...(await openNewFile(followed, live, found.at(-1)?.state ?? start.files.at(-1))));
+}
+
+/** Opens a file of the position that the path does not name any more; empty if it is gone. */
+async function openRotatedFile(
+  followed: FollowedLog,
+  state: FileState,
+  rotated: RotatedFile[],
+  live: FileHandle | undefined,
+  realPath: string,
+): Promise<LogFile[]> {
+  const opened: LogFile[] = [];
+  const copy = (await findSameOrCopy(state, rotated)) ?? (await findElsewhere(followed, state, realPath));
+  if (copy) opened.push(await followed.open(copy.handle, state.offset));
+  const truncated = copy?.key === fileKey(state) ? undefined : rotated.find(({ key }) => key === fileKey(state));
+  const again = truncated && (await openIfExists(truncated.path));
+  // The file was copied, truncated and later renamed. It holds the rows written between truncation and renaming.
+  if (again) opened.push(await followed.open(again, 0));
+  const isInLive = live !== undefined && state.offset > 0 && (await hasFingerprint(live, state));
+  if (opened.length === 0 && state.offset > 0 && !isInLive) reportLost(followed, state, rotated);
+  return opened;
+}
+
+/** Finds a file that was moved out of the log's folder. Files that were moved there after it are read as well. */
+async function findElsewhere(followed: FollowedLog, state: FileState, realPath: string) {
+  if (state.offset === 0) return undefined;
+  const elsewhere = await listFilesElsewhere(followed.path, realPath);
+  const same = await findSameOrCopy(state, elsewhere);
+  if (same) followed.elsewhere = elsewhere.filter(({ path }) => dirname(path) === dirname(same.path));
+  return same;
 }
 
 function reportLost({ log }: FollowedLog, { offset }: FileState, rotated: RotatedFile[]): void {
@@ -42,8 +77,10 @@ function reportLost({ log }: FollowedLog, { offset }: FileState, rotated: Rotate
   logEvent(log, 'log.file_lost', { offset, compressed });
 }
 
+/** Whether an open file is the one of a state. A device, an inode or a birthtime may change, but not the content. */
 async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {
-  return statKey(await handle.stat({ bigint: true })) === fileKey(state) && (await hasFingerprint(handle, state));
+  if (state.offset > 0) return hasFingerprint(handle, state);
+  return statKey(await handle.stat({ bigint: true })) === fileKey(state);
 }
 
 /**
@@ -52,8 +89,10 @@ async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {
  */
 export async function endOf(path: string): Promise<Position> {
   const file = await openIfExists(path);
-  const finished = (await listRotatedFiles(path)).map(({ key }) => key);
-  if (!file) return { files: [], finished };
+  const rotated = await listRotatedFiles(path);
+  const finished = compacted({ ...NOWHERE, finished: rotated.map(({ key }) => key) }, rotated, new Set());
+  const start = { ...NOWHERE, ...finished };
+  if (!file) return start;
   try {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
     let end = (await file.stat()).size;
@@ -67,7 +106,7 @@ export async function endOf(path: string): Promise<Position> {
       }
       end = begin;
     }
-    return { files: [await fileStateAt(file, end)], finished };
+    return { ...start, files: [await fileStateAt(file, end)] };
   } finally {
     await file.close();
   }

@@ -5,13 +5,15 @@
 
 import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { errorReason } from '@kora-wake/shared/runtime/errors';
+import { errorCode, errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { FileState } from '@kora-wake/shared/store/position';
-import { hasFingerprint, startsWithContentOf } from './fingerprint.ts';
+import { hasFingerprint } from './fingerprint.ts';
+import { compacted, type FinishedFiles, finishedTest, withFinished } from './finished.ts';
 import { type LogFile, openIfExists } from './log-file.ts';
 import { fileKey, statKey } from './position.ts';
+import { sameLines, startsWithContentOf } from './same-content.ts';
 
 /** The files of one log while it is followed. The parts of the follower share this record. */
 export interface FollowedLog {
@@ -20,7 +22,9 @@ export interface FollowedLog {
   /** Open files, oldest first. The last one is the live file as long as `path` names it. */
   files: LogFile[];
   /** As in `Position`. */
-  finished: string[];
+  finished: FinishedFiles;
+  /** Rotated files in other folders; only if a file of the position was found there at the start. */
+  elsewhere: RotatedFile[];
   /** Each {@link fileKey} of a rotated file whose problem is already in the log: one line for each file is enough. */
   reported: Set<string>;
   /** Starts to read an open file at `offset`, bytes. */
@@ -49,12 +53,45 @@ export function isRotatedName(path: string, name: string): boolean {
   return name !== base && name.startsWith(stem) && /^[._-]/.test(name.slice(stem.length));
 }
 
-/** Rotated files of the log, oldest first. If two have the same birthtime, the higher number in the name is the older. */
+/** Rotated files in the log's folder, oldest first; none if there is no such folder. */
 export async function listRotatedFiles(path: string): Promise<RotatedFile[]> {
-  const names = (await readdir(dirname(path))).filter((name) => isRotatedName(path, name));
+  return listFiles(dirname(path), (name) => isRotatedName(path, name));
+}
+
+/** Folders that are searched for a file that rotation moved out of the log's folder. */
+const MAX_FOLDERS = 64;
+
+/**
+ * Files of the log in other folders, oldest first: next to the former target of a link, and in the folders of the log's
+ * folder (`olddir` of logrotate).
+ *
+ * @param realPath the former target, or empty
+ */
+export async function listFilesElsewhere(path: string, realPath: string): Promise<RotatedFile[]> {
+  const folder = dirname(path);
+  const inside = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const folders = inside.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+  const targets = [
+    ...(realPath === '' ? [] : [realPath]),
+    ...folders.slice(0, MAX_FOLDERS).map((at) => join(at, basename(path))),
+  ];
+  const found = await Promise.all(
+    targets.map((target) =>
+      listFiles(dirname(target), (name) => name === basename(target) || isRotatedName(target, name)),
+    ),
+  );
+  return found.flat().toSorted(byAge);
+}
+
+/** If two have the same birthtime, the higher number in the name is the older. */
+const byAge = (a: RotatedFile, b: RotatedFile) =>
+  Number(BigInt(a.birthtime) - BigInt(b.birthtime)) || -a.path.localeCompare(b.path, 'en', { numeric: true });
+
+async function listFiles(folder: string, isWanted: (name: string) => boolean): Promise<RotatedFile[]> {
+  const names = (await namesIn(folder)).filter(isWanted);
   const found = await Promise.all(
     names.map(async (name): Promise<RotatedFile | undefined> => {
-      const full = join(dirname(path), name);
+      const full = join(folder, name);
       const stats = await stat(full, { bigint: true }).catch(() => undefined);
       if (!stats?.isFile()) return undefined;
       return {
@@ -66,12 +103,16 @@ export async function listRotatedFiles(path: string): Promise<RotatedFile[]> {
       };
     }),
   );
-  return found
-    .filter((rotated) => rotated !== undefined)
-    .toSorted(
-      (a, b) =>
-        Number(BigInt(a.birthtime) - BigInt(b.birthtime)) || -a.path.localeCompare(b.path, 'en', { numeric: true }),
-    );
+  return found.filter((rotated) => rotated !== undefined).toSorted(byAge);
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Opens a rotated file. If it cannot be read, that is logged once, and the follower continues without it. */
@@ -88,11 +129,11 @@ export async function openRotated(
   }
 }
 
+/** A rotated file that is open. */
+type OpenRotated = RotatedFile & { handle: FileHandle };
+
 /** Finds the same file under another name or, if there is none, its longest copy. */
-export async function findSameOrCopy(
-  state: FileState,
-  rotated: RotatedFile[],
-): Promise<{ path: string; key: string; handle: FileHandle } | undefined> {
+export async function findSameOrCopy(state: FileState, rotated: RotatedFile[]): Promise<OpenRotated | undefined> {
   const likely = rotated
     .filter(({ compressed, size }) => !compressed && size >= state.offset)
     .toSorted((a, b) => Number(b.key === fileKey(state)) - Number(a.key === fileKey(state)) || b.size - a.size);
@@ -105,14 +146,49 @@ export async function findSameOrCopy(
   return undefined;
 }
 
-/** The new live file, to be read from its start, after the files that were rotated since `last`. */
+/**
+ * Opens a file that the path names now, after the files that were rotated since `last`. Rows at its start that were read
+ * before are not read again: they have the same bytes and offsets, so they are the same wakes.
+ */
 export async function openNewFile(
   followed: FollowedLog,
   live: FileHandle,
   last: FileState | undefined,
 ): Promise<LogFile[]> {
-  const next = await followed.open(live, 0);
-  return [...(await rotatedSince(followed, last, next)), next];
+  const { offset, isContinued } = await startOf(followed, live);
+  const next = await followed.open(live, offset);
+  if (!isContinued) return [...(await rotatedSince(followed, last, next)), next];
+  await finishRotated(followed);
+  return [next];
+}
+
+/**
+ * The offset at which a new live file begins. `isContinued`: the file goes on where an earlier one ended, so it is that file
+ * under another identity, such as a copy on another device or an earlier target of a link.
+ */
+async function startOf(
+  { files, finished }: FollowedLog,
+  live: FileHandle,
+): Promise<{ offset: number; isContinued: boolean }> {
+  const states = [...files.map(({ state }) => state), ...finished.recent].toSorted((a, b) => b.offset - a.offset);
+  for (const state of states) {
+    if (state.offset > 0 && (await hasFingerprint(live, state))) return { offset: state.offset, isContinued: true };
+  }
+  const last = files.at(-1);
+  return { offset: last ? await sameLines(live, last.handle, last.state.offset) : 0, isContinued: false };
+}
+
+/** Keys of the files that are still read. */
+export function openKeys({ files }: FollowedLog): Set<string> {
+  return new Set(files.map(({ state }) => fileKey(state)));
+}
+
+/** Marks every rotated file in the log's folder as finished, except for the open ones. */
+export async function finishRotated(followed: FollowedLog): Promise<void> {
+  const open = openKeys(followed);
+  const kept = await listRotatedFiles(followed.path);
+  const finished = kept.filter(({ key }) => !open.has(key)).map(({ key }) => key);
+  followed.finished = compacted({ ...followed.finished, finished }, kept, open);
 }
 
 /** Opens the unread files that were rotated after `last`, or all unread ones if there is no `last`; oldest first. */
@@ -121,12 +197,13 @@ export async function rotatedSince(
   last: FileState | undefined,
   live: LogFile,
 ): Promise<LogFile[]> {
-  const { path, log, files, finished, reported } = followed;
+  const { path, log, files, finished, elsewhere, reported } = followed;
   const since = BigInt(last?.birthtime ?? 0);
-  const alreadyRead = new Set([...finished, ...files.map(({ state }) => fileKey(state)), fileKey(live.state)]);
-  if (last) alreadyRead.add(fileKey(last));
-  const unread = (await listRotatedFiles(path)).filter(
-    ({ key, birthtime }) => BigInt(birthtime) >= since && !alreadyRead.has(key),
+  const isFinished = finishedTest(finished);
+  const open = new Set([...files.map(({ state }) => fileKey(state)), fileKey(live.state)]);
+  if (last) open.add(fileKey(last));
+  const unread = [...elsewhere, ...(await listRotatedFiles(path))].filter(
+    (rotated) => BigInt(rotated.birthtime) >= since && !open.has(rotated.key) && !isFinished(rotated),
   );
   const opened: LogFile[] = [];
   for (const rotated of unread) {
@@ -151,7 +228,7 @@ async function withoutCopies(followed: FollowedLog, rotated: LogFile[], others: 
     const rivals = [...kept.filter((other) => other !== file), ...others];
     const copied = await Promise.all(rivals.map((other) => startsWithContentOf(other.handle, file.handle)));
     if (!copied.includes(true)) continue;
-    followed.finished = [...followed.finished, fileKey(file.state)];
+    followed.finished = withFinished(followed.finished, file.state);
     kept.splice(kept.indexOf(file), 1);
     await file.handle.close();
   }

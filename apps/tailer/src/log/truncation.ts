@@ -5,12 +5,14 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { readHead } from './fingerprint.ts';
+import { compacted } from './finished.ts';
 import type { LogFile } from './log-file.ts';
 import { fileKey, statKey } from './position.ts';
 import {
   type FollowedLog,
   findSameOrCopy,
   listRotatedFiles,
+  openKeys,
   openRotated,
   type RotatedFile,
   rotatedSince,
@@ -44,7 +46,8 @@ async function markCopiesRead(followed: FollowedLog, file: LogFile, rotated: Rot
     const head = await usingRotated(followed, candidate, (handle) => readHead(handle, length));
     if (head?.equals(file.head.subarray(0, length))) copies.push(candidate);
   }
-  followed.finished = [...followed.finished, ...copies.map(({ key }) => key)];
+  const finished = [...followed.finished.finished, ...copies.map(({ key }) => key)];
+  followed.finished = compacted({ ...followed.finished, finished }, rotated, openKeys(followed));
   return copies;
 }
 

@@ -125,6 +125,7 @@ function expected(asks: Ask[], { windowMs, bypassCritical }: Settings): ReturnTy
 
 function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decider {
   return {
+    sourceName: undefined,
     redis,
     queue,
     keys,
@@ -138,7 +139,7 @@ function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decide
 }
 
 function batchWith(decider: Decider, lines: Line[], mayReplay = false): Batch {
-  const batch = batchOf(decider, mayReplay);
+  const batch = batchOf(decider, mayReplay, () => undefined);
   // A line is valid only while it is taken.
   const bytes = Buffer.alloc(2_000);
   for (const line of lines) batch.take({ ...line, bytes: bytes.subarray(0, line.bytes.copy(bytes.fill(0))) });
@@ -247,7 +248,7 @@ describe('a batch', () => {
     const [line] = linesOf([{ probe: 'fly', critical: false, kind: 'wake' }]);
     const long = { bytes: Buffer.from(wakeRow({ detail: 'x'.repeat(1_000_000) })), offset: 0 };
     const takes = (windowMs: Settings['windowMs'], mayReplay: boolean, taken: Line) => {
-      const batch = batchOf(deciderFor(ns, { windowMs, bypassCritical: false }), mayReplay);
+      const batch = batchOf(deciderFor(ns, { windowMs, bypassCritical: false }), mayReplay, () => undefined);
       let lines = 0;
       for (; !batch.full(); lines++) batch.take(taken);
       return lines;

@@ -1,43 +1,12 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NOWHERE, type Position } from '@kora-wake/shared/store/position';
+import { NOWHERE } from '@kora-wake/shared/store/position';
 import * as fc from 'fast-check';
-import { describe, expect, onTestFinished } from 'vitest';
-import { test, testLog } from '../../../../test/support/fixtures.ts';
+import { describe, expect } from 'vitest';
+import { test } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
-import { followLog } from '../../src/log/follower.ts';
 import { endOf } from '../../src/log/resume.ts';
-import { keeping } from '../collecting.ts';
-
-const SEAM = 'probe.wake_requested';
-const row = (name: string) => `{"seam":"probe.wake_requested","name":"${name}"}`;
-
-/** Follows a file; `all` returns the texts of the lines until nothing is left to read. */
-function following(path: string, start: Position = NOWHERE) {
-  const time = { now: 0 };
-  const follower = followLog({
-    path,
-    start,
-    seam: SEAM,
-    collect: keeping,
-    rotateWaitMs: 10_000,
-    clock: () => time.now,
-    log: testLog().logger,
-  });
-  onTestFinished(() => follower.close());
-  return {
-    follower,
-    time,
-    all: async () => {
-      const seen: string[] = [];
-      for (let batch = await follower.read(); batch; batch = await follower.read()) {
-        seen.push(...batch.found.lines.map(({ text }) => text), ...batch.overlong.map((at) => `overlong@${at}`));
-        follower.accept(batch);
-      }
-      return seen;
-    },
-  };
-}
+import { following, row, SEAM } from './following.ts';
 
 describe('following a file', () => {
   test('gives each whole line that matters once, with its offset', async ({ logPath }) => {
@@ -124,8 +93,8 @@ describe('following a file', () => {
     const { all } = following(logPath);
     expect(await all()).toEqual([row('a')]);
     renameSync(logPath, `${logPath}.1`);
-    writeFileSync(logPath, `${banner}${row('a')}\n${row('b')}\n`);
-    expect(await all()).toEqual([row('a'), row('b')]);
+    writeFileSync(logPath, `${banner}${row('b')}\n${row('a')}\n`);
+    expect(await all()).toEqual([row('b'), row('a')]);
   });
 
   test('follows a link to its new target, and finishes the old target', async ({ logPath, folder }) => {

@@ -37,6 +37,8 @@ export interface DataLoss {
 export function possibleDataLoss(wake: Wake, begun: Begun, completeSince: number, now: number): DataLoss | undefined {
   const since = Math.max(completeSince, begun.dataLostAt);
   const completeForMs = begun.clock - since;
+  // The row was appended after the data loss, whatever its own time says.
+  if ((wake.appendedAfter ?? 0) > since + CLOCK_SKEW_MS) return undefined;
   // emittedAt is in the future, so the probe's clock is wrong: treat the wake as older than the data loss.
   const datedAhead = wake.emittedAt > now + CLOCK_SKEW_MS && completeForMs < MAX_DATA_LOSS_MS;
   const mayBeLost = wake.emittedAt < since || datedAhead;

@@ -98,6 +98,23 @@ describe('a delivery', () => {
     expect(double.accepted).toHaveLength(1);
   });
 
+  test.for([
+    ['in the future', 2 * 3_600_000],
+    ['in the past', -2 * 3_600_000],
+  ] as const)(
+    'with a time %s is not looked up if its row was appended after the data loss',
+    async ([, ms], { ns, logPath }) => {
+      const double = await slack();
+      double.lookUp.error = 'missing_scope';
+      const wake = await enqueue(ns, { emittedAt: Date.now() + ms, appendedAfter: Date.now() - 1_000 });
+      const messenger = messengerTo(double);
+      const completeSince = Date.now() - 3_600_000;
+      working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath, completeSince });
+      await outcomeIs(ns, wake, 'diagnosis');
+      expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false]);
+    },
+  );
+
   test('whose record Redis may just have lost waits until Slack’s history is current', async ({ ns, logPath }) => {
     const double = await slack();
     const wake = await enqueue(ns, { emittedAt: Date.now() - 1_000 });

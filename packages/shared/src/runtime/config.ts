@@ -20,6 +20,8 @@ export interface Config {
   /** Absolute path of `KORA_HOME`. */
   home: string;
   auditLogPath: string;
+  /** Keeps logs apart that have the same path on different hosts. */
+  sourceName?: string;
   debounce: DebouncePolicy;
   /** Longest time until the tailer reads a new row, ms. */
   pollMs: number;
@@ -110,6 +112,7 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
       queuePrefix: e.KORA_QUEUE_PREFIX,
       home,
       auditLogPath: resolve(e.KORA_AUDIT_LOG_PATH ?? join(home, 'kora_audit_log.jsonl')),
+      ...(e.KORA_SOURCE_NAME && { sourceName: e.KORA_SOURCE_NAME }),
       debounce: {
         windowMs: e.KORA_PROBE_DEBOUNCE_SECONDS * 1000,
         bypassCritical: e.KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL,

@@ -50,7 +50,10 @@ const AUDIT_LOG = {
   }),
   KORA_AUDIT_LOG_PATH: optional(type.text, {
     computedDefault: '$KORA_HOME/kora_audit_log.jsonl',
-    doc: 'The audit log to watch.',
+    doc: 'The audit log to watch: the path of one file. Only a leading `~` is expanded.',
+  }),
+  KORA_SOURCE_NAME: optional(type.word('a name'), {
+    doc: "Name of this host's log, if several hosts watch logs under the same path with one Redis. Without it only one of them is watched.",
   }),
 };
 

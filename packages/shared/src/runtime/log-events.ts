@@ -35,6 +35,11 @@ export const LOG_EVENTS = {
 
   'tailer.following': { level: 'info', message: 'watching log', fields: ['path', 'offset', 'from'] },
   'tailer.standby': { level: 'info', message: 'standby: another tailer holds the lease', fields: ['heldBy'] },
+  'tailer.took_over': {
+    level: 'info',
+    message: 'took over the checkpoint that was stored for this log under another name',
+    fields: ['path', 'from'],
+  },
   'tailer.failing': { level: 'warn', message: 'cannot watch the log, retrying', fields: ['error'] },
   'tailer.recovered': { level: 'info', message: 'watching the log again', fields: ['path'] },
   'tailer.checkpoint_lost': {

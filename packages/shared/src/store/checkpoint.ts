@@ -118,6 +118,31 @@ export async function recordMayReplay(redis: RedisClient, keys: Keys, sourceId: 
   await redis.hset(keys.source(sourceId), 'deciding', 1);
 }
 
+const TAKE_OVER = luaScript('take-over-checkpoint');
+
+/**
+ * Moves the checkpoint of the log `from` to the log `to`, which has none yet.
+ *
+ * @param token of the lease of `to`
+ * @returns false if the lease is lost, `to` has a checkpoint, or a tailer follows `from`; then nothing was changed
+ */
+export async function takeOverCheckpoint(
+  redis: RedisClient,
+  keys: Keys,
+  token: string,
+  to: { sourceId: string; path: string },
+  from: string,
+): Promise<boolean> {
+  const scriptKeys = [
+    keys.lease(to.sourceId),
+    keys.source(to.sourceId),
+    keys.source(from),
+    keys.lease(from),
+    keys.sources,
+  ];
+  return (await TAKE_OVER(redis, scriptKeys, token, to.path, to.sourceId, from)) === 1;
+}
+
 /** Ids of all logs that have a checkpoint. */
 export async function listSourceIds(redis: RedisClient, keys: Keys): Promise<string[]> {
   return redis.smembers(keys.sources);

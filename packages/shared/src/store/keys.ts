@@ -73,7 +73,13 @@ export function redisKeys(prefix: string): Keys {
   };
 }
 
-/** The id of a log: a hash of its absolute path, since a checkpoint outlives any one file under that path. */
-export function sourceId(path: string): string {
-  return createHash('sha256').update(path).digest('hex').slice(0, 16);
+/**
+ * The id of a log: a hash of its configured path, since a checkpoint outlives any one file under that path.
+ *
+ * @param path absolute; links are not resolved, since they may change
+ * @param sourceName `KORA_SOURCE_NAME`: keeps logs apart that have the same path on different hosts
+ */
+export function sourceId(path: string, sourceName?: string): string {
+  const identity = sourceName === undefined ? path : `${path}\0${sourceName}`;
+  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
 }

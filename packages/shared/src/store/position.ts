@@ -1,10 +1,11 @@
 /**
  * The position in a log: each file that is not read to its end, with the byte offset reached. A name changes when a
- * file is rotated, and the file system reuses inodes. So a file is identified by its device, inode and birthtime, and by
- * a fingerprint of the bytes before the offset. Only the fingerprint identifies a copy, such as copytruncate makes.
+ * file is rotated, the file system reuses inodes, and a device number changes when a volume is attached again. So a file
+ * is identified by a fingerprint of the bytes before the offset. Inode and birthtime are only the faster way.
  *
- * Redis keeps the position as JSON. Its field names are those of version 0.2: `born` is the birthtime and `print` the
- * fingerprint. A commit compares the stored text byte for byte, so the order of the fields is fixed as well.
+ * Redis keeps the position as JSON. The field names of version 0.2 stay: `born` is the birthtime and `print` the
+ * fingerprint. A commit compares the stored text byte for byte, so the order of the fields is fixed, and a field that 0.2
+ * does not know is left out while it is empty.
  */
 import { z } from 'zod';
 
@@ -24,12 +25,18 @@ export interface FileState {
 export interface Position {
   /** Files that are not finished, oldest first. */
   files: FileState[];
-  /** Key of each finished file that rotation still keeps, so that it is not read as a new one. */
+  /** Key of each finished file that rotation still keeps and that is younger than `finishedUntil`. */
   finished: string[];
+  /** Birthtime, ns: rotated files that are not younger are finished, unless they are in `files`. `0`: none. */
+  finishedUntil: string;
+  /** The last files that were finished, oldest first: the path may name one of them again. */
+  recent: FileState[];
+  /** The path of the live file with all links resolved, if it differs from the configured path; otherwise empty. */
+  realPath: string;
 }
 
 /** The position before any file exists: the first file that appears is read from its start. */
-export const NOWHERE: Position = { files: [], finished: [] };
+export const NOWHERE: Position = { files: [], finished: [], finishedUntil: '0', recent: [], realPath: '' };
 
 const storedFile = z.object({
   device: z.string(),
@@ -38,18 +45,22 @@ const storedFile = z.object({
   offset: z.number().int().min(0),
   print: z.string(),
 });
-const storedPosition = z.object({ files: z.array(storedFile), finished: z.array(z.string()) });
+type StoredFile = z.infer<typeof storedFile>;
+const storedPosition = z.object({
+  files: z.array(storedFile),
+  finished: z.array(z.string()),
+  finishedUntil: z.string().regex(/^\d+$/).optional(),
+  recent: z.array(storedFile).optional(),
+  realPath: z.string().optional(),
+});
 
-export function encodePosition({ files, finished }: Position): string {
+export function encodePosition({ files, finished, finishedUntil, recent, realPath }: Position): string {
   const stored: z.infer<typeof storedPosition> = {
-    files: files.map(({ device, inode, birthtime, offset, fingerprint }) => ({
-      device,
-      inode,
-      born: birthtime,
-      offset,
-      print: fingerprint,
-    })),
+    files: files.map(encodeFile),
     finished,
+    ...(finishedUntil !== NOWHERE.finishedUntil && { finishedUntil }),
+    ...(recent.length > 0 && { recent: recent.map(encodeFile) }),
+    ...(realPath !== '' && { realPath }),
   };
   return JSON.stringify(stored);
 }
@@ -57,18 +68,23 @@ export function encodePosition({ files, finished }: Position): string {
 /** Returns undefined if the text is not a position. */
 export function decodePosition(stored: string): Position | undefined {
   try {
-    const { files, finished } = storedPosition.parse(JSON.parse(stored));
+    const { files, finished, ...more } = storedPosition.parse(JSON.parse(stored));
     return {
-      files: files.map(({ device, inode, born, offset, print }) => ({
-        device,
-        inode,
-        birthtime: born,
-        offset,
-        fingerprint: print,
-      })),
+      files: files.map(decodeFile),
       finished,
+      finishedUntil: more.finishedUntil ?? NOWHERE.finishedUntil,
+      recent: (more.recent ?? []).map(decodeFile),
+      realPath: more.realPath ?? '',
     };
   } catch {
     return undefined;
   }
+}
+
+function encodeFile({ device, inode, birthtime, offset, fingerprint }: FileState): StoredFile {
+  return { device, inode, born: birthtime, offset, print: fingerprint };
+}
+
+function decodeFile({ device, inode, born, offset, print }: StoredFile): FileState {
+  return { device, inode, birthtime: born, offset, fingerprint: print };
 }

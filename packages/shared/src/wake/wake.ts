@@ -17,8 +17,10 @@ export interface Wake {
   envelopeEnabled: boolean;
   /** `(none)` if there is none. */
   envelopeFixName: string;
-  /** When the probe wrote the row, ms since the epoch. */
+  /** When the probe wrote the row, ms since the epoch by the probe's clock. */
   emittedAt: number;
+  /** The row was appended after this time, ms since the epoch by the tailer's clock. Undefined for a row of the backlog. */
+  appendedAfter?: number;
 }
 
 /** The kind of a parsed line. `malformed` and `wake` are rows; `other` lines are ignored. */

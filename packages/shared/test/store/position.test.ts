@@ -19,6 +19,9 @@ describe('the stored position', () => {
         },
       ],
       finished: ['2049-130-1763000000000000001'],
+      finishedUntil: '0',
+      recent: [],
+      realPath: '',
     });
     expect(position && encodePosition(position)).toBe(STORED);
   });
