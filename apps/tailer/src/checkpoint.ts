@@ -10,8 +10,11 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { commitBatch, readCheckpoint, recordMayReplay, type Tally } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { decodePosition, encodePosition, type Position } from '@kora-wake/shared/store/position';
+import { MAX_KEPT_UNREADABLE } from '@kora-wake/shared/store/unreadable-lines';
 import { debounceId } from '@kora-wake/shared/wake/pair';
-import type { Decided } from './decide/batch.ts';
+import { beginningOf, type Decided } from './decide/batch.ts';
+import type { Decider } from './decide/enqueue.ts';
+import type { SkippedLine } from './log/log-file.ts';
 
 export interface LoadedCheckpoint {
   /** As Redis has it; empty if the log was never followed. */
@@ -46,11 +49,19 @@ export interface Checkpoint {
 /**
  * Sums up the decisions on one batch.
  *
- * @param overlong number of lines that were skipped since they are too long
- * @param at time of the decisions, ms since the epoch
+ * @param skipped lines of the batch that were not read
  */
-export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlong: number, at: number): Tally {
-  const tally = emptyTally(at);
+export function tallyOf(
+  { enqueued, coalesced, rejected, bad, unreadable }: Decided,
+  skipped: SkippedLine[],
+  { now, redact }: Pick<Decider, 'now' | 'redact'>,
+): Tally {
+  const skippedParts = skipped.map(({ offset, reason, head }) => ({ offset, reason, text: beginningOf(head, redact) }));
+  const tally = {
+    ...emptyTally(now()),
+    unreadable: [...unreadable, ...skippedParts].slice(-MAX_KEPT_UNREADABLE),
+  };
+  const overlong = skipped.filter(({ reason }) => reason === 'too_long').length;
   for (const wake of enqueued) {
     tally.enqueued.set(wake.id, wake);
     tally.opened.add(debounceId(wake.probe, wake.category));
@@ -65,7 +76,7 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
     coalesced: suppressed,
     'rejected:stale': rejected.stale,
     'rejected:malformed': rejected.malformed,
-    'lines:bad': bad,
+    'lines:bad': bad + skipped.length - overlong,
     'lines:overlong': overlong,
   };
   for (const [name, n] of Object.entries(counts)) if (n > 0) tally.counters.set(name, n);
@@ -73,7 +84,7 @@ export function tallyOf({ enqueued, coalesced, rejected, bad }: Decided, overlon
 }
 
 function emptyTally(at: number): Tally {
-  return { counters: new Map(), enqueued: new Map(), suppressed: new Map(), opened: new Set(), at };
+  return { counters: new Map(), enqueued: new Map(), suppressed: new Map(), unreadable: [], opened: new Set(), at };
 }
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {

@@ -194,7 +194,7 @@ async function decideAll(
       state.caughtUpAt = readAt;
       return true;
     }
-    for (const offset of batch.overlong) logEvent(log, 'line.too_long', { offset });
+    for (const { reason, offset } of batch.skipped) logEvent(log, 'line.skipped', { reason, offset });
     let recorded: Promise<void> | undefined;
     const decided = await batch.found.decide(async () => {
       if (!lease.valid() && !(await lease.renew())) return false;
@@ -205,7 +205,7 @@ async function decideAll(
     });
     await recorded;
     if (!decided) return false;
-    const tally = tallyOf(decided, batch.overlong.length, decider.now());
+    const tally = tallyOf(decided, batch.skipped, decider);
     if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, state.mayReplay))) {
       logEvent(log, 'tailer.fenced', {});
       return false;

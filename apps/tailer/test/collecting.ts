@@ -21,5 +21,5 @@ export function keeping(): Kept {
 /** A decision without rows, except for `more`. */
 export function decisionOn(more: Partial<Decided>): Decided {
   const rejected = { stale: 0, malformed: 0 };
-  return { lines: 0, enqueued: [], coalesced: [], rejected, bad: 0, oldest: Infinity, ...more };
+  return { lines: 0, enqueued: [], coalesced: [], rejected, bad: 0, unreadable: [], oldest: Infinity, ...more };
 }

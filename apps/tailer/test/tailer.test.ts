@@ -14,6 +14,7 @@ import { sleep } from '@kora-wake/shared/runtime/async';
 import { rowTraces } from '@kora-wake/shared/runtime/tracing';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { NOWHERE } from '@kora-wake/shared/store/position';
+import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { redact } from '@kora-wake/shared/wake/redact';
@@ -275,7 +276,7 @@ describe('the tailer', () => {
     );
     expect(await rowsAre(ns, 21)).toEqual({ rows: 21, enqueued: 18, 'rejected:malformed': 3, 'lines:bad': 1 });
     expect(log.lines.filter(({ event }) => event === 'line.unreadable')).toEqual([
-      expect.objectContaining({ offset: hostile.length, bytes: 46 }),
+      expect.objectContaining({ offset: hostile.length, bytes: 46, reason: 'torn' }),
     ]);
     const jobs = await ns.queue.getWaiting(0, -1);
     const kept = JSON.stringify([jobs.map(({ data }) => data), log.lines]);
@@ -292,6 +293,51 @@ describe('the tailer', () => {
     ]) {
       expect(pairs).toContainEqual(pair);
     }
+  });
+
+  test('keeps the last 50 unreadable lines for the operator: offset, reason and redacted beginning', async ({
+    ns,
+    logPath,
+  }) => {
+    await tailing(ns, logPath);
+    const torn = (i: number) =>
+      `{"seam":"probe.wake_requested","n":${i},"token":"xoxb-1234567890-abcdef","x":"${'y'.repeat(300)}`;
+    append(logPath, ...Array.from({ length: 60 }, (_, i) => torn(i)), wakeRow());
+    await rowsAre(ns, 1);
+    const lines = await readUnreadableLines(ns.redis, ns.keys, sourceId(logPath));
+    expect(lines).toHaveLength(50);
+    expect(lines[0]).toMatchObject({ reason: 'torn', offset: torn(0).length * 10 + torn(10).length * 49 + 59 });
+    expect(lines[0]?.text).toMatch(/^\{"seam":"probe.wake_requested","n":59,"token":"\[redacted/);
+    expect(lines[0]?.text).toHaveLength(200);
+    expect(JSON.stringify(lines)).not.toContain('xoxb-1234567890');
+    expect((await counters(ns))['lines:bad']).toBe(60);
+  });
+
+  test('delivers alerts that are not quite JSON, and warns', async ({ ns, logPath }) => {
+    const { log } = await tailing(ns, logPath, { windowMs: 0 });
+    const row = (title: string) => wakeRow({ title });
+    append(
+      logPath,
+      row('NaN').replace('"apps_running":0', '"apps_running":NaN'),
+      `\0\0${row('after a hole')}`,
+      `${row('torn').slice(0, 90)}${row('after a torn row')}`,
+      JSON.stringify({ log: `${row('in a container')}\n`, stream: 'stdout' }),
+      `[${row('first of an array')},${row('second of an array')}]`,
+    );
+    await rowsAre(ns, 6);
+    const titles = (await ns.queue.getWaiting(0, -1)).map(({ data }) => data.wake.title);
+    expect(titles.toSorted()).toEqual(
+      [
+        'NaN',
+        'after a hole',
+        'after a torn row',
+        'first of an array',
+        'in a container',
+        'second of an array',
+      ].toSorted(),
+    );
+    expect(log.lines.filter(({ event }) => event === 'line.repaired')).toHaveLength(5);
+    expect(await counters(ns)).toEqual({ rows: 6, enqueued: 6, 'lines:bad': 1 });
   });
 
   test('makes 7 jobs of the sample day, each row read at its own time', async ({ ns, logPath }) => {
@@ -396,7 +442,7 @@ describe('the commit', () => {
     ...NOWHERE,
     files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '' }],
   });
-  const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), 0, 1);
+  const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), [], { now: () => 1, redact });
 
   test('lists a wake as pending, unless it already has an outcome', async ({ ns }) => {
     const source = checkpoint(ns.redis, ns.keys, 's', '/log');
@@ -405,7 +451,7 @@ describe('the commit', () => {
     await source.begin(lease.token, '', at(0), false);
     await recordOutcome(ns.redis, ns.keys, ending('w-quick', 'diagnosis', 1));
     const decided = decisionOn({ enqueued: ['w-quick', 'w-slow'].map((id) => aWake({ id })) });
-    await source.commit(lease.token, at(0), at(10), tallyOf(decided, 0, 2), true);
+    await source.commit(lease.token, at(0), at(10), tallyOf(decided, [], { now: () => 2, redact }), true);
     expect(await ns.redis.zrangebyscore(ns.keys.pending, '-inf', '+inf')).toEqual(['w-slow']);
     expect(await source.load()).toMatchObject({ position: at(10), mayReplay: true });
   });
@@ -427,8 +473,8 @@ describe('the commit', () => {
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
     const decision = await decideAgain(deciderFor(ns, {}), { bytes: Buffer.from(wakeRow()), offset: 0 });
-    await source.commit(lease.token, at(0), at(10), tallyOf(decision, 0, 1), false);
-    await source.commit(lease.token, at(10), at(20), tallyOf(decision, 0, 1), false);
+    await source.commit(lease.token, at(0), at(10), tallyOf(decision, [], { now: () => 1, redact }), false);
+    await source.commit(lease.token, at(10), at(20), tallyOf(decision, [], { now: () => 1, redact }), false);
     expect(await counters(ns)).toEqual({ rows: 1, enqueued: 1, replayed: 1 });
   });
 

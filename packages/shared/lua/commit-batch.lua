@@ -1,11 +1,12 @@
 -- Commits one batch of the log: position, counters, records, indexes and events change together. There are two
 -- fences. The lease stops a tailer that was overtaken. The start position stops a commit that is sent twice because its answer
 -- was lost.
--- KEYS: 1 lease, 2 source, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 pending wakes; then a wake record
+-- KEYS: 1 lease, 2 source, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 pending wakes,
+-- 9 unreadable lines; then a wake record
 -- for each winner, a deduplication key for each opened window, and a wake record and its three indexes for each enqueued wake.
 -- ARGV: one JSON object:
 --   token, from, to (positions as stored), path, sourceId, now (ms), recordTtlS, hasRows, mayReplay,
---   counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
+--   unreadable: [lines as JSON texts, oldest first], maxUnreadable, counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}]
 -- Returns 1 if the batch is committed, now or before, or 0 if the lease or the position is no longer ours.
 -- @include lib/clock
@@ -30,7 +31,10 @@ for _, counter in ipairs(batch.counters) do
   if reason then publish_event(KEYS[7], 'wake.rejected', 'reason', reason, 'count', amount) end
 end
 
-local key = 9
+for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[9], line) end
+if #batch.unreadable > 0 then redis.call('LTRIM', KEYS[9], 0, batch.maxUnreadable - 1) end
+
+local key = 10
 for _, rows in ipairs(batch.suppressed) do
   count_suppressed(KEYS[key], rows, batch.now, batch.recordTtlS)
   publish_event(KEYS[7], 'wake.coalesced', 'winner', string.match(KEYS[key], '[^:]+$'), 'count', rows)

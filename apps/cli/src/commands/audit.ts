@@ -14,7 +14,7 @@ import { NOWHERE } from '@kora-wake/shared/store/position';
 import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
 import { readWakeState } from '@kora-wake/shared/store/wake-record';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
-import { wakeIdIn } from '@kora-wake/tailer/decide/rows';
+import { wakeIdsIn } from '@kora-wake/tailer/decide/rows';
 import { followLog } from '@kora-wake/tailer/log/follower';
 import type { Line } from '@kora-wake/tailer/log/scan';
 import { defineCommand, type Io } from '../command.ts';
@@ -105,8 +105,7 @@ async function readWakeIds(path: string, sourceName: string | undefined): Promis
     seam: WAKE_SEAM,
     collect: () => ({
       take: (line: Line) => {
-        const id = wakeIdIn(line, sourceName);
-        if (id !== undefined) ids.add(id);
+        for (const id of wakeIdsIn(line, sourceName)) ids.add(id);
       },
       full: () => false,
     }),

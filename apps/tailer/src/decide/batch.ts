@@ -7,10 +7,15 @@
  * window, every critical row is sent.
  */
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { MAX_KEPT_UNREADABLE, type UnreadableLine } from '@kora-wake/shared/store/unreadable-lines';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
+import type { Redact } from '@kora-wake/shared/wake/redact';
+import { firstChars } from '@kora-wake/shared/wake/text';
 import { pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
 import type { Collector, Line } from '../log/scan.ts';
 import { anyEnqueued, type Candidate, type Decider, enqueue } from './enqueue.ts';
-import { dedupIds, readRow, type WakeRow, wakeId, writtenAt } from './rows.ts';
+import type { Unreadable } from './read-line.ts';
+import { dedupIds, readRows, type WakeRow, wakeId, writtenAt } from './rows.ts';
 
 /** The decisions on the lines of one batch. */
 export interface Decided {
@@ -22,8 +27,10 @@ export interface Decided {
   coalesced: Array<{ first: Wake; winner: string; rows: number }>;
   /** Number of rejected rows by reason. */
   rejected: Record<'stale' | 'malformed', number>;
-  /** Number of lines that contain the seam but are not valid JSON. */
+  /** Number of parts of lines that name the seam but cannot be read. */
   bad: number;
+  /** The last of them, oldest first. */
+  unreadable: UnreadableLine[];
   /** When the oldest row that was enqueued or coalesced was written, ms since the epoch; Infinity if there is none. */
   oldest: number;
 }
@@ -50,6 +57,17 @@ const MAX_LINES = 65_536;
  */
 const MAX_HELD = { rows: 4_096, bytes: 4 * 1024 * 1024 };
 
+/** Bytes of an unreadable line that are redacted. A secret at their end is cut off with the rest. */
+const MAX_REDACTED_BYTES = 4_096;
+/** Characters of an unreadable line that are kept for the operator. */
+const MAX_KEPT_TEXT = 200;
+
+/** The beginning of an unreadable line, for the operator. It is redacted while its secrets are whole. */
+export function beginningOf(bytes: Buffer, redact: Redact): string {
+  const encoding = bytes.subarray(0, 4).includes(0) ? 'utf16le' : 'utf8';
+  return firstChars(redact(bytes.subarray(0, MAX_REDACTED_BYTES).toString(encoding)), MAX_KEPT_TEXT);
+}
+
 /**
  * @param mayReplay true if the lines may have been decided before, by a tailer that crashed before its commit
  * @param appendedAfter a time before which the line at an offset was certainly not in the log, ms since the epoch; undefined if
@@ -69,6 +87,7 @@ export function batchOf(
     coalesced: [],
     rejected: { stale: 0, malformed: 0 },
     bad: 0,
+    unreadable: [],
     oldest: Infinity,
   };
   const dedupIdOf = dedupIds(redact);
@@ -86,20 +105,26 @@ export function batchOf(
 
   function take(line: Line): void {
     decided.lines++;
-    const row = readRow(line, log);
-    if (row === undefined) decided.bad++;
-    else if (row.kind === 'malformed') decided.rejected.malformed++;
-    if (row?.kind !== 'wake') return;
-    const wakeRow = {
-      line,
-      details: row.details,
-      emittedAt: row.emittedAt ?? now,
-      appendedAfter: appendedAfter(line.offset),
-    };
+    const { rows, unreadable } = readRows(line, log);
+    for (const part of unreadable) keepUnreadable(part);
+    for (const { line: own, row } of rows) {
+      if (row.kind === 'malformed') decided.rejected.malformed++;
+      if (row.kind === 'wake') takeWake(own, row.details, row.emittedAt ?? now);
+    }
+  }
+
+  function takeWake(line: Line, details: JsonObject, emittedAt: number): void {
+    const wakeRow = { line, details, emittedAt, appendedAfter: appendedAfter(line.offset) };
     if (mayReplay) {
       possibleReplays.push({ ...wakeRow, line: { ...line, bytes: Buffer.from(line.bytes) } });
       hold(line);
     } else group(wakeRow, policy.windowMs === 0);
+  }
+
+  function keepUnreadable({ bytes, offset, reason }: Unreadable): void {
+    decided.bad++;
+    decided.unreadable.push({ offset, reason, text: beginningOf(bytes, redact) });
+    if (decided.unreadable.length > MAX_KEPT_UNREADABLE) decided.unreadable.shift();
   }
 
   function isStale(row: WakeRow): boolean {

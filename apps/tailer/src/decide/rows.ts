@@ -7,6 +7,7 @@ import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { pairOf, type Row, rowOf } from '@kora-wake/shared/wake/wake';
 import type { Line } from '../log/scan.ts';
+import { readLine, type Unreadable } from './read-line.ts';
 
 /** A wake row as it was read. */
 export interface WakeRow {
@@ -17,6 +18,12 @@ export interface WakeRow {
   emittedAt: number;
   /** The row was appended after this time, ms since the epoch; undefined if no such time is known. */
   appendedAfter: number | undefined;
+}
+
+/** A row with the bytes and the offset that are its own. */
+export interface ReadRow {
+  line: Line;
+  row: Row;
 }
 
 /** When a row was written, ms since the epoch: at its own time, but not before a time at which it was not in the log. */
@@ -34,32 +41,31 @@ export function wakeId({ bytes, offset }: Line, sourceName: string | undefined):
   return `w-${createHash('sha256').update(bytes).update(place).digest('hex').slice(0, 32)}`;
 }
 
-/** The wake id of a line, or undefined if the line is not a wake row. */
-export function wakeIdIn(line: Line, sourceName: string | undefined): string | undefined {
-  const json = parse(line.bytes);
-  return json !== undefined && rowOf(json).kind === 'wake' ? wakeId(line, sourceName) : undefined;
+/** The wake ids of the wake rows in a line. */
+export function wakeIdsIn(line: Line, sourceName: string | undefined): string[] {
+  const rows = readLine(line).objects.filter(({ json }) => rowOf(json).kind === 'wake');
+  return rows.map((row) => wakeId(row.line, sourceName));
 }
 
-/** Parses a line. Returns undefined if it is not valid JSON. Each fault is logged, without the text of the line. */
-export function readRow(line: Line, log: Logger): Row | undefined {
-  const { offset } = line;
-  const json = parse(line.bytes);
-  if (json === undefined) {
-    logEvent(log, 'line.unreadable', { offset, bytes: line.bytes.length });
-    return undefined;
+/** Reads the rows of a line that names the wake seam. Each fault is logged, without the text of the line. */
+export function readRows(line: Line, log: Logger): { rows: ReadRow[]; unreadable: Unreadable[] } {
+  const { objects, unreadable, isRepaired } = readLine(line);
+  if (isRepaired) logEvent(log, 'line.repaired', { offset: line.offset, bytes: line.bytes.length });
+  for (const { reason, offset, bytes } of unreadable) {
+    logEvent(log, 'line.unreadable', { reason, offset, bytes: bytes.length });
   }
-  const row = rowOf(json);
+  const rows = objects.map((object) => ({ line: object.line, row: rowOf(object.json) }));
+  for (const { line: at, row } of rows) logFault(row, at.offset, log);
+  return { rows, unreadable };
+}
+
+function logFault(row: Row, offset: number, log: Logger): void {
   if (row.kind === 'malformed') {
-    logEvent(
-      log,
-      'wake.rejected',
-      { reason: 'malformed', offset },
-      'rejected a wake row: its details are not an object',
-    );
+    const message = 'rejected a wake row: its details are not an object';
+    logEvent(log, 'wake.rejected', { reason: 'malformed', offset }, message);
   } else if (row.kind === 'wake' && row.emittedAt === undefined) {
     logEvent(log, 'row.time_unreadable', { offset });
   }
-  return row;
 }
 
 /** Returns a function that gives the deduplication id of a row. It caches each pair, since redacting a pair is slow. */
@@ -76,13 +82,4 @@ export function dedupIds(redact: Redact): (details: JsonObject) => string {
     if (typeof probe === 'string' && typeof category === 'string') cache.set(probe, ofProbe.set(category, id));
     return id;
   };
-}
-
-/** Drops a byte order mark, as `TextDecoder` does, which is slower in Node. */
-function parse(bytes: Buffer): Json | undefined {
-  try {
-    return JSON.parse(bytes.toString('utf8', bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0));
-  } catch {
-    return undefined;
-  }
 }

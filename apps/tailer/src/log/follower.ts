@@ -22,7 +22,15 @@ import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { encodePosition, type Position } from '@kora-wake/shared/store/position';
 import { compacted, withFinished } from './finished.ts';
-import { type Backlog, type LogFile, type LogFileOptions, logFileReader, openIfExists } from './log-file.ts';
+import {
+  type Backlog,
+  type LogFile,
+  type LogFileOptions,
+  logFileReader,
+  openIfExists,
+  type SkippedLine,
+  skippedLines,
+} from './log-file.ts';
 import { fileKey, statKey } from './position.ts';
 import { resume } from './resume.ts';
 import { type FollowedLog, listRotatedFiles, openKeys, openNewFile } from './rotation.ts';
@@ -34,8 +42,7 @@ import { findRotatedCopies, handleTruncation } from './truncation.ts';
 interface LogBatch<C> {
   /** Has collected the whole lines that contain the seam. */
   found: C;
-  /** Offsets of lines that were skipped since they are too long, bytes. */
-  overlong: number[];
+  skipped: SkippedLine[];
   from: Position;
   to: Position;
   /** The follower's files at `to`; for `accept`. */
@@ -110,10 +117,10 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
   /** The batch that moves one file to a later offset. */
   function advanceBatch(
     file: LogFile,
-    { found, overlong, next }: { found: C; overlong: number[]; next: LogFile },
+    { found, skipped, next }: { found: C; skipped: SkippedLine[]; next: LogFile },
   ): LogBatch<C> {
     const files = followed.files.map((other) => (other === file ? next : other));
-    return batchTo({ files, finished: followed.finished }, found, overlong);
+    return batchTo({ files, finished: followed.finished }, found, skipped);
   }
 
   /** The batch that finishes a rotated file. Its last line counts even without a newline. */
@@ -125,7 +132,7 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     const found = reader.lastLine(file, isCopied ? Buffer.alloc(0) : rest);
     const kept = await listRotatedFiles(path);
     const finished = compacted(withFinished(followed.finished, file.state), kept, openKeys({ ...followed, files }));
-    return batchTo({ files, finished }, found, file.skip ? [file.state.offset] : []);
+    return batchTo({ files, finished }, found, skippedLines(file));
   }
 
   /** A batch without lines if the position changed, since a restart needs it; otherwise null. */
@@ -135,10 +142,10 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     return encodePosition(batch.to) === encodePosition(accepted) ? null : batch;
   }
 
-  function batchTo(next: LogBatch<C>['next'], found: C, overlong: number[]): LogBatch<C> {
+  function batchTo(next: LogBatch<C>['next'], found: C, skipped: SkippedLine[]): LogBatch<C> {
     const { finished, finishedUntil, recent } = next.finished;
     const to = { files: next.files.map(({ state }) => state), finished, finishedUntil, recent, realPath };
-    return { found, overlong, from: accepted, to, next };
+    return { found, skipped, from: accepted, to, next };
   }
 
   function accept({ to, next }: LogBatch<C>): void {

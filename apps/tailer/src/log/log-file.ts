@@ -20,8 +20,8 @@ export interface LogFile {
   tail: Buffer;
   /** First bytes that were read, at most {@link FINGERPRINT_BYTES}. A copy of the file starts with the same bytes. */
   head: Buffer;
-  /** The over-long line that is being skipped. It exists in memory only: after a restart the line is skipped again. */
-  skip: OverlongLine | undefined;
+  /** The bytes after the offset that are being skipped. It exists in memory only: after a restart they are skipped again. */
+  skip: Skip | undefined;
   backlog: Backlog;
   /** The largest size seen, bytes, and the time at which it was first seen, ms by `clock`. */
   grown: { size: number; at: number };
@@ -35,17 +35,27 @@ export interface Backlog {
   mayBeOlder: boolean;
 }
 
-interface OverlongLine {
-  /** The offset at which the search for the newline continues, bytes. */
+/** An over-long line, or a hole: NUL bytes that a writer without O_APPEND leaves after copytruncate. A row may follow a hole. */
+interface Skip {
+  /** The offset at which the search for the newline continues, or for the end of the hole, bytes. */
   from: number;
-  /** First bytes of the line. */
+  /** First bytes of the line or hole. */
+  head: Buffer;
+  isHole: boolean;
+}
+
+/** A line that is not read. */
+export interface SkippedLine {
+  offset: number;
+  reason: 'too_long' | 'utf_16';
+  /** Its first bytes. */
   head: Buffer;
 }
 
 /** The result of one read. */
 export type FileRead<C> =
-  /** Whole lines. `next` is the file after them, `overlong` the offsets of lines that were skipped. */
-  | { kind: 'lines'; found: C; overlong: number[]; next: LogFile }
+  /** Whole lines. `next` is the file after them. */
+  | { kind: 'lines'; found: C; skipped: SkippedLine[]; next: LogFile }
   /** No whole line. `rest` is the half-written last line, valid until the next read. */
   | { kind: 'rest'; rest: Buffer }
   /** The bytes before the offset changed, so the file was truncated. */
@@ -89,26 +99,77 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
       if (end > file.grown.size) file.grown = { size: end, at: clock() };
       const bytes = buffer.subarray(prefix, bytesRead);
       const full = bytesRead === room;
-      const newline = file.skip ? bytes.indexOf(NEWLINE) : bytes.lastIndexOf(NEWLINE);
+      const newline = file.skip && !file.skip.isHole ? bytes.indexOf(NEWLINE) : bytes.lastIndexOf(NEWLINE);
+      if (file.skip?.isHole || (!file.skip && newline < 0 && bytes[0] === NUL)) {
+        const afterHole = await readAfterHole(file, bytes, at, newline, full);
+        if (afterHole) return afterHole;
+        continue;
+      }
       if (newline >= 0 && file.skip) {
         // The buffer has only the last piece of the over-long line, which may be shorter than a fingerprint.
         const offset = at + newline + 1;
         const next = await advance(file, { offset, tail: await readTail(file.handle, offset) });
-        return { kind: 'lines', found: collect(file.backlog), overlong: [file.state.offset], next };
+        const skipped = skippedLines(file);
+        return { kind: 'lines', found: collect(file.backlog), skipped, next };
       }
       if (newline >= 0) {
         const found = collect(file.backlog);
+        const skipped: SkippedLine[] = isUtf16(bytes, file)
+          ? [{ offset: at, reason: 'utf_16', head: headOf(bytes) }]
+          : [];
         const reached = await readFurther(file, bytes.subarray(0, newline + 1), full, found);
         if (!reached) return { kind: 'truncated' };
-        return { kind: 'lines', found, overlong: [], next: await advance(file, reached) };
+        return { kind: 'lines', found, skipped, next: await advance(file, reached) };
+      }
+      const carriageReturn = file.skip ? -1 : lastLineEnd(bytes, clock() - file.grown.at >= CR_WAIT_MS);
+      if (carriageReturn >= 0) {
+        const found = collect(file.backlog);
+        scan(bytes.subarray(0, carriageReturn), at, found);
+        const tail = tailAt(bytes, carriageReturn + 1, file.tail);
+        const next = await advance(file, { offset: at + carriageReturn + 1, tail });
+        return { kind: 'lines', found, skipped: [], next };
       }
       if (file.skip) file.skip.from = end;
-      else if (bytes.length > MAX_LINE_BYTES)
-        file.skip = { from: end, head: Buffer.from(bytes.subarray(0, FINGERPRINT_BYTES)) };
-      else if (full)
-        buffer = Buffer.allocUnsafeSlow(FINGERPRINT_BYTES + Math.min(bytes.length * 2, MAX_LINE_BYTES + 1));
+      else if (bytes.length > MAX_LINE_BYTES) file.skip = { from: end, head: headOf(bytes), isHole: false };
+      else if (full) growBuffer(bytes.length);
       if (!full) return { kind: 'rest', rest: file.skip ? Buffer.alloc(0) : bytes };
     }
+  }
+
+  function growBuffer(length: number): void {
+    buffer = Buffer.allocUnsafeSlow(FINGERPRINT_BYTES + Math.min(length * 2, MAX_LINE_BYTES + 1));
+  }
+
+  /**
+   * Reads on in or after a hole. The rows after it have their own offsets, which do not depend on the hole.
+   *
+   * @param bytes read at the offset `at`
+   * @param newline index of their last newline, or -1
+   * @returns undefined if more must be read first
+   */
+  async function readAfterHole(
+    file: LogFile,
+    bytes: Buffer,
+    at: number,
+    newline: number,
+    full: boolean,
+  ): Promise<FileRead<C> | undefined> {
+    const head = file.skip?.head ?? headOf(bytes);
+    const zeros = leadingZeros(bytes);
+    if (zeros > 0) {
+      file.skip = { from: at + zeros, head, isHole: true };
+      return zeros === bytes.length && !full ? { kind: 'rest', rest: Buffer.alloc(0) } : undefined;
+    }
+    if (newline >= 0) {
+      const found = collect(file.backlog);
+      const offset = at + scan(bytes.subarray(0, newline + 1), at, found);
+      const next = await advance(file, { offset, tail: await readTail(file.handle, offset) });
+      return { kind: 'lines', found, skipped: [], next };
+    }
+    if (bytes.length > MAX_LINE_BYTES) file.skip = { from: at + bytes.length, head, isHole: false };
+    else if (full) growBuffer(bytes.length);
+    else return { kind: 'rest', rest: bytes };
+    return undefined;
   }
 
   /**
@@ -141,14 +202,59 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
     read,
     lastLine: (file, rest) => {
       const found = collect(file.backlog);
-      scan(rest, file.state.offset, found);
+      scan(rest, file.skip?.isHole ? file.skip.from : file.state.offset, found);
       return found;
     },
   };
 }
 
+const NUL = 0x00;
+const CARRIAGE_RETURN = 0x0d;
+/** A row that ends with a carriage return is complete if no newline follows within this time, ms. */
+const CR_WAIT_MS = 1_000;
+
+/** Index of the last carriage return that ends a row, or -1. A raw one inside a row does not. */
+function lastLineEnd(bytes: Buffer, isQuiet: boolean): number {
+  for (let at = bytes.lastIndexOf(CARRIAGE_RETURN); at > 0; at = bytes.lastIndexOf(CARRIAGE_RETURN, at - 1)) {
+    const isLast = at === bytes.length - 1;
+    if (bytes[at - 1] === CLOSING_BRACE && (isLast ? isQuiet : bytes[at + 1] === OPENING_BRACE)) return at;
+  }
+  return -1;
+}
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+
+function leadingZeros(bytes: Buffer): number {
+  let zeros = 0;
+  while (zeros < bytes.length && bytes[zeros] === NUL) zeros++;
+  return zeros;
+}
+
+function headOf(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.subarray(0, FINGERPRINT_BYTES));
+}
+
+/** The over-long line that is being skipped. */
+export function skippedLines({ state, skip }: LogFile): SkippedLine[] {
+  return skip && !skip.isHole ? [{ offset: state.offset, reason: 'too_long', head: skip.head }] : [];
+}
+
+/** Characters that are compared to recognize UTF-16. */
+const SAMPLE = 8;
+
+/** Whether a file begins with UTF-16: with its byte order mark, or with ASCII in which every second byte is NUL. */
+function isUtf16(bytes: Buffer, { state }: LogFile): boolean {
+  if (state.offset > 0 || bytes.length < 2 * SAMPLE) return false;
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) return true;
+  const zerosFrom = (first: number) => {
+    for (let i = 0; i < 2 * SAMPLE; i++) if ((bytes[i] === NUL) !== (i % 2 === first)) return false;
+    return true;
+  };
+  return zerosFrom(0) || zerosFrom(1);
+}
+
 /** Whether the over-long line is still in the file at its old offset, after the same bytes as before. */
-async function isSameLine({ handle, state, tail }: LogFile, { from, head }: OverlongLine): Promise<boolean> {
+async function isSameLine({ handle, state, tail }: LogFile, { from, head }: Skip): Promise<boolean> {
   const before = Buffer.concat([tail, head]);
   const now = Buffer.alloc(before.length);
   await handle.read(now, 0, now.length, state.offset - tail.length);

@@ -180,7 +180,9 @@ describe('a batch', () => {
                 const decisions: Decided[] = [];
                 for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
                 const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
-                const opened = new Set(decisions.flatMap((batch) => [...tallyOf(batch, 0, NOW).opened]));
+                const opened = new Set(
+                  decisions.flatMap((batch) => [...tallyOf(batch, [], { now: () => NOW, redact }).opened]),
+                );
                 const windows = await Promise.all([...opened].map((id) => ns.redis.get(ns.keys.dedup(id))));
                 return { decided: summed(decisions), opened, jobs, windows };
               }),

@@ -127,7 +127,7 @@ describe('following a file', () => {
     appendFileSync(logPath, `{"seam":"probe.wake_requested","x":"${'x'.repeat(3 * 1024 * 1024)}`);
     expect(await all()).toEqual([row('a')]);
     appendFileSync(logPath, `"}\n${row('b')}\n`);
-    expect(await all()).toEqual([`overlong@${row('a').length + 1}`, row('b')]);
+    expect(await all()).toEqual([`too_long@${row('a').length + 1}`, row('b')]);
   });
 
   test('detects that a file was copied and truncated while an over-long line was skipped, even if it has grown past it', async ({
@@ -140,7 +140,7 @@ describe('following a file', () => {
     truncateSync(logPath);
     const news = Array.from({ length: 2_500 }, (_, i) => row(`${i} ${'y'.repeat(1_000)}`));
     appendFileSync(logPath, `${news.join('\n')}\n`);
-    expect((await all()).filter((text) => !text.startsWith('overlong'))).toEqual(news);
+    expect((await all()).filter((text) => !text.startsWith('too_long'))).toEqual(news);
   });
 
   test('reports an over-long line at the end of a rotated file', async ({ logPath }) => {
@@ -151,7 +151,7 @@ describe('following a file', () => {
     writeFileSync(logPath, `${row('b')}\n`);
     await all();
     time.now += 10_000;
-    expect(await all()).toContain(`overlong@${row('a').length + 1}`);
+    expect(await all()).toContain(`too_long@${row('a').length + 1}`);
   });
 
   test('continues after an over-long line, also after a restart', async ({ logPath }) => {
@@ -160,10 +160,96 @@ describe('following a file', () => {
     const first = following(logPath);
     await first.follower.read().then((batch) => batch && first.follower.accept(batch));
     const second = await first.follower.read();
-    expect(second?.overlong).toHaveLength(1);
+    expect(second?.skipped).toHaveLength(1);
     appendFileSync(logPath, `${row('b')}\n`);
     expect(await following(logPath, second?.to).all()).toEqual([row('b')]);
   });
+
+  describe('after copytruncate, with a writer that does not append', () => {
+    const hole = (length: number) => Buffer.alloc(length);
+
+    test.for([10, 1_000, 300_000, 1_500_000, 20_000_000])(
+      'reads the rows after a hole of %i bytes once, also after a restart',
+      async (length, { logPath }) => {
+        writeFileSync(logPath, `${row('a')}\n`);
+        const first = following(logPath);
+        expect(await first.all()).toEqual([row('a')]);
+        copyFileSync(logPath, `${logPath}.1`);
+        truncateSync(logPath);
+        const half = row('b').slice(0, 20);
+        writeFileSync(logPath, Buffer.concat([hole(length), Buffer.from(half)]));
+        expect(await first.all()).toEqual([]);
+        appendFileSync(logPath, `${row('b').slice(20)}\n${row('c')}\n`);
+        const offsets = async ({ follower }: typeof first) => {
+          const found: Array<[string, number]> = [];
+          for (let batch = await follower.read(); batch; batch = await follower.read()) {
+            for (const { text, offset } of batch.found.lines) {
+              const zeros = /^\0*/.exec(text)?.[0].length ?? 0;
+              found.push([text.slice(zeros), offset + zeros]);
+            }
+            follower.accept(batch);
+          }
+          return found;
+        };
+        const position = first.position();
+        const expected = [
+          [row('b'), length],
+          [row('c'), length + row('b').length + 1],
+        ];
+        expect(await offsets(first)).toEqual(expected);
+        expect(await offsets(following(logPath, position))).toEqual(expected);
+        appendFileSync(logPath, `${row('d')}\n`);
+        expect(await first.all()).toEqual([row('d')]);
+      },
+    );
+
+    test('reads on if a second hole follows', async ({ logPath }) => {
+      writeFileSync(logPath, Buffer.concat([hole(2_000_000), Buffer.from(`${row('a')}\n`), hole(2_000_000)]));
+      const { all } = following(logPath);
+      expect(await all()).toEqual([row('a')]);
+      appendFileSync(logPath, `${row('b')}\n`);
+      expect(await all()).toEqual([row('b')]);
+    });
+
+    test('still skips a line that is too long after a hole', async ({ logPath }) => {
+      const long = `{"seam":"probe.wake_requested","x":"${'x'.repeat(1_200_000)}"}`;
+      writeFileSync(logPath, Buffer.concat([hole(1_500_000), Buffer.from(`${long}\n${row('a')}\n`)]));
+      expect(await following(logPath).all()).toEqual(['too_long@0', row('a')]);
+    });
+  });
+
+  test('takes a carriage return between rows as the end of a line, and one at the end after a second', async ({
+    logPath,
+  }) => {
+    const { all, time } = following(logPath);
+    writeFileSync(logPath, `${row('a')}\r${row('b')}\r`);
+    expect(await all()).toEqual([row('a')]);
+    time.now += 1_000;
+    expect(await all()).toEqual([row('b')]);
+    appendFileSync(logPath, `${row('c')}\r`);
+    expect(await all()).toEqual([]);
+    appendFileSync(logPath, `\n${row('d')}\n`);
+    expect(await all()).toEqual([`${row('c')}\r`, row('d')]);
+  });
+
+  test('does not end a line at a raw carriage return inside a row', async ({ logPath }) => {
+    const { all, time } = following(logPath);
+    writeFileSync(logPath, `{"seam":"probe.wake_requested","text":"one\rtwo`);
+    time.now += 60_000;
+    expect(await all()).toEqual([]);
+    appendFileSync(logPath, '"}\n');
+    expect(await all()).toEqual(['{"seam":"probe.wake_requested","text":"one\rtwo"}']);
+  });
+
+  test.for(['utf16le', 'UTF-16 with a byte order mark', 'utf16be'])(
+    'reports a file in %s',
+    async (name, { logPath }) => {
+      const bom = name.includes('mark') ? '\uFEFF' : '';
+      const bytes = Buffer.from(`${bom}${row('a')}\n${row('b')}\n`, 'utf16le');
+      writeFileSync(logPath, name === 'utf16be' ? bytes.swap16() : bytes);
+      expect(await following(logPath).all()).toEqual(['utf_16@0']);
+    },
+  );
 
   test('takes a line of just 1 MiB', async ({ logPath }) => {
     const frame = row('').length;

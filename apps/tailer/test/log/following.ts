@@ -32,7 +32,10 @@ export function following(path: string, start: Position = NOWHERE) {
     all: async () => {
       const seen: string[] = [];
       for (let batch = await follower.read(); batch; batch = await follower.read()) {
-        seen.push(...batch.found.lines.map(({ text }) => text), ...batch.overlong.map((at) => `overlong@${at}`));
+        seen.push(
+          ...batch.found.lines.map(({ text }) => text),
+          ...batch.skipped.map(({ reason, offset }) => `${reason}@${offset}`),
+        );
         follower.accept(batch);
         reached = batch.to;
       }

@@ -58,7 +58,7 @@ async function readAll(follower: Follower<Kept>) {
   let largest = 0;
   for (let batch = await follower.read(); batch; batch = await follower.read()) {
     largest = Math.max(largest, batch.found.lines.length);
-    overlong.push(...batch.overlong);
+    overlong.push(...batch.skipped.map(({ offset }) => offset));
     for (const { text, offset } of batch.found.lines) {
       if (isRow(text)) rows.push({ offset, text });
     }

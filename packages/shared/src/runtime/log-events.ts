@@ -76,10 +76,19 @@ export const LOG_EVENTS = {
   },
   'line.unreadable': {
     level: 'warn',
-    message: 'skipped a line that names the wake seam but is not valid JSON',
+    message: 'a line names the wake seam but cannot be read',
+    fields: ['reason', 'offset', 'bytes'],
+  },
+  'line.repaired': {
+    level: 'warn',
+    message: 'a line is not one valid JSON object; its rows were read all the same',
     fields: ['offset', 'bytes'],
   },
-  'line.too_long': { level: 'warn', message: 'skipped a line longer than 1 MiB', fields: ['offset'] },
+  'line.skipped': {
+    level: 'warn',
+    message: 'skipped a line: it is longer than 1 MiB, or the file is UTF-16',
+    fields: ['reason', 'offset'],
+  },
   'row.time_unreadable': {
     level: 'warn',
     message: 'cannot read the time of a wake row; using the time of reading',

@@ -10,6 +10,7 @@ import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
 import { storedRow } from './stored-wake.ts';
+import { type KeptLine, MAX_KEPT_UNREADABLE, type UnreadableLine } from './unreadable-lines.ts';
 import { historyKeys } from './wake-history.ts';
 import { WAKE_RECORD_TTL_S } from './wake-record.ts';
 
@@ -21,6 +22,8 @@ export interface Tally {
   enqueued: Map<string, Wake>;
   /** Number of coalesced rows by the id of their winner. */
   suppressed: Map<string, number>;
+  /** The last lines that could not be read, oldest first. */
+  unreadable: UnreadableLine[];
   /** Deduplication ids of the windows that this batch opened. */
   opened: Set<string>;
   /** When the batch was decided, ms since the epoch. */
@@ -59,6 +62,7 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
     keys.sources,
     keys.events,
     keys.pending,
+    keys.unreadable(sourceId),
     ...[...tally.suppressed.keys()].map(keys.wake),
     ...[...tally.opened].map(keys.dedup),
     ...wakes.flatMap((wake) => [keys.wake(wake.id), ...historyKeys(keys, wake)]),
@@ -73,6 +77,8 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
     recordTtlS: WAKE_RECORD_TTL_S,
     hasRows: wakes.length > 0 || tally.counters.has('rows'),
     mayReplay,
+    unreadable: tally.unreadable.map((line) => JSON.stringify({ ...line, at: tally.at } satisfies KeptLine)),
+    maxUnreadable: MAX_KEPT_UNREADABLE,
     counters: [...tally.counters],
     suppressed: [...tally.suppressed.values()],
     opened: [...tally.opened],
