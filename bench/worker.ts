@@ -32,7 +32,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
     messenger: { post: async () => ({ channel: 'D1', ts: '1.1' }), find: async () => undefined },
     pace: undefined,
     deliveries: deliveriesQueue(redis, config.queuePrefix),
-    audit: auditWriter(config.auditLogPath, Date.now, log),
+    audit: auditWriter({ path: config.auditLogPath, createsFolder: true }, Date.now, log),
     redis,
     keys,
     redisCompleteSince: redisCompleteSince(redis, keys),

@@ -12,7 +12,7 @@ describe('a configuration error is one sentence, exit code 1 and no stack trace'
     [
       'tailer',
       { KORA_AUDIT_LOG_PATH: '/dev/null/x/log.jsonl' },
-      'the folder /dev/null/x does not exist and cannot be created (ENOTDIR)',
+      'the audit log /dev/null/x/log.jsonl cannot be read (ENOTDIR)',
     ],
     ['worker', { KORA_SYSTEM_PROMPT_PATH: '/nonexistent' }, 'KORA_SYSTEM_PROMPT_PATH: /nonexistent cannot be read'],
     ['worker', { KORA_SYSTEM_PROMPT_PATH: '/dev/null' }, 'KORA_SYSTEM_PROMPT_PATH: /dev/null is empty'],

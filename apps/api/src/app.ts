@@ -24,7 +24,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
-import { statusRoutes } from './routes/status.ts';
+import { type Setup, statusRoutes } from './routes/status.ts';
 import { VERSION } from './version.ts';
 
 export interface ApiOptions {
@@ -34,6 +34,7 @@ export interface ApiOptions {
   tokens: Tokens;
   /** USD per UTC month; 0 = no limit. */
   budgetUsd: number;
+  setup: Setup;
   /** Writes a row to the audit log for each change by an operator. */
   append: AppendRow;
   /** ms since the epoch */
@@ -51,7 +52,7 @@ const MAX_URL_BYTES = 128 * 1024;
 const MAX_BODY_BYTES = 256 * 1024;
 
 export async function buildApp(options: ApiOptions) {
-  const { store, deliveries, tokens, budgetUsd, append, now, consoleFolder, traced, log } = options;
+  const { store, deliveries, tokens, budgetUsd, setup, append, now, consoleFolder, traced, log } = options;
   const { redis, keys, queue } = store;
   const app = Fastify({
     loggerInstance: log,
@@ -96,7 +97,7 @@ export async function buildApp(options: ApiOptions) {
   await app.register(debounceRoutes, { store, operations });
   await app.register(investigationRoutes, { store, deliveries, now });
   await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
-  await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, now });
+  await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, setup, now });
   await app.register(eventRoutes, { store });
   const scrape = metrics({ store, deliveries, budgetUsd, now });
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>

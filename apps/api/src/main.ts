@@ -6,7 +6,8 @@ import { listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
-import { redisKeys } from '@kora-wake/shared/store/keys';
+import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
+import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { buildApp } from './app.ts';
 
@@ -29,7 +30,12 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
     deliveries,
     tokens,
     budgetUsd: config.costMonthlyUsd,
-    append: auditLog(config.auditLogPath, Date.now, log),
+    setup: {
+      logPath: config.auditLogPath,
+      sourceId: sourceId(config.auditLogPath, config.sourceName),
+      redisAddress: redactedUrl(config.redisUrl),
+    },
+    append: auditLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log),
     now: Date.now,
     consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),
     traced: tracing !== undefined,

@@ -52,6 +52,12 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   ]);
   const committed = gauge('tailer_committed_timestamp_seconds', 'Time of the last committed batch', ['source']);
   const lease = gauge('tailer_lease_held', '1 while a tailer holds the lease of the log', ['source']);
+  const missing = gauge('log_missing', '1 while the tailer waits for the log to appear', ['source']);
+  const conflict = gauge(
+    'log_conflict',
+    '1 while a tailer of another host follows a different log under the same path',
+    ['source'],
+  );
   const spend = gauge('spend_usd', 'Cost of LLM calls in this UTC month', ['route', 'model']);
   const budget = gauge('budget_usd', 'Budget of a UTC month; 0 = no limit');
   const rung = gauge('budget_rung', '1 for the current budget tier', ['rung']);
@@ -78,9 +84,12 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     oldestPending.set(pendingMs / 1_000);
     held.set(holdMs > HELD_MS ? 1 : 0);
     for (const source of sources) {
-      if (source.lagBytes !== null) lag.set({ source: source.path }, source.lagBytes);
-      committed.set({ source: source.path }, source.committedAt / 1_000);
-      lease.set({ source: source.path }, source.holder === null ? 0 : 1);
+      const label = source.name === '' ? source.path : `${source.path} (${source.name})`;
+      if (source.lagBytes !== null) lag.set({ source: label }, source.lagBytes);
+      committed.set({ source: label }, source.committedAt / 1_000);
+      lease.set({ source: label }, source.holder === null ? 0 : 1);
+      missing.set({ source: label }, source.missingSince === null ? 0 : 1);
+      conflict.set({ source: label }, source.conflictWith === null ? 0 : 1);
     }
     for (const { route, model, usd } of spent.entries) spend.inc({ route, model }, usd);
     budget.set(budgetUsd);

@@ -1,5 +1,6 @@
 /** Set-up shared by the tests of the API: the app on the namespace of a test, and wakes to show. */
 import type { AuditRow } from '@kora-wake/shared/runtime/audit-log';
+import { sourceId } from '@kora-wake/shared/store/keys';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
@@ -22,6 +23,7 @@ export async function api(ns: Namespace, token?: string, readToken?: string) {
     deliveries: ns.deliveries,
     tokens: { ...(token && { token }), ...(readToken && { readToken }) },
     budgetUsd: 200,
+    setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
     append: async (row) => void written.push(row),
     now: Date.now,
     log: log.logger,

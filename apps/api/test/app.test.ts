@@ -265,7 +265,9 @@ describe('documents', () => {
       '/v1/queues',
       '/v1/queues/{name}/pause',
       '/v1/queues/{name}/resume',
+      '/v1/status',
       '/v1/tailer',
+      '/v1/tailer/{id}',
     ]);
     expect(document.paths['/v1/debounce'].get.parameters.map(({ name }: { name: string }) => name)).toEqual([
       'probe',

@@ -65,6 +65,10 @@ describe('costs, tailer and account', () => {
     await ns.redis.set(ns.keys.lease(id), 'host:12:token');
     expect((await app.inject('/v1/tailer')).json().sources).toEqual([
       {
+        id,
+        name: null,
+        missingSince: null,
+        conflictWith: null,
         path: logPath,
         offset: 2,
         size: 6,
@@ -117,4 +121,61 @@ test('metrics have the format of Prometheus and the numbers of Redis', async ({ 
   ]) {
     expect(lines).toContain(line);
   }
+});
+
+describe('the set-up', () => {
+  test('a log that nobody follows can be forgotten, and the change is recorded', async ({ ns, logPath }) => {
+    const { app, written } = await api(ns);
+    const id = sourceId(logPath);
+    const forget = (which: string) => app.inject({ method: 'DELETE', url: `/v1/tailer/${which}?reason=host+is+gone` });
+    await ns.redis.sadd(ns.keys.sources, id);
+    await ns.redis.hset(ns.keys.source(id), { path: logPath, position: encodePosition(NOWHERE) });
+    await ns.redis.set(ns.keys.lease(id), 'host:12:token');
+    expect((await forget(id)).statusCode).toBe(409);
+    expect((await app.inject('/v1/tailer')).json().sources).toHaveLength(1);
+    await ns.redis.del(ns.keys.lease(id));
+    expect((await forget(id)).json()).toEqual({ forgotten: true, id });
+    expect((await app.inject('/v1/tailer')).json().sources).toEqual([]);
+    expect(await ns.redis.keys(`${ns.prefix}:source*`)).toEqual([]);
+    expect(written).toEqual([
+      expect.objectContaining({
+        seam: 'operator.source_forgotten',
+        details: expect.objectContaining({ source_id: id, path: logPath, reason: 'host is gone' }),
+      }),
+    ]);
+    expect((await forget(id)).statusCode).toBe(404);
+    expect((await forget(`${id}:lease`)).statusCode).toBe(400);
+  });
+
+  test('the status has the log, its unreadable lines, the tailers and Redis', async ({ ns }) => {
+    const { app } = await api(ns);
+    const id = sourceId('/log');
+    expect((await app.inject('/v1/status')).json()).toEqual({
+      log: { path: '/log', sourceId: id, isWatched: false, unreadable: [] },
+      tailers: [],
+      redis: { address: 'redis://:***@redis', warnings: [] },
+    });
+    await ns.redis.sadd(ns.keys.sources, id);
+    await ns.redis.hset(ns.keys.source(id), { path: '/log', position: encodePosition(NOWHERE), missingSince: 1_000 });
+    await ns.redis.set(ns.keys.lease(id), 'host:12:token');
+    await ns.redis.set(ns.keys.conflict(id), 'other:7');
+    await ns.redis.lpush(
+      ns.keys.unreadable(id),
+      JSON.stringify({ at: 1_000, offset: 5, reason: 'torn', text: '{' }),
+      'x',
+    );
+    expect((await app.inject('/v1/status')).json()).toMatchObject({
+      log: {
+        isWatched: true,
+        unreadable: [{ at: '1970-01-01T00:00:01.000Z', offset: 5, reason: 'torn', text: '{' }],
+      },
+      tailers: [{ holder: 'host:12', sourceId: id, path: '/log' }],
+    });
+    expect((await app.inject('/v1/tailer')).json().sources).toMatchObject([
+      { missingSince: '1970-01-01T00:00:01.000Z', conflictWith: 'other:7' },
+    ]);
+    const metrics = (await app.inject('/metrics')).body;
+    expect(metrics).toContain('kora_log_missing{source="/log"} 1');
+    expect(metrics).toContain('kora_log_conflict{source="/log"} 1');
+  });
 });

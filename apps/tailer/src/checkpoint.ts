@@ -87,9 +87,9 @@ function emptyTally(at: number): Tally {
   return { counters: new Map(), enqueued: new Map(), suppressed: new Map(), unreadable: [], opened: new Set(), at };
 }
 
-export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string): Checkpoint {
+export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string, name = ''): Checkpoint {
   const commit = (token: string, from: string, to: Position, tally: Tally, mayReplay: boolean) =>
-    commitBatch(redis, keys, { sourceId, path, token, from, to: encodePosition(to), mayReplay, tally });
+    commitBatch(redis, keys, { sourceId, path, name, token, from, to: encodePosition(to), mayReplay, tally });
   return {
     load: async () => {
       const { position: stored, mayReplay } = await readCheckpoint(redis, keys, sourceId);

@@ -27,6 +27,11 @@ export function newToken(): string {
   return `${hostname()}:${process.pid}:${randomUUID()}`;
 }
 
+/** Whether a holder `host:pid` is a process of this host. */
+export function isOnThisHost(holder: string): boolean {
+  return holder.replace(/:[^:]*$/, '') === hostname();
+}
+
 /** Takes the lease, or returns its holder as `host:pid`. */
 export async function takeLease(redis: RedisClient, key: string, token: string): Promise<Lease | { heldBy: string }> {
   let until = deadline();

@@ -1,7 +1,7 @@
 /** The tailer: follows the audit log and enqueues wakes. */
 import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { secretsOf } from '@kora-wake/shared/runtime/config';
+import { type Config, secretsOf } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
@@ -25,7 +25,7 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 await runApp('tailer', async ({ config, log, stopping, onClose }) => {
   const path = config.auditLogPath;
-  await assertLogReadable(path);
+  await assertLogReadable(config);
   const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
   onClose(() => closeRedis(redis));
   const keys = redisKeys(config.queuePrefix);
@@ -45,7 +45,7 @@ await runApp('tailer', async ({ config, log, stopping, onClose }) => {
     {
       path,
       sourceId: source,
-      checkpoint: checkpoint(redis, keys, source, path),
+      checkpoint: checkpoint(redis, keys, source, path, config.sourceName),
       watcher,
       pollMs: config.pollMs,
       committed: metrics.committed,
@@ -70,14 +70,16 @@ await runApp('tailer', async ({ config, log, stopping, onClose }) => {
   });
 });
 
-/** Checks at start that the log can be read, so that the operator gets one clear sentence. */
-async function assertLogReadable(path: string): Promise<void> {
-  await makeFolder(dirname(path)).catch((error: unknown) => {
+/** Checks at start that the log can be read if it exists, so that the operator gets one clear sentence. */
+async function assertLogReadable({ auditLogPath: path, createsLogFolder }: Config): Promise<void> {
+  try {
+    if (createsLogFolder) await makeFolder(dirname(path));
+  } catch (error) {
     throw new StartupError(
       `the folder ${dirname(path)} does not exist and cannot be created (${errorReason(error)}). Create it, or set KORA_AUDIT_LOG_PATH or KORA_HOME.`,
       { cause: error },
     );
-  });
+  }
   await endOf(path).catch((error: unknown) => {
     throw new StartupError(
       `the audit log ${path} cannot be read (${errorReason(error)}). Let this user read it, or set KORA_AUDIT_LOG_PATH.`,

@@ -6,18 +6,20 @@
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { recordConflict, recordMissing } from '@kora-wake/shared/store/checkpoint';
 import type { Position } from '@kora-wake/shared/store/position';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Batch, batchOf, type Decided } from './decide/batch.ts';
 import type { Decider } from './decide/enqueue.ts';
-import { type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
+import { isOnThisHost, type Lease, newToken, RENEW_MS, takeLease } from './lease.ts';
 import type { FileWatcher } from './log/file-watcher.ts';
 import { type Follower, followLog } from './log/follower.ts';
 import type { Backlog } from './log/log-file.ts';
+import { MISSING_MS, type Presence, presenceOf } from './log/missing-log.ts';
 import { endOf } from './log/resume.ts';
-import { takeOver } from './takeover.ts';
+import { isOfOtherLog, takeOver } from './takeover.ts';
 
 export interface Tailer {
   /** Absolute; links are not resolved. */
@@ -28,6 +30,8 @@ export interface Tailer {
   watcher: FileWatcher;
   /** The longest time that a new row waits, ms. */
   pollMs: number;
+  /** Default {@link MIN_CONFLICTS}. */
+  minConflicts?: number;
   /** Called after each commit. */
   committed(decided: Decided): void;
 }
@@ -43,6 +47,10 @@ interface TailerState {
   mayReplay: boolean;
   /** When everything in the log was last read, ms since the epoch: later rows were appended after it. */
   caughtUpAt: number | undefined;
+  /** Number of consecutive checks on standby that found another log under the same path. */
+  conflicts: number;
+  /** Whether the log is reported as missing; undefined until the first check. */
+  isMissing: boolean | undefined;
   /** The tailer that holds the lease while this one is on standby. */
   heldBy: string | undefined;
   /** True after an error was logged, until a step works again: one log line for each outage is enough. */
@@ -55,6 +63,8 @@ const ROTATE_WAIT_MS = 10_000;
 const ROTATED_POLL_MS = 1_000;
 /** A standby tailer tries to take the lease this often, ms. */
 const STANDBY_MS = 1_000;
+/** Checks on standby until another log under the same path is reported. */
+const MIN_CONFLICTS = 60;
 /** Pause before the next try if Redis or the file cannot be used, ms. */
 const RETRY_MS = 1_000;
 
@@ -65,6 +75,8 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
     position: undefined,
     mayReplay: false,
     caughtUpAt: undefined,
+    conflicts: 0,
+    isMissing: undefined,
     heldBy: undefined,
     failing: false,
   };
@@ -75,6 +87,7 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
       if ('heldBy' in lease) {
         // If Redis loses the checkpoint, this tailer may take over and needs the last position.
         state.position = (await tailer.checkpoint.load()).position ?? state.position;
+        await checkConflict(tailer, state, lease.heldBy);
         await standBy(tailer, state, lease.heldBy, signal);
         continue;
       }
@@ -90,6 +103,22 @@ export async function runTailer(tailer: Tailer, signal: AbortSignal): Promise<vo
       await sleep(RETRY_MS, signal);
     }
   }
+}
+
+/** Reports a tailer of another host that follows a different log under the same path. Its rows would hide ours. */
+async function checkConflict(tailer: Tailer, state: TailerState, heldBy: string): Promise<void> {
+  const { path, sourceId, decider, minConflicts = MIN_CONFLICTS } = tailer;
+  const { redis, keys, log } = decider;
+  const isOther = !isOnThisHost(heldBy) && state.position !== undefined && (await isOfOtherLog(path, state.position));
+  if (!isOther) {
+    state.conflicts = 0;
+    return;
+  }
+  // A rotation that the other tailer has not noticed yet looks like a conflict for a moment.
+  state.conflicts++;
+  if (state.conflicts < minConflicts) return;
+  await recordConflict(redis, keys, sourceId, heldBy);
+  if (state.conflicts === minConflicts) logEvent(log, 'tailer.other_log', { path, heldBy });
 }
 
 async function standBy({ decider }: Tailer, state: TailerState, heldBy: string, signal: AbortSignal): Promise<void> {
@@ -142,6 +171,7 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
   state.position = start;
   state.mayReplay = mayReplay;
   const startedAt = decider.now();
+  const presence = presenceOf(path, () => performance.now());
   const follower = followLog({
     path,
     start,
@@ -163,11 +193,32 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
       if (!(await decideAll(tailer, follower, state, lease, held))) return;
       if (state.failing) logEvent(log, 'tailer.recovered', { path });
       state.failing = false;
-      await watcher.wait(follower.hasRotatedFiles() ? Math.min(pollMs, ROTATED_POLL_MS) : pollMs, held);
+      const logIs = await presence();
+      await reportMissing(tailer, state, logIs === 'missing');
+      await watcher.wait(Math.min(pollMs, ...soon(follower, logIs)), held);
     }
   } finally {
     await follower.close();
   }
+}
+
+/** Limits for the time until the next poll, ms. */
+function soon(follower: Follower<Batch>, logIs: Presence): number[] {
+  return [...(follower.hasRotatedFiles() ? [ROTATED_POLL_MS] : []), ...(logIs === 'gap' ? [MISSING_MS] : [])];
+}
+
+/** Reports once that the log is missing, and once that it is there again. */
+async function reportMissing(
+  { path, sourceId, decider }: Tailer,
+  state: TailerState,
+  isMissing: boolean,
+): Promise<void> {
+  const { redis, keys, log, now } = decider;
+  if (state.isMissing === isMissing) return;
+  await recordMissing(redis, keys, sourceId, isMissing ? now() : undefined);
+  if (isMissing) logEvent(log, 'log.missing', { path });
+  else if (state.isMissing) logEvent(log, 'log.found', { path });
+  state.isMissing = isMissing;
 }
 
 /** The rule for `batchOf`. @param startedAt start of the follower, ms since the epoch */

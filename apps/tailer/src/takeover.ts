@@ -2,14 +2,16 @@
  * The checkpoint of a log that has none under its own id, but has one under another: version 0.2 named a log by its path with
  * the links of the folder resolved, and an operator may change the path or set `KORA_SOURCE_NAME`.
  */
+import { stat } from 'node:fs/promises';
 import { inRealFolder } from '@kora-wake/shared/runtime/folders';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { leaseHolder, listSourceIds, readCheckpoint, takeOverCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import { sourceId } from '@kora-wake/shared/store/keys';
-import { decodePosition, type Position } from '@kora-wake/shared/store/position';
+import { decodePosition, type FileState, type Position } from '@kora-wake/shared/store/position';
 import type { Decider } from './decide/enqueue.ts';
 import { hasFingerprint } from './log/fingerprint.ts';
 import { openIfExists } from './log/log-file.ts';
+import { listRotatedFiles } from './log/rotation.ts';
 
 /** `free`: there is nothing to take over, or it is ours now. `held`: a tailer still follows the log under the other id. */
 export type Takeover = { kind: 'free' } | { kind: 'held'; heldBy: string };
@@ -52,11 +54,32 @@ async function findOther(
 /** Whether a position is one in the file that the path names now. */
 async function isOfFile(path: string, { files }: Position): Promise<boolean> {
   const newest = files.at(-1);
-  if (!newest || newest.offset === 0) return false;
-  const file = await openIfExists(path);
-  try {
-    return file !== undefined && (await hasFingerprint(file, newest));
-  } finally {
-    await file?.close();
+  return newest !== undefined && newest.offset > 0 && (await hasContent(path, [newest]));
+}
+
+/**
+ * Whether the path names a log here that is not the log of a position. False if that cannot be told: the file here is missing
+ * or empty, or nothing of the other log was read.
+ */
+export async function isOfOtherLog(path: string, { files, recent }: Position): Promise<boolean> {
+  const states = [...files, ...recent].filter(({ offset }) => offset > 0);
+  const size = await stat(path).then(
+    (stats) => stats.size,
+    () => 0,
+  );
+  return states.length > 0 && size > 0 && !(await hasContent(path, states));
+}
+
+/** Whether the file at a path, or a file rotated from it, has the content of one of the states. */
+async function hasContent(path: string, states: FileState[]): Promise<boolean> {
+  const paths = [path, ...(await listRotatedFiles(path)).map((rotated) => rotated.path)];
+  for (const each of paths) {
+    const file = await openIfExists(each);
+    try {
+      for (const state of states) if (file && (await hasFingerprint(file, state))) return true;
+    } finally {
+      await file?.close();
+    }
   }
+  return false;
 }

@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   readFileSync,
   realpathSync,
@@ -12,8 +13,9 @@ import {
 import { join } from 'node:path';
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { rowTraces } from '@kora-wake/shared/runtime/tracing';
+import { readCheckpoint, readConflict } from '@kora-wake/shared/store/checkpoint';
 import { sourceId } from '@kora-wake/shared/store/keys';
-import { NOWHERE } from '@kora-wake/shared/store/position';
+import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
@@ -35,6 +37,7 @@ import { batchOf, type Decided } from '../src/decide/batch.ts';
 import type { Decider } from '../src/decide/enqueue.ts';
 import { newToken, takeLease } from '../src/lease.ts';
 import { type FileWatcher, fileWatcher } from '../src/log/file-watcher.ts';
+import { endOf } from '../src/log/resume.ts';
 import type { Line } from '../src/log/scan.ts';
 import { runTailer } from '../src/tailer.ts';
 import { decisionOn } from './collecting.ts';
@@ -47,6 +50,7 @@ interface Options {
   bypassCritical?: boolean;
   maxAgeMs?: number;
   pollMs?: number;
+  minConflicts?: number;
   watcher?: FileWatcher;
   /** Replaces the commit of a batch. */
   commit?: () => Promise<boolean>;
@@ -88,6 +92,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
       checkpoint: { ...stored, load, ...(options.commit && { commit: options.commit }) },
       watcher,
       pollMs: options.pollMs ?? 50,
+      ...(options.minConflicts !== undefined && { minConflicts: options.minConflicts }),
       committed: () => undefined,
       decider: deciderFor(ns, { ...options, log }),
     },
@@ -590,6 +595,73 @@ describe('the checkpoint of a log', () => {
     await log.until('tailer.took_over');
     append(real, wakeRow({ category: 'later' }));
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+});
+
+describe('a log that does not exist', () => {
+  test('is reported once, also if its folder is missing, and read from its start when it appears', async ({
+    ns,
+    folder,
+  }) => {
+    const path = join(folder, 'not/there/log.jsonl');
+    const { log } = await tailing(ns, path);
+    await log.until('log.missing');
+    expect((await readCheckpoint(ns.redis, ns.keys, sourceId(path))).missingSince).not.toBeNull();
+    expect(existsSync(join(folder, 'not'))).toBe(false);
+    mkdirSync(join(folder, 'not/there'), { recursive: true });
+    append(path, wakeRow());
+    await log.until('log.found');
+    expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+    expect((await readCheckpoint(ns.redis, ns.keys, sourceId(path))).missingSince).toBeNull();
+    expect(log.lines.filter(({ event }) => event === 'log.missing')).toHaveLength(1);
+  });
+
+  test('any more is reported, but not the gap of a rotation', async ({ ns, logPath }) => {
+    append(logPath, 'no row');
+    const { log } = await tailing(ns, logPath);
+    renameSync(logPath, `${logPath}.1`);
+    append(logPath, wakeRow());
+    await rowsAre(ns, 1);
+    expect(log.lines.filter(({ event }) => event === 'log.missing')).toEqual([]);
+    rmSync(logPath);
+    await log.until('log.missing');
+    append(logPath, wakeRow({ category: 'b' }));
+    await log.until('log.found');
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
+  });
+});
+
+describe('the tailer of another host', () => {
+  const heldBy = 'another-host:12:token';
+  const hold = (ns: Namespace, path: string) => ns.redis.set(ns.keys.lease(sourceId(path)), heldBy, 'PX', 60_000);
+
+  test('that follows a different log under the same path is reported with the remedy', async ({
+    ns,
+    logPath,
+    folder,
+  }) => {
+    const theirs = join(folder, 'theirs');
+    append(theirs, wakeRow({ title: 'theirs' }));
+    append(logPath, wakeRow({ title: 'ours' }));
+    await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', encodePosition(await endOf(theirs)));
+    await hold(ns, logPath);
+    const { log } = await tail(ns, logPath, { minConflicts: 1 });
+    const { msg } = await log.until('tailer.other_log');
+    expect(msg).toContain('KORA_SOURCE_NAME');
+    expect(await readConflict(ns.redis, ns.keys, sourceId(logPath))).toBe('another-host:12');
+  });
+
+  test('that follows the same log on a shared disk is not reported, also after a rotation', async ({ ns, logPath }) => {
+    append(logPath, wakeRow());
+    await ns.redis.hset(ns.keys.source(sourceId(logPath)), 'position', encodePosition(await endOf(logPath)));
+    renameSync(logPath, `${logPath}.1`);
+    append(logPath, wakeRow({ category: 'b' }));
+    await hold(ns, logPath);
+    const { log } = await tail(ns, logPath, { minConflicts: 1 });
+    await log.until('tailer.standby');
+    await ns.redis.del(ns.keys.lease(sourceId(logPath)));
+    await log.until('tailer.following');
+    expect(log.lines.filter(({ event }) => event === 'tailer.other_log')).toEqual([]);
   });
 });
 

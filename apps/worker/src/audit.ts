@@ -1,5 +1,5 @@
 /** The rows that the worker appends to the audit log. */
-import { auditLog } from '@kora-wake/shared/runtime/audit-log';
+import { type AuditLogFile, auditLog } from '@kora-wake/shared/runtime/audit-log';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { messageBody } from '@kora-wake/shared/wake/message';
@@ -12,8 +12,8 @@ export interface AuditWriter {
   investigationCompleted(wake: Wake, report: Report, status: DmStatus): Promise<void>;
 }
 
-export function auditWriter(path: string, now: () => number, log: Logger): AuditWriter {
-  const appendRow = auditLog(path, now, log);
+export function auditWriter(file: AuditLogFile, now: () => number, log: Logger): AuditWriter {
+  const appendRow = auditLog(file, now, log);
   const append = (seam: string, wake: Wake, details: JsonObject) =>
     appendRow({ seam, details, sessionId: `probe:${wake.probe}:${wake.category}`, source: 'reasoning' });
 

@@ -37,7 +37,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   const deliveries = deliveriesQueue(redis, config.queuePrefix, tracing?.telemetry);
   onClose(() => deliveries.close());
 
-  const audit = auditWriter(config.auditLogPath, Date.now, log);
+  const audit = auditWriter({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log);
   const metrics = workerMetrics();
   if (config.metricsPort !== undefined) {
     onClose(await serveMetrics(metrics.registry, config.api.host, config.metricsPort));

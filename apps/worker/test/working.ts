@@ -67,7 +67,7 @@ export function working(
     messenger: options.messenger,
     pace: options.messenger && SLACK_PACE,
     deliveries: ns.deliveries,
-    audit: auditWriter(options.auditPath, Date.now, log.logger),
+    audit: auditWriter({ path: options.auditPath, createsFolder: false }, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
     ended: () => undefined,

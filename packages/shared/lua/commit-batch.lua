@@ -5,7 +5,7 @@
 -- 9 unreadable lines; then a wake record
 -- for each winner, a deduplication key for each opened window, and a wake record and its three indexes for each enqueued wake.
 -- ARGV: one JSON object:
---   token, from, to (positions as stored), path, sourceId, now (ms), recordTtlS, hasRows, mayReplay,
+--   token, from, to (positions as stored), path, name (may be empty), sourceId, now (ms), recordTtlS, hasRows, mayReplay,
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable, counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}]
 -- Returns 1 if the batch is committed, now or before, or 0 if the lease or the position is no longer ours.
@@ -20,7 +20,7 @@ if stored == batch.to and batch.from ~= batch.to then return 1 end
 if stored ~= batch.from then return 0 end
 
 local deciding = batch.mayReplay and '1' or '0'
-redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'committedAt', batch.now, 'deciding', deciding)
+redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'name', batch.name, 'committedAt', batch.now, 'deciding', deciding)
 redis.call('SADD', KEYS[6], batch.sourceId)
 if batch.hasRows then redis.call('HSET', KEYS[2], 'lastRowAt', batch.now) end
 

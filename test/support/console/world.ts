@@ -312,6 +312,10 @@ export function busy(): World {
     tailer: {
       sources: [
         {
+          id: '3f2a9c',
+          name: null,
+          missingSince: null,
+          conflictWith: null,
           path: '/var/lib/kora/kora_audit_log.jsonl',
           offset: 918_204,
           size: 918_204,

@@ -48,19 +48,62 @@ export type Account = z.infer<typeof Account>;
 
 export const Source = z
   .object({
+    id: z.string(),
     path: z.string(),
+    name: z.string().nullable().describe('KORA_SOURCE_NAME of its tailer; null if it is not set'),
     offset: z.number().describe('end of the decided part of the newest file, bytes'),
     size: z.number().nullable().describe('bytes; null if the API does not have the file'),
     lagBytes: z.number().nullable().describe('written but not decided yet, bytes; null if the size is'),
     lastRowAt: time.nullable(),
     committedAt: time,
     holder: z.string().nullable().describe('tailer that holds the lease, as host:pid; null if no tailer does'),
+    missingSince: time
+      .nullable()
+      .describe('since when the tailer has waited for the log to appear; null if the log exists'),
+    conflictWith: z
+      .string()
+      .nullable()
+      .describe(
+        'tailer that follows a different log under the same path, as host:pid; null if there is no such tailer',
+      ),
   })
   .meta({ id: 'Source' });
 export type Source = z.infer<typeof Source>;
 
 export const Tailer = z.object({ sources: z.array(Source) }).meta({ id: 'Tailer' });
 export type Tailer = z.infer<typeof Tailer>;
+
+export const SourceParams = z.object({ id: z.string().regex(/^[0-9a-f]{16}$/, 'must be the id of a log') });
+
+export const ForgottenSource = z.object({ forgotten: z.literal(true), id: z.string() }).meta({ id: 'ForgottenSource' });
+export type ForgottenSource = z.infer<typeof ForgottenSource>;
+
+export const UnreadableLine = z
+  .object({
+    at: time.describe('when it was read'),
+    offset: z.number().describe('byte offset in its file'),
+    reason: z.string().describe('not_json, torn, cut_by_wrapper, too_long or utf_16'),
+    text: z.string().describe('the beginning of the line, without secrets'),
+  })
+  .meta({ id: 'UnreadableLine' });
+export type UnreadableLine = z.infer<typeof UnreadableLine>;
+
+export const Status = z
+  .object({
+    log: z.object({
+      path: z.string().describe('the audit log of this API'),
+      sourceId: z.string(),
+      isWatched: z.boolean().describe('whether a tailer holds the lease of this log'),
+      unreadable: z.array(UnreadableLine).describe('the last lines that name a wake but cannot be read, newest first'),
+    }),
+    tailers: z.array(z.object({ holder: z.string().describe('host:pid'), sourceId: z.string(), path: z.string() })),
+    redis: z.object({
+      address: z.string().describe('without the password'),
+      warnings: z.array(z.string()).describe('settings that may lose alerts'),
+    }),
+  })
+  .meta({ id: 'Status' });
+export type Status = z.infer<typeof Status>;
 
 export const Costs = z
   .object({

@@ -1,15 +1,40 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
+import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
+import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
 import { dayOf } from '@kora-wake/shared/wake/budget';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { operatorOf, rightsBy, type Tokens } from '../auth.ts';
-import { Account, Costs, Me, Operations, type Source, Tailer } from '../contract.ts';
+import {
+  Account,
+  Costs,
+  ErrorAnswer,
+  ForgottenSource,
+  Me,
+  Operations,
+  ReasonQuery,
+  type Source,
+  SourceParams,
+  Status,
+  Tailer,
+} from '../contract.ts';
+import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';
+
+/** The set-up of this API, as its configuration has it. */
+export interface Setup {
+  logPath: string;
+  /** Id of that log. */
+  sourceId: string;
+  /** Without the password. */
+  redisAddress: string;
+}
 
 /** The state of Kora Wake itself: the account, the logs, the costs, the changes by operators. */
 export const statusRoutes: FastifyPluginAsyncZod<{
@@ -18,8 +43,9 @@ export const statusRoutes: FastifyPluginAsyncZod<{
   budgetUsd: number;
   operations: OperationLog;
   tokens: Tokens;
+  setup: Setup;
   now(): number;
-}> = async (app, { redis, keys, budgetUsd, operations, tokens, now }) => {
+}> = async (app, { redis, keys, budgetUsd, operations, tokens, setup, now }) => {
   const rightOf = rightsBy(tokens);
   app.get(
     '/v1/me',
@@ -68,6 +94,54 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     async () => ({ sources: (await readSources(redis, keys)).map(describeSource) }),
   );
 
+  app.delete(
+    '/v1/tailer/:id',
+    {
+      schema: {
+        summary: 'Forget a log that no longer exists, so that its alarm ends',
+        params: SourceParams,
+        querystring: ReasonQuery,
+        response: { 200: ForgottenSource, 404: ErrorAnswer, 409: ErrorAnswer },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const { path, name } = await readCheckpoint(redis, keys, id);
+      const result = await forgetSource(redis, keys, id);
+      if (result === 'unknown') throw httpErrors.notFound('No log has this id.');
+      if (result === 'followed') throw httpErrors.conflict('A tailer follows this log. Stop the tailer first.');
+      await operations.record(request, 'source_forgotten', { source_id: id, path, ...(name !== '' && { name }) });
+      return { forgotten: true as const, id };
+    },
+  );
+
+  app.get(
+    '/v1/status',
+    { schema: { summary: 'Set-up and health, without secrets', response: { 200: Status } } },
+    async () => {
+      const [sources, unreadable, warnings] = await Promise.all([
+        readSources(redis, keys),
+        readUnreadableLines(redis, keys, setup.sourceId),
+        unsafeSettings(redis, keys),
+      ]);
+      return {
+        log: {
+          path: setup.logPath,
+          sourceId: setup.sourceId,
+          isWatched: sources.some(({ id, holder }) => id === setup.sourceId && holder !== null),
+          unreadable: unreadable.map(({ at, offset, reason, text }) => ({
+            at: isoTime(at) ?? EPOCH,
+            offset,
+            reason,
+            text,
+          })),
+        },
+        tailers: sources.flatMap(({ id, path, holder }) => (holder === null ? [] : [{ holder, sourceId: id, path }])),
+        redis: { address: setup.redisAddress, warnings },
+      };
+    },
+  );
+
   app.get(
     '/v1/costs',
     { schema: { summary: 'Costs of this UTC month, and the budget tier', response: { 200: Costs } } },
@@ -78,9 +152,14 @@ export const statusRoutes: FastifyPluginAsyncZod<{
   );
 };
 
-function describeSource({ path, offset, size, lagBytes, lastRowAt, committedAt, holder }: StoredSource): Source {
-  const times = { lastRowAt: isoTime(lastRowAt), committedAt: isoTime(committedAt) ?? EPOCH };
-  return { path, offset, size, lagBytes, holder, ...times };
+function describeSource({ name, lastRowAt, committedAt, missingSince, ...source }: StoredSource): Source {
+  return {
+    ...source,
+    name: name === '' ? null : name,
+    lastRowAt: isoTime(lastRowAt),
+    committedAt: isoTime(committedAt) ?? EPOCH,
+    missingSince: isoTime(missingSince),
+  };
 }
 
 function describeCosts(

@@ -98,17 +98,18 @@ async function start(env: Env, io: Io): Promise<number> {
 
 /** @throws StartupError if a folder is not writable or the port of the API is in use, before anything is started */
 async function assertUsable(config: Config, isPrivateRedis: boolean): Promise<void> {
-  const folders = [...(isPrivateRedis ? [redisFolder(config)] : []), dirname(config.auditLogPath)];
-  for (const folder of folders) await assertWritable(folder);
+  const { auditLogPath, createsLogFolder } = config;
+  if (isPrivateRedis) await assertWritable(redisFolder(config));
+  await assertWritable(dirname(auditLogPath), createsLogFolder);
   const { host, port } = config.api;
   await tryListen(port, host).catch((error: unknown) => {
     throw new StartupError(listenFailure(error, host, port), { cause: error });
   });
 }
 
-async function assertWritable(folder: string): Promise<void> {
+async function assertWritable(folder: string, createsFolder = true): Promise<void> {
   try {
-    await makeFolder(folder);
+    if (createsFolder) await makeFolder(folder);
     await readdir(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {

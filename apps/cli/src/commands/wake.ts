@@ -1,5 +1,5 @@
 /** `kora-wake wake`: appends one wake row to the audit log, as a probe does. */
-import { appendRows } from '@kora-wake/shared/runtime/audit-log';
+import { type AuditLogFile, appendRows } from '@kora-wake/shared/runtime/audit-log';
 import { loadConfig } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
@@ -30,10 +30,10 @@ export const command = defineCommand({
       envelope_enabled: false,
       envelope_fix_name: '(none)',
     };
-    const { auditLogPath } = loadConfig(env).config;
+    const { auditLogPath, createsLogFolder } = loadConfig(env).config;
     const emittedAt = new Date().toISOString().replace('Z', '+00:00');
     const row = { emitted_at: emittedAt, seam: WAKE_SEAM, details, caller_session_id: null, source: null };
-    await append(auditLogPath, JSON.stringify(row));
+    await append({ path: auditLogPath, createsFolder: createsLogFolder }, JSON.stringify(row));
     io.out(`Row written to ${auditLogPath}.
 If Kora Wake runs, it sends a DM, unless the window of ${probe} / ${category} is open: then it counts the row as a repeat.`);
     return 0;
@@ -48,13 +48,20 @@ function readSnapshot(json: string): unknown {
   }
 }
 
-async function append(path: string, line: string): Promise<void> {
+async function append(file: AuditLogFile, line: string): Promise<void> {
+  const { path } = file;
+  let isWritten: boolean;
   try {
-    await appendRows(path, [line]);
+    isWritten = await appendRows(file, [line]);
   } catch (error) {
     throw new StartupError(
       `cannot write to ${path} (${errorReason(error)}). Set KORA_AUDIT_LOG_PATH or KORA_HOME to a path that this user may write to.`,
       { cause: error },
+    );
+  }
+  if (!isWritten) {
+    throw new StartupError(
+      `${path} does not exist, and its probes could not write to a log that this user creates. Create it as the user of the probes, or run this command as that user.`,
     );
   }
 }

@@ -5,6 +5,7 @@ import {
   Costs,
   DeadLetters,
   DroppedDeadLetter,
+  ForgottenSource,
   InvestigationDetail,
   Investigations,
   Me,
@@ -55,6 +56,9 @@ export const endWindow = (probe: string, category: string, reason: string) =>
 /** @param reason empty: the request has no reason */
 export const setQueue = (name: string, action: 'pause' | 'resume', reason: string) =>
   change(QueueState, 'POST', ['queues', name, action], { query: { reason } });
+
+export const forgetLog = (id: string, reason: string) =>
+  change(ForgottenSource, 'DELETE', ['tailer', id], { query: { reason } });
 
 export const retryDelivery = (queue: string, jobId: string) =>
   change(RetriedDeadLetter, 'POST', ['dead-letters', queue, jobId, 'retry']);

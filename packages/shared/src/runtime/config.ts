@@ -1,6 +1,6 @@
 /** The configuration: the environment, parsed once at the start and then passed on as a value. */
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import type { PaidTier } from '../wake/budget.ts';
 import type { DebouncePolicy } from '../wake/pair.ts';
@@ -20,6 +20,8 @@ export interface Config {
   /** Absolute path of `KORA_HOME`. */
   home: string;
   auditLogPath: string;
+  /** True if the audit log is in `KORA_HOME`, which Kora Wake creates. Other folders are the operator's. */
+  createsLogFolder: boolean;
   /** Keeps logs apart that have the same path on different hosts. */
   sourceName?: string;
   debounce: DebouncePolicy;
@@ -102,7 +104,8 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
     throw new StartupError(`the configuration is not usable:\n${faults.join('\n')}`);
   }
   const e = parsed.data;
-  const home = resolve(e.KORA_HOME ?? join(homedir(), '.kora'));
+  const home = expandHome(e.KORA_HOME ?? '~/.kora');
+  const auditLogPath = expandHome(e.KORA_AUDIT_LOG_PATH ?? join(home, 'kora_audit_log.jsonl'));
   const operatorUserId = e.KORA_SLACK_OPERATOR_USER_ID ?? e.KORA_SLACK_JOSHUA_USER_ID;
   const credential = anthropicCredential(e);
   return {
@@ -111,7 +114,8 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
       redisUrl: e.REDIS_URL,
       queuePrefix: e.KORA_QUEUE_PREFIX,
       home,
-      auditLogPath: resolve(e.KORA_AUDIT_LOG_PATH ?? join(home, 'kora_audit_log.jsonl')),
+      auditLogPath,
+      createsLogFolder: auditLogPath.startsWith(`${home}${sep}`),
       ...(e.KORA_SOURCE_NAME && { sourceName: e.KORA_SOURCE_NAME }),
       debounce: {
         windowMs: e.KORA_PROBE_DEBOUNCE_SECONDS * 1000,
@@ -150,6 +154,11 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
       logLevel: e.LOG_LEVEL,
     },
   };
+}
+
+/** An absolute path. A shell would have expanded a leading `~`, but an environment file has no shell. */
+function expandHome(path: string): string {
+  return resolve(path.replace(/^~(?=\/|$)/, () => homedir()));
 }
 
 function anthropicCredential(e: z.infer<typeof ENV>): AnthropicCredential | undefined {

@@ -44,11 +44,11 @@ const REDIS = {
 };
 
 const AUDIT_LOG = {
-  KORA_HOME: optional(type.text, {
+  KORA_HOME: optional(type.path, {
     computedDefault: '~/.kora',
     doc: 'Folder of the audit log and of the private Redis.',
   }),
-  KORA_AUDIT_LOG_PATH: optional(type.text, {
+  KORA_AUDIT_LOG_PATH: optional(type.path, {
     computedDefault: '$KORA_HOME/kora_audit_log.jsonl',
     doc: 'The audit log to watch: the path of one file. Only a leading `~` is expanded.',
   }),

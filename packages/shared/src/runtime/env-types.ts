@@ -34,6 +34,24 @@ export const boolean = z
 
 export const text = z.string();
 
+/** Parts of a path that a shell or another program would replace. We take a path as it is, so they are mistakes. */
+const NOT_A_PATH: Array<[RegExp, string]> = [
+  [/^["'`]|["'`]$/, 'must be a path without quotes: no shell removes them here'],
+  [/\$/, 'must be a path without $: variables are not expanded here'],
+  [/^[a-z][a-z\d+.-]+:\/\//i, 'must be a path, not a URL'],
+  [/^~[^/]/, 'must be a path that begins with ~/ or with /: the home of another user is not expanded'],
+  [/[*?[\]{}]/, 'must be one path, not a pattern'],
+  [/[,;:\s]\s*(?:[/~]|\.\.?\/)/, 'must be one path, not a list'],
+  // oxlint-disable-next-line no-control-regex -- such a path is a mistake
+  [/[\u0000-\u001F]/, 'must be a path without control characters'],
+];
+
+/** A path of one file or folder; a leading `~/` is expanded later. */
+export const path = z.string().superRefine((value, context) => {
+  const mistake = NOT_A_PATH.find(([pattern]) => pattern.test(value));
+  if (mistake) context.addIssue({ code: 'custom', message: mistake[1] });
+});
+
 /** @param meaning ends the error message, for example 'a token' */
 export const word = (meaning: string) => z.string().regex(/^[\x21-\x7e]+$/, `must be ${meaning}, without spaces`);
 

@@ -22,6 +22,12 @@ export const LOG_EVENTS = {
   'redis.down': { level: 'error', message: 'Redis unreachable, waiting', fields: ['reason'] },
   'redis.up': { level: 'info', message: 'Redis reachable again', fields: [] },
   'redis.unsafe': { level: 'warn', message: 'Redis is not configured safely', fields: [] },
+  'audit_log.postponed': {
+    level: 'warn',
+    message:
+      'the audit log does not exist, and its owner could not write to a log of this user; rows wait until the owner creates it',
+    fields: ['path'],
+  },
   'audit_log.write_failed': {
     level: 'warn',
     message: 'cannot write to the audit log; continuing without this row',
@@ -35,6 +41,12 @@ export const LOG_EVENTS = {
 
   'tailer.following': { level: 'info', message: 'watching log', fields: ['path', 'offset', 'from'] },
   'tailer.standby': { level: 'info', message: 'standby: another tailer holds the lease', fields: ['heldBy'] },
+  'tailer.other_log': {
+    level: 'error',
+    message:
+      'the tailer of another host follows a different log under the same path, so this log is not read. Set KORA_SOURCE_NAME to another name on each host',
+    fields: ['path', 'heldBy'],
+  },
   'tailer.took_over': {
     level: 'info',
     message: 'took over the checkpoint that was stored for this log under another name',
@@ -69,6 +81,12 @@ export const LOG_EVENTS = {
     message: 'a rotated file is compressed, so it is not read',
     fields: ['path', 'bytes'],
   },
+  'log.missing': {
+    level: 'warn',
+    message: 'the log does not exist; waiting for it. Check KORA_AUDIT_LOG_PATH and the program that writes it',
+    fields: ['path'],
+  },
+  'log.found': { level: 'info', message: 'the log exists now', fields: ['path'] },
   'log.file_lost': {
     level: 'warn',
     message: 'a file that was being read is gone; its remaining rows are not read',

@@ -34,6 +34,8 @@ export interface Commit {
   sourceId: string;
   /** Absolute path of the log. */
   path: string;
+  /** `KORA_SOURCE_NAME`, or empty. */
+  name: string;
   /** Token of the lease. */
   token: string;
   /** Stored position before and after the batch; `from` is empty if there is none. */
@@ -51,7 +53,7 @@ const MAX_EVENT_TEXT = 200;
 
 /** Commits a batch. @returns false if the lease or the position is no longer ours; then nothing was changed */
 export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit): Promise<boolean> {
-  const { sourceId, path, token, from, to, mayReplay, tally } = commit;
+  const { sourceId, path, name, token, from, to, mayReplay, tally } = commit;
   const wakes = [...tally.enqueued.values()];
   const scriptKeys = [
     keys.lease(sourceId),
@@ -72,6 +74,7 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
     from,
     to,
     path,
+    name,
     sourceId,
     now: tally.at,
     recordTtlS: WAKE_RECORD_TTL_S,
@@ -98,21 +101,28 @@ export interface StoredCheckpoint {
   /** JSON of the position, see position.ts. */
   position: string;
   path: string;
+  /** `KORA_SOURCE_NAME`, or empty. */
+  name: string;
   /** False only if the last tailer recorded that it has added no jobs for lines after the position. */
   mayReplay: boolean;
   /** ms since the epoch. */
   committedAt: number | null;
   lastRowAt: number | null;
+  /** Since when the tailer has waited for the log to appear, ms since the epoch. */
+  missingSince: number | null;
 }
 
 export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: string): Promise<StoredCheckpoint> {
-  const { position, path, deciding, committedAt, lastRowAt } = await redis.hgetall(keys.source(sourceId));
+  const stored = await redis.hgetall(keys.source(sourceId));
+  const { position, path, name, deciding, committedAt, lastRowAt, missingSince } = stored;
   return {
     position: position ?? '',
     path: path ?? '',
+    name: name ?? '',
     mayReplay: deciding !== '0',
     committedAt: committedAt ? Number(committedAt) : null,
     lastRowAt: lastRowAt ? Number(lastRowAt) : null,
+    missingSince: missingSince ? Number(missingSince) : null,
   };
 }
 
@@ -152,6 +162,50 @@ export async function takeOverCheckpoint(
 /** Ids of all logs that have a checkpoint. */
 export async function listSourceIds(redis: RedisClient, keys: Keys): Promise<string[]> {
   return redis.smembers(keys.sources);
+}
+
+/** Records that the log does not exist, for the operator. @param since ms since the epoch; undefined: it exists again */
+export async function recordMissing(
+  redis: RedisClient,
+  keys: Keys,
+  sourceId: string,
+  since: number | undefined,
+): Promise<void> {
+  if (since === undefined) await redis.hdel(keys.source(sourceId), 'missingSince');
+  else await redis.hset(keys.source(sourceId), 'missingSince', since);
+}
+
+/** A conflict ends this long after it was last recorded, ms. */
+const CONFLICT_MS = 30_000;
+
+/** Records that the holder of the lease follows a different log under the same path. It must be recorded again and again. */
+export async function recordConflict(redis: RedisClient, keys: Keys, sourceId: string, heldBy: string): Promise<void> {
+  await redis.set(keys.conflict(sourceId), heldBy, 'PX', CONFLICT_MS);
+}
+
+/** The tailer that follows a different log under the same path, as `host:pid`, or null. */
+export async function readConflict(redis: RedisClient, keys: Keys, sourceId: string): Promise<string | null> {
+  return redis.get(keys.conflict(sourceId));
+}
+
+const FORGET = luaScript('forget-source');
+
+/** Forgets a log. If it is followed again, it is a new one. */
+export async function forgetSource(
+  redis: RedisClient,
+  keys: Keys,
+  sourceId: string,
+): Promise<'forgotten' | 'followed' | 'unknown'> {
+  const all = [
+    keys.source(sourceId),
+    keys.lease(sourceId),
+    keys.unreadable(sourceId),
+    keys.conflict(sourceId),
+    keys.sources,
+  ];
+  const answer = await FORGET(redis, all, sourceId);
+  if (answer === 1) return 'forgotten';
+  return answer === 0 ? 'followed' : 'unknown';
 }
 
 const TAKE_LEASE = luaScript('take-lease');

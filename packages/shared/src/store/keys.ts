@@ -25,6 +25,8 @@ export interface Keys {
   historyOfPair(debounceId: string): string;
   /** Hash: the checkpoint of one log. Owner: checkpoint.ts; only the tailer that holds the lease writes it. */
   source(sourceId: string): string;
+  /** String with a TTL: the tailer that follows a different log under the same path. Owner: checkpoint.ts; standby tailers write it. */
+  conflict(sourceId: string): string;
   /** List: the last unreadable lines of one log as JSON, newest first. Owner: unreadable-lines.ts; the commit adds them. */
   unreadable(sourceId: string): string;
   /** Set: ids of the logs that have a checkpoint. Owner: checkpoint.ts. */
@@ -62,6 +64,7 @@ export function redisKeys(prefix: string): Keys {
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,
     historyOfPair: (debounceId) => `${prefix}:history:pair:${debounceId}`,
     source: (sourceId) => `${prefix}:source:${sourceId}`,
+    conflict: (sourceId) => `${prefix}:source:${sourceId}:conflict`,
     unreadable: (sourceId) => `${prefix}:source:${sourceId}:unreadable`,
     sources: `${prefix}:sources`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,

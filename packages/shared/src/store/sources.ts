@@ -2,12 +2,15 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { RedisClient } from '../runtime/redis.ts';
-import { leaseHolder, listSourceIds, readCheckpoint } from './checkpoint.ts';
+import { leaseHolder, listSourceIds, readCheckpoint, readConflict } from './checkpoint.ts';
 import type { Keys } from './keys.ts';
 import { decodePosition } from './position.ts';
 
 export interface Source {
+  id: string;
   path: string;
+  /** `KORA_SOURCE_NAME`, or empty. */
+  name: string;
   /** End of the decided part of the newest file, bytes. */
   offset: number;
   /** Bytes, or null if this machine does not have the file. */
@@ -20,30 +23,44 @@ export interface Source {
   committedAt: number;
   /** The tailer that holds the lease, as `host:pid`, or null if the lease is free. */
   holder: string | null;
+  /** Since when the tailer has waited for the log to appear, ms since the epoch; null if the log exists. */
+  missingSince: number | null;
+  /** A tailer that follows a different log under the same path, as `host:pid`; null if there is no such tailer. */
+  conflictWith: string | null;
 }
 
 export async function readSources(redis: RedisClient, keys: Keys): Promise<Source[]> {
   const ids = await listSourceIds(redis, keys);
   const sources = await Promise.all(ids.map((id) => readSource(redis, keys, id)));
-  return sources.filter((source) => source !== undefined).toSorted((a, b) => a.path.localeCompare(b.path));
+  return sources
+    .filter((source) => source !== undefined)
+    .toSorted((a, b) => a.path.localeCompare(b.path) || a.name.localeCompare(b.name));
 }
 
 async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<Source | undefined> {
-  const [stored, holder] = await Promise.all([readCheckpoint(redis, keys, id), leaseHolder(redis, keys.lease(id))]);
-  const { path, position, lastRowAt, committedAt } = stored;
+  const [stored, holder, conflictWith] = await Promise.all([
+    readCheckpoint(redis, keys, id),
+    leaseHolder(redis, keys.lease(id)),
+    readConflict(redis, keys, id),
+  ]);
+  const { path, name, position, lastRowAt, committedAt, missingSince } = stored;
   if (path === '') return undefined;
   const newest = decodePosition(position)?.files.at(-1);
   const file = await readFileState(path);
   // If the path names another file now, nothing of that file is decided yet.
   const offset = newest && (!file || file.inode === newest.inode) ? newest.offset : 0;
   return {
+    id,
     path,
+    name,
     offset,
     size: file?.size ?? null,
     lagBytes: file ? Math.max(0, file.size - file.partialLine - offset) : null,
     lastRowAt,
     committedAt: committedAt ?? 0,
     holder,
+    missingSince: holder === null ? null : missingSince,
+    conflictWith,
   };
 }
 

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isLoopback, loadConfig, secretsOf } from '../../src/runtime/config.ts';
 import { ENV_GROUPS } from '../../src/runtime/env-table.ts';
@@ -16,6 +18,7 @@ describe('loadConfig', () => {
       queuePrefix: '{kora}',
       home: '/tmp/kora',
       auditLogPath: '/tmp/kora/kora_audit_log.jsonl',
+      createsLogFolder: true,
       debounce: { windowMs: 600_000, bypassCritical: false },
       pollMs: 30_000,
       maxAgeMs: 3_600_000,
@@ -97,6 +100,25 @@ describe('loadConfig', () => {
     ['KORA_API_PORT', ['65536', '-1', 'http', '80.5']],
     ['KORA_API_TOKEN', ['a b']],
     ['LOG_LEVEL', ['loud']],
+    [
+      'KORA_AUDIT_LOG_PATH',
+      [
+        '/var/log/*.jsonl',
+        '"/var/log/kora.jsonl"',
+        "'/var/log/kora.jsonl",
+        '$HOME/kora.jsonl',
+        '/var/log/${APP}/log',
+        'file:///var/log/kora.jsonl',
+        'https://host/log',
+        '~joshua/log',
+        '/var/log/a.jsonl,/var/log/b.jsonl',
+        '/var/log/a.jsonl:/var/log/b.jsonl',
+        '/var/log/a.jsonl ./b.jsonl',
+        '/var/log/a[12].jsonl',
+        '/var/log/{a,b}.jsonl',
+      ],
+    ],
+    ['KORA_HOME', ['"/srv/kora"', '$HOME/.kora', '~root']],
   ])('rejects a bad %s, names it and does not show the value', (name, values) => {
     for (const value of values) {
       let message = '';
@@ -109,6 +131,18 @@ describe('loadConfig', () => {
         new RegExp(`StartupError: the configuration is not usable:\\n  ${name} must be [^\\n]+$`),
       );
     }
+  });
+
+  test.each([
+    ['~', homedir()],
+    ['~/kora', join(homedir(), 'kora')],
+    ["/home/o'brien/my logs", "/home/o'brien/my logs"],
+    ['/srv/a~b', '/srv/a~b'],
+  ])('takes KORA_HOME=%s as it is, and expands only a leading ~', (value, home) => {
+    const { config } = loadConfig({ KORA_HOME: value });
+    expect([config.home, config.auditLogPath]).toEqual([home, join(home, 'kora_audit_log.jsonl')]);
+    expect(config.createsLogFolder).toBe(true);
+    expect(loadConfig({ KORA_HOME: value, KORA_AUDIT_LOG_PATH: '/var/log/x' }).config.createsLogFolder).toBe(false);
   });
 
   test('never shows a value, because it may be a credential', () => {

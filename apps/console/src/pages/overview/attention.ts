@@ -50,7 +50,15 @@ function tailerProblems(tailer?: Tailer): string[] {
   if (!tailer) return [];
   const stopped = tailer.sources.filter(({ holder }) => holder === null);
   if (stopped.length === tailer.sources.length) return ['Log watcher is down: new alerts are not picked up'];
-  return stopped.map(({ path }) => `Log watcher is down for ${brief(path)}: its new alerts are not picked up`);
+  return [
+    ...stopped.map(({ path }) => `Log watcher is down for ${brief(path)}: its new alerts are not picked up`),
+    ...tailer.sources
+      .filter(({ missingSince }) => missingSince !== null)
+      .map(({ path }) => `The log ${brief(path)} does not exist: no alert can arrive`),
+    ...tailer.sources
+      .filter(({ conflictWith }) => conflictWith !== null)
+      .map(({ path }) => `Two hosts have different logs under ${brief(path)}: set KORA_SOURCE_NAME on each`),
+  ];
 }
 
 function deliveryProblems(failed?: DeadLetters): string[] {
