@@ -3,7 +3,7 @@
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redisKeys } from '@kora-wake/shared/store/keys';
-import { deliveriesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import { NO_USAGE } from '@kora-wake/shared/wake/report';
 import { auditWriter } from '../apps/worker/src/audit.ts';
@@ -31,6 +31,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
     concurrency: config.workerConcurrency,
     messenger: { post: async () => ({ channel: 'D1', ts: '1.1' }), find: async () => undefined },
     pace: undefined,
+    wakes: wakesQueue(redis, config.queuePrefix),
     deliveries: deliveriesQueue(redis, config.queuePrefix),
     audit: auditWriter({ path: config.auditLogPath, createsFolder: true }, Date.now, log),
     redis,

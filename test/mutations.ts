@@ -78,8 +78,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a repeat that cannot be ruled out is marked',
     file: 'apps/worker/src/delivery/job.ts',
-    find: 'deliveryNote(now() - job.timestamp, mayRepeat)',
-    replace: 'deliveryNote(now() - job.timestamp, false)',
+    find: 'deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat })',
+    replace: 'deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat: false })',
     test: EARLIER_POST,
     named: 'may not be looked up',
   },
@@ -94,7 +94,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'the paid report is stored',
     file: 'apps/worker/src/investigation/job.ts',
-    find: '(await readEarlierReport(job)) ?? (await investigate(',
+    find: 'earlier ?? (await investigate(',
     replace: '(await investigate(',
     test: WORKERS,
     named: 'keeps its paid report',

@@ -78,7 +78,7 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
   async function settled(ms: number): Promise<boolean> {
     return holdsWithin(ms, async () => {
       const { inFlight, outcomes, enqueued } = await readAccount(redis, keys);
-      const ended = outcomes.diagnosis + outcomes.fallback + outcomes.dry_run + outcomes.dead;
+      const ended = outcomes.diagnosis + outcomes.fallback + outcomes.dry_run + outcomes.joined + outcomes.dead;
       return inFlight === 0 && ended >= enqueued;
     });
   }

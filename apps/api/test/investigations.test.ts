@@ -72,6 +72,7 @@ describe('investigations', () => {
       toolCalls: 1,
       costUsd: 0.0016,
       dmStatus: 'sent',
+      joinedInto: null,
       suppressed: 7,
       snapshotDetails: { apps: 0 },
       tools: [{ name: 'http_check', status: 'ok' }],

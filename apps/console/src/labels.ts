@@ -3,7 +3,7 @@ import type { Investigation, Operation } from './api/types.ts';
 import { brief } from './format.ts';
 
 /** How a wake ended, for the person on call. */
-export type Outcome = 'sent' | 'dry_run' | 'fallback' | 'not_sent' | 'in_progress';
+export type Outcome = 'sent' | 'dry_run' | 'fallback' | 'joined' | 'not_sent' | 'in_progress';
 
 export function outcomeOf({ outcome }: Pick<Investigation, 'outcome'>): Outcome {
   if (outcome === null) return 'in_progress';
@@ -15,6 +15,7 @@ export const OUTCOME_LABELS: Record<Outcome, string> = {
   sent: 'Sent',
   fallback: 'Sent without diagnosis',
   dry_run: 'Dry run',
+  joined: 'Sent with a newer alert',
   not_sent: 'Not sent',
   in_progress: 'In progress',
 };

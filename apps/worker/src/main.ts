@@ -36,6 +36,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   const keys = redisKeys(config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix, tracing?.telemetry);
   onClose(() => deliveries.close());
+  const wakes = wakesQueue(redis, config.queuePrefix);
+  onClose(() => wakes.close());
 
   const audit = auditWriter({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log);
   const metrics = workerMetrics();
@@ -79,6 +81,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     concurrency: config.workerConcurrency,
     messenger,
     pace: messenger && SLACK_PACE,
+    wakes,
     deliveries,
     audit,
     redis,
@@ -90,8 +93,6 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   });
   onClose(workers.stop);
   await unlessAborted(() => workers.ready(), stopping);
-  const wakes = wakesQueue(redis, config.queuePrefix);
-  onClose(() => wakes.close());
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
 
   logEvent(log, 'worker.ready', {

@@ -21,6 +21,7 @@ import { runWorker } from './bullmq-worker.ts';
 import { type Delivery, deliverer } from './delivery/job.ts';
 import type { Engine } from './investigation/agent.ts';
 import { investigator } from './investigation/job.ts';
+import { releaseOlder } from './investigation/join.ts';
 
 /** Limit for recording the last outcomes when the process stops, ms. */
 const RECORD_MS = 2_000;
@@ -50,7 +51,7 @@ export interface Workers {
 
 /** Starts both workers. */
 export function startWorkers(options: WorkersOptions): Workers {
-  const { connection, telemetry, engine, deliveries, audit, redis, keys, now, log } = options;
+  const { connection, telemetry, engine, wakes, deliveries, audit, redis, keys, now, log } = options;
   const common = {
     ...WORKER_OPTIONS,
     connection,
@@ -60,7 +61,7 @@ export function startWorkers(options: WorkersOptions): Workers {
   };
   const recording = new Set<Promise<void>>();
   const deliver = countJobs(rejectForeignJobs(deliverer(options)));
-  const investigate = countJobs(rejectForeignJobs(investigator({ engine, deliveries, redis, keys, now, log })));
+  const investigate = countJobs(rejectForeignJobs(investigator({ engine, wakes, deliveries, redis, keys, now, log })));
 
   const delivering = runWorker(
     () =>
@@ -103,7 +104,11 @@ export function startWorkers(options: WorkersOptions): Workers {
     const reason = job.failedReason;
     logEvent(log, 'delivery.dead', { wakeId: wake.id, queue: job.queueName, reason });
     const end = { wake, outcome: 'dead' as const, at: now(), reason };
-    const recorded = Promise.all([recordOutcome(redis, keys, end), also(job.data)]).then(
+    // Older wakes of the pair that wait for this one must look for another one.
+    const recorded = Promise.all([
+      recordOutcome(redis, keys, end).then(() => releaseOlder({ redis, keys, wakes }, wake.id)),
+      also(job.data),
+    ]).then(
       () => undefined,
       (error: unknown) => logEvent(log, 'outcome.record_failed', { wakeId: wake.id, ...errorFields(error) }),
     );

@@ -66,6 +66,7 @@ export function working(
     concurrency: 4,
     messenger: options.messenger,
     pace: options.messenger && SLACK_PACE,
+    wakes: ns.queue,
     deliveries: ns.deliveries,
     audit: auditWriter({ path: options.auditPath, createsFolder: false }, Date.now, log.logger),
     redis: ns.redis,

@@ -30,6 +30,10 @@ export const Investigation = z
     costUsd: z.number().nullable().describe('USD; null if no price is known'),
     durationMs: z.number().nullable(),
     dmStatus: z.enum(DM_STATUSES).nullable(),
+    joinedInto: z
+      .string()
+      .nullable()
+      .describe('the newer wake that was sent for this one; only for the outcome joined'),
     suppressed: z.number().describe('rows coalesced into this wake'),
     lastSuppressedAt: time.nullable(),
   })

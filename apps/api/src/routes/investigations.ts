@@ -52,6 +52,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       costUsd: report?.costUsd ?? null,
       durationMs: report?.durationMs ?? null,
       dmStatus: wake.dmStatus,
+      joinedInto: wake.joinedInto,
       suppressed: wake.suppressed,
       lastSuppressedAt: isoTime(wake.lastSuppressedAt),
     };

@@ -6,6 +6,7 @@ import { OUTCOME_LABELS, type Outcome, outcomeOf } from '../labels.ts';
 
 const SHAPES: Record<Outcome, ComponentChildren> = {
   sent: <circle class="solid" cx="8" cy="8" r="6" />,
+  joined: <circle class="solid" cx="8" cy="8" r="3" />,
   dry_run: <circle class="open" cx="8" cy="8" r="5" />,
   fallback: <path class="solid" d="M8 1.5 15 14H1z" />,
   not_sent: <path class="cross" d="M3 3 13 13M13 3 3 13" />,

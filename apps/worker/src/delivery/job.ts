@@ -17,7 +17,7 @@ import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import type { DeliveriesQueue, DeliverJob, Posted } from '@kora-wake/shared/store/queues';
+import type { DeliveriesQueue, DeliverJob, Posted, WakesQueue } from '@kora-wake/shared/store/queues';
 import {
   type Begun,
   beginDelivery,
@@ -26,12 +26,13 @@ import {
   reopen,
   setClaim,
 } from '@kora-wake/shared/store/wake-record';
-import { deliveryNote, directMessage } from '@kora-wake/shared/wake/message';
+import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/message';
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Report } from '@kora-wake/shared/wake/report';
 import { escapeForSlack } from '@kora-wake/shared/wake/text';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from '../audit.ts';
+import { countOlder, releaseOlder } from '../investigation/join.ts';
 import type { Stages } from '../metrics.ts';
 import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
 import { DeliveryFailure, type Messenger } from './slack.ts';
@@ -46,6 +47,7 @@ const CLAIM_FRESH_MS = 2_000;
 export interface Delivery {
   /** Undefined: no Slack token, a dry run. */
   messenger: Messenger | undefined;
+  wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   audit: AuditWriter;
   redis: RedisClient;
@@ -61,7 +63,7 @@ export interface Delivery {
 }
 
 export function deliverer(delivery: Delivery) {
-  const { messenger, deliveries, audit, redis, keys, now, log } = delivery;
+  const { messenger, wakes, deliveries, audit, redis, keys, now, log } = delivery;
   // The printed DM is the only output of a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
@@ -119,7 +121,8 @@ export function deliverer(delivery: Delivery) {
     mayRepeat: boolean,
   ): Promise<Posted> {
     const { wake, report } = job.data;
-    const note = deliveryNote(now() - job.timestamp, mayRepeat);
+    const older = await countOlder({ redis, keys }, wake);
+    const note = deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat });
     try {
       // This process was frozen since the claim, so another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
@@ -157,6 +160,7 @@ export function deliverer(delivery: Delivery) {
     if (posted) logEvent(log, 'delivery.sent', { wakeId: wake.id, channel: posted.channel, ts: posted.ts });
     const isFirst = await recordOutcome(redis, keys, { wake, outcome, at: endedAt, dmStatus: status, posted });
     await audit.investigationCompleted(wake, report, status);
+    await releaseOlder({ redis, keys, wakes }, wake.id);
     if (isFirst) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
   }
 }

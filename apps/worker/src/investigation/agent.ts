@@ -9,6 +9,7 @@ import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Ledger } from '@kora-wake/shared/store/budget-ledger';
 import type { PaidTier } from '@kora-wake/shared/wake/budget';
+import { ageNote, lateMs } from '@kora-wake/shared/wake/message';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import {
   type EngineCall,
@@ -121,7 +122,8 @@ class Investigation {
     const row = this.#toolCalls.addRow(wakeText(this.#wake), quotable, MAX_ROW_BYTES);
     const offered = await this.#offerTools();
     let brokeOff = false;
-    let conversation: Conversation = [{ role: 'user', content: investigationPrompt(row) }];
+    const prompt = investigationPrompt(row, ageNote(lateMs(this.#wake, Date.now())));
+    let conversation: Conversation = [{ role: 'user', content: prompt }];
     for (let round = 1; ; round++) {
       const isLast =
         brokeOff ||
@@ -129,7 +131,7 @@ class Investigation {
         this.#timeLeftMs() < this.#answerMs() ||
         this.#isUnsupported('tools');
       // A request without tools must not contain tool calls either.
-      if (isLast && round > 1) conversation = [{ role: 'user', content: this.#toolCalls.transcript(row) }];
+      if (isLast && round > 1) conversation = [{ role: 'user', content: this.#toolCalls.transcript(prompt) }];
       const reply = await this.#round(round, conversation, isLast ? [] : offered);
       if (reply.kind === 'failure' && reply.unsupported === 'tools') continue;
       if (reply.kind === 'failure') return this.#fallback(reply.code);

@@ -9,17 +9,25 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { isRedisAway, type RedisClient } from '@kora-wake/shared/runtime/redis';
 import { publish } from '@kora-wake/shared/store/events';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { type DeliveriesQueue, deliverJobId, deliverJobOptions, type WakeJob } from '@kora-wake/shared/store/queues';
-import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-record';
+import {
+  type DeliveriesQueue,
+  deliverJobId,
+  deliverJobOptions,
+  type WakeJob,
+  type WakesQueue,
+} from '@kora-wake/shared/store/queues';
+import { addJoining, readWakeRecord, recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
-import { type Job, WaitingError } from 'bullmq';
+import { DelayedError, type Job, WaitingError } from 'bullmq';
 import type { Engine } from './agent.ts';
+import { bringForward, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } from './join.ts';
 
 /** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
 
 export interface Investigation {
   engine: Engine;
+  wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   redis: RedisClient;
   keys: Keys;
@@ -27,11 +35,15 @@ export interface Investigation {
   log: Logger;
 }
 
-export function investigator({ engine, deliveries, redis, keys, now, log }: Investigation) {
+export function investigator({ engine, wakes, deliveries, redis, keys, now, log }: Investigation) {
+  const pair = { redis, keys, wakes };
+
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
+    const earlier = await readEarlierReport(job);
+    if (!earlier && (await joinNewer(job, token))) return;
     try {
-      const report = (await readEarlierReport(job)) ?? (await investigate(job, signal ?? new AbortController().signal));
+      const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
       await Promise.all([
         deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id)),
         recordInvestigation(redis, keys, wake, report, now()),
@@ -43,6 +55,25 @@ export function investigator({ engine, deliveries, redis, keys, now, log }: Inve
       throw new WaitingError();
     }
   };
+
+  /** Ends a wake that waited for long, if a newer one was sent for it. @throws DelayedError if the newer one is not sent yet */
+  async function joinNewer(job: Job<WakeJob>, token: string | undefined): Promise<boolean> {
+    const { wake } = job.data;
+    if (now() - job.timestamp < JOIN_AFTER_MS) return false;
+    const newer = await findNewer(pair, wake);
+    if (newer.kind === 'alone') return false;
+    if (newer.kind === 'joined') {
+      await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto: newer.wakeId });
+      await releaseOlder(pair, wake.id);
+      logEvent(log, 'investigation.joined', { wakeId: wake.id, into: newer.wakeId });
+      return true;
+    }
+    logEvent(log, 'investigation.waits', { wakeId: wake.id, newer: newer.wakeId });
+    await addJoining(redis, keys, newer.wakeId, wake.id);
+    await bringForward(pair, newer.wakeId);
+    await job.moveToDelayed(Date.now() + joinDelayMs(job.attemptsStarted), token);
+    throw new DelayedError();
+  }
 
   /** The report of an earlier start of this job, if it got that far. */
   async function readEarlierReport({ data: { wake }, attemptsStarted }: Job<WakeJob>): Promise<Report | undefined> {

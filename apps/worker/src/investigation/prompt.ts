@@ -29,7 +29,7 @@ export function wakeText(wake: Wake): string {
   ].join('\n');
 }
 
-/** The investigation prompt. @param fenced the wake's sanitized text */
-export function investigationPrompt(fenced: string): string {
-  return `A probe reported this:\n\n${fenced}\n\nDiagnose it in 2-4 sentences, then give one line "Next step: …", in plain text.`;
+/** The investigation prompt. @param fenced the wake's sanitized text @param age from {@link ageNote}, or empty */
+export function investigationPrompt(fenced: string, age: string): string {
+  return `A probe reported this:\n\n${fenced}\n\n${age === '' ? '' : `${age}\n\n`}Diagnose it in 2-4 sentences, then give one line "Next step: …", in plain text.`;
 }

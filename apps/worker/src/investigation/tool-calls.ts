@@ -8,7 +8,6 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { type Tool, ToolRefused } from '../tools/tool.ts';
 import type { Source } from './answer.ts';
 import { MAX_NAME } from './llm-call.ts';
-import { investigationPrompt } from './prompt.ts';
 import type { Sanitizer } from './untrusted.ts';
 
 const TOOL_TIMEOUT_MS = 15_000;
@@ -101,10 +100,10 @@ export class ToolCalls {
     this.#options.onCall(call, input, '');
   }
 
-  /** All data so far, as a prompt for a round without tools. @param row the fenced alert */
-  transcript(row: string): string {
+  /** All data so far, as a prompt for a round without tools. @param prompt the first prompt */
+  transcript(prompt: string): string {
     const outputs = [...this.#sources.values()].slice(1).map(({ name, fenced }) => `${name}:\n${fenced}`);
-    return `${investigationPrompt(row)}\n\nYou have called these tools already, and cannot call any more:\n\n${outputs.join('\n\n')}\n\nAnswer now, with this data.`;
+    return `${prompt}\n\nYou have called these tools already, and cannot call any more:\n\n${outputs.join('\n\n')}\n\nAnswer now, with this data.`;
   }
 
   #startToolCall(name: string, status: ToolCall['status'], excType?: string): ToolCall {

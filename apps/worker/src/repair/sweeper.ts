@@ -5,12 +5,14 @@
  *   dead-letters.ts   a job failed for good, but its outcome is not recorded
  *   undelivered.ts    a wake was investigated, but its delivery job is missing
  *   windows.ts        a window is open, but its wake has no job any more
+ *   joining.ts        a wake waits for a newer one that has ended
  *   clock.ts          a job waits too long, because the clock was set back
  */
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { repairClock } from './clock.ts';
 import { repairDeadLetters } from './dead-letters.ts';
+import { repairJoining } from './joining.ts';
 import { type Repairs, throwFirst } from './repairs.ts';
 import { repairUndelivered } from './undelivered.ts';
 import { repairWindows } from './windows.ts';
@@ -50,7 +52,7 @@ export function startSweeper(repairs: Repairs, everyMs = EVERY_MS): () => Promis
  */
 export async function sweep(repairs: Repairs, since = 0): Promise<void> {
   const errors: unknown[] = [];
-  for (const repair of [repairDeadLetters, repairUndelivered, repairWindows, repairClock]) {
+  for (const repair of [repairDeadLetters, repairUndelivered, repairWindows, repairJoining, repairClock]) {
     await repair(repairs, since).catch((error: unknown) => errors.push(error));
   }
   throwFirst(errors);

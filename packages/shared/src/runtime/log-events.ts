@@ -124,6 +124,16 @@ export const LOG_EVENTS = {
     message: 'stopping: returned the investigation to the queue',
     fields: ['wakeId'],
   },
+  'investigation.waits': {
+    level: 'info',
+    message: 'the wake waited for long, and a newer one of its pair is not sent yet; waiting for that one',
+    fields: ['wakeId', 'newer'],
+  },
+  'investigation.joined': {
+    level: 'info',
+    message: 'the wake ended with the message of a newer one of its pair',
+    fields: ['wakeId', 'into'],
+  },
   'investigation.failed': {
     level: 'error',
     message: 'unexpected error in an investigation',

@@ -2,7 +2,7 @@
  * The account: one decision for each row, one outcome for each wake, from the counters and queues at one moment.
  *
  *   rows = enqueued + coalesced + rejected
- *   enqueued = diagnosis + fallback + dry run + dead + in flight
+ *   enqueued = diagnosis + fallback + dry run + joined + dead + in flight
  */
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Outcome } from '../wake/outcome.ts';
@@ -57,6 +57,7 @@ function buildAccount(counters: Map<string, number>, inFlight: number): Account 
     diagnosis: count('outcome:diagnosis'),
     fallback: count('outcome:fallback'),
     dry_run: count('outcome:dry_run'),
+    joined: count('outcome:joined'),
     dead: count('outcome:dead'),
   } satisfies Record<Outcome, number>;
   const rows = count('rows');

@@ -11,6 +11,8 @@ export const EVENT_PAYLOADS = {
   'wake.enqueued': z.object({ ...wake, severity: z.string(), title: z.string() }),
   /** `winner`: id of the wake that the rows were coalesced into; `count`: number of rows. */
   'wake.coalesced': z.object({ winner: z.string(), count }),
+  /** `into`: id of the newer wake that was sent for this one. */
+  'wake.joined': z.object({ ...wake, into: z.string() }),
   'wake.rejected': z.object({ reason: z.string(), count }),
   'investigation.started': z.object(wake),
   /** `found`: the verdict, `plain text` if the answer has no verdict, or the error code. */

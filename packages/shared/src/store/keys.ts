@@ -15,6 +15,8 @@ export interface Keys {
   windowEnds: string;
   /** Hash: the stored facts about one wake, see wake-record.ts, its owner. */
   wake(wakeId: string): string;
+  /** Set: ids of the older wakes of its pair that wait until this wake is sent. Owner: wake-record.ts. */
+  joining(wakeId: string): string;
   /** Sorted set: wakes without an outcome yet, by the time they were enqueued, ms. Owner: wake-record.ts. */
   pending: string;
   /** Sorted set: all wakes with a record, by the time they were enqueued, ms. Owner: wake-history.ts. */
@@ -59,6 +61,7 @@ export function redisKeys(prefix: string): Keys {
     windowNames: `${prefix}:windows:names`,
     windowEnds: `${prefix}:windows:ends`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
+    joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
     pending: `${prefix}:untold`,
     history: `${prefix}:history`,
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,

@@ -6,7 +6,8 @@
  *   suppressed, lastSuppressedAt           the tailer's commit
  *   report, investigatedAt                 the worker, after the investigation
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
- *   posted, outcome, outcomeAt, dmStatus   the worker, when the wake ends
+ *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
+ *   joinedInto
  */
 import type { RedisClient } from '../runtime/redis.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
@@ -34,6 +35,8 @@ export interface WakeRecord {
   dmStatus: DmStatus | null;
   /** Channel and ts of the DM in Slack, and the note about its delivery if it has one. */
   posted: Posted | null;
+  /** The newer wake that was sent for this one; only for the outcome `joined`. */
+  joinedInto: string | null;
   suppressed: number;
   lastSuppressedAt: number | null;
 }
@@ -53,6 +56,7 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     outcomeAt: parseTime(fields.outcomeAt),
     dmStatus: DM_STATUSES.find((status) => status === fields.dmStatus) ?? null,
     posted: parsePosted(fields.posted),
+    joinedInto: fields.joinedInto ?? null,
     suppressed: Number(fields.suppressed ?? 0) || 0,
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
   };
@@ -112,6 +116,8 @@ export interface WakeEnd {
   at: number;
   dmStatus?: DmStatus;
   posted?: Posted | undefined;
+  /** The newer wake that was sent for this one. */
+  joinedInto?: string | undefined;
   /** Why it failed; only for dead letters. */
   reason?: string | undefined;
 }
@@ -125,18 +131,42 @@ const RECORD_OUTCOME = luaScript('record-outcome');
  * @returns whether this call recorded it
  */
 export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd): Promise<boolean> {
-  const { wake, outcome, at, dmStatus, posted, reason } = end;
-  const { id, probe, category } = wake;
-  const named = { wakeId: id, probe, category };
-  const event =
-    outcome === 'dead'
-      ? flatEvent('dm.dead', { ...named, reason: reason ?? '' })
-      : flatEvent('dm.sent', { ...named, outcome });
-  const fields = { ...(dmStatus && { dmStatus }), ...(posted && { posted: JSON.stringify(posted) }) };
+  const { wake, outcome, at, dmStatus, posted, joinedInto } = end;
+  const { id } = wake;
+  const fields = {
+    ...(dmStatus && { dmStatus }),
+    ...(posted && { posted: JSON.stringify(posted) }),
+    ...(joinedInto !== undefined && { joinedInto }),
+  };
   const recordKeys = [keys.wake(id), keys.counters, keys.pending, keys.events];
   return (
-    (await RECORD_OUTCOME(redis, recordKeys, { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields }, ...event)) === 1
+    (await RECORD_OUTCOME(
+      redis,
+      recordKeys,
+      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields },
+      ...endEvent(end),
+    )) === 1
   );
+}
+
+function endEvent({ wake, outcome, reason = '', joinedInto = '' }: WakeEnd) {
+  const named = { wakeId: wake.id, probe: wake.probe, category: wake.category };
+  if (outcome === 'dead') return flatEvent('dm.dead', { ...named, reason });
+  return outcome === 'joined'
+    ? flatEvent('wake.joined', { ...named, into: joinedInto })
+    : flatEvent('dm.sent', { ...named, outcome });
+}
+
+const ADD_JOINING = luaScript('add-joining');
+
+/** Records that a wake, and the wakes that wait for it, wait until a newer wake of the pair is sent. */
+export async function addJoining(redis: RedisClient, keys: Keys, newerId: string, wakeId: string): Promise<void> {
+  await ADD_JOINING(redis, [keys.joining(newerId), keys.joining(wakeId)], wakeId, WAKE_RECORD_TTL_S);
+}
+
+/** Ids of the older wakes of the pair that wait, or waited, until this wake is sent. */
+export async function listJoining(redis: RedisClient, keys: Keys, wakeId: string): Promise<string[]> {
+  return redis.smembers(keys.joining(wakeId));
 }
 
 /** A post whose result is not recorded yet: Slack may have the message. Times in ms since the epoch. */

@@ -28,19 +28,39 @@ export function directMessage(wake: Wake, report: Report): string {
 /** A DM that is later than this mentions its delay, ms. */
 const LATE_MS = 5 * 60_000;
 
+/** How long ago the row of a wake was written, ms, as far as the clocks can be trusted. @param now ms since the epoch */
+export function lateMs({ emittedAt, appendedAfter }: Wake, now: number): number {
+  return now - Math.max(Math.min(emittedAt, now), appendedAfter ?? -Infinity);
+}
+
+/** A duration as a person says it, such as `3 h 12 min`. */
+function spanText(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** The age of an alert that waited for long, as a sentence for the LLM; empty if it is fresh. */
+export function ageNote(ms: number): string {
+  return ms > LATE_MS ? `The probe wrote this ${spanText(ms)} ago. The issue may be over by now.` : '';
+}
+
 /** Begins the note of a DM that Slack may have accepted before. */
 const DUPLICATE_NOTE = '(Possible duplicate: Slack did not confirm an earlier attempt.)';
 
 /**
- * Text after the DM about its own delivery: its delay, and whether it may be a duplicate. Empty if neither applies.
- *
- * @param lateMs since the message was ready
+ * Text after the DM about its own delivery: its delay, the older alerts that it stands for, and whether it may be a duplicate.
+ * Empty if none applies.
  */
-export function deliveryNote(lateMs: number, mayRepeat: boolean): string {
-  const minutes = Math.floor(lateMs / 60_000);
-  const time = minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  const late = lateMs > LATE_MS ? `\n\n(Sent ${time} late.)` : '';
-  return mayRepeat ? `${late}\n\n${DUPLICATE_NOTE}` : late;
+export function deliveryNote(about: { lateMs: number; older: number; mayRepeat: boolean }): string {
+  const { older, mayRepeat } = about;
+  const late = about.lateMs > LATE_MS ? [`Sent ${spanText(about.lateMs)} late.`] : [];
+  const alerts =
+    older === 1 ? 'alert of this probe and category that was' : 'alerts of this probe and category that were';
+  const others = older > 0 ? [`This message stands for ${older} earlier ${alerts} not sent in time.`] : [];
+  const delay = [...late, ...others].join(' ');
+  return [...(delay === '' ? [] : [`(${delay})`]), ...(mayRepeat ? [DUPLICATE_NOTE] : [])]
+    .map((note) => `\n\n${note}`)
+    .join('');
 }
 
 /** The DM without its heading: the engine's answer, or the issue verbatim and the error code. */

@@ -1,8 +1,11 @@
 /** How a wake ends. */
 import type { Report } from './report.ts';
 
-/** Each wake ends exactly once. A `dead` one can be retried by a person, and then ends as one of the others. */
-export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'dead'] as const;
+/**
+ * Each wake ends exactly once. A `dead` one can be retried by a person, and then ends as one of the others. `joined`: it waited
+ * for long, and a newer wake of its pair was sent for both.
+ */
+export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'joined', 'dead'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** `dm_status` of a `probe.investigation_completed` row. */

@@ -76,6 +76,7 @@ describe('a record', () => {
       ...plain,
     });
     expect(await readWakeRecord(ns.redis, ns.keys, 'w-1')).toEqual({
+      joinedInto: null,
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
       report,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { investigationPrompt, wakeText } from '../../../../apps/worker/src/investigation/prompt.ts';
-import { directMessage } from '../../src/wake/message.ts';
+import { ageNote, deliveryNote, directMessage, lateMs } from '../../src/wake/message.ts';
 import { dmStatus } from '../../src/wake/outcome.ts';
 import { redact, redactor } from '../../src/wake/redact.ts';
 import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
@@ -95,9 +95,31 @@ test('dm_status separates a diagnosis from a fallback, and sent from not sent', 
   ]);
 });
 
+describe('the note about the delivery', () => {
+  const note = (lateMs: number, older: number, mayRepeat: boolean) => deliveryNote({ lateMs, older, mayRepeat });
+
+  test('says how late the alert is, and for how many others it stands', () => {
+    expect(note(299_000, 0, false)).toBe('');
+    expect(note(720_000, 0, false)).toBe('\n\n(Sent 12 min late.)');
+    expect(note(7_500_000, 47, false)).toBe(
+      '\n\n(Sent 2 h 5 min late. This message stands for 47 earlier alerts of this probe and category that were not sent in time.)',
+    );
+    expect(note(0, 1, true)).toMatch(
+      /stands for 1 earlier alert of this probe and category that was not .*\n\n\(Possible/s,
+    );
+  });
+
+  test('trusts no clock that cannot be right', () => {
+    const now = 10 * 3_600_000;
+    expect(lateMs({ ...wake, emittedAt: now + 3_600_000 }, now)).toBe(0);
+    expect(lateMs({ ...wake, emittedAt: now - 3_600_000 }, now)).toBe(3_600_000);
+    expect(lateMs({ ...wake, emittedAt: now - 3_600_000, appendedAfter: now - 60_000 }, now)).toBe(60_000);
+  });
+});
+
 describe('the prompt', () => {
   test('contains the issue, its snapshot and the task', () => {
-    const prompt = investigationPrompt(wakeText(wake));
+    const prompt = investigationPrompt(wakeText(wake), ageNote(3 * 3_600_000 + 720_000));
     for (const part of [
       'fly',
       'service_unhealthy',
@@ -105,6 +127,7 @@ describe('the prompt', () => {
       wake.title,
       wake.detail,
       '{"apps_running":0}',
+      'The probe wrote this 3 h 12 min ago. The issue may be over by now.',
       '2-4 sentences',
       'Next step:',
     ]) {

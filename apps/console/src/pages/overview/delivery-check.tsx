@@ -42,7 +42,8 @@ function Sums({ account }: { account: Account }) {
       <br />
       <span>
         {count(enqueued)} accepted = {count(outcomes.diagnosis)} sent + {count(outcomes.fallback)} sent without
-        diagnosis + {count(outcomes.dry_run)} dry run + {count(outcomes.dead)} not sent + {count(inFlight)} in progress
+        diagnosis + {count(outcomes.joined)} sent with a newer alert + {count(outcomes.dry_run)} dry run +{' '}
+        {count(outcomes.dead)} not sent + {count(inFlight)} in progress
       </span>
       {(unreadLines > 0 || total(repaired) > 0) && (
         <>

@@ -1,0 +1,84 @@
+/**
+ * Wakes of one pair that waited together, because workers or Slack were down for long. Only the newest is investigated and
+ * sent. The older ones wait until Slack has accepted it, and then end as `joined`.
+ */
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import type { WakesQueue } from '@kora-wake/shared/store/queues';
+import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
+import { listJoining, type WakeRecord } from '@kora-wake/shared/store/wake-record';
+import type { Wake } from '@kora-wake/shared/wake/wake';
+
+/** Wakes that waited for less are each sent, ms. */
+export const JOIN_AFTER_MS = 5 * 60_000;
+/** Records of the pair that are read. */
+const MAX_RECORDS = 500;
+/** Delays of a wake that waits for a newer one, ms. In total they are longer than a day, and fewer than its starts. */
+const FIRST_DELAY_MS = 5_000;
+const MAX_DELAY_MS = 4 * 3_600_000;
+
+export interface Pair {
+  redis: RedisClient;
+  keys: Keys;
+  wakes: WakesQueue;
+}
+
+/** `alone`: no newer wake stands for it. `wait`: a newer one is not sent yet. `joined`: the newer one was sent. */
+export type Newer = { kind: 'alone' } | { kind: 'wait' | 'joined'; wakeId: string };
+
+/** Finds the newer wake that stands for this one. A critical wake is only covered by a critical one. */
+export async function findNewer(pair: Omit<Pair, 'wakes'>, wake: Wake): Promise<Newer> {
+  const { newer } = await readPair(pair, wake);
+  const covering = newer.find(
+    (other) => other.outcome !== 'dead' && other.outcome !== 'joined' && covers(other.row, wake),
+  );
+  if (!covering) return { kind: 'alone' };
+  return { kind: covering.outcome === null ? 'wait' : 'joined', wakeId: covering.wakeId };
+}
+
+/** Number of older wakes of the pair for which the message of this one stands. */
+export async function countOlder(pair: Omit<Pair, 'wakes'>, wake: Wake): Promise<number> {
+  // Most wakes stand for no other one, so the records are rarely read.
+  if ((await listJoining(pair.redis, pair.keys, wake.id)).length === 0) return 0;
+  const { older } = await readPair(pair, wake);
+  return older.filter(({ outcome, row }) => outcome === null && covers(wake, row)).length;
+}
+
+/** The other wakes of the pair, newest first. */
+async function readPair(
+  { redis, keys }: Omit<Pair, 'wakes'>,
+  { id, probe, category }: Wake,
+): Promise<{ newer: WakeRecord[]; older: WakeRecord[] }> {
+  const { entries } = await listWakeRecords(redis, keys, { probe, category }, { limit: MAX_RECORDS, since: 0 });
+  const newestFirst = entries.toSorted((a, b) => byAge(b, a));
+  const own = newestFirst.findIndex(({ wakeId }) => wakeId === id);
+  return own < 0 ? { newer: [], older: [] } : { newer: newestFirst.slice(0, own), older: newestFirst.slice(own + 1) };
+}
+
+function covers(newer: Pick<Wake, 'severity'>, older: Pick<Wake, 'severity'>): boolean {
+  return older.severity !== 'critical' || newer.severity === 'critical';
+}
+
+/** Wakes of one batch were enqueued at the same time. */
+function byAge(a: WakeRecord, b: WakeRecord): number {
+  return a.enqueuedAt - b.enqueuedAt || a.row.emittedAt - b.row.emittedAt || a.wakeId.localeCompare(b.wakeId);
+}
+
+/** Brings a waiting wake to the head of its queue, so that older ones do not wait for all jobs between. */
+export async function bringForward({ wakes }: Pair, wakeId: string): Promise<void> {
+  const job = await wakes.getJob(wakeId);
+  if (job && (await job.isWaiting())) await job.changePriority({ priority: 0, lifo: true });
+}
+
+/** Time until a wake looks again for its newer one, ms. @param starts of its job */
+export function joinDelayMs(starts: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, starts - 1), MAX_DELAY_MS);
+}
+
+/** Starts the older wakes that wait for this one. Call it when this one has ended. */
+export async function releaseOlder({ redis, keys, wakes }: Pair, wakeId: string): Promise<void> {
+  for (const id of await listJoining(redis, keys, wakeId)) {
+    const job = await wakes.getJob(id);
+    if (job && (await job.isDelayed())) await job.promote();
+  }
+}
