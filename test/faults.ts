@@ -21,6 +21,8 @@ const OUTAGE = 'test/e2e/redis-outage.test.ts';
 const START = 'test/e2e/start-errors.test.ts';
 const TOPOLOGIES = 'test/field/cluster-and-sentinel.field.test.ts';
 const CRASH = 'test/e2e/crash.test.ts';
+const SILENCE = 'packages/shared/test/runtime/redis-silence.test.ts';
+const SILENT = 'test/field/silent-redis.field.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
 
 export const FAULT_TABLE: Record<number, Row> = {
@@ -182,4 +184,12 @@ export const FAULT_TABLE: Record<number, Row> = {
   46: { fault: 'token revoked, then restored', tests: [[DELIVERY, 'with a revoked token is held']] },
   47: { fault: 'a clock jump of an hour either way', tests: [['test/field/clock.field.test.ts', 'set an hour %s']] },
   48: { fault: 'disk full', tests: [[WORKERS, 'whose audit row cannot be written']] },
+  56: {
+    fault: 'connections to Redis that die silently',
+    tests: [
+      [SILENCE, 'gives up a connection that is silent %s'],
+      [SILENCE, 'a blocking command on a copy of the connection continues'],
+      [SILENT, 'apps give up silent connections, log it once and deliver later wakes'],
+    ],
+  },
 };

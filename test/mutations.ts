@@ -20,6 +20,14 @@ const BUDGET = 'apps/worker/test/investigation/budget.test.ts';
 
 export const MUTATIONS: Mutation[] = [
   {
+    guard: 'a silent connection to Redis is given up',
+    file: 'packages/shared/src/runtime/redis-silence.ts',
+    find: 'redis.disconnect(true);',
+    replace: '',
+    test: 'packages/shared/test/runtime/redis-silence.test.ts',
+    named: 'a blocking command on a copy of the connection continues',
+  },
+  {
     guard: 'look-up before a second post',
     file: 'apps/worker/src/delivery/earlier-post.ts',
     find: 'const found = await messenger.find(wakeId, since);',

@@ -28,12 +28,12 @@ export async function makeWorld(folder: string, chance: Random) {
   /** Connects past the proxy, so that it sees the real state during network faults too. */
   const redis = new Redis(redisServer.port, '127.0.0.1', { maxRetriesPerRequest: 1, retryStrategy: () => 200 });
   redis.on('error', () => undefined);
-  const network = { up: true, answers: true };
+  const network = { up: true, requests: true, answers: true };
   const proxy = await tcpProxy(
     { hostname: '127.0.0.1', port: redisServer.port },
     {
       accepts: () => network.up,
-      requests: (chunk, forward) => forward(chunk),
+      requests: (chunk, forward) => network.requests && forward(chunk),
       answers: (chunk, forward) => network.answers && forward(chunk),
     },
   );

@@ -33,7 +33,7 @@ describe('a configuration error is one sentence, exit code 1 and no stack trace'
     const running = runApp(app, environment(ns, logPath, { REDIS_URL: `redis://nobody:hunter2@${host}` }));
     expect(await running.exited).toBe(1);
     expect(running.stderr()).toBe(
-      `kora-wake ${app}: Redis at redis://nobody:***@${host} refuses the credentials in REDIS_URL. Start it, or set REDIS_URL to one that runs.\n`,
+      `kora-wake ${app}: Redis at redis://nobody:***@${host} refuses the credentials in REDIS_URL. Correct the user name and password there.\n`,
     );
     expect(running.lines).toEqual([]);
   });

@@ -5,6 +5,8 @@ export interface Proxy {
   port: number;
   /** Breaks every open connection. */
   cut(): void;
+  /** Forwards nothing more on every open connection and leaves it open, as a NAT table that forgot it. */
+  silence(): void;
   close(): Promise<void>;
 }
 
@@ -17,23 +19,28 @@ export async function tcpProxy(
   pass: { requests: Pass; answers: Pass; accepts?: () => boolean },
 ): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  const connections = new Set<{ silent: boolean }>();
   const server = createServer((near) => {
     if (pass.accepts?.() === false) {
       near.destroy();
       return;
     }
     const far = connect(target.port, target.hostname);
+    const connection = { silent: false };
+    connections.add(connection);
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => {
         sockets.delete(socket);
+        connections.delete(connection);
         near.destroy();
         far.destroy();
       });
     }
-    near.on('data', (chunk: Buffer) => pass.requests(chunk, (passed) => far.write(passed)));
-    far.on('data', (chunk: Buffer) => pass.answers(chunk, (passed) => near.write(passed)));
+    const forwardTo = (socket: Socket) => (chunk: Buffer) => !connection.silent && socket.write(chunk);
+    near.on('data', (chunk: Buffer) => pass.requests(chunk, forwardTo(far)));
+    far.on('data', (chunk: Buffer) => pass.answers(chunk, forwardTo(near)));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -44,6 +51,9 @@ export async function tcpProxy(
   return {
     port: (server.address() as AddressInfo).port,
     cut,
+    silence: () => {
+      for (const connection of connections) connection.silent = true;
+    },
     close: async () => {
       cut();
       await new Promise((resolve) => {

@@ -19,7 +19,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
       `KORA_API_HOST is ${host}, which other machines can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
     );
   }
-  const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
+  const redis = await connectRedis(config.redisUrl, 'producer', log, { signal: stopping });
   onClose(() => closeRedis(redis));
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);

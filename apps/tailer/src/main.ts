@@ -26,7 +26,7 @@ setFlagsFromString('--semi-space-growth-factor=1');
 await runApp('tailer', async ({ config, log, stopping, onClose }) => {
   const path = config.auditLogPath;
   await assertLogReadable(config);
-  const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
+  const redis = await connectRedis(config.redisUrl, 'producer', log, { signal: stopping });
   onClose(() => closeRedis(redis));
   const keys = redisKeys(config.queuePrefix);
   for (const warning of await unsafeSettings(redis, keys)) logEvent(log, 'redis.unsafe', {}, warning);

@@ -8,6 +8,7 @@ import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { outageLog } from '@kora-wake/shared/runtime/redis-outage';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
@@ -29,9 +30,10 @@ const ENGINE_RETRY_MS = 1_000;
 
 await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
-  const redis = await connectRedis(config.redisUrl, 'producer', log, stopping);
+  const connect = { signal: stopping, outages: outageLog(log) };
+  const redis = await connectRedis(config.redisUrl, 'producer', log, connect);
   onClose(() => closeRedis(redis));
-  const connection = await connectRedis(config.redisUrl, 'worker', log, stopping);
+  const connection = await connectRedis(config.redisUrl, 'worker', log, connect);
   onClose(() => closeRedis(connection));
   const keys = redisKeys(config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix, tracing?.telemetry);

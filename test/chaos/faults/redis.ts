@@ -79,6 +79,32 @@ export const REDIS_FAULTS: Fault[] = [
     },
   },
   {
+    numbers: [56],
+    name: 'connections die silently, because the network forgets them',
+    group: 'rest',
+    inject: async ({ proxy, chance }) => {
+      for (let i = chance.between(1, 3); i > 0; i--) {
+        proxy.silence();
+        await sleep(chance.between(100, 8_000));
+      }
+    },
+  },
+  {
+    numbers: [56],
+    name: 'connections die silently in one or both directions, or Redis is frozen',
+    group: 'rest',
+    inject: async ({ network, redisServer, chance }) => {
+      const ms = chance.of([3_000, 12_000, 40_000]);
+      const silent = chance.of(['requests', 'answers', 'both', 'frozen']);
+      if (silent === 'frozen') process.kill(redisServer.pid(), 'SIGSTOP');
+      if (silent === 'requests' || silent === 'both') network.requests = false;
+      if (silent === 'answers' || silent === 'both') network.answers = false;
+      await sleep(ms);
+      if (silent === 'frozen') process.kill(redisServer.pid(), 'SIGCONT');
+      Object.assign(network, { requests: true, answers: true });
+    },
+  },
+  {
     numbers: [28],
     name: 'FLUSHALL',
     group: 'alone',

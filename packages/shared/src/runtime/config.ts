@@ -172,7 +172,9 @@ export function secretsOf({ slack, anthropic, api, redisUrl, otlp }: Config): st
   const { credential } = anthropic;
   const llmSecret = credential?.kind === 'oauth' ? credential.token : credential?.key;
   const headerValues = Object.values(otlp?.headers ?? {});
-  const found = [slack.botToken, llmSecret, api.token, api.readToken, readRedisUrl(redisUrl).password, ...headerValues];
+  const { password, sentinelPassword } = readRedisUrl(redisUrl);
+  const redisSecrets = [password, sentinelPassword];
+  const found = [slack.botToken, llmSecret, api.token, api.readToken, ...redisSecrets, ...headerValues];
   return found.filter((secret) => secret !== undefined);
 }
 

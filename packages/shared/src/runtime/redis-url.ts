@@ -3,10 +3,11 @@
  *
  *   redis://user:password@host:6379/0                                 one Redis; rediss:// over TLS
  *   redis-sentinel://user:password@host-a:26379,host-b:26379/0#name   the one that Sentinels call `name`
+ *   redis-sentinel://…/0?sentinelUsername=u&sentinelPassword=p#name   the same; the Sentinels have a user of their own
  *   redis-cluster://user:password@host-a:6379,host-b:6379             a cluster, found through any of its nodes
  *
- * The second form comes from Lettuce, and the third follows it. Both have a `rediss-` form. User, password and name are
- * percent-encoded if necessary.
+ * The second form comes from Lettuce, and the cluster's form follows it. Both have a `rediss-` form. Users, passwords and
+ * the name are percent-encoded if necessary.
  */
 
 export interface RedisAddress {
@@ -18,11 +19,16 @@ export interface RedisAddress {
   db: number;
   /** Its name in the Sentinels. */
   name?: string;
+  /** User and password of the Sentinels; those above are of Redis. */
+  sentinelUsername?: string;
+  sentinelPassword?: string;
 }
 
 const FORM =
-  /^redis(?<tls>s)?(?:-(?<kind>sentinel|cluster))?:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^/@?#]*)(?:\/(?<db>\d{0,4}))?(?:#(?<name>[^#]+))?$/i;
+  /^redis(?<tls>s)?(?:-(?<kind>sentinel|cluster))?:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^/@?#]*)(?:\/(?<db>\d{0,4}))?(?:\?(?<query>[^#]*))?(?:#(?<name>[^#]+))?$/i;
 const HOST = /^(?<host>\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(?<port>\d{1,5}))?$/i;
+/** Parameters of the form with Sentinels. */
+const PARAMETER = /^(?<key>sentinelUsername|sentinelPassword)=(?<value>.+)$/;
 const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 
@@ -41,7 +47,7 @@ export function readRedisUrl(text: string): RedisAddress {
     sentinel: name !== undefined,
     cluster: !name && !parts.db,
   };
-  if (!fits[kind]) throw new Error('not a Redis URL');
+  if (!fits[kind] || (parts.query !== undefined && kind !== 'sentinel')) throw new Error('not a Redis URL');
   return {
     kind,
     tls: parts.tls !== undefined,
@@ -50,7 +56,18 @@ export function readRedisUrl(text: string): RedisAddress {
     ...(password && { password }),
     db: Number(parts.db ?? 0),
     ...(name && { name }),
+    ...(parts.query && sentinelCredentials(parts.query)),
   };
+}
+
+/** Unlike URLSearchParams, this keeps a plus sign of a password. */
+function sentinelCredentials(query: string): Pick<RedisAddress, 'sentinelUsername' | 'sentinelPassword'> {
+  const pairs = query.split('&').map((each) => {
+    const found = PARAMETER.exec(each)?.groups;
+    if (found?.key === undefined || found.value === undefined) throw new Error('not a Redis URL');
+    return [found.key, decodeURIComponent(found.value)];
+  });
+  return Object.fromEntries(pairs);
 }
 
 function node(text: string, fallback: number): { host: string; port: number } {
@@ -60,7 +77,10 @@ function node(text: string, fallback: number): { host: string; port: number } {
   return { host: parts.host.replace(/^\[|\]$/g, ''), port };
 }
 
-/** The text without its password, for people. */
+/** The text without its passwords, for people. */
 export function redactedUrl(text: string): string {
-  return text.replace(/^(\w[\w-]*:\/\/[^:@/]*):[^@/]*@/, '$1:***@').replace(/\/$/, '');
+  return text
+    .replace(/^(\w[\w-]*:\/\/[^:@/]*):[^@/]*@/, '$1:***@')
+    .replace(/\b(sentinelPassword=)[^&#]*/, '$1***')
+    .replace(/\/$/, '');
 }

@@ -1,33 +1,43 @@
 /** Connections to Redis: how an app waits for it, and which errors mean that it is unavailable. */
 import { Cluster, Redis } from 'ioredis';
 import { sleep, unlessAborted, withTimeLimit } from './async.ts';
-import { errorCode, errorReason, StartupError } from './errors.ts';
+import { StartupError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
-import { logEvent } from './log-events.ts';
+import {
+  COMMAND_TIMEOUT_MS,
+  CONNECT_TIMEOUT_MS,
+  type ConnectionKind,
+  createClient,
+  type RedisClient,
+} from './redis-client.ts';
+import { tlsHandshakeError } from './redis-connector.ts';
+import { describeFault, type Fault, isForbidden, NOT_READY, ReadOnlyReplica, SilentConnection } from './redis-fault.ts';
+import { type OutageLog, outageLog } from './redis-outage.ts';
+import { giveUpSilent, SILENCE, type Silence } from './redis-silence.ts';
 import { type RedisAddress, readRedisUrl, redactedUrl } from './redis-url.ts';
 
-/** Limit for opening one TCP or TLS connection, ms. */
-const CONNECT_TIMEOUT_MS = 5_000;
-/** A healthy Redis answers each of our commands sooner, ms. */
-const COMMAND_TIMEOUT_MS = 10_000;
+export type { RedisClient } from './redis-client.ts';
+
 /** Limit for one whole attempt to connect, ms. */
 const ATTEMPT_TIMEOUT_MS = CONNECT_TIMEOUT_MS + COMMAND_TIMEOUT_MS;
 
-/** One Redis, found directly or through Sentinels, or a cluster. */
-export type RedisClient = Redis | Cluster;
-
-/**
- * `producer` connections reject commands at once while Redis is unavailable. `worker` connections keep commands until
- * Redis is back, which BullMQ's workers need.
- */
-type ConnectionKind = 'producer' | 'worker';
+export interface ConnectOptions {
+  /** Ends the wait for Redis. */
+  signal?: AbortSignal;
+  /** Shared by the connections of one app, so that it logs an outage once. */
+  outages?: OutageLog;
+  /** Further checks of a new connection, before anybody uses it. A StartupError ends the wait; other errors prolong it. */
+  verify?(redis: RedisClient): Promise<void>;
+  /** For tests. */
+  silence?: Silence;
+}
 
 /**
  * Connects to Redis, and waits for it if it is unavailable. It logs `redis.down` once, tries again with a growing pause,
- * and logs `redis.up` when Redis answers. Later outages are logged in the same way.
+ * and logs `redis.up` when Redis answers. Later outages are logged in the same way. A connection that is silent for about
+ * 20 s is given up and made again.
  *
  * @param url as {@link readRedisUrl} reads it
- * @param signal ends the wait
  * @throws StartupError with one sentence for a fault that waiting cannot cure, such as a wrong password
  * @throws the reason of the signal if it aborts
  */
@@ -35,19 +45,21 @@ export async function connectRedis(
   url: string,
   kind: ConnectionKind,
   log: Logger,
-  signal: AbortSignal = new AbortController().signal,
+  options: ConnectOptions = {},
 ): Promise<RedisClient> {
+  const { signal = new AbortController().signal, outages = outageLog(log), verify, silence = SILENCE } = options;
+  const waiting = {};
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
-    const result = await tryToConnect(url, kind, signal);
+    const result = await tryToConnect(url, kind, signal, verify);
     if ('redis' in result) {
-      if (attempt > 1) logEvent(log, 'redis.up', {});
-      return keepConnected(result.redis, log);
+      outages.up(waiting);
+      return keepConnected(result, outages, silence);
     }
     if (!result.fault.mayPass) throw startupError(url, result);
     if (attempt === 1) {
       const { reason } = result.fault;
-      logEvent(log, 'redis.down', { reason }, `Redis at ${redactedUrl(url)} ${reason}, waiting`);
+      outages.down(waiting, reason, `Redis at ${redactedUrl(url)} ${reason}, waiting`);
     }
     await sleep(backoff(attempt), signal);
   }
@@ -60,7 +72,7 @@ export async function connectRedis(
  */
 export async function connectRedisOnce(url: string, kind: ConnectionKind, log: Logger): Promise<RedisClient> {
   const result = await tryToConnect(url, kind, new AbortController().signal);
-  if ('redis' in result) return keepConnected(result.redis, log);
+  if ('redis' in result) return keepConnected(result, outageLog(log), SILENCE);
   throw startupError(url, result);
 }
 
@@ -74,11 +86,10 @@ export async function checkRedis(url: string): Promise<void> {
   await closeRedis(await connectRedisOnce(url, 'producer', silent));
 }
 
-interface Fault {
-  /** A predicate for the subject "Redis at …". */
-  reason: string;
-  /** False if only a person can correct it. */
-  mayPass: boolean;
+interface Connected {
+  redis: RedisClient;
+  /** The last error of a single connection; see {@link createClient}. */
+  last: { error: Error | undefined };
 }
 
 interface Failed {
@@ -87,7 +98,7 @@ interface Failed {
 }
 
 function startupError(url: string, { fault, error }: Failed): StartupError {
-  const sentence = `Redis at ${redactedUrl(url)} ${fault.reason}. Start it, or set REDIS_URL to one that runs.`;
+  const sentence = `Redis at ${redactedUrl(url)} ${fault.reason}. ${fault.remedy}`;
   return new StartupError(sentence, { cause: error });
 }
 
@@ -95,91 +106,117 @@ async function tryToConnect(
   url: string,
   kind: ConnectionKind,
   signal: AbortSignal,
-): Promise<{ redis: RedisClient } | Failed> {
-  const redis = createClient(readRedisUrl(url), kind);
-  let lastError: Error | undefined;
-  const remember = (error: Error) => {
-    lastError = error;
-  };
+  verify: ConnectOptions['verify'] = async () => undefined,
+): Promise<Connected | Failed> {
+  const address = readRedisUrl(url);
+  const last: Connected['last'] = { error: undefined };
+  const redis = createClient(address, kind, (error) => {
+    last.error = error;
+  });
+  const errors: Error[] = [];
+  const remember = (error: Error) => errors.unshift(error);
   redis.on('error', remember);
   // A cluster that is not ready ends its connection, but its connect() never settles.
   const ended = new Promise<never>((_resolve, reject) => {
     redis.once('end', () => reject(new Error(NOT_READY)));
   });
-  const opened = Promise.race([openAndVerify(redis), ended]);
+  const opened = Promise.race([openAndVerify(redis).then(() => verify(redis)), ended]);
   try {
     const { inTime } = await unlessAborted(() => withTimeLimit(opened, ATTEMPT_TIMEOUT_MS), signal);
     if (!inTime) throw new Error('timed out');
   } catch (error) {
     redis.disconnect();
     signal.throwIfAborted();
-    // The promise rejects with "Connection is closed"; the error event has the reason.
-    const cause = lastError ?? error;
-    return { fault: classify(cause), error: cause };
+    if (error instanceof StartupError) throw error;
+    const hidden = last.error ?? (await sentinelTlsError(address));
+    return failure([...errors, ...(hidden ? [hidden] : []), error]);
   }
   redis.off('error', remember);
-  return { redis };
+  return { redis, last };
+}
+
+/**
+ * The error that says most: one that only a person can correct, otherwise the last one that ioredis reported. Its promise
+ * rejects with "Connection is closed"; the error events have the reason.
+ */
+function failure(errors: unknown[]): Failed {
+  const described = errors.map((error) => ({ error, fault: describeFault(error) }));
+  const [first] = described;
+  return (
+    described.find(({ fault }) => !fault.mayPass) ?? first ?? { error: undefined, fault: describeFault(undefined) }
+  );
+}
+
+/** Of a Sentinel that cannot be used, ioredis keeps only a message; the code of a TLS error is lost. */
+async function sentinelTlsError({ kind, tls, nodes }: RedisAddress): Promise<Error | undefined> {
+  if (kind !== 'sentinel' || !tls) return undefined;
+  const hosts = nodes.map(({ host }) => host);
+  const errors = await Promise.all(nodes.map((node) => tlsHandshakeError(node, hosts, CONNECT_TIMEOUT_MS)));
+  return errors.find((error) => error !== undefined);
 }
 
 async function openAndVerify(redis: RedisClient): Promise<void> {
   await redis.connect();
   await redis.ping();
+  if (redis instanceof Redis && redis.options.db) {
+    // ioredis ignores a database that does not exist, and would continue in database 0.
+    await redis.select(redis.options.db);
+  }
+  const info = await redis.info('replication').catch((error: unknown) => {
+    if (isForbidden(error)) return undefined;
+    throw error;
+  });
+  const options = redis instanceof Cluster ? redis.options.redisOptions : redis.options;
+  if (info === undefined) {
+    // BullMQ reads INFO, and fails without it, unless this option of its own is set.
+    Object.assign(options ?? {}, { skipVersionCheck: true });
+    return;
+  }
   if (redis instanceof Cluster) return;
-  // ioredis ignores a database that does not exist, and would continue in database 0.
-  await redis.select(redis.options.db ?? 0);
+  redis.options.enableReadyCheck = true;
   // During a fail-over the address may still lead to the old master, which is then a replica.
-  const replication = await redis.info('replication').catch(() => '');
-  if (/^role:slave/m.test(replication) && /^slave_read_only:1/m.test(replication)) throw new Error(READ_ONLY);
+  if (/^role:slave/m.test(info) && /^slave_read_only:1/m.test(info)) throw new ReadOnlyReplica();
 }
 
 /** Lets ioredis reconnect for ever. Until a client has connected once, ioredis does not retry: {@link connectRedis} does. */
-function keepConnected(redis: RedisClient, log: Logger): RedisClient {
+function keepConnected({ redis, last }: Connected, outages: OutageLog, silence: Silence): RedisClient {
   if (redis instanceof Redis) Object.assign(redis.options, { retryStrategy: backoff, sentinelRetryStrategy: backoff });
   else redis.options.clusterRetryStrategy = backoff;
-  logOutages(redis, log);
-  return redis;
+  return observe(redis);
+
+  /** Logs the outages of a client, and gives up its silent connections. */
+  function observe<Client extends RedisClient>(client: Client): Client {
+    logOutages(client, outages, last);
+    const watcher = {
+      onOverdue: () => outages.overdue(client),
+      onAnswer: () => outages.up(client),
+      onSilent: () => {
+        last.error = new SilentConnection((silence.checkMs * silence.checks) / 1_000);
+        outages.down(client, describeFault(last.error).reason);
+      },
+    };
+    if (client instanceof Redis) {
+      giveUpSilent(client, watcher, silence);
+      // A BullMQ worker duplicates its connection and waits for jobs on the copy.
+      const duplicate = client.duplicate.bind(client);
+      client.duplicate = (...args) => observe(duplicate(...args));
+    } else if (client instanceof Cluster) {
+      const observeNode = (node: Redis) => {
+        giveUpSilent(node, watcher, silence);
+        node.on('ready', () => outages.up(client));
+      };
+      client.nodes().forEach(observeNode);
+      client.on('+node', observeNode);
+      const duplicate = client.duplicate.bind(client);
+      client.duplicate = (...args) => observe(duplicate(...args));
+    }
+    return client;
+  }
 }
 
 /** The pause before the next attempt, ms: 200, 400, … 3,000. */
 function backoff(attempt: number): number {
   return Math.min(100 * 2 ** Math.min(attempt, 6), 3_000);
-}
-
-const doNotRetry = () => null;
-
-function createClient(address: RedisAddress, kind: ConnectionKind): RedisClient {
-  const { username, password, tls } = address;
-  const common = { username, password, connectTimeout: CONNECT_TIMEOUT_MS, ...(tls && { tls: {} }) };
-  const waits = kind === 'worker';
-  const options = waits ? common : { ...common, commandTimeout: COMMAND_TIMEOUT_MS };
-  if (address.kind === 'cluster') {
-    return new Cluster(address.nodes, {
-      redisOptions: options,
-      lazyConnect: true,
-      enableOfflineQueue: waits,
-      clusterRetryStrategy: doNotRetry,
-    });
-  }
-  const [node] = address.nodes;
-  const target =
-    address.kind === 'sentinel'
-      ? {
-          sentinels: address.nodes,
-          name: address.name,
-          failoverDetector: true,
-          sentinelRetryStrategy: doNotRetry,
-          ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
-        }
-      : { ...node };
-  return new Redis({
-    ...options,
-    ...target,
-    db: address.db,
-    enableOfflineQueue: waits,
-    maxRetriesPerRequest: waits ? null : 1,
-    lazyConnect: true,
-    retryStrategy: doNotRetry,
-  });
 }
 
 /** Closes a connection, also if Redis is unavailable. */
@@ -189,57 +226,23 @@ export async function closeRedis(redis: RedisClient): Promise<void> {
   redis.disconnect();
 }
 
-/** Logs one line at the start and one at the end of an outage, however many attempts there are in between. */
-function logOutages(redis: RedisClient, log: Logger): void {
-  let down = false;
-  const onDown = (reason: string) => {
-    if (!down) logEvent(log, 'redis.down', { reason });
-    down = true;
-  };
-  redis.on('error', (error: Error) => onDown(error.message));
+function logOutages(redis: RedisClient, outages: OutageLog, last: Connected['last']): void {
+  redis.on('error', (error: Error) => outages.down(redis, describeFault(error).reason));
   // The only event of a cluster that lost all its nodes. A connection that we close ourselves does not emit it.
-  redis.on('reconnecting', () => onDown('the connection was lost'));
-  redis.on('ready', () => {
-    if (down) logEvent(log, 'redis.up', {});
-    down = false;
+  redis.on('reconnecting', () => {
+    outages.down(redis, last.error ? describeFault(last.error).reason : 'closed the connection');
   });
+  redis.on('ready', () => {
+    last.error = undefined;
+    outages.up(redis);
+  });
+  redis.on('end', () => outages.closed(redis));
 }
 
 const UNAVAILABLE =
-  /isn't writeable|isn't ready|Connection is closed|aborted due to connection close|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:READONLY|OOM|MISCONF|LOADING|CLUSTERDOWN|TRYAGAIN)/;
+  /isn't writeable|isn't ready|Connection is closed|aborted due to connection close|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:READONLY|UNBLOCKED|MASTERDOWN|NOREPLICAS|OOM|MISCONF|LOADING|CLUSTERDOWN|TRYAGAIN)|^ReplyError: .*-READONLY /;
 
 /** True if a command failed because Redis was unreachable, silent or not ready; false if the command itself was wrong. */
 export function isRedisAway(error: unknown): boolean {
   return UNAVAILABLE.test(String(error));
-}
-
-const NOT_READY = 'is not ready';
-const READ_ONLY = 'READONLY replica';
-const NO_NODE = /All sentinels|startup nodes|slots cache|is not ready/;
-
-const permanent = (reason: string): Fault => ({ reason, mayPass: false });
-const passing = (reason: string): Fault => ({ reason, mayPass: true });
-
-function classify(error: unknown): Fault {
-  const code = errorCode(error) ?? '';
-  const message = fullMessage(error);
-  if (/WRONGPASS|NOAUTH|NOPERM/.test(message)) return permanent('refuses the credentials in REDIS_URL');
-  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|certificate/.test(`${code} ${message}`))
-    return permanent('has a certificate that is not trusted (set NODE_EXTRA_CA_CERTS)');
-  if (/DB index/.test(message)) return permanent('has no such database');
-  if (/RESP type|Protocol error|EPROTO|ERR_SSL/.test(`${code} ${message}`))
-    return permanent(`does not speak the protocol of REDIS_URL (${message})`);
-  if (NO_NODE.test(message)) return passing('has no node that is ready');
-  if (code === 'ECONNREFUSED') return passing('refuses the connection');
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return passing('cannot be found (no such host)');
-  if (message === READ_ONLY) return passing('is a read-only replica');
-  if (/ETIMEDOUT|timed out/i.test(`${code} ${message}`)) return passing('does not answer');
-  return passing(`cannot be used (${errorReason(error)})`);
-}
-
-/** The message, and for a cluster also the error of the node that was asked last. */
-function fullMessage(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const node = 'lastNodeError' in error ? error.lastNodeError : undefined;
-  return node instanceof Error ? `${error.message} ${node.message}` : error.message;
 }

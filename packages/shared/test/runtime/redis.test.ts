@@ -65,7 +65,7 @@ describe('an app that starts while Redis is unavailable', () => {
   ])('waits for one %s, until it has to stop', async (_name, url, reason) => {
     const log = testLog();
     const stop = new AbortController();
-    const connecting = connectRedis(url, 'worker', log.logger, stop.signal);
+    const connecting = connectRedis(url, 'worker', log.logger, { signal: stop.signal });
     expect(await log.until('redis.down')).toMatchObject({ reason });
     stop.abort(new Error('stopping'));
     await expect(connecting).rejects.toThrow('stopping');
@@ -101,7 +101,7 @@ describe('an app that starts while Redis is unavailable', () => {
   test('waits for one that accepts connections and does not answer, and can be stopped', async ({ log }) => {
     const port = await listening(() => undefined);
     const stop = new AbortController();
-    const connecting = connectRedis(`redis://127.0.0.1:${port}`, 'worker', log.logger, stop.signal);
+    const connecting = connectRedis(`redis://127.0.0.1:${port}`, 'worker', log.logger, { signal: stop.signal });
     stop.abort(new Error('stopping'));
     await expect(connecting).rejects.toThrow('stopping');
   });
@@ -155,7 +155,7 @@ test('a wrong password is one sentence at once, without the password', async ({ 
   await ns.redis.acl('SETUSER', user, 'on', '>right', '+@all', '~*');
   const { host } = new URL(ns.redisUrl);
   await expect(connectRedis(`redis://${user}:hunter2@${host}`, 'worker', log.logger)).rejects.toThrow(
-    `Redis at redis://${user}:***@${host} refuses the credentials in REDIS_URL. Start it, or set REDIS_URL to one that runs.`,
+    `Redis at redis://${user}:***@${host} refuses the credentials in REDIS_URL. Correct the user name and password there.`,
   );
   await ns.redis.acl('DELUSER', user);
 });
