@@ -22,6 +22,8 @@ const START = 'test/e2e/start-errors.test.ts';
 const TOPOLOGIES = 'test/field/cluster-and-sentinel.field.test.ts';
 const CRASH = 'test/e2e/crash.test.ts';
 const SILENCE = 'packages/shared/test/runtime/redis-silence.test.ts';
+const FAIL_OVER = 'packages/shared/test/runtime/redis-fail-over.test.ts';
+const READY = 'apps/api/test/readiness.test.ts';
 const SILENT = 'test/field/silent-redis.field.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
 
@@ -190,6 +192,15 @@ export const FAULT_TABLE: Record<number, Row> = {
       [SILENCE, 'gives up a connection that is silent %s'],
       [SILENCE, 'a blocking command on a copy of the connection continues'],
       [SILENT, 'apps give up silent connections, log it once and deliver later wakes'],
+    ],
+  },
+  57: {
+    fault: 'fail-over behind one address, READONLY on open connections',
+    tests: [
+      [FAIL_OVER, 'was refused by the old master, it writes to the new one'],
+      [FAIL_OVER, 'that waits for a job waits on the new master'],
+      [READY, 'whose Redis refuses writes is not ready'],
+      ['test/field/fail-over.field.test.ts', 'apps follow a fail-over behind one address'],
     ],
   },
 };

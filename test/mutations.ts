@@ -20,6 +20,22 @@ const BUDGET = 'apps/worker/test/investigation/budget.test.ts';
 
 export const MUTATIONS: Mutation[] = [
   {
+    guard: 'a refused write leads to a new connection',
+    file: 'packages/shared/src/runtime/redis-client.ts',
+    find: 'if (!becameReplica(error)) return false;',
+    replace: 'return false;',
+    test: 'packages/shared/test/runtime/redis-fail-over.test.ts',
+    named: 'that waits for a job waits on the new master',
+  },
+  {
+    guard: 'after a refused write all connections of an app are made again',
+    file: 'packages/shared/src/runtime/redis-client.ts',
+    find: 'hooks.onReplica();',
+    replace: '',
+    test: 'packages/shared/test/runtime/redis-fail-over.test.ts',
+    named: 'that only read follow to the new master too',
+  },
+  {
     guard: 'a silent connection to Redis is given up',
     file: 'packages/shared/src/runtime/redis-silence.ts',
     find: 'redis.disconnect(true);',

@@ -29,14 +29,13 @@ export async function makeWorld(folder: string, chance: Random) {
   const redis = new Redis(redisServer.port, '127.0.0.1', { maxRetriesPerRequest: 1, retryStrategy: () => 200 });
   redis.on('error', () => undefined);
   const network = { up: true, requests: true, answers: true };
-  const proxy = await tcpProxy(
-    { hostname: '127.0.0.1', port: redisServer.port },
-    {
-      accepts: () => network.up,
-      requests: (chunk, forward) => network.requests && forward(chunk),
-      answers: (chunk, forward) => network.answers && forward(chunk),
-    },
-  );
+  /** The server behind the address of the apps. */
+  const target = { hostname: '127.0.0.1', port: redisServer.port };
+  const proxy = await tcpProxy(target, {
+    accepts: () => network.up,
+    requests: (chunk, forward) => network.requests && forward(chunk),
+    answers: (chunk, forward) => network.answers && forward(chunk),
+  });
 
   const slack = await slackDouble();
   const paid: PaidAnswer[] = [];
@@ -172,6 +171,7 @@ export async function makeWorld(folder: string, chance: Random) {
     workers,
     network,
     proxy,
+    target,
     redis,
     redisServer,
     slack,

@@ -92,7 +92,7 @@ export async function buildApp(options: ApiOptions) {
   await app.register(swaggerUi, { routePrefix: '/docs' });
   const queues = [queue, deliveries];
   const operations = operationLog(redis, keys, append, now, log);
-  await app.register(healthRoutes, { redis, keys });
+  await app.register(healthRoutes, { redis, keys, now });
   await app.register(queueRoutes, { queues, operations, now });
   await app.register(debounceRoutes, { store, operations });
   await app.register(investigationRoutes, { store, deliveries, now });

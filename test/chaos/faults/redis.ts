@@ -2,6 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { failOver } from '../../support/fail-over.ts';
+import { redisProcess } from '../../support/redis-process.ts';
 import type { World } from '../world.ts';
 import { CAUGHT_UP_MS, type Fault, untilFollowing } from './fault.ts';
 
@@ -102,6 +105,30 @@ export const REDIS_FAULTS: Fault[] = [
       await sleep(ms);
       if (silent === 'frozen') process.kill(redisServer.pid(), 'SIGCONT');
       Object.assign(network, { requests: true, answers: true });
+    },
+  },
+  {
+    numbers: [57],
+    name: 'fail-over behind one address, and back',
+    group: 'alone',
+    inject: async (world) => {
+      const { redis, redisServer, target, chance } = world;
+      const folder = `${redisServer.folder}-replica-${Date.now()}`;
+      const replica = await redisProcess(folder, ['--replicaof', `127.0.0.1 ${redisServer.port}`]);
+      const next = new Redis(replica.port, '127.0.0.1');
+      try {
+        await failOver(redis, next, replica);
+        await sleep(chance.of([0, 500, 5_000]));
+        target.port = replica.port;
+        await sleep(chance.between(1_000, 15_000));
+        await failOver(next, redis, redisServer);
+      } finally {
+        target.port = redisServer.port;
+        next.disconnect();
+        await replica.kill('SIGKILL');
+      }
+      // A replica may begin a new append-only file.
+      world.aofFloor = world.appendOnlyFile().size;
     },
   },
   {

@@ -1,12 +1,21 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { describeFault } from '@kora-wake/shared/runtime/redis-fault';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
+import { assertWritable, unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { ErrorAnswer, Health, Readiness } from '../contract.ts';
 import { httpErrors } from '../errors.ts';
 
+/** Everybody may ask, and each answer needs a write, so an answer is used again for this time, ms. */
+const REUSE_MS = 1_000;
+
 /** Liveness and readiness, for load balancers and container platforms. */
-export const healthRoutes: FastifyPluginAsyncZod<{ redis: RedisClient; keys: Keys }> = async (app, { redis, keys }) => {
+export const healthRoutes: FastifyPluginAsyncZod<{ redis: RedisClient; keys: Keys; now(): number }> = async (
+  app,
+  { redis, keys, now },
+) => {
+  let last: { at: number; answer: Promise<Readiness> } | undefined;
+
   app.get(
     '/healthz',
     { schema: { summary: 'The process is alive', security: [], response: { 200: Health } } },
@@ -15,12 +24,29 @@ export const healthRoutes: FastifyPluginAsyncZod<{ redis: RedisClient; keys: Key
 
   app.get(
     '/readyz',
-    { schema: { summary: 'Redis answers', security: [], response: { 200: Readiness, 503: ErrorAnswer } } },
+    {
+      schema: {
+        summary: 'Redis answers and accepts writes',
+        security: [],
+        response: { 200: Readiness, 503: ErrorAnswer },
+      },
+    },
     async () => {
-      const warnings = await unsafeSettings(redis, keys).catch(() => {
-        throw httpErrors.unavailable('Redis does not answer.');
-      });
-      return { status: 'ok' as const, ...(warnings.length > 0 && { warnings }) };
+      const at = now();
+      // A clock that was set back must not keep an old answer.
+      if (!last || Math.abs(at - last.at) >= REUSE_MS) last = { at, answer: readiness() };
+      return last.answer;
     },
   );
+
+  async function readiness(): Promise<Readiness> {
+    try {
+      await assertWritable(redis, keys);
+      const warnings = await unsafeSettings(redis, keys);
+      return { status: 'ok', ...(warnings.length > 0 && { warnings }) };
+    } catch (error) {
+      const answered = error instanceof Error && error.name === 'ReplyError';
+      throw httpErrors.unavailable(`Redis ${answered ? describeFault(error).reason : 'does not answer'}.`);
+    }
+  }
 };

@@ -18,19 +18,25 @@ export type RedisClient = Redis | Cluster;
  */
 export type ConnectionKind = 'producer' | 'worker';
 
+export interface ClientHooks {
+  /** The last error of one connection. ioredis itself does not report all of them. */
+  lastError: Error | undefined;
+  /** Called if Redis refused a write because it became a replica. ioredis then closes that connection. */
+  onReplica(): void;
+}
+
 /**
  * A client that is not connected yet. It makes one attempt to connect.
  *
- * @param onError called with errors that ioredis may not report: of single connections, and if a master became a replica
+ * @param hooks called later too, also for copies of the client
  */
-export function createClient(
-  address: RedisAddress,
-  kind: ConnectionKind,
-  onError: (error: Error) => void,
-): RedisClient {
+export function createClient(address: RedisAddress, kind: ConnectionKind, hooks: ClientHooks): RedisClient {
   const { tls, nodes, username, password, db } = address;
   const hosts = nodes.map(({ host }) => host);
   const waits = kind === 'worker';
+  const onError = (error: Error) => {
+    hooks.lastError = error;
+  };
   const connector = (mustBeMaster: boolean) => connectorClass({ tls, hosts, mustBeMaster, onError });
   const common = {
     username,
@@ -41,7 +47,8 @@ export function createClient(
     // After a fail-over behind one address, connections to the old master stay open. A new one leads to the new master.
     reconnectOnError: (error: Error) => {
       if (!becameReplica(error)) return false;
-      onError(new ReadOnlyReplica());
+      hooks.lastError = new ReadOnlyReplica();
+      hooks.onReplica();
       return true;
     },
   };

@@ -129,6 +129,8 @@ function protocolFault(code: string, message: string): Fault | undefined {
 function unavailability(code: string, message: string, error: unknown): Fault {
   if (error instanceof ReadOnlyReplica || /READONLY/.test(message)) return passing('is a read-only replica');
   if (error instanceof SilentConnection) return passing(`does not answer (${message})`);
+  const refusesWrites = /^(?:OOM|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN)\b/.exec(message)?.[0];
+  if (refusesWrites) return passing(`refuses writes (${refusesWrites})`, 'Correct its configuration or its state.');
   if (/LOADING/.test(message)) return passing('still loads its data', 'Wait until it has loaded them.');
   if (NO_NODE.test(message)) return passing('has no node that is ready');
   if (code === 'ECONNREFUSED') return passing('refuses the connection');

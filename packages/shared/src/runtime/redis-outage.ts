@@ -1,10 +1,14 @@
-/** The log lines about outages: one at the start and one at the end, over all connections of an app. */
+/** The outages of an app, over all its connections: one log line at the start and one at the end. */
 import type { Logger } from './log.ts';
 import { logEvent } from './log-events.ts';
 
 export interface OutageLog {
   /** @param connection identifies the connection @param message instead of the default one */
   down(connection: object, reason: string, message?: string): void;
+  /** Registers a connection. @param reconnect closes it, so that ioredis connects again */
+  add(connection: object, reconnect: () => void): void;
+  /** All connections are down: they are closed, so that ioredis connects again. For an address that leads to a new server. */
+  reconnectAll(reason: string): void;
   /** The connection may be dead. Nothing is logged, but an outage does not end before it is up. */
   overdue(connection: object): void;
   /** The connection works. The outage is over if no other connection is down or overdue. */
@@ -15,12 +19,24 @@ export interface OutageLog {
 
 export function outageLog(log: Logger): OutageLog {
   const down = new Set<object>();
+  const reconnects = new Map<object, () => void>();
   let isOutage = false;
+
+  function onDown(connection: object, reason: string, message?: string): void {
+    down.add(connection);
+    if (!isOutage) logEvent(log, 'redis.down', { reason }, message);
+    isOutage = true;
+  }
+
   return {
-    down: (connection, reason, message) => {
-      down.add(connection);
-      if (!isOutage) logEvent(log, 'redis.down', { reason }, message);
-      isOutage = true;
+    add: (connection, reconnect) => {
+      reconnects.set(connection, reconnect);
+    },
+    down: onDown,
+    reconnectAll: (reason) => {
+      // All are marked before the first one is closed: the first one that is back must not end the outage.
+      for (const connection of reconnects.keys()) onDown(connection, reason);
+      for (const reconnect of reconnects.values()) reconnect();
     },
     overdue: (connection) => {
       down.add(connection);
@@ -32,6 +48,7 @@ export function outageLog(log: Logger): OutageLog {
       isOutage = false;
     },
     closed: (connection) => {
+      reconnects.delete(connection);
       down.delete(connection);
     },
   };

@@ -4,6 +4,7 @@ import { sleep, unlessAborted, withTimeLimit } from './async.ts';
 import { StartupError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import {
+  type ClientHooks,
   COMMAND_TIMEOUT_MS,
   CONNECT_TIMEOUT_MS,
   type ConnectionKind,
@@ -88,8 +89,7 @@ export async function checkRedis(url: string): Promise<void> {
 
 interface Connected {
   redis: RedisClient;
-  /** The last error of a single connection; see {@link createClient}. */
-  last: { error: Error | undefined };
+  hooks: ClientHooks;
 }
 
 interface Failed {
@@ -109,10 +109,8 @@ async function tryToConnect(
   verify: ConnectOptions['verify'] = async () => undefined,
 ): Promise<Connected | Failed> {
   const address = readRedisUrl(url);
-  const last: Connected['last'] = { error: undefined };
-  const redis = createClient(address, kind, (error) => {
-    last.error = error;
-  });
+  const hooks: ClientHooks = { lastError: undefined, onReplica: () => undefined };
+  const redis = createClient(address, kind, hooks);
   const errors: Error[] = [];
   const remember = (error: Error) => errors.unshift(error);
   redis.on('error', remember);
@@ -128,11 +126,11 @@ async function tryToConnect(
     redis.disconnect();
     signal.throwIfAborted();
     if (error instanceof StartupError) throw error;
-    const hidden = last.error ?? (await sentinelTlsError(address));
+    const hidden = hooks.lastError ?? (await sentinelTlsError(address));
     return failure([...errors, ...(hidden ? [hidden] : []), error]);
   }
   redis.off('error', remember);
-  return { redis, last };
+  return { redis, hooks };
 }
 
 /**
@@ -179,20 +177,21 @@ async function openAndVerify(redis: RedisClient): Promise<void> {
 }
 
 /** Lets ioredis reconnect for ever. Until a client has connected once, ioredis does not retry: {@link connectRedis} does. */
-function keepConnected({ redis, last }: Connected, outages: OutageLog, silence: Silence): RedisClient {
+function keepConnected({ redis, hooks }: Connected, outages: OutageLog, silence: Silence): RedisClient {
   if (redis instanceof Redis) Object.assign(redis.options, { retryStrategy: backoff, sentinelRetryStrategy: backoff });
   else redis.options.clusterRetryStrategy = backoff;
+  hooks.onReplica = () => outages.reconnectAll(describeFault(new ReadOnlyReplica()).reason);
   return observe(redis);
 
   /** Logs the outages of a client, and gives up its silent connections. */
   function observe<Client extends RedisClient>(client: Client): Client {
-    logOutages(client, outages, last);
+    logOutages(client, outages, hooks);
     const watcher = {
       onOverdue: () => outages.overdue(client),
       onAnswer: () => outages.up(client),
       onSilent: () => {
-        last.error = new SilentConnection((silence.checkMs * silence.checks) / 1_000);
-        outages.down(client, describeFault(last.error).reason);
+        hooks.lastError = new SilentConnection((silence.checkMs * silence.checks) / 1_000);
+        outages.down(client, describeFault(hooks.lastError).reason);
       },
     };
     if (client instanceof Redis) {
@@ -226,16 +225,19 @@ export async function closeRedis(redis: RedisClient): Promise<void> {
   redis.disconnect();
 }
 
-function logOutages(redis: RedisClient, outages: OutageLog, last: Connected['last']): void {
+function logOutages(redis: RedisClient, outages: OutageLog, hooks: ClientHooks): void {
   redis.on('error', (error: Error) => outages.down(redis, describeFault(error).reason));
   // The only event of a cluster that lost all its nodes. A connection that we close ourselves does not emit it.
   redis.on('reconnecting', () => {
-    outages.down(redis, last.error ? describeFault(last.error).reason : 'closed the connection');
+    outages.down(redis, hooks.lastError ? describeFault(hooks.lastError).reason : 'closed the connection');
   });
-  redis.on('ready', () => {
-    last.error = undefined;
+  const onReady = () => {
+    hooks.lastError = undefined;
+    if (redis instanceof Redis) outages.add(redis, () => redis.status === 'ready' && redis.disconnect(true));
     outages.up(redis);
-  });
+  };
+  redis.on('ready', onReady);
+  if (redis.status === 'ready') onReady();
   redis.on('end', () => outages.closed(redis));
 }
 

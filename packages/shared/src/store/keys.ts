@@ -37,6 +37,8 @@ export interface Keys {
   lease(sourceId: string): string;
   /** String: when a tailer last found Redis without its data, ms by Redis's clock. Owner: redis-state.ts. */
   dataLostAt: string;
+  /** String with a TTL: written to find out whether Redis accepts writes. Owner: redis-state.ts. */
+  writeProbe: string;
   /** Hash: cost of a UTC month in micro-USD: `total`, one field per day, route and model, and `refusedAt`. Owner: budget-ledger.ts. */
   spend(month: string): string;
   /** Sorted set: reservations of LLM calls in progress, by the time they lapse, ms. Owner: budget-ledger.ts. */
@@ -72,6 +74,7 @@ export function redisKeys(prefix: string): Keys {
     sources: `${prefix}:sources`,
     lease: (sourceId) => `${prefix}:source:${sourceId}:lease`,
     dataLostAt: `${prefix}:forgot`,
+    writeProbe: `${prefix}:write-probe`,
     spend: (month) => `${prefix}:spend:${month}`,
     reserved: `${prefix}:spend:reserved`,
     events: `${prefix}:events`,

@@ -21,6 +21,14 @@ export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<st
   return warnings;
 }
 
+/** TTL of the probe, s. */
+const PROBE_TTL_S = 60;
+
+/** Writes a key, to find out whether Redis accepts writes. @throws the error of Redis or of the connection if it does not */
+export async function assertWritable(redis: RedisClient, keys: Keys): Promise<void> {
+  await redis.set(keys.writeProbe, '1', 'EX', PROBE_TTL_S);
+}
+
 /**
  * Reads the earliest time (ms, Redis's clock) from which this Redis certainly holds every acknowledged write: normally its
  * start, because the last writes before it may not have reached the disk. After a fail-over that this process observed, it
