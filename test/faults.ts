@@ -24,6 +24,7 @@ const CRASH = 'test/e2e/crash.test.ts';
 const SILENCE = 'packages/shared/test/runtime/redis-silence.test.ts';
 const FAIL_OVER = 'packages/shared/test/runtime/redis-fail-over.test.ts';
 const READY = 'apps/api/test/readiness.test.ts';
+const RIGHTS = 'test/e2e/redis-rights.test.ts';
 const SILENT = 'test/field/silent-redis.field.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
 
@@ -202,5 +203,18 @@ export const FAULT_TABLE: Record<number, Row> = {
       [READY, 'whose Redis refuses writes is not ready'],
       ['test/field/fail-over.field.test.ts', 'apps follow a fail-over behind one address'],
     ],
+  },
+  58: {
+    fault: 'rights missing in Redis',
+    tests: [
+      ['packages/shared/test/store/redis-rights.test.ts', 'is told this command and the rule to add'],
+      [RIGHTS, 'an app without a needed right ends with one sentence that names it'],
+      [RIGHTS, 'the whole path works'],
+      [RIGHTS, 'a right that is taken away from a worker'],
+    ],
+  },
+  59: {
+    fault: 'Redis away while a worker starts',
+    tests: [['apps/worker/test/bullmq-worker.test.ts', 'a worker that starts while Redis is down takes jobs']],
   },
 };

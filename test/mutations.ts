@@ -36,6 +36,14 @@ export const MUTATIONS: Mutation[] = [
     named: 'that only read follow to the new master too',
   },
   {
+    guard: 'an app without a needed right does not start',
+    file: 'packages/shared/src/store/redis-rights.ts',
+    find: 'if (missing.length > 0) throw missingCommands(user, missing.map(nameOf));',
+    replace: '',
+    test: 'packages/shared/test/store/redis-rights.test.ts',
+    named: 'is told this command and the rule to add',
+  },
+  {
     guard: 'a silent connection to Redis is given up',
     file: 'packages/shared/src/runtime/redis-silence.ts',
     find: 'redis.disconnect(true);',

@@ -30,6 +30,8 @@ import { VERSION } from './version.ts';
 export interface ApiOptions {
   store: WindowStore;
   deliveries: DeliveriesQueue;
+  /** False if the Redis user lacks the rights to count workers. */
+  countsWorkers?: boolean;
   /** Without a token the API answers this machine only. */
   tokens: Tokens;
   /** USD per UTC month; 0 = no limit. */
@@ -52,7 +54,19 @@ const MAX_URL_BYTES = 128 * 1024;
 const MAX_BODY_BYTES = 256 * 1024;
 
 export async function buildApp(options: ApiOptions) {
-  const { store, deliveries, tokens, budgetUsd, setup, append, now, consoleFolder, traced, log } = options;
+  const {
+    store,
+    deliveries,
+    countsWorkers = true,
+    tokens,
+    budgetUsd,
+    setup,
+    append,
+    now,
+    consoleFolder,
+    traced,
+    log,
+  } = options;
   const { redis, keys, queue } = store;
   const app = Fastify({
     loggerInstance: log,
@@ -93,7 +107,7 @@ export async function buildApp(options: ApiOptions) {
   const queues = [queue, deliveries];
   const operations = operationLog(redis, keys, append, now, log);
   await app.register(healthRoutes, { redis, keys, now });
-  await app.register(queueRoutes, { queues, operations, now });
+  await app.register(queueRoutes, { queues, countsWorkers, operations, now });
   await app.register(debounceRoutes, { store, operations });
   await app.register(investigationRoutes, { store, deliveries, now });
   await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });

@@ -2,17 +2,30 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
+import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
 import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import { READ_METHODS } from './auth.ts';
 import { answerError } from './errors.ts';
 import type { OperationLog } from './operations.ts';
 
+/** Bull Board shows no details of Redis if the user may not run INFO. */
+class BoardQueue extends BullMQAdapter {
+  override async getRedisInfo(): ReturnType<BullMQAdapter['getRedisInfo']> {
+    try {
+      return await super.getRedisInfo();
+    } catch (error) {
+      if (isForbidden(error)) return null;
+      throw error;
+    }
+  }
+}
+
 /** The plugin to register under `path`. It answers errors like the rest of the API, and records each change. */
 export function board(queues: Queue[], path: string, operations: OperationLog) {
   const server = new FastifyAdapter();
   createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue)),
+    queues: queues.map((queue) => new BoardQueue(queue)),
     serverAdapter: server,
     options: { uiConfig: { boardTitle: 'Kora Wake' } },
   });

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { isRedisAway } from '@kora-wake/shared/runtime/redis';
+import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorAnswer } from './contract.ts';
 
@@ -31,6 +32,7 @@ export const httpErrors = {
 
 const NO_SUCH_JOB = 'There is no such job.';
 const REDIS_DOWN = 'Redis does not answer; try again.';
+const FORBIDDEN = 'Redis refuses a command to the user of this API; see its log.';
 const INTERNAL = 'Internal error; see the log of the API.';
 
 /** Answers an error in the shape of the contract. Details of internal errors go to the log only. */
@@ -38,10 +40,12 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   if (error instanceof HttpError) return send(reply, error.statusCode, error.message);
   // The name in the path is not a job, but another key of BullMQ beside the jobs.
   if (error.message.startsWith('WRONGTYPE')) return send(reply, 404, NO_SUCH_JOB);
-  const statusCode = isRedisAway(error) ? 503 : (error.statusCode ?? 500);
+  const isRefused = isForbidden(error);
+  const statusCode = isRedisAway(error) || isRefused ? 503 : (error.statusCode ?? 500);
   if (statusCode < 500) return send(reply, statusCode, error.message);
   const { method, routeOptions } = request;
   logEvent(request.log, 'api.request_failed', { method, route: routeOptions.url, ...errorFields(error) });
+  if (isRefused) return send(reply, statusCode, FORBIDDEN);
   return send(reply, statusCode, statusCode === 503 ? REDIS_DOWN : INTERNAL);
 }
 

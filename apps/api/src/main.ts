@@ -9,6 +9,7 @@ import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { buildApp } from './app.ts';
 
 await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
@@ -19,15 +20,23 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
       `KORA_API_HOST is ${host}, which other machines can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
     );
   }
-  const redis = await connectRedis(config.redisUrl, 'producer', log, { signal: stopping });
+  const keys = redisKeys(config.queuePrefix);
+  let countsWorkers = true;
+  const redis = await connectRedis(config.redisUrl, 'producer', log, {
+    signal: stopping,
+    verify: async (client) => {
+      ({ countsWorkers } = await assertRights(client, keys, log));
+    },
+  });
   onClose(() => closeRedis(redis));
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
   for (const each of [queue, deliveries]) onClose(() => each.close());
   const appLog = log.child({});
   const app = await buildApp({
-    store: { redis, queue, keys: redisKeys(config.queuePrefix) },
+    store: { redis, queue, keys },
     deliveries,
+    countsWorkers,
     tokens,
     budgetUsd: config.costMonthlyUsd,
     setup: {

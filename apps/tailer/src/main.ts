@@ -11,6 +11,7 @@ import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { rowTraces } from '@kora-wake/shared/runtime/tracing';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { wakesQueue } from '@kora-wake/shared/store/queues';
+import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { checkpoint } from './checkpoint.ts';
@@ -26,9 +27,12 @@ setFlagsFromString('--semi-space-growth-factor=1');
 await runApp('tailer', async ({ config, log, stopping, onClose }) => {
   const path = config.auditLogPath;
   await assertLogReadable(config);
-  const redis = await connectRedis(config.redisUrl, 'producer', log, { signal: stopping });
-  onClose(() => closeRedis(redis));
   const keys = redisKeys(config.queuePrefix);
+  const redis = await connectRedis(config.redisUrl, 'producer', log, {
+    signal: stopping,
+    verify: async (client) => void (await assertRights(client, keys, log)),
+  });
+  onClose(() => closeRedis(redis));
   for (const warning of await unsafeSettings(redis, keys)) logEvent(log, 'redis.unsafe', {}, warning);
   const queue = wakesQueue(redis, config.queuePrefix);
   onClose(() => queue.close());

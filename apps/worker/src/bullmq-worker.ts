@@ -6,6 +6,7 @@ import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
 import { DRAIN_MS } from '@kora-wake/shared/runtime/lifecycle';
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
 import type { Worker } from 'bullmq';
 
 /** Limit for closing a worker without jobs in progress, ms. */
@@ -31,12 +32,13 @@ export function runWorker(create: () => Worker, isBusy: () => boolean, log: Logg
   const stopping = new AbortController();
   const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
   let worker: Worker | undefined;
+  let lastRefusal: string | undefined;
 
   async function runUntilStopped(): Promise<void> {
     while (!stopping.signal.aborted) {
       const current = create();
       worker = current;
-      current.on('error', (error) => logEvent(log, 'worker.error', errorFields(error)));
+      current.on('error', onError);
       try {
         await current.waitUntilReady();
         // `run` rejects if it cannot start, and otherwise resolves when the worker is closed.
@@ -54,6 +56,13 @@ export function runWorker(create: () => Worker, isBusy: () => boolean, log: Logg
         await sleep(RESTART_MS, stopping.signal);
       }
     }
+  }
+
+  function onError(error: Error): void {
+    logEvent(log, 'worker.error', errorFields(error));
+    if (!isForbidden(error) || error.message === lastRefusal) return;
+    lastRefusal = error.message;
+    logEvent(log, 'worker.refused', errorFields(error));
   }
 
   void runUntilStopped();

@@ -12,6 +12,7 @@ import { outageLog } from '@kora-wake/shared/runtime/redis-outage';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
@@ -31,11 +32,14 @@ const ENGINE_RETRY_MS = 1_000;
 await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
   const connect = { signal: stopping, outages: outageLog(log) };
-  const redis = await connectRedis(config.redisUrl, 'producer', log, connect);
+  const keys = redisKeys(config.queuePrefix);
+  const redis = await connectRedis(config.redisUrl, 'producer', log, {
+    ...connect,
+    verify: async (client) => void (await assertRights(client, keys, log)),
+  });
   onClose(() => closeRedis(redis));
   const connection = await connectRedis(config.redisUrl, 'worker', log, connect);
   onClose(() => closeRedis(connection));
-  const keys = redisKeys(config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix, tracing?.telemetry);
   onClose(() => deliveries.close());
   const wakes = wakesQueue(redis, config.queuePrefix);

@@ -9,7 +9,7 @@ export const Queue = z
     name: z.string(),
     isPaused: z.boolean(),
     counts: z.record(z.enum(JOB_STATES), z.number()).describe('jobs by state'),
-    workers: z.number(),
+    workers: z.number().nullable().describe('null if the Redis user may not count them'),
     oldestWaitingMs: z.number().nullable().describe('age of the oldest waiting job; null if no job waits'),
   })
   .meta({ id: 'Queue' });

@@ -8,14 +8,15 @@ import { countJobs, oldestWaitingMs } from '../queue-state.ts';
 /** The queues: their jobs and workers, pause and resume. */
 export const queueRoutes: FastifyPluginAsyncZod<{
   queues: Queue[];
+  countsWorkers: boolean;
   operations: OperationLog;
   now(): number;
-}> = async (app, { queues, operations, now }) => {
+}> = async (app, { queues, countsWorkers, operations, now }) => {
   async function describe(queue: Queue) {
     const [isPaused, counts, workers, oldest] = await Promise.all([
       queue.isPaused(),
       countJobs(queue),
-      queue.getWorkersCount(),
+      countsWorkers ? queue.getWorkersCount() : null,
       oldestWaitingMs(queue, now()),
     ]);
     return { name: queue.name, isPaused, counts, workers, oldestWaitingMs: oldest };

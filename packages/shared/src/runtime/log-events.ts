@@ -28,6 +28,11 @@ export const LOG_EVENTS = {
       'the audit log does not exist, and its owner could not write to a log of this user; rows wait until the owner creates it',
     fields: ['path'],
   },
+  'redis.rights_missing': {
+    level: 'warn',
+    message: 'the Redis user lacks optional rights',
+    fields: ['rules'],
+  },
   'audit_log.write_failed': {
     level: 'warn',
     message: 'cannot write to the audit log; continuing without this row',
@@ -118,6 +123,11 @@ export const LOG_EVENTS = {
 
   'worker.ready': { level: 'info', message: 'waiting for wakes', fields: ['concurrency', 'engine', 'slack'] },
   'worker.error': { level: 'debug', message: 'BullMQ worker error', fields: ['error'] },
+  'worker.refused': {
+    level: 'error',
+    message: 'Redis refuses a command to its user, so this worker takes no jobs; docs/redis.md lists all rights',
+    fields: ['error'],
+  },
   'investigation.started': { level: 'info', message: 'investigating', fields: ['wakeId', 'probe', 'category'] },
   'investigation.returned': {
     level: 'info',

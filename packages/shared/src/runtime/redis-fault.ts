@@ -56,7 +56,9 @@ export function describeFault(error: unknown): Fault {
 
 /** True if Redis refused a command, or a command of a script, because the user lacks the right or the command was renamed. */
 export function isForbidden(error: unknown): boolean {
-  return /^(?:NOPERM|ERR unknown command|ERR The user executing the script can't)/.test(fullMessage(error));
+  return /^(?:(?:EXECABORT .*)?NOPERM|ERR unknown command|ERR The user executing the script can't)/.test(
+    fullMessage(error),
+  );
 }
 
 function certificateFault(code: string, error: unknown): Fault | undefined {

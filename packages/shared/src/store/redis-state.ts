@@ -1,6 +1,7 @@
 /** The state of the Redis behind a connection: its settings, and since when its data is complete. */
 import { Redis } from 'ioredis';
 import type { RedisClient } from '../runtime/redis.ts';
+import { isForbidden } from '../runtime/redis-fault.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
 
@@ -9,7 +10,8 @@ const RECORD_DATA_LOSS = luaScript('record-data-loss');
 
 /** Settings that are not safe for a pager, one sentence each. Empty if all is well. */
 export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<string[]> {
-  const info = String(await INFO(redis, [keys.dataLostAt]));
+  const info = await readInfo(redis, keys);
+  if (info === undefined) return [];
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const warnings: string[] = [];
   if (setting('maxmemory') !== '0' && setting('maxmemory_policy') !== 'noeviction') {
@@ -32,19 +34,28 @@ export async function assertWritable(redis: RedisClient, keys: Keys): Promise<vo
 /**
  * Reads the earliest time (ms, Redis's clock) from which this Redis certainly holds every acknowledged write: normally its
  * start, because the last writes before it may not have reached the disk. After a fail-over that this process observed, it
- * is the time of the fail-over. FLUSHALL is recorded by {@link recordDataLoss}.
+ * is the time of the fail-over. If the user may not run INFO, it is the time of the last connection, because a restart
+ * cannot be told from a new connection. FLUSHALL is recorded by {@link recordDataLoss}.
  */
 export function redisCompleteSince(redis: RedisClient, keys: Keys): () => Promise<number> {
   let server: { runId: string; since: number } | undefined;
   /** One connection reaches one server, so the answer holds until it closes. A cluster has many. */
   let isCurrent = false;
-  redis.on('close', () => {
+  const forget = () => {
     isCurrent = false;
-  });
+  };
+  redis.on('close', forget);
+  redis.on('+node', forget);
   return async () => {
     if (isCurrent && server) return server.since;
     isCurrent = redis instanceof Redis;
-    const info = String(await INFO(redis, [keys.dataLostAt], 'server'));
+    const info = await readInfo(redis, keys, 'server');
+    if (info === undefined) {
+      isCurrent = true;
+      const [seconds] = await redis.time();
+      server = { runId: '', since: Number(seconds) * 1_000 };
+      return server.since;
+    }
     const field = (name: string) => new RegExp(`^${name}:(\\w+)`, 'm').exec(info)?.[1] ?? '';
     const now = Math.floor(Number(field('server_time_usec')) / 1_000);
     const startedAt = now - Number(field('uptime_in_seconds')) * 1_000;
@@ -52,6 +63,16 @@ export function redisCompleteSince(redis: RedisClient, keys: Keys): () => Promis
     if (server?.runId !== runId) server = { runId, since: server ? now : startedAt };
     return server.since;
   };
+}
+
+/** The text of INFO, or undefined if the user may not run it. */
+async function readInfo(redis: RedisClient, keys: Keys, ...section: string[]): Promise<string | undefined> {
+  try {
+    return String(await INFO(redis, [keys.dataLostAt], ...section));
+  } catch (error) {
+    if (isForbidden(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Records that Redis came back without its data. */

@@ -78,8 +78,10 @@ function QueueDetail({ queue: { isPaused, counts, workers, oldestWaitingMs } }: 
         </>
       )}
       {counts.failed > 0 && `, ${count(counts.failed)} failed`}
-      {'; '}
-      <span class={workers === 0 ? 'wrong' : ''}>{workers === 0 ? 'no worker' : counted(workers, 'worker')}</span>
+      {workers !== null && '; '}
+      {workers !== null && (
+        <span class={workers === 0 ? 'wrong' : ''}>{workers === 0 ? 'no worker' : counted(workers, 'worker')}</span>
+      )}
     </span>
   );
 }
