@@ -32,6 +32,7 @@ function keyedCalls(key: string): Call[] {
     ...plain('ZRANGEBYSCORE ZREVRANGEBYSCORE ZADD', '0', '0'),
     ...plain('ZLEXCOUNT ZRANGEBYLEX XRANGE XREVRANGE', '-', '+'),
     ['RENAME', key, key],
+    ['SUNIONSTORE', key, key],
     ['RPOPLPUSH', key, key],
     ['XADD', key, '*', 'a', '1'],
     ['XREAD', 'STREAMS', key, '0'],

@@ -11,7 +11,7 @@ import {
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { eventually, test } from '../../../../test/support/fixtures.ts';
+import { eventually, rowsOf, test } from '../../../../test/support/fixtures.ts';
 import { appendRows, auditLog } from '../../src/runtime/audit-log.ts';
 import { accessOfNewLog } from '../../src/runtime/create-log.ts';
 
@@ -86,7 +86,7 @@ describe('a new log', () => {
       chmodSync(`${logPath}.1`, 0o640);
       await Promise.all([appendRows(file(logPath), ['{}']), appendRows(file(logPath), ['{}'])]);
       expect(accessOf(logPath)).toEqual([4713, 4714, 0o640]);
-      expect(readFileSync(logPath, 'utf8')).toBe('{}\n{}\n');
+      expect(rowsOf(logPath)).toEqual([{}, {}]);
       expect(readdirSync(folder).toSorted()).toEqual([basename(logPath), `${basename(logPath)}.1`]);
     },
   );
