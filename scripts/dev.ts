@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { loadConfig } from '@kora-wake/shared/runtime/config';
 import { prettyStream } from '@kora-wake/shared/runtime/log';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
+import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { createServer } from 'vite';
 import { APPS, type AppName, type AppProcess, startApp } from '../apps/cli/src/app-process.ts';
 import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
@@ -73,7 +74,7 @@ Kora Wake runs from source.
 
   console    ${vite.resolvedUrls?.local[0] ?? ''}
   api        ${target}
-  redis      ${redisUrl}
+  redis      ${redactedUrl(redisUrl)}
   audit log  ${config.auditLogPath}
 
 An app restarts when its code or the shared code changes. Ctrl-C stops everything.

@@ -29,7 +29,8 @@ test('npm start sends a first alert without any credential, and leaves no proces
   const banner = start.lines.map(({ msg }) => msg).join('\n');
   expect(banner).toContain(join(folder, 'kora_audit_log.jsonl'));
   expect(banner).toContain('not configured: alerts are sent without a diagnosis');
-  const redisUrl = /redis:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
+  const redisUrl = /redis:\/\/:\*{3}@127\.0\.0\.1:\d+/.exec(banner)?.[0];
+  expect(redisUrl).toBeDefined();
   const { pid } = readAddress(folder);
 
   const wake = runScript(CLI, ['wake', ...WAKE], env);

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startRedis } from '../../apps/cli/src/private-redis.ts';
 import { installPrograms } from './programs.ts';
+import { redisProcess } from './redis-process.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -15,10 +15,10 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   installPrograms(['chromium', 'openssl', 'promtool', 'python3']);
   const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-redis-'));
-  const redis = await startRedis(folder, 0);
-  project.provide('redisUrl', redis.url);
+  const redis = await redisProcess(folder);
+  project.provide('redisUrl', `redis://127.0.0.1:${redis.port}`);
   return async () => {
-    await redis.stop();
+    await redis.kill('SIGTERM');
     rmSync(folder, { recursive: true, force: true });
   };
 }

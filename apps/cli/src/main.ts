@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The only file that gives commands access to the process: arguments, environment, signals and the exit code. */
+/** The only file that gives commands access to the process: arguments, environment, file rights, signals and the exit code. */
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { runCommandLine } from './command-line.ts';
 
@@ -13,6 +13,9 @@ const io = {
     process.channel?.unref();
   },
 };
+
+// Files and folders that a command or one of its apps creates are private to this user: rows and reports are confidential.
+process.umask(0o077);
 
 // The reader of a pipe, such as `head`, may end first.
 process.stdout.on('error', () => undefined);

@@ -1,11 +1,12 @@
 /** The private Redis: one per folder, found by other commands, and never left behind. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
-import { eventually, test } from '../../../test/support/fixtures.ts';
+import { eventually, ownServer, test } from '../../../test/support/fixtures.ts';
+import { redisProcess } from '../../../test/support/redis-process.ts';
 import { startGuarded } from '../src/guarded-process.ts';
 import { runningRedisUrl, startRedis, tryListen } from '../src/private-redis.ts';
 import { commandConfig } from '../src/settings.ts';
@@ -77,6 +78,53 @@ describe('a private Redis', () => {
     await redis.stop();
     expect(isGone(pid)).toBe(true);
     expect(await runningRedisUrl(folder)).toBeUndefined();
+  });
+});
+
+describe('the password of a private Redis', () => {
+  test('is required, is kept for the next start, and is not an argument of the process', async ({ folder }) => {
+    const first = await startRedis(folder, 0);
+    const { pid, port } = readAddress(folder);
+    const stranger = new Redis(port, '127.0.0.1', { enableReadyCheck: false });
+    await expect(stranger.flushall()).rejects.toThrow('NOAUTH');
+    stranger.disconnect();
+    const { password } = new URL(first.url);
+    expect(password).toMatch(/^[0-9a-f]{48}$/);
+    expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(password);
+    await first.stop();
+
+    const second = await startRedis(folder, 0);
+    onTestFinished(() => second.stop());
+    expect(new URL(second.url).password).toBe(password);
+  });
+
+  test('is missing for a server of version 0.2, which is still found and used', async ({ folder }) => {
+    const { port, pid } = await ownServer(redisProcess(folder));
+    const written = { pid: pid(), port, owner: process.pid };
+    writeFileSync(join(folder, 'server.json'), JSON.stringify(written));
+    expect(await runningRedisUrl(folder)).toBe(`redis://127.0.0.1:${port}`);
+    expect(await startRedis(folder, 0)).toMatchObject({ url: `redis://127.0.0.1:${port}`, adopted: true });
+  });
+
+  test('protects the data of version 0.2 from the next start on, and other users cannot open it', async ({
+    folder,
+  }) => {
+    const old = await ownServer(redisProcess(folder));
+    const before = new Redis(old.port);
+    await before.set('key', 'value');
+    before.disconnect();
+    await old.kill('SIGTERM');
+    const aof = join(folder, 'appendonlydir');
+    const file = join(aof, 'appendonly.aof.1.incr.aof');
+    for (const path of [folder, aof]) chmodSync(path, 0o755);
+    chmodSync(file, 0o644);
+
+    const redis = await startRedis(folder, 0);
+    onTestFinished(() => redis.stop());
+    const after = new Redis(redis.url);
+    expect(await after.get('key')).toBe('value');
+    after.disconnect();
+    expect([folder, aof, file].map((path) => (statSync(path).mode & 0o777).toString(8))).toEqual(['700', '700', '600']);
   });
 });
 

@@ -7,8 +7,8 @@ import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/runt
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { prettyStream } from '@kora-wake/shared/runtime/log';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
-import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { APPS, type AppProcess, startApp } from '../app-process.ts';
+import { banner } from '../banner.ts';
 import { defineCommand, type Env, type Io } from '../command.ts';
 import { type PrivateRedis, startRedis, tryListen } from '../private-redis.ts';
 import { redisFolder } from '../settings.ts';
@@ -23,6 +23,7 @@ export const command = defineCommand({
   usage: '',
   details: [
     'If REDIS_URL is not set, it starts a private Redis with its data in KORA_HOME.',
+    'Only this user can open the files and folders that it creates.',
     'Ctrl-C stops everything. Exit code: 0 stopped as asked, 1 could not start, or an app crashed.',
   ],
   options: {},
@@ -118,45 +119,4 @@ async function assertWritable(folder: string, createsFolder = true): Promise<voi
       { cause: error },
     );
   }
-}
-
-/** @param seconds the start took */
-function banner(config: Config, url: string, redis: PrivateRedis | undefined, seconds: number): string {
-  const { host, port, token } = config.api;
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const { credential } = config.anthropic;
-  const rows = [
-    ['audit log', config.auditLogPath],
-    ['redis', `${redactedUrl(url)}${redis ? `  (${redisOrigin(redis)}; data in ${redisFolder(config)})` : ''}`],
-    ['console', port === 0 ? 'see "listening" above' : `${base}${token ? '   (asks for the token)' : ''}`],
-    [
-      'AI',
-      credential
-        ? config.models.normal.model
-        : 'not configured: alerts are sent without a diagnosis  (set ANTHROPIC_API_KEY)',
-    ],
-    ['slack', slackState(config)],
-  ];
-  return `
-Kora Wake is ready (${seconds.toFixed(1)} s).
-
-${rows.map(([name = '', value]) => `  ${name.padEnd(10)} ${value}`).join('\n')}
-
-Write a first alert, in another terminal:
-
-  npm run wake -- --probe fly --category service_unhealthy --severity critical --title "Fly app unreachable: HTTP 401"
-
-Ctrl-C stops everything.
-`;
-}
-
-function redisOrigin({ adopted }: PrivateRedis): string {
-  return adopted ? 'started by another process' : 'started here';
-}
-
-function slackState({ slack: { botToken, operatorUserId } }: Config): string {
-  if (!botToken) {
-    return 'not configured: DMs are printed here  (set KORA_SLACK_BOT_TOKEN and KORA_SLACK_OPERATOR_USER_ID)';
-  }
-  return operatorUserId ? 'on' : 'no recipient: messages will fail  (set KORA_SLACK_OPERATOR_USER_ID)';
 }
