@@ -19,7 +19,7 @@ RUN npm run build
 FROM manifests
 ENV NODE_ENV=production
 # The optional packages are a Node and accelerators for other platforms. The image has its own Node.
-RUN npm ci --omit=dev --omit=optional && npm cache clean --force && mkdir /log && chown node:node /log
+RUN npm ci --omit=dev --omit=optional && npm cache clean --force && mkdir /log && chown 1000:1000 /log
 COPY packages/shared/lua packages/shared/lua
 COPY --from=build /app/packages/shared/dist packages/shared/dist
 COPY --from=build /app/apps/tailer/dist apps/tailer/dist
@@ -27,6 +27,7 @@ COPY --from=build /app/apps/worker/dist apps/worker/dist
 COPY --from=build /app/apps/api/dist apps/api/dist
 COPY --from=build /app/apps/cli/dist apps/cli/dist
 COPY --from=build /app/apps/console/dist apps/console/dist
-USER node
+# The user `node` as a number: Kubernetes can then check that it is not root.
+USER 1000:1000
 ENTRYPOINT ["node", "--enable-source-maps"]
 CMD ["apps/worker/dist/main.js"]

@@ -45,7 +45,7 @@ Ctrl-C stops everything.
 
 /** Only operators know who else writes to a log or a folder that exists already, so its rights are shown and not changed. */
 function privacyRows({ home, auditLogPath }: Config): string[][] {
-  const open = [home, auditLogPath].filter(openToOthers);
+  const open = [home, auditLogPath].filter((path) => path !== undefined && openToOthers(path));
   const remedies = open.map((path) => `chmod ${path === home ? 700 : 600} ${path}`);
   return open.length === 0 ? [] : [['', `other users can open it  (private: ${remedies.join('; ')})`]];
 }

@@ -23,7 +23,7 @@ process.stdout.on('error', () => undefined);
 try {
   process.exitCode = await runCommandLine(process.argv.slice(2), process.env, io);
 } catch (error) {
-  const stack = process.env.LOG_LEVEL === 'debug' && error instanceof Error ? `\n${error.stack}` : '';
+  const stack = process.env.LOG_LEVEL?.toLowerCase() === 'debug' && error instanceof Error ? `\n${error.stack}` : '';
   io.err(`kora-wake: unexpected error: ${errorFields(error).error}${stack}`);
   process.exitCode = 1;
 }

@@ -1,28 +1,44 @@
 /** The configuration of commands that use Redis. */
 import { join } from 'node:path';
-import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
+import { type Config, loadConfig, type Uses } from '@kora-wake/shared/runtime/config';
+import { StartupError } from '@kora-wake/shared/runtime/errors';
 import { createLogger } from '@kora-wake/shared/runtime/log';
 import { connectRedisOnce, type RedisClient } from '@kora-wake/shared/runtime/redis';
-import type { Env } from './command.ts';
+import type { Env, Io } from './command.ts';
 import { runningRedisUrl } from './private-redis.ts';
 
 /** Commands write to the terminal, not to a log. */
 export const SILENT = createLogger('cli', 'silent', { write: () => undefined });
 
-/** Folder of the private Redis of `npm start`. */
+/**
+ * Folder of the private Redis of `npm start`.
+ *
+ * @throws StartupError if this user has no home folder and KORA_HOME is not set
+ */
 export function redisFolder({ home }: Config): string {
-  return join(home, 'redis');
+  if (home !== undefined) return join(home, 'redis');
+  throw new StartupError('this user has no home folder for the data of Redis. Set KORA_HOME or REDIS_URL.');
 }
 
 /**
- * Reads the environment. If REDIS_URL is not set and `npm start` runs a private Redis, `redisUrl` is that one, so commands
- * and apps use the same Redis.
+ * Reads the environment, and prints the warnings.
  *
+ * @param uses the variables that the command uses; default: all
  * @throws StartupError if the configuration is not valid
  */
-export async function commandConfig(env: Env): Promise<Config> {
-  const { config } = loadConfig(env);
-  if (env.REDIS_URL?.trim()) return config;
+export function readConfig(env: Env, io: Io, uses?: Uses): Config {
+  const { config, warnings } = loadConfig(env, uses);
+  for (const warning of warnings) io.err(`kora-wake: warning: ${warning}`);
+  return config;
+}
+
+/**
+ * As {@link readConfig}. If REDIS_URL is not set and `npm start` runs a private Redis, `redisUrl` is that one, so commands
+ * and apps use the same Redis.
+ */
+export async function commandConfig(env: Env, io: Io, uses?: Uses): Promise<Config> {
+  const config = readConfig(env, io, uses);
+  if (env.REDIS_URL?.trim() || config.home === undefined) return config;
   const redisUrl = await runningRedisUrl(redisFolder(config));
   return redisUrl === undefined ? config : { ...config, redisUrl };
 }

@@ -31,6 +31,11 @@ function readAddress(folder: string): { pid: number; port: number; owner: number
   return JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
 }
 
+/** The configuration of a command. */
+function configOf(env: Record<string, string>) {
+  return commandConfig(env, { out: () => undefined, err: () => undefined, onStop: () => undefined });
+}
+
 /** True if no process has this id. */
 function isGone(pid: number): boolean {
   try {
@@ -86,6 +91,7 @@ describe('the password of a private Redis', () => {
     const first = await startRedis(folder, 0);
     const { pid, port } = readAddress(folder);
     const stranger = new Redis(port, '127.0.0.1', { enableReadyCheck: false });
+    stranger.on('error', () => undefined);
     await expect(stranger.flushall()).rejects.toThrow('NOAUTH');
     stranger.disconnect();
     const { password } = new URL(first.url);
@@ -132,8 +138,8 @@ describe('the address of the private Redis', () => {
   test('is used by commands if REDIS_URL is not set', async ({ folder }) => {
     const redis = await startRedis(join(folder, 'redis'), 0);
     onTestFinished(() => redis.stop());
-    expect(await commandConfig({ KORA_HOME: folder })).toMatchObject({ redisUrl: redis.url });
-    expect(await commandConfig({ KORA_HOME: folder, REDIS_URL: 'redis://elsewhere:1' })).toMatchObject({
+    expect(await configOf({ KORA_HOME: folder })).toMatchObject({ redisUrl: redis.url });
+    expect(await configOf({ KORA_HOME: folder, REDIS_URL: 'redis://elsewhere:1' })).toMatchObject({
       redisUrl: 'redis://elsewhere:1',
     });
     expect(statSync(join(folder, 'redis', 'server.json')).mode & 0o777).toBe(0o600);
@@ -146,7 +152,7 @@ describe('the address of the private Redis', () => {
   ])('is ignored if the file %s', async ([, content], { folder }) => {
     mkdirSync(join(folder, 'redis'));
     writeFileSync(join(folder, 'redis', 'server.json'), content(await tryListen(0)));
-    expect(await commandConfig({ KORA_HOME: folder })).toMatchObject({ redisUrl: 'redis://127.0.0.1:6379' });
+    expect(await configOf({ KORA_HOME: folder })).toMatchObject({ redisUrl: 'redis://127.0.0.1:6379' });
   });
 
   test('is ignored if the Redis on that port has its data in another folder', async ({ folder }) => {

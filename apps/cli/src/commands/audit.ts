@@ -32,7 +32,7 @@ export const command = defineCommand({
   ],
   options: {},
   run: async (_input, env, io) => {
-    const config = await commandConfig(env);
+    const config = await commandConfig(env, io);
     const redis = await openRedis(config);
     try {
       const keys = redisKeys(config.queuePrefix);

@@ -1,7 +1,7 @@
 /** `kora-wake investigate --file FILE`: investigates one row in the terminal and shows each step. Nothing is sent. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Config } from '@kora-wake/shared/runtime/config';
+import { type Config, usedBy } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { closeRedis } from '@kora-wake/shared/runtime/redis';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
@@ -27,7 +27,7 @@ export const command = defineCommand({
   },
   run: async ({ values: { file, record } }, env, io) => {
     if (file === undefined) throw new UsageError('--file is needed: a file with a wake row.');
-    await investigate(firstWakeRow(file), record, await commandConfig(env), env, io);
+    await investigate(firstWakeRow(file), record, await commandConfig(env, io, usedBy('worker')), env, io);
     return 0;
   },
 });

@@ -1,10 +1,11 @@
 /** `kora-wake replay FILE`: runs a recorded investigation again. Nothing is asked: the answers come from the file. */
-import { loadConfig } from '@kora-wake/shared/runtime/config';
+import { usedBy } from '@kora-wake/shared/runtime/config';
 import { freeLedger } from '@kora-wake/shared/store/budget-ledger';
 import { agent } from '@kora-wake/worker/investigation/agent';
 import { anthropicModel } from '@kora-wake/worker/investigation/model';
 import { defineCommand, UsageError } from '../command.ts';
 import { agentOptions, printReport, wakeFrom } from '../investigation.ts';
+import { readConfig } from '../settings.ts';
 import { readTranscript, replayingFetch, replayingTools } from '../transcript.ts';
 
 export const command = defineCommand({
@@ -16,7 +17,7 @@ export const command = defineCommand({
   options: {},
   run: async ({ positionals: [file] }, env, io) => {
     if (file === undefined) throw new UsageError('FILE is needed: a transcript that "investigate --record" wrote.');
-    const { config } = loadConfig(env);
+    const config = readConfig(env, io, usedBy('worker'));
     const transcript = readTranscript(file);
     const wake = wakeFrom(transcript.row, transcript.at, config);
     const report = await agent({

@@ -1,9 +1,10 @@
 /** `kora-wake wake`: appends one wake row to the audit log, as a probe does. */
 import { type AuditLogFile, appendRows } from '@kora-wake/shared/runtime/audit-log';
-import { loadConfig } from '@kora-wake/shared/runtime/config';
+import { only } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { defineCommand, UsageError } from '../command.ts';
+import { readConfig } from '../settings.ts';
 
 export const command = defineCommand({
   name: 'wake',
@@ -30,7 +31,7 @@ export const command = defineCommand({
       envelope_enabled: false,
       envelope_fix_name: '(none)',
     };
-    const { auditLogPath, createsLogFolder } = loadConfig(env).config;
+    const { auditLogPath, createsLogFolder } = readConfig(env, io, only('KORA_HOME', 'KORA_AUDIT_LOG_PATH'));
     const emittedAt = new Date().toISOString().replace('Z', '+00:00');
     const row = { emitted_at: emittedAt, seam: WAKE_SEAM, details, caller_session_id: null, source: null };
     await append({ path: auditLogPath, createsFolder: createsLogFolder }, JSON.stringify(row));

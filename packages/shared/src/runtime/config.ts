@@ -1,12 +1,13 @@
 /** The configuration: the environment, parsed once at the start and then passed on as a value. */
-import { homedir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import type { PaidTier } from '../wake/budget.ts';
 import type { DebouncePolicy } from '../wake/pair.ts';
-import { ENV_GROUPS, ENV_TABLE } from './env-table.ts';
+import { isInjectedPort, suggestion, unknownNames } from './env-names.ts';
+import { type AppName, COMPOSE_VARIABLES, ENV_GROUPS, ENV_TABLE, type Variable } from './env-table.ts';
 import { isRedisUrl, type ModelChoice } from './env-types.ts';
 import { StartupError } from './errors.ts';
+import { homeFolder } from './folders.ts';
 import { readRedisUrl } from './redis-url.ts';
 
 export type { ModelChoice } from './env-types.ts';
@@ -17,8 +18,8 @@ export type AnthropicCredential = { kind: 'oauth'; token: string } | { kind: 'ap
 export interface Config {
   redisUrl: string;
   queuePrefix: string;
-  /** Absolute path of `KORA_HOME`. */
-  home: string;
+  /** Absolute path of `KORA_HOME`; undefined if it is not set and this user has no home folder. */
+  home: string | undefined;
   auditLogPath: string;
   /** True if the audit log is in `KORA_HOME`, which Kora Wake creates. Other folders are the operator's. */
   createsLogFolder: boolean;
@@ -78,34 +79,48 @@ function prefixFits(e: { REDIS_URL: string; KORA_QUEUE_PREFIX: string }, context
 }
 
 const ENV = z.object(ENV_TABLE).superRefine(prefixFits).superRefine(tokensFit);
-const LENIENT = ENV_GROUPS.flatMap(({ variables }) => variables).filter(({ lenient }) => lenient);
+const VARIABLES = ENV_GROUPS.flatMap(({ variables }) => variables);
+
+/** Selects the variables that an app or a command uses. */
+export type Uses = (variable: Variable) => boolean;
+
+export const usedBy =
+  (app: AppName): Uses =>
+  ({ apps }) =>
+    apps.includes(app);
+
+export const only =
+  (...names: Array<keyof typeof ENV_TABLE>): Uses =>
+  ({ name }) =>
+    names.some((used) => used === name);
 
 /**
- * Reads the environment. Empty variables count as unset; blanks around a value are removed.
+ * Reads the environment. Empty variables count as unset; blanks around a value are removed. A fault in a variable that is not
+ * used counts as unset: it must not stop an app that works without it.
  *
- * @returns the configuration, and a warning for each lenient variable with a bad value
+ * @param uses default: all variables
+ * @returns the configuration, and warnings: used lenient variables with a bad value, unknown names, injected values
  * @throws StartupError that lists every fault; it never shows a value, because a value may be a credential
  */
-export function loadConfig(env: Record<string, string | undefined>): { config: Config; warnings: string[] } {
+export function loadConfig(
+  env: Record<string, string | undefined>,
+  uses: Uses = () => true,
+): { config: Config; warnings: string[] } {
   const set = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])),
   );
-  const warnings: string[] = [];
-  for (const { name, schema, ...facts } of LENIENT) {
+  const warnings = [...removeInjected(set), ...unknownWarnings(Object.keys(set))];
+  const used = VARIABLES.filter(uses);
+  for (const { name, schema, ...facts } of used.filter(({ lenient }) => lenient)) {
     const parsed = schema.safeParse(set[name]);
     if (parsed.success) continue;
     const fallback = facts.default === undefined ? 'it is ignored' : `the default ${facts.default} is used`;
     warnings.push(`${name} ${parsed.error.issues[0]?.message}; ${fallback}`);
     delete set[name];
   }
-  const parsed = ENV.safeParse(set);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
-    throw new StartupError(`the configuration is not usable:\n${faults.join('\n')}`);
-  }
-  const e = parsed.data;
-  const home = expandHome(e.KORA_HOME ?? '~/.kora');
-  const auditLogPath = expandHome(e.KORA_AUDIT_LOG_PATH ?? join(home, 'kora_audit_log.jsonl'));
+  const e = parse(set, new Set(used.map(({ name }) => name)));
+  const home = homeOf(e);
+  const auditLogPath = expandHome(e.KORA_AUDIT_LOG_PATH ?? join(needed(home), 'kora_audit_log.jsonl'));
   const operatorUserId = e.KORA_SLACK_OPERATOR_USER_ID ?? e.KORA_SLACK_JOSHUA_USER_ID;
   const credential = anthropicCredential(e);
   return {
@@ -115,7 +130,7 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
       queuePrefix: e.KORA_QUEUE_PREFIX,
       home,
       auditLogPath,
-      createsLogFolder: auditLogPath.startsWith(`${home}${sep}`),
+      createsLogFolder: home !== undefined && auditLogPath.startsWith(`${home}${sep}`),
       ...(e.KORA_SOURCE_NAME && { sourceName: e.KORA_SOURCE_NAME }),
       debounce: {
         windowMs: e.KORA_PROBE_DEBOUNCE_SECONDS * 1000,
@@ -156,12 +171,55 @@ export function loadConfig(env: Record<string, string | undefined>): { config: C
   };
 }
 
-/** An absolute path. A shell would have expanded a leading `~`, but an environment file has no shell. */
-function expandHome(path: string): string {
-  return resolve(path.replace(/^~(?=\/|$)/, () => homedir()));
+/** Removes the values that Kubernetes injected in place of a port. @returns a warning for each */
+function removeInjected(set: Record<string, string>): string[] {
+  const injected = Object.keys(set).filter((name) => name.startsWith('KORA_') && isInjectedPort(name, set[name] ?? ''));
+  for (const name of injected) delete set[name];
+  return injected.map((name) => `${name} is the address of a Kubernetes Service, not a port; it is ignored`);
 }
 
-function anthropicCredential(e: z.infer<typeof ENV>): AnthropicCredential | undefined {
+function unknownWarnings(names: string[]): string[] {
+  const known = VARIABLES.map(({ name }) => name);
+  return unknownNames(names, new Set([...known, ...COMPOSE_VARIABLES])).map((name) => {
+    const meant = suggestion(name, known);
+    return `${name} is not a variable of Kora Wake; it is ignored${meant ? `. Did you mean ${meant}?` : ''}`;
+  });
+}
+
+type Parsed = z.infer<typeof ENV>;
+
+/** @param set is changed: a variable that is faulty and not used is removed */
+function parse(set: Record<string, string>, used: ReadonlySet<string>): Parsed {
+  const parsed = ENV.safeParse(set);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => ({ name: String(issue.path[0]), message: issue.message }));
+  const unused = faults.filter(({ name }) => !used.has(name) && name in set);
+  if (unused.length > 0) {
+    for (const { name } of unused) delete set[name];
+    return parse(set, used);
+  }
+  const lines = faults.map(({ name, message }) => `  ${name} ${message}`);
+  throw new StartupError(`the configuration is not usable:\n${lines.join('\n')}`);
+}
+
+function homeOf({ KORA_HOME }: Parsed): string | undefined {
+  if (KORA_HOME !== undefined) return expandHome(KORA_HOME);
+  const folder = homeFolder();
+  return folder === undefined ? undefined : resolve(folder, '.kora');
+}
+
+/** An absolute path. A shell would have expanded a leading `~`, but an environment file has no shell. */
+function expandHome(path: string): string {
+  return resolve(/^~(?:\/|$)/.test(path) ? join(needed(homeFolder()), path.slice(1)) : path);
+}
+
+/** @throws StartupError if there is no folder */
+function needed(home: string | undefined): string {
+  if (home !== undefined) return home;
+  throw new StartupError('this user has no home folder. Set KORA_HOME or KORA_AUDIT_LOG_PATH.');
+}
+
+function anthropicCredential(e: Parsed): AnthropicCredential | undefined {
   if (e.CLAUDE_CODE_OAUTH_TOKEN) return { kind: 'oauth', token: e.CLAUDE_CODE_OAUTH_TOKEN };
   const key = e.KORA_ANTHROPIC_API_KEY ?? e.ANTHROPIC_API_KEY;
   return key ? { kind: 'apiKey', key } : undefined;

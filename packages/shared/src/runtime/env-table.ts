@@ -5,9 +5,14 @@
 import { z } from 'zod';
 import * as type from './env-types.ts';
 
+export const APP_NAMES = ['tailer', 'worker', 'api'] as const;
+export type AppName = (typeof APP_NAMES)[number];
+
 interface Facts {
   /** Meaning for the operator, in Markdown. */
   doc: string;
+  /** The apps that use the variable, if they are not those of its group. */
+  apps?: readonly AppName[];
   /** Default of an optional variable as text for the documents, if the code computes it. */
   computedDefault?: string;
   /** A bad value falls back to the default with a warning, because a bad setting must not silence alerts. */
@@ -110,6 +115,7 @@ const LLM = {
   KORA_MODEL_WARN_75: withDefault(type.model, 'claude-sonnet-5-5:low', { doc: 'The same, from 75 % of the budget.' }),
   KORA_MODEL_DOWNSHIFT_90: withDefault(type.model, 'claude-haiku-4-5', { doc: 'The same, from 90 % of the budget.' }),
   KORA_COST_MONTHLY_USD: withDefault(type.number({ min: 0, max: 1e9 }), '200', {
+    apps: ['worker', 'api'],
     doc: 'Budget of all workers together for a UTC month. Once it is used up, alerts are sent without a diagnosis (`cost_ladder_halted`). 0: no limit.',
   }),
 };
@@ -135,12 +141,14 @@ const INVESTIGATION = {
     doc: 'Path of a file with your own system prompt.',
   }),
   KORA_REDACT: optional(type.patterns, {
+    apps: APP_NAMES,
     doc: 'Additional secrets to remove from texts: regular expressions, separated by blanks.',
   }),
 };
 
 const API = {
   KORA_API_HOST: withDefault(type.word('a host name or address'), '127.0.0.1', {
+    apps: APP_NAMES,
     doc: 'Address on which the API and the console listen.',
   }),
   KORA_API_PORT: withDefault(type.port, '3900', { doc: 'Port of the API and the console.' }),
@@ -155,8 +163,9 @@ const API = {
 };
 
 const MONITORING = {
-  LOG_LEVEL: withDefault(type.logLevel, 'info', { doc: 'A pino level, such as `debug` or `warn`.' }),
+  LOG_LEVEL: withDefault(type.logLevel, 'info', { doc: 'A pino level in any case, such as `debug` or `warn`.' }),
   KORA_METRICS_PORT: optional(type.port, {
+    apps: ['tailer', 'worker'],
     doc: 'Port on which tailer and worker serve `/metrics`, at `KORA_API_HOST`. Each process needs its own port.',
   }),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(type.httpUrl, {
@@ -182,24 +191,29 @@ export const ENV_TABLE = {
 export interface Variable extends VariableFacts {
   name: string;
   schema: z.ZodType;
+  apps: readonly AppName[];
 }
 
-function variablesOf(table: Record<string, z.ZodType>): Variable[] {
+/** @param apps use each variable of the table that names no apps itself */
+function variablesOf(table: Record<string, z.ZodType>, apps: readonly AppName[]): Variable[] {
   return Object.entries(table).map(([name, schema]) => {
     const facts = FACTS.get(schema);
     if (!facts) throw new Error(`${name} is not documented`);
-    return Object.assign({ name, schema }, facts);
+    return Object.assign({ name, schema, apps }, facts);
   });
 }
 
 /** The variables by group, in the order of the documents. */
 export const ENV_GROUPS: ReadonlyArray<{ title: string; variables: Variable[] }> = [
-  { title: 'Redis', variables: variablesOf(REDIS) },
-  { title: 'Audit log', variables: variablesOf(AUDIT_LOG) },
-  { title: 'Alerts', variables: variablesOf(ALERTS) },
-  { title: 'Slack', variables: variablesOf(SLACK) },
-  { title: 'LLM and budget', variables: variablesOf(LLM) },
-  { title: 'Investigations', variables: variablesOf(INVESTIGATION) },
-  { title: 'API and console', variables: variablesOf(API) },
-  { title: 'Logs, metrics and traces', variables: variablesOf(MONITORING) },
+  { title: 'Redis', variables: variablesOf(REDIS, APP_NAMES) },
+  { title: 'Audit log', variables: variablesOf(AUDIT_LOG, APP_NAMES) },
+  { title: 'Alerts', variables: variablesOf(ALERTS, ['tailer']) },
+  { title: 'Slack', variables: variablesOf(SLACK, ['worker']) },
+  { title: 'LLM and budget', variables: variablesOf(LLM, ['worker']) },
+  { title: 'Investigations', variables: variablesOf(INVESTIGATION, ['worker']) },
+  { title: 'API and console', variables: variablesOf(API, ['api']) },
+  { title: 'Logs, metrics and traces', variables: variablesOf(MONITORING, APP_NAMES) },
 ];
+
+/** Variables that only docker-compose.yml reads. Compose also passes them to the apps. */
+export const COMPOSE_VARIABLES: ReadonlySet<string> = new Set(['KORA_LOG_DIR']);

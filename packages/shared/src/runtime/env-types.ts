@@ -82,7 +82,7 @@ export function isRedisUrl(value: string): boolean {
   }
 }
 
-export const logLevel = z.enum(LOG_LEVELS, 'must be a pino level such as info or debug');
+export const logLevel = z.string().toLowerCase().pipe(z.enum(LOG_LEVELS, 'must be a pino level such as info or debug'));
 
 /** `model` or `model:effort`. */
 export const model = z.string().transform((value, context): ModelChoice => {

@@ -1,4 +1,5 @@
 import { mkdir, realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from './errors.ts';
 
@@ -23,4 +24,13 @@ export async function makeFolder(path: string): Promise<void> {
 /** The path of a file with the links in its folder's path resolved. The file itself need not exist. */
 export async function inRealFolder(path: string): Promise<string> {
   return join(await realpath(dirname(path)), basename(path));
+}
+
+/** The home folder of this user, or undefined if there is none: HOME is not set, and the user is not in the list of users. */
+export function homeFolder(): string | undefined {
+  try {
+    return homedir() || undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -7,7 +7,8 @@
  */
 import closeWithGrace from 'close-with-grace';
 import { withTimeLimit } from './async.ts';
-import { type Config, loadConfig } from './config.ts';
+import { type Config, loadConfig, usedBy } from './config.ts';
+import type { AppName } from './env-table.ts';
 import { StartupError } from './errors.ts';
 import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
 import { logEvent } from './log-events.ts';
@@ -34,7 +35,7 @@ export interface App {
 }
 
 /** Runs one app: reads its configuration, starts it, and stops it on a signal. */
-export async function runApp(name: string, start: (app: App) => Promise<void>): Promise<void> {
+export async function runApp(name: AppName, start: (app: App) => Promise<void>): Promise<void> {
   const closers: Array<() => Promise<unknown>> = [];
   const stop = new AbortController();
   let log: Logger | undefined;
@@ -50,7 +51,7 @@ export async function runApp(name: string, start: (app: App) => Promise<void>): 
     }
   };
   try {
-    const { config, warnings } = loadConfig(process.env);
+    const { config, warnings } = loadConfig(process.env, usedBy(name));
     // The reader of the log may be gone. The app continues without it.
     process.stdout.on('error', () => undefined);
     const output = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;

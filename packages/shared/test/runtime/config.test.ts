@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isLoopback, loadConfig, secretsOf } from '../../src/runtime/config.ts';
-import { ENV_GROUPS } from '../../src/runtime/env-table.ts';
+import { isLoopback, loadConfig, only, secretsOf, usedBy } from '../../src/runtime/config.ts';
+import { APP_NAMES, ENV_GROUPS } from '../../src/runtime/env-table.ts';
 
 const NOTHING = { KORA_HOME: '/tmp/kora' };
 
@@ -156,6 +156,10 @@ describe('loadConfig', () => {
     );
   });
 
+  test.each(['INFO', 'Info', 'wArN'])('accepts the log level %s', (level) => {
+    expect(loadConfig({ ...NOTHING, LOG_LEVEL: level }).config.logLevel).toBe(level.toLowerCase());
+  });
+
   test('prefers KORA_SLACK_OPERATOR_USER_ID to the older name', () => {
     const both = { KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA', KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR' };
     expect(loadConfig(both).config.slack.operatorUserId).toBe('U0OPERATOR');
@@ -180,6 +184,105 @@ describe('loadConfig', () => {
   ])('reads the model %s', (text, choice) => {
     expect(loadConfig({ KORA_MODEL_NORMAL: text }).config.models.normal).toEqual(choice);
   });
+});
+
+describe('a variable with a bad value', () => {
+  const BAD: Record<string, string> = {
+    REDIS_URL: 'x',
+    KORA_PROBE_WAKE_MAX_AGE_SECONDS: 'soon',
+    KORA_SLACK_API_URL: 'slack.com',
+    KORA_MODEL_NORMAL: 'claude:x',
+    KORA_COST_MONTHLY_USD: 'much',
+    KORA_WORKER_CONCURRENCY: 'many',
+    KORA_API_PORT: 'http',
+    KORA_API_READ_TOKEN: 'a-read-token-alone',
+    KORA_METRICS_PORT: 'x',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'x',
+  };
+  const faultsFor = (app: (typeof APP_NAMES)[number], name: string) => {
+    try {
+      loadConfig({ ...NOTHING, [name]: BAD[name] ?? '' }, usedBy(app));
+      return false;
+    } catch {
+      return true;
+    }
+  };
+
+  test.each([
+    ['REDIS_URL', ['tailer', 'worker', 'api']],
+    ['KORA_PROBE_WAKE_MAX_AGE_SECONDS', ['tailer']],
+    ['KORA_SLACK_API_URL', ['worker']],
+    ['KORA_MODEL_NORMAL', ['worker']],
+    ['KORA_COST_MONTHLY_USD', ['worker', 'api']],
+    ['KORA_WORKER_CONCURRENCY', ['worker']],
+    ['KORA_API_PORT', ['api']],
+    ['KORA_API_READ_TOKEN', ['api']],
+    ['KORA_METRICS_PORT', ['tailer', 'worker']],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', ['tailer', 'worker', 'api']],
+  ])('%s stops only the apps that use it: %s', (name, apps) => {
+    expect(APP_NAMES.filter((app) => faultsFor(app, name))).toEqual(apps);
+  });
+
+  test('does not hide a fault of a variable that is used', () => {
+    const { REDIS_URL = '', ...others } = BAD;
+    expect(() => loadConfig({ ...NOTHING, ...others, REDIS_URL }, only('REDIS_URL'))).toThrow(
+      /^the configuration is not usable:\n {2}REDIS_URL must be [^\n]*$/,
+    );
+  });
+
+  test('counts as unset for an app that does not use it, and good values are kept', () => {
+    const { config, warnings } = loadConfig(
+      { ...NOTHING, KORA_API_PORT: 'http', KORA_PROBE_DEBOUNCE_SECONDS: 'x', KORA_SLACK_BOT_TOKEN: 'xoxb-1' },
+      usedBy('worker'),
+    );
+    expect(config).toMatchObject({ api: { port: 3900 }, slack: { botToken: 'xoxb-1' } });
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('a name that is not a variable', () => {
+  const warningsFor = (env: Record<string, string>) => loadConfig({ ...NOTHING, ...env }, usedBy('api')).warnings;
+
+  test.each([
+    ['KORA_AUDIT_LOGPATH', 'KORA_AUDIT_LOG_PATH'],
+    ['KORA_SLACK_BOT_TOKN', 'KORA_SLACK_BOT_TOKEN'],
+    ['KORA_MODEL_NORMALL', 'KORA_MODEL_NORMAL'],
+  ])('%s causes a warning that suggests %s, and never shows the value', (name, meant) => {
+    expect(warningsFor({ [name]: 'hunter2' })).toEqual([
+      `${name} is not a variable of Kora Wake; it is ignored. Did you mean ${meant}?`,
+    ]);
+  });
+
+  test('causes a warning without a suggestion if no variable is similar', () => {
+    expect(warningsFor({ KORA_COLOUR_OF_THE_BUTTONS: 'red' })).toEqual([
+      'KORA_COLOUR_OF_THE_BUTTONS is not a variable of Kora Wake; it is ignored',
+    ]);
+  });
+
+  test.each([
+    'KORA_API_SERVICE_HOST',
+    'KORA_API_SERVICE_PORT',
+    'KORA_API_SERVICE_PORT_HTTP',
+    'KORA_API_PORT_3900_TCP',
+    'KORA_API_PORT_3900_TCP_ADDR',
+    'KORA_LOG_DIR',
+    'PATH',
+  ])('%s causes no warning: Kubernetes, compose or the system set it', (name) => {
+    expect(warningsFor({ [name]: 'tcp://10.0.0.1:3900' })).toEqual([]);
+  });
+});
+
+test.each([
+  ['KORA_API_PORT', 'tcp://10.0.0.1:3900'],
+  ['KORA_METRICS_PORT', 'TCP://10.0.0.1:3900'],
+  ['KORA_REDIS_PORT', 'tcp://10.0.0.1:6379'],
+  ['KORA_API_PORT', 'udp://10.0.0.1:3900'],
+])('%s=%s was injected by Kubernetes: it is ignored with one warning', (name, value) => {
+  for (const app of APP_NAMES) {
+    const { config, warnings } = loadConfig({ ...NOTHING, [name]: value }, usedBy(app));
+    expect(warnings).toEqual([`${name} is the address of a Kubernetes Service, not a port; it is ignored`]);
+    expect([config.api.port, config.metricsPort]).toEqual([3900, undefined]);
+  }
 });
 
 test('secretsOf returns the value of each variable that the table marks as secret', () => {
