@@ -81,7 +81,8 @@ describe('imports', () => {
         'apps/worker/src/tools/mcp/transport.ts',
       ],
     ],
-    ['ipaddr.js', ['apps/worker/src/tools/network/allow-list.ts']],
+    ['ipaddr.js', ['apps/worker/src/proxy.ts', 'apps/worker/src/tools/network/allow-list.ts']],
+    ['undici', ['apps/worker/src/proxy.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
   ])('of %s are in one module', (name, files) => {
     expect(importers((specifier) => specifier === name)).toEqual(files);

@@ -41,8 +41,8 @@ export function writeTranscript(path: string, recorded: Transcript): void {
   writeFileSync(path, `${JSON.stringify(redacted, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** A `fetch` that records every answer. It records no headers, so no credentials. */
-export function recordingFetch(recorded: Transcript): typeof globalThis.fetch {
+/** A `fetch` that passes requests on and records every answer. It records no headers, so no credentials. */
+export function recordingFetch(recorded: Transcript, fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
     const began = performance.now();
     const response = await fetch(input, init);

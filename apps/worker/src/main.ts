@@ -22,6 +22,7 @@ import { agent, type Engine } from './investigation/agent.ts';
 import { anthropicModel } from './investigation/model.ts';
 import { SYSTEM_PROMPT } from './investigation/prompt.ts';
 import { workerMetrics } from './metrics.ts';
+import { proxiedFetch } from './proxy.ts';
 import { startSweeper } from './repair/sweeper.ts';
 import { toolbox } from './tools/toolbox.ts';
 import { SLACK_PACE, startWorkers } from './workers.ts';
@@ -55,7 +56,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   const { credential, baseUrl } = config.anthropic;
   const engine: Engine = credential
     ? agent({
-        model: anthropicModel({ credential, baseUrl }),
+        model: anthropicModel({ credential, baseUrl, fetch: proxiedFetch(config.proxy) }),
         models: config.models,
         ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
         tools: (_wake, signal) => box.tools(signal),
@@ -108,10 +109,15 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   });
 });
 
-function messengerFor({ slack }: Config): Messenger | undefined {
+function messengerFor({ slack, proxy }: Config): Messenger | undefined {
   if (!slack.botToken) return undefined;
   if (slack.operatorUserId) {
-    return slackMessenger({ token: slack.botToken, channel: slack.operatorUserId, apiUrl: slack.apiUrl });
+    return slackMessenger({
+      token: slack.botToken,
+      channel: slack.operatorUserId,
+      apiUrl: slack.apiUrl,
+      fetch: proxiedFetch(proxy),
+    });
   }
   return { post: withoutRecipient, find: withoutRecipient };
 }

@@ -10,6 +10,7 @@ import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { agent } from '@kora-wake/worker/investigation/agent';
 import { anthropicModel } from '@kora-wake/worker/investigation/model';
+import { proxiedFetch } from '@kora-wake/worker/proxy';
 import { toolbox } from '@kora-wake/worker/tools/toolbox';
 import { defineCommand, type Env, type Io, UsageError } from '../command.ts';
 import { agentOptions, printReport, wakeFrom } from '../investigation.ts';
@@ -53,7 +54,7 @@ async function investigate(row: JsonObject, record: string | undefined, config: 
     if (record !== undefined) assertWritable(record);
     const report = await agent({
       ...agentOptions(config, transcript.nonce, io),
-      model: anthropicModel({ credential, baseUrl, fetch: recordingFetch(transcript) }),
+      model: anthropicModel({ credential, baseUrl, fetch: recordingFetch(transcript, proxiedFetch(config.proxy)) }),
       ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
       tools: async (_wake, signal) => {
         const { tools, missing } = await box.tools(signal);

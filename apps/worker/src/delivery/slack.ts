@@ -76,14 +76,21 @@ const NOT_CONNECTED = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
+  'proxy_refused',
 ]);
 
 const silent = () => undefined;
 
-/** @param options `channel`: a channel id or a user id */
-export function slackMessenger(options: { token: string; channel: string; apiUrl: string | undefined }): Messenger {
+/** @param options `channel`: a channel id or a user id; `fetch` reaches the network through a proxy */
+export function slackMessenger(options: {
+  token: string;
+  channel: string;
+  apiUrl: string | undefined;
+  fetch?: typeof globalThis.fetch;
+}): Messenger {
   const client = new WebClient(options.token, {
     ...(options.apiUrl && { slackApiUrl: options.apiUrl }),
+    ...(options.fetch && { fetch: options.fetch }),
     // BullMQ owns all retries. The SDK's own would post twice if an answer is lost.
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
@@ -179,5 +186,12 @@ function classifyCode(code: string): DeliveryFailure {
 function connectionCode(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown_error';
   if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'timeout';
-  return errorCode(error.cause) ?? 'connection_lost';
+  const code = codeOfCause(error);
+  // The client of Node uses this code for a proxy that refuses the tunnel. Our own time limit has an error name, see above.
+  return code === 'UND_ERR_ABORTED' ? 'proxy_refused' : (code ?? 'connection_lost');
+}
+
+/** The code of the error behind an error of `fetch`, which may be wrapped twice. */
+function codeOfCause({ cause }: Error): string | undefined {
+  return cause instanceof Error ? (errorCode(cause) ?? codeOfCause(cause)) : undefined;
 }

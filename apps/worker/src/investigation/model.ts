@@ -68,7 +68,7 @@ export interface Model {
 export interface ModelOptions {
   credential: AnthropicCredential;
   baseUrl: string | undefined;
-  /** Replaces the network, for a replay. */
+  /** Reaches the network through a proxy, or replaces it for a replay. */
   fetch?: typeof globalThis.fetch;
 }
 

@@ -46,6 +46,8 @@ export interface Config {
   httpCheckAllow: string;
   /** Patterns of secrets, in addition to the built-in ones. */
   redact: RegExp[];
+  /** HTTP proxy for Slack and the LLM: its URL, which may contain a password, and the value of `NO_PROXY`; undefined: none. */
+  proxy?: { url: string; noProxy: string };
   api: { host: string; port: number; token?: string; readToken?: string };
   /** Port of the metrics of tailer and worker; undefined: off. */
   metricsPort?: number;
@@ -107,7 +109,7 @@ export function loadConfig(
   uses: Uses = () => true,
 ): { config: Config; warnings: string[] } {
   const set = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])),
+    Object.entries(withUpperCaseNames(env)).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()]] : [])),
   );
   const warnings = [...removeInjected(set), ...unknownWarnings(Object.keys(set))];
   const used = VARIABLES.filter(uses);
@@ -156,6 +158,7 @@ export function loadConfig(
       maxToolRounds: e.KORA_MAX_TOOL_ITERATIONS,
       httpCheckAllow: e.KORA_HTTP_CHECK_ALLOW ?? '',
       redact: e.KORA_REDACT ?? [],
+      ...(e.HTTPS_PROXY && { proxy: { url: e.HTTPS_PROXY, noProxy: e.NO_PROXY ?? '' } }),
       api: {
         host: e.KORA_API_HOST,
         port: e.KORA_API_PORT,
@@ -168,6 +171,16 @@ export function loadConfig(
       }),
       logLevel: e.LOG_LEVEL,
     },
+  };
+}
+
+/** Many programs write the variables of the proxy in lower case. */
+function withUpperCaseNames(env: Record<string, string | undefined>): Record<string, string | undefined> {
+  const { https_proxy: url, no_proxy: excluded } = env;
+  return {
+    ...env,
+    HTTPS_PROXY: env.HTTPS_PROXY?.trim() ? env.HTTPS_PROXY : url,
+    NO_PROXY: env.NO_PROXY?.trim() ? env.NO_PROXY : excluded,
   };
 }
 
@@ -226,13 +239,22 @@ function anthropicCredential(e: Parsed): AnthropicCredential | undefined {
 }
 
 /** All credentials of a configuration, so that they can be redacted from texts. */
-export function secretsOf({ slack, anthropic, api, redisUrl, otlp }: Config): string[] {
+export function secretsOf({ slack, anthropic, api, redisUrl, otlp, proxy }: Config): string[] {
   const { credential } = anthropic;
   const llmSecret = credential?.kind === 'oauth' ? credential.token : credential?.key;
   const headerValues = Object.values(otlp?.headers ?? {});
   const { password, sentinelPassword } = readRedisUrl(redisUrl);
-  const redisSecrets = [password, sentinelPassword];
-  const found = [slack.botToken, llmSecret, api.token, api.readToken, ...redisSecrets, ...headerValues];
+  const proxyPassword = proxy && new URL(proxy.url).password;
+  const found = [
+    slack.botToken,
+    llmSecret,
+    api.token,
+    api.readToken,
+    password,
+    sentinelPassword,
+    ...headerValues,
+    ...(proxyPassword ? [proxyPassword, decodeURIComponent(proxyPassword)] : []),
+  ];
   return found.filter((secret) => secret !== undefined);
 }
 

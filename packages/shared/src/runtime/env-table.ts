@@ -146,6 +146,15 @@ const INVESTIGATION = {
   }),
 };
 
+const PROXY = {
+  HTTPS_PROXY: optional(type.proxyUrl, {
+    doc: 'HTTP proxy through which the worker reaches Slack and the LLM if their URL begins with `https://`: `http://user:password@host:port`. Network tools, MCP servers and traces do not use it. The name may be in lower case.',
+  }),
+  NO_PROXY: optional(type.text, {
+    doc: 'Hosts that are reached without the proxy: names with their subdomains, addresses or networks (`10.0.0.0/8`), each with a `:port` if it is for one port only, separated by commas. `*`: all hosts. The name may be in lower case.',
+  }),
+};
+
 const API = {
   KORA_API_HOST: withDefault(type.word('a host name or address'), '127.0.0.1', {
     apps: APP_NAMES,
@@ -184,6 +193,7 @@ export const ENV_TABLE = {
   ...SLACK,
   ...LLM,
   ...INVESTIGATION,
+  ...PROXY,
   ...API,
   ...MONITORING,
 };
@@ -211,6 +221,7 @@ export const ENV_GROUPS: ReadonlyArray<{ title: string; variables: Variable[] }>
   { title: 'Slack', variables: variablesOf(SLACK, ['worker']) },
   { title: 'LLM and budget', variables: variablesOf(LLM, ['worker']) },
   { title: 'Investigations', variables: variablesOf(INVESTIGATION, ['worker']) },
+  { title: 'Proxy', variables: variablesOf(PROXY, ['worker']) },
   { title: 'API and console', variables: variablesOf(API, ['api']) },
   { title: 'Logs, metrics and traces', variables: variablesOf(MONITORING, APP_NAMES) },
 ];

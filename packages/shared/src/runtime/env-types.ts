@@ -66,6 +66,22 @@ export const httpUrl = z
     'must be a URL that begins with http:// or https://',
   );
 
+/** Some programs accept a proxy without `http://` in front. */
+export const proxyUrl = z
+  .string()
+  .transform((value) => (value.includes('://') ? value : `http://${value}`))
+  .refine(isProxyUrl, 'must be http:// or https://user:password@host:port, percent-encoded if needed');
+
+function isProxyUrl(value: string): boolean {
+  const url = URL.parse(value);
+  try {
+    for (const part of [url?.username, url?.password]) decodeURIComponent(part ?? '');
+  } catch {
+    return false;
+  }
+  return url?.protocol === 'http:' || url?.protocol === 'https:';
+}
+
 export const redisUrl = z
   .string()
   .refine(

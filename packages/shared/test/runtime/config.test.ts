@@ -99,6 +99,7 @@ describe('loadConfig', () => {
     ['KORA_API_HOST', ['a b']],
     ['KORA_API_PORT', ['65536', '-1', 'http', '80.5']],
     ['KORA_API_TOKEN', ['a b']],
+    ['HTTPS_PROXY', ['socks5://proxy:1080', 'http://', 'http://u:%zz@proxy:3128', 'a b']],
     ['LOG_LEVEL', ['loud']],
     [
       'KORA_AUDIT_LOG_PATH',
@@ -184,6 +185,31 @@ describe('loadConfig', () => {
   ])('reads the model %s', (text, choice) => {
     expect(loadConfig({ KORA_MODEL_NORMAL: text }).config.models.normal).toEqual(choice);
   });
+});
+
+test.each<[Record<string, string>, Loaded['proxy']]>([
+  [{}, undefined],
+  [{ NO_PROXY: '*' }, undefined],
+  [{ HTTPS_PROXY: 'http://proxy:3128' }, { url: 'http://proxy:3128', noProxy: '' }],
+  [
+    { HTTPS_PROXY: 'proxy:3128', NO_PROXY: 'a, b' },
+    { url: 'http://proxy:3128', noProxy: 'a, b' },
+  ],
+  [
+    { https_proxy: 'http://proxy:3128', no_proxy: 'a' },
+    { url: 'http://proxy:3128', noProxy: 'a' },
+  ],
+  [
+    { HTTPS_PROXY: 'http://upper:1', https_proxy: 'http://lower:1' },
+    { url: 'http://upper:1', noProxy: '' },
+  ],
+])('reads the proxy of %j', (env, proxy) => {
+  expect(loadConfig({ ...NOTHING, ...env }).config.proxy).toEqual(proxy);
+});
+
+test('secretsOf returns the password of the proxy in both spellings', () => {
+  const { config } = loadConfig({ ...NOTHING, HTTPS_PROXY: 'http://kora:hunter%402@proxy:3128' });
+  expect(secretsOf(config)).toEqual(['hunter%402', 'hunter@2']);
 });
 
 describe('a variable with a bad value', () => {
