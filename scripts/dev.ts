@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '@kora-wake/shared/runtime/config';
-import { prettyStream } from '@kora-wake/shared/runtime/log';
+import type { LogOutput } from '@kora-wake/shared/runtime/log-output';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { createServer } from 'vite';
@@ -12,6 +12,7 @@ import { APPS, type AppName, type AppProcess, startApp } from '../apps/cli/src/a
 import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
 import { startRedis, tryListen } from '../apps/cli/src/private-redis.ts';
 import { redisFolder } from '../apps/cli/src/settings.ts';
+import { terminalLog } from '../apps/cli/src/terminal-log.ts';
 import { runScript } from './script.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -57,7 +58,7 @@ async function startAll(env: Env, io: Io, closers: Array<() => Promise<unknown>>
   }
   const apiPort = config.api.port || (await tryListen(0));
   const appEnv = { ...env, REDIS_URL: redisUrl, KORA_API_PORT: String(apiPort) };
-  const log = prettyStream(process.stdout);
+  const log = terminalLog(io);
   const apps = APPS.map((name) => restartingApp(name, appEnv, log, io));
   closers.push(() => Promise.all(apps.map((app) => app.stop())));
   closers.push(startCompiler(io));
@@ -122,7 +123,7 @@ function onChange(folders: string[], name: RegExp, act: () => Promise<void>): ()
 }
 
 /** An app that restarts when its build, the build of the shared package, or a Lua script changes. */
-function restartingApp(name: AppName, env: NodeJS.ProcessEnv, log: NodeJS.WritableStream, io: Io) {
+function restartingApp(name: AppName, env: NodeJS.ProcessEnv, log: LogOutput, io: Io) {
   let app: AppProcess = startApp(name, env, log);
   const ready = app.ready;
   const shared = join('packages', 'shared');

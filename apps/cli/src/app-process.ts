@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { LogOutput } from '@kora-wake/shared/runtime/log-output';
 
 export const APPS = ['tailer', 'worker', 'api'] as const;
 export type AppName = (typeof APPS)[number];
@@ -19,7 +20,7 @@ export interface AppProcess {
 }
 
 /** @param log takes its log lines */
-export function startApp(app: AppName, env: NodeJS.ProcessEnv, log: NodeJS.WritableStream): AppProcess {
+export function startApp(app: AppName, env: NodeJS.ProcessEnv, log: LogOutput): AppProcess {
   const child = spawn(process.execPath, ['--enable-source-maps', join(appsFolder, app, 'dist', 'main.js')], {
     env,
     // The app sends a message over the channel when it is ready, and stops when the channel closes because we are gone.

@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 /** The only file that gives commands access to the process: arguments, environment, file rights, signals and the exit code. */
 import { errorFields } from '@kora-wake/shared/runtime/log';
+import { flush } from '@kora-wake/shared/runtime/log-output';
 import { runCommandLine } from './command-line.ts';
+
+/** True for commands that run until they are asked to stop. */
+let runsLong = false;
 
 const io = {
   out: (text: string) => void process.stdout.write(`${text}\n`),
   err: (text: string) => void process.stderr.write(`${text}\n`),
   onStop: (stop: () => void) => {
+    runsLong = true;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
     // A Node process that started this one with a channel is gone. Listening must not keep this process alive.
     process.on('disconnect', stop);
@@ -26,4 +31,10 @@ try {
   const stack = process.env.LOG_LEVEL?.toLowerCase() === 'debug' && error instanceof Error ? `\n${error.stack}` : '';
   io.err(`kora-wake: unexpected error: ${errorFields(error).error}${stack}`);
   process.exitCode = 1;
+}
+
+if (runsLong) {
+  // Output that nobody reads would keep the process.
+  await flush(process.stdout);
+  process.exit();
 }

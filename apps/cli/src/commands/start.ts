@@ -5,13 +5,13 @@ import { dirname } from 'node:path';
 import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
-import { prettyStream } from '@kora-wake/shared/runtime/log';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
 import { APPS, type AppProcess, startApp } from '../app-process.ts';
 import { banner } from '../banner.ts';
 import { defineCommand, type Env, type Io } from '../command.ts';
 import { type PrivateRedis, startRedis, tryListen } from '../private-redis.ts';
 import { redisFolder } from '../settings.ts';
+import { terminalLog } from '../terminal-log.ts';
 
 /** The terminal sends Ctrl-C to the whole process group and npm passes it on: within this time it is one signal, ms. */
 const SAME_SIGNAL_MS = 500;
@@ -69,7 +69,7 @@ async function start(env: Env, io: Io): Promise<number> {
     const own = await redis;
     const redisUrl = own?.url ?? config.redisUrl;
     if (stoppingSince !== undefined) return;
-    const log = prettyStream(process.stdout);
+    const log = terminalLog(io);
     const ready = await Promise.all(
       APPS.map(async (name) => {
         const app = startApp(name, { ...env, REDIS_URL: redisUrl }, log);

@@ -6,20 +6,18 @@
  * a second signal, the process ends at once. Exit codes: 0 stopped as asked, 1 could not start, crashed or was forced.
  */
 import closeWithGrace from 'close-with-grace';
-import { withTimeLimit } from './async.ts';
 import { type Config, loadConfig, usedBy } from './config.ts';
 import type { AppName } from './env-table.ts';
 import { StartupError } from './errors.ts';
 import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
 import { logEvent } from './log-events.ts';
+import { doNotBlock, dropWhenFull, flush } from './log-output.ts';
 import { startTracing, type Tracing, traceFields } from './tracing.ts';
 
 /** A worker that stops lets its investigations run for this long, then returns them to the queue, ms. */
 export const DRAIN_MS = 20_000;
 /** The process ends after this time even if closers are still running, ms. */
 const STOP_DEADLINE_MS = DRAIN_MS + 5_000;
-/** Limit for writing the last log lines, ms. */
-const FLUSH_MS = 1_000;
 
 export interface App {
   config: Config;
@@ -54,7 +52,9 @@ export async function runApp(name: AppName, start: (app: App) => Promise<void>):
     const { config, warnings } = loadConfig(process.env, usedBy(name));
     // The reader of the log may be gone. The app continues without it.
     process.stdout.on('error', () => undefined);
-    const output = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;
+    doNotBlock(process.stdout);
+    const stream = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;
+    const output = dropWhenFull(stream, (lines) => logEvent(appLog, 'app.log_dropped', { lines }));
     const appLog = createLogger(name, config.logLevel, output, config.otlp && traceFields);
     log = appLog;
     for (const warning of warnings) logEvent(log, 'config.warning', {}, warning);
@@ -64,7 +64,7 @@ export async function runApp(name: AppName, start: (app: App) => Promise<void>):
       else logEvent(appLog, 'app.stopping', { signal });
       await closeAll();
       logEvent(appLog, 'app.stopped', {});
-      await flushStdout();
+      await flush(process.stdout);
     });
     // `npm start` is the parent: it waits for "ready", and we stop if it ends, even if it was killed.
     process.on('disconnect', () => close());
@@ -87,14 +87,6 @@ export async function runApp(name: AppName, start: (app: App) => Promise<void>):
     await closeAll();
     process.exit(1);
   }
-}
-
-/** Waits until the log is written, but not for long: its reader may have stopped reading. */
-async function flushStdout(): Promise<void> {
-  const written = new Promise<void>((resolve) => {
-    process.stdout.write('', () => resolve());
-  });
-  await withTimeLimit(written, FLUSH_MS);
 }
 
 function graceLogger(log: Logger) {

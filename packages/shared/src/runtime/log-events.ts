@@ -17,6 +17,11 @@ export const LOG_EVENTS = {
   'app.stopped': { level: 'info', message: 'stopped', fields: [] },
   'app.crashed': { level: 'fatal', message: 'unexpected error, stopping', fields: ['error'] },
   'app.close_failed': { level: 'warn', message: 'a resource did not close cleanly', fields: ['error'] },
+  'app.log_dropped': {
+    level: 'warn',
+    message: 'log lines were dropped, because nothing read the output',
+    fields: ['lines'],
+  },
   'config.warning': { level: 'warn', message: 'configuration warning', fields: [] },
 
   'redis.down': { level: 'error', message: 'Redis unreachable, waiting', fields: ['reason'] },
