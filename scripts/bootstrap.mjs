@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -74,13 +74,35 @@ function install() {
   writeFileSync(stamp, hash);
 }
 
-/** The Node that npm installed for this platform, otherwise the one that runs this file if it is new enough. */
+/**
+ * The Node of this machine if it is new enough, otherwise the one that npm installed for this platform. `npm run` prefers the
+ * programs of packages, so the installed one is not among them unless it is needed.
+ */
 function findNode() {
-  const installed = join(bin, 'node');
-  if (existsSync(installed)) return installed;
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
-  return fail(`Kora Wake needs Node 22.18 or newer; this is ${process.version}. Install one from nodejs.org.`, 1);
+  const installed = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
+  const link = join(bin, 'node');
+  const machine = machineNode();
+  const [major = 0, minor = 0] = machine.version.split('.').map(Number);
+  const isNewEnough = major > 22 || (major === 22 && minor >= 18);
+  if (!existsSync(installed)) {
+    if (isNewEnough) return machine.path;
+    return fail(`Kora Wake needs Node 22.18 or newer; this is v${machine.version}. Install one from nodejs.org.`, 1);
+  }
+  // If the installed one runs npm, nothing is known about the machine's.
+  if (isNewEnough && machine.path !== realpathSync(installed)) {
+    rmSync(link, { force: true });
+    return machine.path;
+  }
+  if (!existsSync(link)) symlinkSync(installed, link);
+  return installed;
+}
+
+/** The Node that runs npm: the one that runs this file may be the installed one. */
+function machineNode() {
+  const path = process.env.npm_node_execpath ?? process.execPath;
+  const version = spawnSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' });
+  if (version.status === 0) return { path, version: version.stdout.trim() };
+  return { path: process.execPath, version: process.versions.node };
 }
 
 /** Builds every workspace that changed. The package.json of a workspace says how it is built; turbo.json, in which order. */
