@@ -294,7 +294,8 @@ describe('the tailer', () => {
       ['unknown', 'unknown'],
       ['42', 'true'],
       ['crlf', 'c'],
-      ['p'.repeat(3_000), 'c'],
+      // Shortened; the end tells it from other long names.
+      [expect.stringMatching(/^p{183}…[0-9a-f]{16}$/), 'c'],
     ]) {
       expect(pairs).toContainEqual(pair);
     }

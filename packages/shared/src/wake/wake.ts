@@ -1,5 +1,6 @@
 /** A wake: one `probe.wake_requested` row of the audit log, in the form that all code after the tailer uses. */
 import { isJsonObject, type Json, type JsonObject, mapStrings } from './json.ts';
+import { limitBody, limitName, limitTitle } from './limits.ts';
 import { type Redact, redact as redactKnown } from './redact.ts';
 
 export const WAKE_SEAM = 'probe.wake_requested';
@@ -40,7 +41,8 @@ export function rowOf(line: Json): Row {
 
 /**
  * Reads the details of a row, leniently, as the contract asks: missing or empty fields get their stated defaults,
- * numbers and booleans become text. Secrets are redacted here, so that no job, message or prompt ever holds one.
+ * numbers and booleans become text, and long texts are shortened. Secrets are redacted before, so that no job, message or prompt
+ * ever holds one, not even in part.
  *
  * @param id the wake id computed from the line's bytes and offset
  * @param emittedAt ms since the epoch
@@ -48,27 +50,31 @@ export function rowOf(line: Json): Row {
  */
 export function wakeOf(details: JsonObject, id: string, emittedAt: number, redact: Redact = redactKnown): Wake {
   const text = (value: Json | undefined, whenEmpty: string) => textOf(value, whenEmpty, redact);
+  const body = limitBody(text(details.detail, '(no detail)'), snapshotOf(details.snapshot_details, redact));
   return {
     id,
     ...pairOf(details, redact),
     severity: severityOf(details, redact),
-    title: text(details.title, '(no title)'),
-    detail: text(details.detail, '(no detail)'),
-    snapshotDetails: snapshot(details.snapshot_details, redact),
+    title: limitTitle(text(details.title, '(no title)')),
+    detail: body.detail,
+    snapshotDetails: body.snapshot,
     envelopeEnabled: details.envelope_enabled === true,
-    envelopeFixName: text(details.envelope_fix_name, '(none)'),
+    envelopeFixName: limitName(text(details.envelope_fix_name, '(none)')),
     emittedAt,
   };
 }
 
 /** The pair that {@link wakeOf} reads. */
 export function pairOf({ probe, category }: JsonObject, redact: Redact): { probe: string; category: string } {
-  return { probe: textOf(probe, 'unknown', redact), category: textOf(category, 'unknown', redact) };
+  return {
+    probe: limitName(textOf(probe, 'unknown', redact)),
+    category: limitName(textOf(category, 'unknown', redact)),
+  };
 }
 
 /** The severity that {@link wakeOf} reads. */
 export function severityOf(details: JsonObject, redact: Redact): string {
-  return textOf(details.severity, 'warning', redact);
+  return limitName(textOf(details.severity, 'warning', redact));
 }
 
 /** Reads a parsed line, or returns undefined if it is not a wake row. @param now used if its time cannot be read, ms */
@@ -84,7 +90,7 @@ function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): str
   return raw.trim() === '' ? whenEmpty : redact(raw.toWellFormed());
 }
 
-function snapshot(value: Json | undefined, redact: Redact): JsonObject {
+function snapshotOf(value: Json | undefined, redact: Redact): JsonObject {
   const clean = mapStrings(value ?? {}, (s) => redact(s.toWellFormed()));
   return isJsonObject(clean) ? clean : { value: clean };
 }
