@@ -25,6 +25,7 @@ import { healthRoutes } from './routes/health.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
+import { limitStop } from './stop.ts';
 import { VERSION } from './version.ts';
 
 export interface ApiOptions {
@@ -79,6 +80,7 @@ export async function buildApp(options: ApiOptions) {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
+  limitStop(app);
 
   if (traced) {
     const { FastifyOtelInstrumentation } = await import('@fastify/otel');

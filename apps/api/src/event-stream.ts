@@ -16,6 +16,8 @@ export function openStream(reply: FastifyReply): ServerResponse {
     ...textHeaders(reply.getHeaders()),
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
+    // The end of the stream also ends its connection. An idle connection would hold up the stop of the API.
+    connection: 'close',
     'x-accel-buffering': 'no',
   });
   response.write(`retry: ${RETRY_MS}\n\n`);

@@ -40,7 +40,7 @@ export interface LiveEvents {
   start(resumed: string | undefined): Promise<Start>;
   /** Sends events to a response until either side closes it. */
   subscribe(response: ServerResponse, after: string): void;
-  /** Ends all streams. */
+  /** Ends all streams, and those that begin later. */
   close(): void;
 }
 
@@ -49,6 +49,7 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
   const subscribers = new Set<Subscriber>();
   let timers: NodeJS.Timeout[] = [];
   let isReading = false;
+  let isClosed = false;
   /** Id after which the next read begins. */
   let after = '$';
 
@@ -143,6 +144,10 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
       return { after: isOfStream ? resumed : newest, hasGap };
     },
     subscribe: (response, from) => {
+      if (isClosed) {
+        response.end();
+        return;
+      }
       const subscriber: Subscriber = { response, after: from, isLive: false };
       response.on('close', () => remove(subscriber));
       add(subscriber);
@@ -150,6 +155,7 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
       catchUp(subscriber).catch(() => drop(subscriber));
     },
     close: () => {
+      isClosed = true;
       for (const subscriber of subscribers) {
         remove(subscriber);
         subscriber.response.end();

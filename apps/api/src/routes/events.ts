@@ -9,7 +9,8 @@ import { liveEvents } from '../live-events.ts';
 /** The live events as server-sent events. */
 export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore }> = async (app, { store }) => {
   const events = liveEvents(store, app.log);
-  app.addHook('onClose', async () => events.close());
+  // Before the server waits for its connections: an open stream would never end by itself.
+  app.addHook('preClose', async () => events.close());
 
   app.get(
     '/v1/events',
