@@ -62,10 +62,15 @@ async function startAll(env: Env, io: Io, closers: Array<() => Promise<unknown>>
   const apps = APPS.map((name) => restartingApp(name, appEnv, log, io));
   closers.push(() => Promise.all(apps.map((app) => app.stop())));
   closers.push(startCompiler(io));
+  const { basePath } = config.api;
   const target = `http://127.0.0.1:${apiPort}`;
   const vite = await createServer({
     root: join(root, 'apps', 'console'),
-    server: { host: '127.0.0.1', proxy: Object.fromEntries(API_PATHS.map((path) => [path, { target }])) },
+    base: `${basePath}/`,
+    server: {
+      host: '127.0.0.1',
+      proxy: Object.fromEntries(API_PATHS.map((path) => [`${basePath}${path}`, { target }])),
+    },
   });
   closers.push(() => vite.close());
   await vite.listen();
@@ -74,7 +79,7 @@ async function startAll(env: Env, io: Io, closers: Array<() => Promise<unknown>>
 Kora Wake runs from source.
 
   console    ${vite.resolvedUrls?.local[0] ?? ''}
-  api        ${target}
+  api        ${target}${basePath}
   redis      ${redactedUrl(redisUrl)}
   audit log  ${config.auditLogPath}
 

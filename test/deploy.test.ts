@@ -103,6 +103,7 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,
+    basePath: '',
     tokens: {},
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: 'source', redisAddress: 'redis://redis' },

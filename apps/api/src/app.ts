@@ -6,22 +6,23 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
-import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
-import { guard, type Tokens } from './auth.ts';
+import { guard } from './auth.ts';
 import { board } from './board.ts';
-import { answerError } from './errors.ts';
+import type { Tokens } from './credentials.ts';
+import { answerError, answerUnknownPath } from './errors.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
-import { healthRoutes } from './routes/health.ts';
+import { HEALTH_PATHS, healthRoutes } from './routes/health.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
@@ -35,6 +36,8 @@ export interface ApiOptions {
   countsWorkers?: boolean;
   /** Without a token the API answers this machine only. */
   tokens: Tokens;
+  /** Everything is under this path, such as `/kora`; '' for `/`. The two health routes are also outside of it. */
+  basePath: string;
   /** USD per UTC month; 0 = no limit. */
   budgetUsd: number;
   setup: Setup;
@@ -55,20 +58,7 @@ const MAX_URL_BYTES = 128 * 1024;
 const MAX_BODY_BYTES = 256 * 1024;
 
 export async function buildApp(options: ApiOptions) {
-  const {
-    store,
-    deliveries,
-    countsWorkers = true,
-    tokens,
-    budgetUsd,
-    setup,
-    append,
-    now,
-    consoleFolder,
-    traced,
-    log,
-  } = options;
-  const { redis, keys, queue } = store;
+  const { store, tokens, basePath, traced, log } = options;
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -88,7 +78,7 @@ export async function buildApp(options: ApiOptions) {
     await app.register(requests.plugin());
   }
   await app.register(helmet, { contentSecurityPolicy: CSP });
-  await guard(app, tokens);
+  await guard(app, tokens, new Set(HEALTH_PATHS.flatMap((path) => [path, `${basePath}${path}`])));
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -105,32 +95,51 @@ export async function buildApp(options: ApiOptions) {
     transform: jsonSchemaTransform,
     transformObject: withoutUnusedSchemas,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
-  const queues = [queue, deliveries];
-  const operations = operationLog(redis, keys, append, now, log);
-  await app.register(healthRoutes, { redis, keys, now });
-  await app.register(queueRoutes, { queues, countsWorkers, operations, now });
-  await app.register(debounceRoutes, { store, operations });
-  await app.register(investigationRoutes, { store, deliveries, now });
-  await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
-  await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, setup, now });
-  await app.register(eventRoutes, { store });
-  const scrape = metrics({ store, deliveries, budgetUsd, now });
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(scrape.type).send(await scrape.text()),
-  );
-  if (consoleFolder !== undefined) {
-    await app.register(fastifyStatic, {
-      root: consoleFolder,
-      wildcard: false,
-      // The console needs less than the pages that CSP allows for.
-      setHeaders: (reply) => {
-        void reply.header('content-security-policy', CONSOLE_CSP);
-      },
+  const health = { redis: store.redis, keys: store.keys, now: options.now };
+  if (basePath !== '') {
+    await app.register(healthRoutes, health);
+    // Relative addresses in the console need the slash at the end.
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.url.split('?', 1)[0] === basePath) await reply.redirect(`${basePath}/`);
     });
   }
-  await app.register(board(queues, '/admin/queues', operations), { prefix: '/admin/queues' });
+  app.setNotFoundHandler(answerUnknownPath(basePath));
+  await app.register(routesUnder(options), { prefix: basePath });
   return app;
+}
+
+/** Registers every route, under the prefix of the scope that it is called with. */
+function routesUnder(options: ApiOptions) {
+  return async (app: FastifyInstance) => {
+    const { store, deliveries, countsWorkers = true, tokens, basePath, budgetUsd, setup } = options;
+    const { append, now, consoleFolder, log } = options;
+    const { redis, keys, queue } = store;
+    await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
+    const queues = [queue, deliveries];
+    const operations = operationLog(redis, keys, append, now, log);
+    await app.register(healthRoutes, { redis, keys, now });
+    await app.register(queueRoutes, { queues, countsWorkers, operations, now });
+    await app.register(debounceRoutes, { store, operations });
+    await app.register(investigationRoutes, { store, deliveries, now });
+    await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
+    await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, setup, now });
+    await app.register(eventRoutes, { store });
+    const scrape = metrics({ store, deliveries, budgetUsd, now });
+    app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(scrape.type).send(await scrape.text()),
+    );
+    if (consoleFolder !== undefined) {
+      await app.register(fastifyStatic, {
+        root: consoleFolder,
+        wildcard: false,
+        // The console needs less than the pages that CSP allows for.
+        setHeaders: (reply) => {
+          void reply.header('content-security-policy', CONSOLE_CSP);
+        },
+      });
+    }
+    await app.register(board(queues, `${basePath}/admin/queues`, operations), { prefix: '/admin/queues' });
+  };
 }
 
 /** Names the schemas of the contract under `components`. The library adds an `…Input` twin of each; unused ones are left out. */

@@ -31,6 +31,7 @@ export const httpErrors = {
 };
 
 const NO_SUCH_JOB = 'There is no such job.';
+const NO_SUCH_PATH = 'There is no such path.';
 const REDIS_DOWN = 'Redis does not answer; try again.';
 const FORBIDDEN = 'Redis refuses a command to the user of this API; see its log.';
 const INTERNAL = 'Internal error; see the log of the API.';
@@ -47,6 +48,12 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   logEvent(request.log, 'api.request_failed', { method, route: routeOptions.url, ...errorFields(error) });
   if (isRefused) return send(reply, statusCode, FORBIDDEN);
   return send(reply, statusCode, statusCode === 503 ? REDIS_DOWN : INTERNAL);
+}
+
+/** Answers a request for a path that does not exist. @param basePath is named, because a proxy may have removed it */
+export function answerUnknownPath(basePath: string) {
+  return (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+    send(reply, 404, basePath === '' ? NO_SUCH_PATH : `${NO_SUCH_PATH} Everything is under ${basePath}/.`);
 }
 
 function send(reply: FastifyReply, statusCode: number, message: string): FastifyReply {

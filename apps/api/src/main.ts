@@ -13,7 +13,7 @@ import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { buildApp } from './app.ts';
 
 await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
-  const { host, port, ...tokens } = config.api;
+  const { host, port, basePath, ...tokens } = config.api;
   const { token } = tokens;
   if (!token && !isLoopback(host)) {
     throw new StartupError(
@@ -38,6 +38,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
     deliveries,
     countsWorkers,
     tokens,
+    basePath,
     budgetUsd: config.costMonthlyUsd,
     setup: {
       logPath: config.auditLogPath,
@@ -53,10 +54,11 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
   onClose(() => app.close());
   // Fastify logs a line of its own for each address: ours has an event name.
   appLog.level = 'silent';
-  const url = await app.listen({ host, port }).catch((error: unknown) => {
+  const origin = await app.listen({ host, port }).catch((error: unknown) => {
     throw new StartupError(listenFailure(error, host, port), { cause: error });
   });
   appLog.level = log.level;
+  const url = `${origin}${basePath}`;
   const access = token ? 'a token is required' : 'no token, this machine only';
   logEvent(log, 'api.listening', { url }, `listening on ${url} (${access})`);
 });

@@ -7,8 +7,8 @@ import type { Keys } from '@kora-wake/shared/store/keys';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import type { FastifyRequest } from 'fastify';
-import { operatorOf } from './auth.ts';
 import { Operation } from './contract.ts';
+import { operatorOf } from './credentials.ts';
 
 /** Number of changes that are stored to be shown. */
 const KEPT = 200;

@@ -8,25 +8,27 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Worker } from 'bullmq';
 import { onTestFinished } from 'vitest';
 import { aWake, eventually, type Namespace, testLog } from '../../../test/support/fixtures.ts';
-import { buildApp } from '../src/app.ts';
+import { type ApiOptions, buildApp } from '../src/app.ts';
 
 export const TOKEN = 'the-token-of-this-test';
 export const HOUR = 3_600_000;
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /** The app, its log, and the audit rows that it wrote. */
-export async function api(ns: Namespace, token?: string, readToken?: string) {
+export async function api(ns: Namespace, token?: string, readToken?: string, more: Partial<ApiOptions> = {}) {
   const log = testLog();
   const written: AuditRow[] = [];
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,
     tokens: { ...(token && { token }), ...(readToken && { readToken }) },
+    basePath: '',
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
     append: async (row) => void written.push(row),
     now: Date.now,
     log: log.logger,
+    ...more,
   });
   onTestFinished(() => app.close());
   return { app, log, written };

@@ -54,8 +54,45 @@ describe('rights', () => {
     // Its own page, also behind a proxy that speaks TLS or names another host.
     expect(await pause({ origin: 'https://kora.example' })).toBe(200);
     expect(await pause({ origin: 'https://proxy.example', 'sec-fetch-site': 'same-origin' })).toBe(200);
-    const link = { ...known, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
-    expect((await app.inject({ url: '/v1/account', headers: link })).statusCode).toBe(200);
+  });
+
+  test('a browser that knows the token reads nothing for a page of another origin, but follows its links', async ({
+    ns,
+  }) => {
+    const { app } = await api(ns, TOKEN);
+    const known = { authorization: `Basic ${Buffer.from(`jo:${TOKEN}`).toString('base64')}`, host: 'kora.example' };
+    const read = async (headers: Record<string, string>, url = '/v1/account') =>
+      (await app.inject({ url, headers: { ...known, ...headers } })).statusCode;
+    // A form, an image or a script of that page, and a request of its code.
+    expect(await read({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' })).toBe(403);
+    expect(await read({ 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' })).toBe(403);
+    expect(await read({ origin: 'http://evil.example' })).toBe(403);
+    expect(await read({ origin: 'http://evil.example' }, '/admin/queues/api/queues')).toBe(403);
+    expect(await read({ origin: 'http://kora.example' })).toBe(200);
+    expect(await read({ 'sec-fetch-site': 'same-origin' })).toBe(200);
+    expect(await read({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' })).toBe(200);
+    expect(await read({})).toBe(200);
+  });
+
+  test('without a token, a request that a proxy forwarded is refused with the remedy', async ({ ns }) => {
+    const { app } = await api(ns);
+    for (const name of [
+      'forwarded',
+      'X-Forwarded-For',
+      'x-forwarded-host',
+      'x-forwarded-server',
+      'x-real-ip',
+      'via',
+      'cf-connecting-ip',
+    ]) {
+      const answer = await app.inject({ url: '/v1/account', headers: { [name]: '10.0.0.9' } });
+      expect([name, answer.statusCode]).toEqual([name, 403]);
+      expect(answer.json().message).toMatch(/Set KORA_API_TOKEN/);
+      expect((await app.inject({ url: '/healthz', headers: { [name]: '10.0.0.9' } })).statusCode).toBe(200);
+    }
+    const { app: asking } = await api(ns, TOKEN);
+    const forwarded = { ...bearer(TOKEN), 'x-forwarded-for': '10.0.0.9' };
+    expect((await asking.inject({ url: '/v1/account', headers: forwarded })).statusCode).toBe(200);
   });
 
   test('without a token a link from another site works, and /v1/me names the rights of the caller', async ({ ns }) => {

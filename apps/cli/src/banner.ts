@@ -12,8 +12,8 @@ import { redisFolder } from './settings.ts';
  * @param seconds the start took
  */
 export function banner(config: Config, url: string, redis: PrivateRedis | undefined, seconds: number): string {
-  const { host, port } = config.api;
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { host, port, basePath } = config.api;
+  const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}${basePath}`;
   const { credential } = config.anthropic;
   const rows = [
     ['audit log', config.auditLogPath],

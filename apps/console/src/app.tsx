@@ -86,8 +86,8 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         </Tab>
       </nav>
       <nav aria-label="Other tools" class="external">
-        <a href="/admin/queues">Bull Board</a>
-        <a href="/docs">API</a>
+        <a href="./admin/queues">Bull Board</a>
+        <a href="./docs">API</a>
       </nav>
       {!mayChange && (
         <span class="tag" title="Your token is read-only">

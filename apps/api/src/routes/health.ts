@@ -6,6 +6,9 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { ErrorAnswer, Health, Readiness } from '../contract.ts';
 import { httpErrors } from '../errors.ts';
 
+/** The paths of these routes. They need no token, so that a load balancer needs none. */
+export const HEALTH_PATHS = ['/healthz', '/readyz'] as const;
+
 /** Everybody may ask, and each answer needs a write, so an answer is used again for this time, ms. */
 const REUSE_MS = 1_000;
 

@@ -9,7 +9,6 @@ import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
 import { dayOf } from '@kora-wake/shared/wake/budget';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { operatorOf, rightsBy, type Tokens } from '../auth.ts';
 import {
   Account,
   Costs,
@@ -23,6 +22,7 @@ import {
   Status,
   Tailer,
 } from '../contract.ts';
+import { operatorOf, rightsBy, type Tokens } from '../credentials.ts';
 import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';

@@ -16,8 +16,11 @@ let skewMs = 0;
 
 export const serverNow = () => Date.now() + skewMs;
 
-/** An absolute address without credentials: `fetch` rejects an address with a name and a password in it. */
-export const addressOf = (path: string) => new URL(path, location.origin);
+/**
+ * An absolute address below the folder of this page, which a reverse proxy may serve under a path of its own. It has no
+ * credentials: `fetch` rejects an address with a name and a password in it.
+ */
+export const addressOf = (path: string) => new URL(`.${path}`, new URL(location.pathname, location.origin));
 
 export async function request<T>(
   schema: z.ZodType<T>,

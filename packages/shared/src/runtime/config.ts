@@ -48,7 +48,8 @@ export interface Config {
   redact: RegExp[];
   /** HTTP proxy for Slack and the LLM: its URL, which may contain a password, and the value of `NO_PROXY`; undefined: none. */
   proxy?: { url: string; noProxy: string };
-  api: { host: string; port: number; token?: string; readToken?: string };
+  /** `basePath`: '' or a path such as `/kora`, without a slash at the end. */
+  api: { host: string; port: number; basePath: string; token?: string; readToken?: string };
   /** Port of the metrics of tailer and worker; undefined: off. */
   metricsPort?: number;
   /** Receiver of traces; undefined: off. */
@@ -162,6 +163,7 @@ export function loadConfig(
       api: {
         host: e.KORA_API_HOST,
         port: e.KORA_API_PORT,
+        basePath: e.KORA_API_BASE_PATH ?? '',
         ...(e.KORA_API_TOKEN && { token: e.KORA_API_TOKEN }),
         ...(e.KORA_API_READ_TOKEN && { readToken: e.KORA_API_READ_TOKEN }),
       },

@@ -169,6 +169,9 @@ const API = {
     secret: true,
     doc: 'A second token that allows reading only. It needs `KORA_API_TOKEN`.',
   }),
+  KORA_API_BASE_PATH: optional(type.basePath, {
+    doc: 'Path under which a reverse proxy serves the API and the console, such as `/kora`: see [operations.md](operations.md#behind-a-reverse-proxy).',
+  }),
 };
 
 const MONITORING = {

@@ -57,6 +57,15 @@ export const word = (meaning: string) => z.string().regex(/^[\x21-\x7e]+$/, `mus
 
 export const port = number({ min: 0, max: 65_535, integer: true });
 
+/** The path under which a reverse proxy serves the API, without a slash at the end; '' for `/`. */
+export const basePath = z
+  .string()
+  .regex(
+    /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)*\/?$/,
+    'must be a path such as /kora: a slash before each part, and letters, digits, ".", "_", "~" or "-" in it',
+  )
+  .transform((path) => path.replace(/\/$/, ''));
+
 export const slackId = z.string().regex(/^[UWCDG][A-Z0-9]{2,}$/, 'must be a Slack id such as U024BE7LH');
 
 export const httpUrl = z

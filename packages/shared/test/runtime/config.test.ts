@@ -32,7 +32,7 @@ describe('loadConfig', () => {
         warn_75: { model: 'claude-sonnet-5-5', effort: 'low' },
         downshift_90: { model: 'claude-haiku-4-5' },
       },
-      api: { host: '127.0.0.1', port: 3900 },
+      api: { host: '127.0.0.1', port: 3900, basePath: '' },
       logLevel: 'info',
     });
   });
@@ -100,6 +100,7 @@ describe('loadConfig', () => {
     ['KORA_API_PORT', ['65536', '-1', 'http', '80.5']],
     ['KORA_API_TOKEN', ['a b']],
     ['HTTPS_PROXY', ['socks5://proxy:1080', 'http://', 'http://u:%zz@proxy:3128', 'a b']],
+    ['KORA_API_BASE_PATH', ['kora', '/a b', '/a//b', '/../x', '/a?b', 'http://x/kora', '/ä', '//']],
     ['LOG_LEVEL', ['loud']],
     [
       'KORA_AUDIT_LOG_PATH',
