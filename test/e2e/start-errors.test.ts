@@ -17,7 +17,11 @@ describe('a configuration error is one sentence, exit code 1 and no stack trace'
     ['worker', { KORA_SYSTEM_PROMPT_PATH: '/nonexistent' }, 'KORA_SYSTEM_PROMPT_PATH: /nonexistent cannot be read'],
     ['worker', { KORA_SYSTEM_PROMPT_PATH: '/dev/null' }, 'KORA_SYSTEM_PROMPT_PATH: /dev/null is empty'],
     ['api', { KORA_API_HOST: '0.0.0.0' }, 'set KORA_API_TOKEN'],
-    ['api', { KORA_API_HOST: '192.0.2.1', KORA_API_TOKEN: 't' }, 'cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL)'],
+    [
+      'api',
+      { KORA_API_HOST: '192.0.2.1', KORA_API_TOKEN: 'a-token-of-this-test' },
+      'cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL)',
+    ],
     ['worker', { REDIS_URL: 'x', LOG_LEVEL: 'y' }, 'the configuration is not usable:\n  REDIS_URL must'],
   ])('%s with %j', async ([app, env, sentence], { ns, logPath }) => {
     const running = runApp(app, environment(ns, logPath, env));

@@ -15,8 +15,10 @@ import {
 } from 'fastify-type-provider-zod';
 import { guard } from './auth.ts';
 import { board } from './board.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
 import type { Tokens } from './credentials.ts';
 import { answerError, answerUnknownPath } from './errors.ts';
+import { GUESS_LIMITS, type GuessLimits } from './guesses.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -26,7 +28,6 @@ import { HEALTH_PATHS, healthRoutes } from './routes/health.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
-import { limitStop } from './stop.ts';
 import { VERSION } from './version.ts';
 
 export interface ApiOptions {
@@ -49,6 +50,8 @@ export interface ApiOptions {
   consoleFolder?: string;
   /** Whether each request becomes a span. */
   traced?: boolean;
+  connectionLimits?: ConnectionLimits;
+  guessLimits?: GuessLimits;
   log: FastifyBaseLogger;
 }
 
@@ -59,18 +62,24 @@ const MAX_BODY_BYTES = 256 * 1024;
 
 export async function buildApp(options: ApiOptions) {
   const { store, tokens, basePath, traced, log } = options;
+  const { connectionLimits = CONNECTION_LIMITS, guessLimits = GUESS_LIMITS } = options;
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: MAX_URL_BYTES },
-    http: { maxHeaderSize: MAX_URL_BYTES },
+    requestTimeout: connectionLimits.requestMs,
+    http: {
+      maxHeaderSize: MAX_URL_BYTES,
+      headersTimeout: connectionLimits.headerMs,
+      connectionsCheckingInterval: connectionLimits.checkMs,
+    },
     bodyLimit: MAX_BODY_BYTES,
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
-  limitStop(app);
+  limitConnections(app, connectionLimits);
 
   if (traced) {
     const { FastifyOtelInstrumentation } = await import('@fastify/otel');
@@ -78,7 +87,8 @@ export async function buildApp(options: ApiOptions) {
     await app.register(requests.plugin());
   }
   await app.register(helmet, { contentSecurityPolicy: CSP });
-  await guard(app, tokens, new Set(HEALTH_PATHS.flatMap((path) => [path, `${basePath}${path}`])));
+  const open = new Set(HEALTH_PATHS.flatMap((path) => [path, `${basePath}${path}`]));
+  guard(app, { tokens, guessLimits, basePath, open });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

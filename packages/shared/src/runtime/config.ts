@@ -59,13 +59,23 @@ export interface Config {
 
 const LOOPBACK = /^(?:localhost|::1|127(?:\.\d{1,3}){3})$/;
 
-/** A read-only token protects nothing if requests without a token may change everything. */
+/** Shorter tokens can be guessed by other machines; characters. */
+const MIN_TOKEN = 16;
+
 function tokensFit(
-  e: { KORA_API_TOKEN?: string | undefined; KORA_API_READ_TOKEN?: string | undefined },
+  e: { KORA_API_HOST: string; KORA_API_TOKEN?: string | undefined; KORA_API_READ_TOKEN?: string | undefined },
   context: z.RefinementCtx,
 ): void {
-  if (e.KORA_API_READ_TOKEN !== undefined && e.KORA_API_TOKEN === undefined) {
-    context.addIssue({ code: 'custom', path: ['KORA_API_READ_TOKEN'], message: 'needs KORA_API_TOKEN beside it' });
+  const { KORA_API_HOST: host, KORA_API_TOKEN: token, KORA_API_READ_TOKEN: readToken } = e;
+  const fault = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message });
+  // A read-only token protects nothing if requests without a token, or with the same one, may change everything.
+  if (readToken !== undefined && token === undefined) fault('KORA_API_READ_TOKEN', 'needs KORA_API_TOKEN beside it');
+  if (readToken !== undefined && readToken === token) fault('KORA_API_READ_TOKEN', 'must differ from KORA_API_TOKEN');
+  if (isLoopback(host)) return;
+  const tokens = { KORA_API_TOKEN: token, KORA_API_READ_TOKEN: readToken };
+  for (const [name, value = ''] of Object.entries(tokens)) {
+    const isShort = value !== '' && value.length < MIN_TOKEN;
+    if (isShort) fault(name, `must have at least ${MIN_TOKEN} characters if KORA_API_HOST is not loopback`);
   }
 }
 

@@ -163,11 +163,11 @@ const API = {
   KORA_API_PORT: withDefault(type.port, '3900', { doc: 'Port of the API and the console.' }),
   KORA_API_TOKEN: optional(type.word('a token'), {
     secret: true,
-    doc: 'Allows everything in the API and the console. Required unless the host is loopback.',
+    doc: 'Allows everything in the API and the console. Required, with at least 16 characters, unless the host is loopback.',
   }),
   KORA_API_READ_TOKEN: optional(type.word('a token'), {
     secret: true,
-    doc: 'A second token that allows reading only. It needs `KORA_API_TOKEN`.',
+    doc: 'A second token that allows reading only. It needs `KORA_API_TOKEN`, must differ from it, and has the same minimum length.',
   }),
   KORA_API_BASE_PATH: optional(type.basePath, {
     doc: 'Path under which a reverse proxy serves the API and the console, such as `/kora`: see [operations.md](operations.md#behind-a-reverse-proxy).',

@@ -312,6 +312,23 @@ test.each([
   }
 });
 
+test.each([
+  [{ KORA_API_TOKEN: 'same', KORA_API_READ_TOKEN: ' same ' }, 'KORA_API_READ_TOKEN must differ from KORA_API_TOKEN'],
+  [{ KORA_API_HOST: '0.0.0.0', KORA_API_TOKEN: 'x'.repeat(15) }, 'KORA_API_TOKEN must have at least 16 characters'],
+  [
+    { KORA_API_HOST: '::', KORA_API_TOKEN: 'x'.repeat(16), KORA_API_READ_TOKEN: 'short' },
+    'KORA_API_READ_TOKEN must have at least 16 characters',
+  ],
+])('tokens that protect too little are a fault: %j', (env, message) => {
+  expect(() => loadConfig(env)).toThrow(message);
+});
+
+test('on loopback a token may be short; elsewhere 16 characters are enough', () => {
+  expect(loadConfig({ KORA_API_TOKEN: 't', KORA_API_READ_TOKEN: 'r' }).config.api).toMatchObject({ token: 't' });
+  const env = { KORA_API_HOST: '0.0.0.0', KORA_API_TOKEN: 'x'.repeat(16), KORA_API_READ_TOKEN: 'y'.repeat(16) };
+  expect(loadConfig(env).config.api.readToken).toBe('y'.repeat(16));
+});
+
 test('secretsOf returns the value of each variable that the table marks as secret', () => {
   const secrets = ENV_GROUPS.flatMap(({ variables }) => variables).filter(({ secret }) => secret);
   expect(secrets.length).toBeGreaterThan(5);
