@@ -1,7 +1,9 @@
 /** The alert rules and the dashboard: Prometheus accepts them, and each metric that they use exists. */
+
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { redact } from '@kora-wake/shared/wake/redact';
 import { expect, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { buildApp } from '../apps/api/src/app.ts';
@@ -104,6 +106,7 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
     store: ns,
     deliveries: ns.deliveries,
     basePath: '',
+    redact,
     tokens: {},
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: 'source', redisAddress: 'redis://redis' },

@@ -6,6 +6,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
+import type { Redact } from '@kora-wake/shared/wake/redact';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import {
   jsonSchemaTransform,
@@ -21,6 +22,7 @@ import { answerError, answerUnknownPath } from './errors.ts';
 import { GUESS_LIMITS, type GuessLimits } from './guesses.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
+import { recordText } from './record-text.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -42,6 +44,8 @@ export interface ApiOptions {
   /** USD per UTC month; 0 = no limit. */
   budgetUsd: number;
   setup: Setup;
+  /** Removes secrets from texts of people. */
+  redact: Redact;
   /** Writes a row to the audit log for each change by an operator. */
   append: AppendRow;
   /** ms since the epoch */
@@ -87,6 +91,10 @@ export async function buildApp(options: ApiOptions) {
     await app.register(requests.plugin());
   }
   await app.register(helmet, { contentSecurityPolicy: CSP });
+  app.addHook('onSend', async (_request, reply) => {
+    // Only files that say otherwise may be stored: they are the same for everybody.
+    if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
+  });
   const open = new Set(HEALTH_PATHS.flatMap((path) => [path, `${basePath}${path}`]));
   guard(app, { tokens, guessLimits, basePath, open });
   await app.register(swagger, {
@@ -122,18 +130,18 @@ export async function buildApp(options: ApiOptions) {
 function routesUnder(options: ApiOptions) {
   return async (app: FastifyInstance) => {
     const { store, deliveries, countsWorkers = true, tokens, basePath, budgetUsd, setup } = options;
-    const { append, now, consoleFolder, log } = options;
+    const { append, redact, now, consoleFolder, log } = options;
     const { redis, keys, queue } = store;
     await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
     const queues = [queue, deliveries];
-    const operations = operationLog(redis, keys, append, now, log);
+    const operations = operationLog({ redis, keys, append, now, text: recordText(redact, tokens), log });
     await app.register(healthRoutes, { redis, keys, now });
     await app.register(queueRoutes, { queues, countsWorkers, operations, now });
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
     await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, setup, now });
-    await app.register(eventRoutes, { store });
+    await app.register(eventRoutes, { store, tokens });
     const scrape = metrics({ store, deliveries, budgetUsd, now });
     app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
       reply.type(scrape.type).send(await scrape.text()),

@@ -3,11 +3,15 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
+import { isJsonObject } from '@kora-wake/shared/wake/json';
 import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import { READ_METHODS } from './auth.ts';
 import { answerError } from './errors.ts';
 import type { OperationLog } from './operations.ts';
+
+/** Jobs of one page. The page itself asks for at most 50. */
+const MAX_JOBS_PER_PAGE = 100;
 
 /** Bull Board shows no details of Redis if the user may not run INFO. */
 class BoardQueue extends BullMQAdapter {
@@ -33,6 +37,11 @@ export function board(queues: Queue[], path: string, operations: OperationLog) {
   const routes = server.registerPlugin();
   return async (scope: FastifyInstance) => {
     scope.setErrorHandler(answerError);
+    scope.addHook('preHandler', async ({ query }) => {
+      if (isJsonObject(query) && Number(query.jobsPerPage) > MAX_JOBS_PER_PAGE) {
+        query.jobsPerPage = String(MAX_JOBS_PER_PAGE);
+      }
+    });
     scope.addHook('onSend', async (request, reply) => {
       if (READ_METHODS.has(request.method) || reply.statusCode >= 400) return;
       const changed = request.url.slice(path.length).replace(/^\/api|\?.*$/g, '');

@@ -22,11 +22,11 @@ export function rightsBy({ token, readToken }: Tokens): (request: WithHeaders) =
   };
 }
 
-/** Name of the caller for the audit log: the user name of HTTP Basic, `token`, or `local` if no token was sent. */
+/** Name of the caller as it was typed: the user name of HTTP Basic, `token`, or `local` if no token was sent. */
 export function operatorOf(request: WithHeaders): string {
   const given = passwordOf(request);
   if (given === undefined) return 'local';
-  return given.user === '' ? 'token' : given.user.slice(0, 100);
+  return given.user === '' ? 'token' : given.user;
 }
 
 function passwordOf({ headers }: WithHeaders): { user: string; password: string } | undefined {

@@ -8,7 +8,6 @@ import { drained, frameOf, writeHeartbeat } from './event-stream.ts';
 
 /** A subscriber with more unread bytes than this is dropped. It reconnects and resumes after its last event. */
 const MAX_UNREAD_BYTES = 256 * 1024;
-const MAX_SUBSCRIBERS = 200;
 /** Events per read. */
 const PAGE = 100;
 /** Proxies close a connection that is silent for long, ms. */
@@ -35,7 +34,6 @@ interface Start {
 }
 
 export interface LiveEvents {
-  readonly isFull: boolean;
   /** Finds the place for a new subscriber. @param resumed id of the last event that it received */
   start(resumed: string | undefined): Promise<Start>;
   /** Sends events to a response until either side closes it. */
@@ -132,9 +130,6 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
   }
 
   return {
-    get isFull() {
-      return subscribers.size >= MAX_SUBSCRIBERS;
-    },
     start: async (resumed) => {
       const newest = await lastEventId(redis, keys);
       const hasGap = resumed !== undefined && !(await isKept(redis, keys, resumed));

@@ -1,7 +1,7 @@
 /** The API: it shows operators the state of Kora Wake and takes their changes, over HTTP. */
 import { join } from 'node:path';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
-import { isLoopback } from '@kora-wake/shared/runtime/config';
+import { isLoopback, secretsOf } from '@kora-wake/shared/runtime/config';
 import { listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -10,6 +10,7 @@ import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
+import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
 
 await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
@@ -46,6 +47,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
       redisAddress: redactedUrl(config.redisUrl),
     },
     append: auditLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log),
+    redact: redactor(config.redact, secretsOf(config)),
     now: Date.now,
     consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),
     traced: tracing !== undefined,

@@ -4,14 +4,18 @@ import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
-import { firstChars } from '@kora-wake/shared/wake/text';
+import { isJsonObject, type Json, type JsonObject, mapStrings } from '@kora-wake/shared/wake/json';
 import type { FastifyRequest } from 'fastify';
 import { Operation } from './contract.ts';
 import { operatorOf } from './credentials.ts';
+import type { recordText } from './record-text.ts';
 
 /** Number of changes that are stored to be shown. */
 const KEPT = 200;
+/** Limits of texts, characters. */
+const MAX_NAME = 100;
+const MAX_REASON = 500;
+const MAX_DETAIL = 10_000;
 
 /** The parts of a request that name its caller and the reason. */
 export type ChangeRequest = Pick<FastifyRequest, 'headers' | 'ip' | 'query'>;
@@ -24,23 +28,34 @@ export interface OperationLog {
    * @param details a `reason` in it replaces the one in the request
    */
   record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;
+  /** Name of the caller, as records have it. */
+  nameOf(request: Pick<ChangeRequest, 'headers'>): string;
   /** The last changes, newest first. Entries that are not valid are left out. */
   last(): Promise<Operation[]>;
 }
 
-/** @param append writes a row to the audit log @param now ms since the epoch */
-export function operationLog(
-  redis: RedisClient,
-  keys: Keys,
-  append: AppendRow,
-  now: () => number,
-  log: LogTarget,
-): OperationLog {
+interface OperationLogOptions {
+  redis: RedisClient;
+  keys: Keys;
+  /** Writes a row to the audit log. */
+  append: AppendRow;
+  /** ms since the epoch */
+  now(): number;
+  text: ReturnType<typeof recordText>;
+  log: LogTarget;
+}
+
+export function operationLog({ redis, keys, append, now, text, log }: OperationLogOptions): OperationLog {
   let isCorruptLogged = false;
 
-  function parse(text: string): Operation[] {
+  const detail = (value: string) => text(value, MAX_DETAIL);
+  const nameOf = (request: Pick<ChangeRequest, 'headers'>) => text(operatorOf(request), MAX_NAME);
+
+  function parse(stored: string): Operation[] {
     try {
-      return [Operation.parse(JSON.parse(text))];
+      // Version 0.2 stored names and reasons as they were typed.
+      const entry: Json = JSON.parse(stored);
+      return [Operation.parse(mapStrings(entry, detail))];
     } catch {
       // The list is read every few seconds: one line is enough.
       if (!isCorruptLogged) logEvent(log, 'api.record_unreadable', { key: keys.operations });
@@ -50,9 +65,12 @@ export function operationLog(
   }
 
   return {
-    record: async (request, what, { reason: ownReason, ...details }) => {
-      const reason = typeof ownReason === 'string' ? ownReason : reasonOf(request);
-      const by = operatorOf(request);
+    nameOf,
+    record: async (request, what, { reason: ownReason, ...given }) => {
+      const reason = text(typeof ownReason === 'string' ? ownReason : reasonOf(request), MAX_REASON) || null;
+      const by = nameOf(request);
+      const cleaned = mapStrings(given, detail);
+      const details = isJsonObject(cleaned) ? cleaned : {};
       const operation: Operation = { at: new Date(now()).toISOString(), what, by, reason, details };
       await append({
         seam: `operator.${what}`,
@@ -67,11 +85,10 @@ export function operationLog(
   };
 }
 
-/** The reason in the query or in the header `X-Reason`, or null. */
-function reasonOf({ headers, query }: ChangeRequest): string | null {
+/** The reason in the query or in the header `X-Reason`, or ''. */
+function reasonOf({ headers, query }: ChangeRequest): string {
   const fromQuery = isJsonObject(query) ? query.reason : undefined;
-  const reason = typeof fromQuery === 'string' ? fromQuery : utf8(headers['x-reason']);
-  return reason.trim() === '' ? null : firstChars(reason.trim(), 500);
+  return typeof fromQuery === 'string' ? fromQuery : utf8(headers['x-reason']);
 }
 
 /** Decodes a header: Node reads headers as Latin-1, but most programs send UTF-8. */

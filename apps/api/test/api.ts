@@ -3,6 +3,7 @@ import type { AuditRow } from '@kora-wake/shared/runtime/audit-log';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { redactor } from '@kora-wake/shared/wake/redact';
 import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Worker } from 'bullmq';
@@ -23,6 +24,7 @@ export async function api(ns: Namespace, token?: string, readToken?: string, mor
     deliveries: ns.deliveries,
     tokens: { ...(token && { token }), ...(readToken && { readToken }) },
     basePath: '',
+    redact: redactor([], [token ?? '', readToken ?? '']),
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
     append: async (row) => void written.push(row),

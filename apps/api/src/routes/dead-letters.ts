@@ -1,9 +1,9 @@
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { type Place, readPage } from '@kora-wake/shared/store/page';
 import type { DeliverJob, WakeJob } from '@kora-wake/shared/store/queues';
 import { failedAt, takeFailed } from '@kora-wake/shared/store/queues';
-import type { Place } from '@kora-wake/shared/store/wake-history';
 import { reopen } from '@kora-wake/shared/store/wake-record';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -44,12 +44,12 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       },
     },
     async ({ query: { limit, cursor } }) => {
-      const after = placeOf(cursor);
-      const failed = (await Promise.all(queues.map((queue) => failedAfter(queue, after, limit)))).flat();
-      const page = failed.toSorted((a, b) => (isLater(placeOfJob(a), placeOfJob(b)) ? -1 : 1));
-      const last = page[limit - 1];
-      const next = last && page.length > limit ? cursorOf(placeOfJob(last)) : null;
-      return { entries: page.slice(0, limit).map(describe), nextCursor: next };
+      const page = { limit: limit + 1, after: placeOf(cursor) };
+      const places = (await Promise.all(queues.map((queue) => failedPlaces(queue, page)))).flat();
+      const sorted = places.toSorted((a, b) => (isLater(a, b) ? -1 : 1));
+      const jobs = await Promise.all(sorted.slice(0, limit).map(({ queue, id }) => readJob(queue, id)));
+      const last = sorted[limit - 1];
+      return { entries: jobs.flat().map(describe), nextCursor: last && sorted.length > limit ? cursorOf(last) : null };
     },
   );
 
@@ -127,15 +127,10 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
     }
   }
 
-  /** Up to `limit + 1` failed jobs after a place, newest first. BullMQ can only list them by rank. */
-  async function failedAfter(queue: Queue, after: Place | undefined, limit: number): Promise<FailedJob[]> {
-    const found: FailedJob[] = [];
-    for (let from = 0; ; from += limit + 1) {
-      const ids = await queue.getRanges(['failed'], from, from + limit);
-      const jobs = (await Promise.all(ids.map((jobId) => readJob(queue, jobId)))).flat();
-      found.push(...jobs.filter((job) => !after || isLater(after, placeOfJob(job))));
-      if (ids.length <= limit || found.length > limit) return found;
-    }
+  /** Failed jobs of a queue after a place, newest first. */
+  async function failedPlaces(queue: Queue, page: { limit: number; after: Place | undefined }) {
+    const places = await readPage(redis, keys.failed(queue.name), page);
+    return places.map(({ at, id }) => ({ at, id, queue }));
   }
 };
 
@@ -143,12 +138,8 @@ function takenMeanwhile(): Error {
   return httpErrors.conflict('Somebody else just retried or dismissed it.');
 }
 
-function placeOfJob({ finishedOn = 0, id = '' }: FailedJob): Place {
-  return { at: Number.isFinite(finishedOn) ? finishedOn : 0, wakeId: id };
-}
-
 function isLater(a: Place, b: Place): boolean {
-  return a.at > b.at || (a.at === b.at && a.wakeId > b.wakeId);
+  return a.at > b.at || (a.at === b.at && a.id > b.id);
 }
 
 const text = z.string().nullable().catch(null);

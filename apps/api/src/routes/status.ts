@@ -22,7 +22,7 @@ import {
   Status,
   Tailer,
 } from '../contract.ts';
-import { operatorOf, rightsBy, type Tokens } from '../credentials.ts';
+import { rightsBy, type Tokens } from '../credentials.ts';
 import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';
@@ -55,7 +55,7 @@ export const statusRoutes: FastifyPluginAsyncZod<{
         response: { 200: Me },
       },
     },
-    async (request) => ({ name: operatorOf(request), may: rightOf(request) ?? ('look' as const) }),
+    async (request) => ({ name: operations.nameOf(request), may: rightOf(request) ?? ('look' as const) }),
   );
 
   app.get(

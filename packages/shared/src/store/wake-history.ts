@@ -3,22 +3,13 @@ import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId } from '../wake/pair.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
-import { luaScript } from './scripts.ts';
+import { type Place, readPage } from './page.ts';
 import { readWakeRecord, type WakeRecord } from './wake-record.ts';
 
 /** The indexes that list a wake. */
 export function historyKeys(keys: Keys, wake: Pick<Wake, 'probe' | 'category'>): string[] {
   return [keys.history, keys.historyOfProbe(wake.probe), keys.historyOfPair(debounceId(wake.probe, wake.category))];
 }
-
-/** A place in a list: after this wake. */
-export interface Place {
-  /** When the wake was enqueued, ms since the epoch. */
-  at: number;
-  wakeId: string;
-}
-
-const READ_PAGE = luaScript('read-wake-page');
 
 /**
  * Reads one page of wake records, newest first. Records that are missing or not valid are left out.
@@ -33,9 +24,9 @@ export async function listWakeRecords(
   page: { limit: number; since: number; after?: Place | undefined },
 ): Promise<{ entries: WakeRecord[]; next: Place | null }> {
   const { limit, since, after } = page;
-  const answer = await READ_PAGE(redis, [indexKey(keys, filter)], after?.at ?? 0, after?.wakeId ?? '', limit + 1);
-  const places = parsePlaces(Array.isArray(answer) ? answer : []).filter(({ at }) => at >= since);
-  const found = await Promise.all(places.slice(0, limit).map(({ wakeId }) => readWakeRecord(redis, keys, wakeId)));
+  const read = await readPage(redis, indexKey(keys, filter), { limit: limit + 1, after });
+  const places = read.filter(({ at }) => at >= since);
+  const found = await Promise.all(places.slice(0, limit).map(({ id }) => readWakeRecord(redis, keys, id)));
   const last = places[limit - 1];
   return {
     entries: found.filter((wake) => wake !== undefined),
@@ -46,11 +37,4 @@ export async function listWakeRecords(
 function indexKey(keys: Keys, { probe, category }: { probe?: string | undefined; category?: string }): string {
   if (probe === undefined) return keys.history;
   return category === undefined ? keys.historyOfProbe(probe) : keys.historyOfPair(debounceId(probe, category));
-}
-
-/** @param flat members and scores in turn */
-function parsePlaces(flat: unknown[]): Place[] {
-  const places: Place[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) places.push({ wakeId: String(flat[i]), at: Number(flat[i + 1]) });
-  return places;
 }

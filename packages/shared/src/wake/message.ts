@@ -1,7 +1,7 @@
 /** The operator's DM, in the format that the contract fixes. */
 import { redact } from './redact.ts';
 import type { Report } from './report.ts';
-import { shortenForSlack } from './text.ts';
+import { removeInvisible, shortenForSlack } from './text.ts';
 import type { Wake } from './wake.ts';
 
 const EMOJIS: ReadonlyMap<string, string> = new Map([
@@ -75,17 +75,6 @@ function fallback(wake: Wake, code: string): string {
   const heading = `${oneLine(wake.probe, MAX_PROBE)} (${severity}): ${oneLine(wake.title, MAX_TITLE)}`;
   const detail = shortenForSlack(redact(removeInvisible(wake.detail)), MAX_BODY, ' in the audit log');
   return `${heading}\n\n${detail}\n\nI was unable to investigate — engine returned: ${code}`;
-}
-
-// oxlint-disable-next-line no-control-regex -- the pattern removes control characters
-const INVISIBLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g;
-
-/** Removes control characters, zero-width characters, and the marks that reverse reading order. */
-function removeInvisible(text: string): string {
-  return text
-    .replaceAll('\r\n', '\n')
-    .replace(/[\u2028\u2029]/g, '\n')
-    .replace(INVISIBLE, '');
 }
 
 function oneLine(text: string, max: number): string {

@@ -13,6 +13,17 @@ export function shorten(text: string, max: number, mark = '…'): string {
   return text.length <= max ? text.toWellFormed() : `${firstChars(text, Math.max(0, max - mark.length))}${mark}`;
 }
 
+// oxlint-disable-next-line no-control-regex -- the pattern removes control characters
+const INVISIBLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g;
+
+/** Removes control characters, zero-width characters, and the marks that reverse reading order. Keeps tabs and line ends. */
+export function removeInvisible(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(/[\u2028\u2029]/g, '\n')
+    .replace(INVISIBLE, '');
+}
+
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /**

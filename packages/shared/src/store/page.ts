@@ -1,0 +1,30 @@
+/** Pages of sorted sets that are ordered by time. */
+import type { RedisClient } from '../runtime/redis.ts';
+import { luaScript } from './scripts.ts';
+
+/** A place in a list: after this member. */
+export interface Place {
+  /** Time of the member, ms since the epoch. */
+  at: number;
+  id: string;
+}
+
+const READ_PAGE = luaScript('read-page');
+
+/**
+ * Reads places of a sorted set, latest first. The cost does not depend on the place.
+ *
+ * @param key of the sorted set, whose scores are times in ms @param page `after`: continues there
+ */
+export async function readPage(
+  redis: RedisClient,
+  key: string,
+  page: { limit: number; after?: Place | undefined },
+): Promise<Place[]> {
+  const { limit, after } = page;
+  const answer = await READ_PAGE(redis, [key], after?.at ?? 0, after?.id ?? '', limit);
+  const flat: unknown[] = Array.isArray(answer) ? answer : [];
+  const places: Place[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) places.push({ id: String(flat[i]), at: Number(flat[i + 1]) });
+  return places;
+}
