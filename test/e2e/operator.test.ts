@@ -27,3 +27,24 @@ test('a new wake appears without reload; a click ends its window in Redis and is
   });
   expect([complaints, foreign]).toEqual([[], []]);
 });
+
+test('a console without changes transfers no data again', async ({ ns, logPath }) => {
+  const { url } = await startAllApps(environment(ns, logPath));
+  append(logPath, wakeRow({ title: 'it is down' }));
+  const browser = await launchBrowser();
+  onTestFinished(() => browser.close());
+  const { page, complaints } = await watchedPage(browser, url, {});
+  const statuses = new Map<string, number>();
+  page.on('response', (response) => statuses.set(new URL(response.url()).pathname, response.status()));
+  await page.clock.install();
+  await page.goto(`${url}/`);
+  await page.getByText('it is down').first().waitFor();
+  await eventually(async () => {
+    await page.clock.runFor(31_000);
+    return ['/v1/investigations', '/v1/operations', '/v1/dead-letters', '/v1/me'].every(
+      (path) => statuses.get(path) === 304,
+    );
+  });
+  expect(await page.getByText('it is down').count()).toBeGreaterThan(0);
+  expect(complaints).toEqual([]);
+});

@@ -1,4 +1,6 @@
 /** Builds the API; `main.ts` runs it. */
+import compress from '@fastify/compress';
+import etag from '@fastify/etag';
 import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
@@ -18,7 +20,7 @@ import { guard } from './auth.ts';
 import { board } from './board.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
 import type { Tokens } from './credentials.ts';
-import { answerError, answerUnknownPath } from './errors.ts';
+import { answerUnknownPath, type ErrorAnswers, errorAnswers } from './errors.ts';
 import { GUESS_LIMITS, type GuessLimits } from './guesses.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
@@ -67,6 +69,7 @@ const MAX_BODY_BYTES = 256 * 1024;
 export async function buildApp(options: ApiOptions) {
   const { store, tokens, basePath, traced, log } = options;
   const { connectionLimits = CONNECTION_LIMITS, guessLimits = GUESS_LIMITS } = options;
+  const errors = errorAnswers(() => store.redis.status === 'ready');
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -78,11 +81,12 @@ export async function buildApp(options: ApiOptions) {
       connectionsCheckingInterval: connectionLimits.checkMs,
     },
     bodyLimit: MAX_BODY_BYTES,
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    frameworkErrors: (error, request, reply) => void errors.answer(error, request, reply),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(answerError);
+  app.setErrorHandler(errors.answer);
+  app.addHook('onResponse', async (request, reply) => errors.answered(request, reply));
   limitConnections(app, connectionLimits);
 
   if (traced) {
@@ -90,6 +94,9 @@ export async function buildApp(options: ApiOptions) {
     const requests = new FastifyOtelInstrumentation({ instrumentHooks: false, instrumentHandler: false });
     await app.register(requests.plugin());
   }
+  // The order counts: the tag belongs to the answer before it is compressed.
+  await app.register(etag, { weak: true });
+  await app.register(compress, { encodings: ['gzip'] });
   await app.register(helmet, { contentSecurityPolicy: CSP });
   app.addHook('onSend', async (_request, reply) => {
     // Only files that say otherwise may be stored: they are the same for everybody.
@@ -122,12 +129,12 @@ export async function buildApp(options: ApiOptions) {
     });
   }
   app.setNotFoundHandler(answerUnknownPath(basePath));
-  await app.register(routesUnder(options), { prefix: basePath });
+  await app.register(routesUnder(options, errors), { prefix: basePath });
   return app;
 }
 
 /** Registers every route, under the prefix of the scope that it is called with. */
-function routesUnder(options: ApiOptions) {
+function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
   return async (app: FastifyInstance) => {
     const { store, deliveries, countsWorkers = true, tokens, basePath, budgetUsd, setup } = options;
     const { append, redact, now, consoleFolder, log } = options;
@@ -156,7 +163,7 @@ function routesUnder(options: ApiOptions) {
         },
       });
     }
-    await app.register(board(queues, `${basePath}/admin/queues`, operations), { prefix: '/admin/queues' });
+    await app.register(board(queues, `${basePath}/admin/queues`, operations, errors), { prefix: '/admin/queues' });
   };
 }
 

@@ -7,7 +7,7 @@ import { isJsonObject } from '@kora-wake/shared/wake/json';
 import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import { READ_METHODS } from './auth.ts';
-import { answerError } from './errors.ts';
+import type { ErrorAnswers } from './errors.ts';
 import type { OperationLog } from './operations.ts';
 
 /** Jobs of one page. The page itself asks for at most 50. */
@@ -26,7 +26,7 @@ class BoardQueue extends BullMQAdapter {
 }
 
 /** The plugin to register under `path`. It answers errors like the rest of the API, and records each change. */
-export function board(queues: Queue[], path: string, operations: OperationLog) {
+export function board(queues: Queue[], path: string, operations: OperationLog, errors: ErrorAnswers) {
   const server = new FastifyAdapter();
   createBullBoard({
     queues: queues.map((queue) => new BoardQueue(queue)),
@@ -36,7 +36,7 @@ export function board(queues: Queue[], path: string, operations: OperationLog) {
   server.setBasePath(path);
   const routes = server.registerPlugin();
   return async (scope: FastifyInstance) => {
-    scope.setErrorHandler(answerError);
+    scope.setErrorHandler(errors.answer);
     scope.addHook('preHandler', async ({ query }) => {
       if (isJsonObject(query) && Number(query.jobsPerPage) > MAX_JOBS_PER_PAGE) {
         query.jobsPerPage = String(MAX_JOBS_PER_PAGE);

@@ -68,6 +68,8 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
       }
     } catch (error) {
       logFailure(error);
+      // A stream that gets no events must not look open: a console with an open stream reads rarely.
+      endAll();
     } finally {
       isReading = false;
     }
@@ -83,6 +85,13 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
   function write(subscriber: Subscriber, id: string, frame: string): boolean {
     subscriber.after = id;
     return subscriber.response.write(frame);
+  }
+
+  function endAll(): void {
+    for (const subscriber of subscribers) {
+      remove(subscriber);
+      subscriber.response.end();
+    }
   }
 
   function drop(subscriber: Subscriber): void {
@@ -151,10 +160,7 @@ export function liveEvents(store: WindowStore, log: LogTarget): LiveEvents {
     },
     close: () => {
       isClosed = true;
-      for (const subscriber of subscribers) {
-        remove(subscriber);
-        subscriber.response.end();
-      }
+      endAll();
     },
   };
 }

@@ -8,7 +8,7 @@ export interface StreamLimits {
   ofAddress: number;
 }
 
-export const STREAM_LIMITS: StreamLimits = { ofRight: 100, ofAddress: 50 };
+const STREAM_LIMITS: StreamLimits = { ofRight: 100, ofAddress: 50 };
 
 interface Held {
   address: string;

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { api, FAILED_LOAD, open, setUpConsole, text, windowRow } from '../../support/console/page.ts';
 import { busy, LONG, letter, MARKUP, NASTY } from '../../support/console/world.ts';
+import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
 
@@ -36,13 +37,15 @@ test('the end of a suppression needs a confirmation, and its result is shown', a
 });
 
 test('the search finds a window beyond the first page by the name of its probe', async () => {
-  const { url, state } = await api(busy());
+  const { url, state, emit, streamCount } = await api(busy());
   const page = await open(url);
   await windowRow(page, 'postgres').waitFor();
   expect(await page.getByRole('button', { name: 'Find' }).count()).toBe(0);
+  await eventually(() => streamCount() === 1);
   const [some] = state.world.windows.entries;
   state.world.windows.nextCursor = 'more';
   state.world.hiddenWindows = [{ ...some!, probe: NASTY, category: 'far_down', wakeId: 'w-far' }];
+  emit('window.opened', { probe: NASTY, category: 'far_down' });
   await page.getByLabel('Probe').fill(NASTY);
   await page.keyboard.press('Enter');
   await windowRow(page, 'far_down').waitFor();

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import {
   api,
+  FAILED_LOAD,
   open,
   passTime,
   reloadWithClock,
@@ -56,13 +57,11 @@ test('the time left of a suppression window counts down between answers', async 
 });
 
 test('a live event updates the page at once, and the changes by operators are listed', async () => {
-  const { url, state, requests, emit } = await api(busy());
+  const { url, state, emit, streamCount } = await api(busy());
   const page = await open(url);
   await page.getByText('jo ended the suppression of').waitFor();
-  // Waits for a poll, so that the next poll is three seconds away.
-  const asked = () => requests.filter(({ path }) => path.startsWith('/v1/debounce')).length;
-  const before = asked();
-  await eventually(() => asked() > before);
+  // With an open stream the next poll is half a minute away.
+  await eventually(() => streamCount() === 1);
   state.world.windows.entries = [];
   const began = Date.now();
   emit('window.cleared', {});
@@ -119,11 +118,13 @@ test('windows with the most repeats come first, and a button shows all changes',
 });
 
 test('the page updates itself, and asks nothing while it is hidden', async () => {
-  const { url, state, requests, streamCount } = await api(busy());
+  const { url, state, requests, emit, streamCount } = await api(busy());
   const page = await open(url);
   await reloadWithClock(page);
   await page.locator('.wake').first().waitFor();
+  await eventually(() => streamCount() === 1);
   state.world.account = { ...state.world.account, inFlight: 7 };
+  emit('dm.sent', { wakeId: 'w-1', probe: 'fly', category: 'down', outcome: 'diagnosis' });
   await page.getByRole('heading', { name: '7 alerts in progress' }).waitFor();
 
   const visibility = (value: string) =>
@@ -140,4 +141,31 @@ test('the page updates itself, and asks nothing while it is hidden', async () =>
   await visibility('visible');
   await page.getByRole('heading', { name: '8 alerts in progress' }).waitFor({ timeout: 1_500 });
   await eventually(() => streamCount() === 1);
+});
+
+test('with an open stream it asks rarely; without one, every few seconds', async () => {
+  const { url, state, requests, streamCount } = await api(busy());
+  const page = await open(url, '#/', {}, [FAILED_LOAD]);
+  await reloadWithClock(page);
+  await page.locator('.wake').first().waitFor();
+  await eventually(() => streamCount() === 1);
+  // The reads that follow the opening of the stream.
+  await page.clock.runFor(1_000);
+  await page.waitForLoadState('networkidle');
+  const reads = (path: string) => requests.filter((request) => request.path === path).length;
+  const before = reads('/v1/account');
+  await page.clock.runFor(20_000);
+  await page.waitForLoadState('networkidle');
+  expect(reads('/v1/account')).toBe(before);
+  // It finds a change without an event, and calls its data live all the time.
+  expect(await page.locator('.freshness.live').count()).toBe(1);
+  state.world.account = { ...state.world.account, inFlight: 7 };
+  await passTime(page);
+  await page.getByRole('heading', { name: '7 alerts in progress' }).waitFor();
+  expect(reads('/v1/account') - before).toBeLessThanOrEqual(2);
+  state.streams = false;
+  state.override = () => undefined;
+  await eventually(() => streamCount() === 0);
+  state.world.account = { ...state.world.account, inFlight: 8 };
+  await page.getByRole('heading', { name: '8 alerts in progress' }).waitFor();
 });

@@ -44,7 +44,19 @@ type Override = (path: string, method: string) => { status: number; body: unknow
  * `state.override` answers first. An answer of the world that does not match the contract ends the test.
  */
 export async function startFakeApi(folder: string, world: World) {
-  const state = { world, override: (() => undefined) as Override, streams: true };
+  let override: Override = () => undefined;
+  const state = {
+    world,
+    streams: true,
+    get override() {
+      return override;
+    },
+    /** An API that begins to fail, or to work again, has ended its streams. */
+    set override(next: Override) {
+      override = next;
+      for (const stream of streams) stream.end();
+    },
+  };
   const changes: { method: string; path: string; body: string }[] = [];
   const requests: { method: string; path: string }[] = [];
   const streams = new Set<ServerResponse>();

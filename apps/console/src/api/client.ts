@@ -9,7 +9,8 @@ export interface Fault {
   message: string;
 }
 
-export type Result<T> = { ok: true; body: T } | { ok: false; fault: Fault };
+/** `etag` names this version of the answer. */
+export type Result<T> = { ok: true; body: T; etag?: string } | { ok: false; fault: Fault };
 
 /** Server clock minus browser clock, ms. Ages are computed with the server's clock: the browser's may be wrong. */
 let skewMs = 0;
@@ -22,11 +23,12 @@ export const serverNow = () => Date.now() + skewMs;
  */
 export const addressOf = (path: string) => new URL(`.${path}`, new URL(location.pathname, location.origin));
 
+/** @param options.known the last good answer: if it is still the same, the API does not send it again */
 export async function request<T>(
   schema: z.ZodType<T>,
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
-  body?: Record<string, string>,
+  { body, known }: { body?: Record<string, string> | undefined; known?: { body: T; etag: string } | undefined } = {},
 ): Promise<Result<T>> {
   let response: Response;
   let answer: unknown;
@@ -34,10 +36,18 @@ export async function request<T>(
     response = await fetch(addressOf(path), {
       method,
       cache: 'no-store',
-      headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(known !== undefined && { 'if-none-match': known.etag }),
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    if (response.status === 304 && known !== undefined) {
+      measureSkew(response);
+      return { ok: true, ...known };
+    }
     if (!response.ok) return { ok: false, fault: await faultOf(response) };
     answer = await response.json();
   } catch (error) {
@@ -45,7 +55,8 @@ export async function request<T>(
   }
   measureSkew(response);
   const parsed = schema.safeParse(answer);
-  if (parsed.success) return { ok: true, body: parsed.data };
+  const etag = response.headers.get('etag');
+  if (parsed.success) return { ok: true, body: parsed.data, ...(etag !== null && { etag }) };
   const at = parsed.error.issues[0]?.path.join('.') ?? '';
   return { ok: false, fault: { kind: 'invalid', message: `unexpected answer${at && ` (at ${at})`}` } };
 }

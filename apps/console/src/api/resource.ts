@@ -35,12 +35,14 @@ export const isUnauthorized = () => unauthorized;
 
 export function resource<T>(schema: z.ZodType<T>, path: string): Resource<T> {
   let state: ResourceState<T> = {};
+  let known: { body: T; etag: string } | undefined;
   let reading: Promise<void> | undefined;
   const watchers = new Set<() => void>();
 
   async function readOnce(): Promise<void> {
-    const result = await request(schema, 'GET', path);
+    const result = await request(schema, 'GET', path, { known });
     if (result.ok) {
+      known = result.etag === undefined ? undefined : { body: result.body, etag: result.etag };
       state = { data: result.body, at: Date.now() };
     } else {
       const { fault: _, ...good } = state;
@@ -85,6 +87,9 @@ export function resourceFamily<T>(schema: z.ZodType<T>, pathOf: (key: string) =>
     return found;
   };
 }
+
+/** True if the last read of a resource on the page failed. */
+export const hasFault = () => [...watched].some((one) => one.state().fault !== undefined);
 
 /** Reads every resource on the page again. @param again see `Watched.read` */
 export async function refresh(again = false): Promise<void> {

@@ -81,7 +81,7 @@ async function change<T>(
   const given = Object.entries(query).filter(([, value]) => value !== '');
   const search = given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
   const address = `/v1/${path.map(encodeURIComponent).join('/')}${search && `?${search}`}`;
-  const result = await request(schema, method, address, body);
+  const result = await request(schema, method, address, { body });
   await refresh(true);
   return result;
 }

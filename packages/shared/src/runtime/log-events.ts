@@ -231,6 +231,11 @@ export const LOG_EVENTS = {
 
   'api.listening': { level: 'info', message: 'listening', fields: ['url'] },
   'api.request_failed': { level: 'error', message: 'request failed', fields: ['method', 'route', 'error'] },
+  'api.redis_failing': {
+    level: 'error',
+    message: 'Redis fails requests although it is connected; answering 503 until it works',
+    fields: ['route', 'error'],
+  },
   'api.window_cleared': {
     level: 'info',
     message: 'debounce window cleared',
