@@ -58,6 +58,7 @@ describe('with a collector', () => {
     await fetch(`${url}/v1/investigations/${String(enqueued.wakeId)}`, {
       headers: { traceparent: `00-${requested}-b7ad6b7169203331-01` },
     });
+    await fetch(`${url}/v1/investigations?probe=a-name-in-a-query`);
     await expectCleanStop([tailer, worker, api]);
 
     const whole = traces.spans().filter(({ traceId }) => traceId === enqueued.trace_id);
@@ -81,7 +82,10 @@ describe('with a collector', () => {
     );
     expect(traces.requests[0]).toMatchObject({ path: '/v1/traces', headers: { 'x-key': 'secret-of-the-test!' } });
     const bodies = traces.requests.map(({ body }) => body).join('');
-    expect(bodies).not.toMatch(/secret-of-the-test|a title of its own|restart/i);
+    expect(bodies).not.toMatch(/secret-of-the-test|a title of its own|restart|a-name-in-a-query/i);
+    expect(traces.spans()).toContainEqual(
+      expect.objectContaining({ attributes: expect.objectContaining({ 'url.path': '/v1/investigations' }) }),
+    );
     expect(JSON.stringify([tailer.lines, worker.lines, api.lines])).not.toContain('secret-of-the-test');
   });
 

@@ -91,7 +91,12 @@ export async function buildApp(options: ApiOptions) {
 
   if (traced) {
     const { FastifyOtelInstrumentation } = await import('@fastify/otel');
-    const requests = new FastifyOtelInstrumentation({ instrumentHooks: false, instrumentHandler: false });
+    const requests = new FastifyOtelInstrumentation({
+      instrumentHooks: false,
+      instrumentHandler: false,
+      // The query may contain a reason that a person typed, or a name.
+      requestHook: (span, request) => void span.setAttribute('url.path', request.url.split('?', 1)[0] ?? ''),
+    });
     await app.register(requests.plugin());
   }
   // The order counts: the tag belongs to the answer before it is compressed.

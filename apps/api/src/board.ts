@@ -4,6 +4,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
+import { markInvisible } from '@kora-wake/shared/wake/text';
 import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import { READ_METHODS } from './auth.ts';
@@ -37,6 +38,7 @@ export function board(queues: Queue[], path: string, operations: OperationLog, e
   const routes = server.registerPlugin();
   return async (scope: FastifyInstance) => {
     scope.setErrorHandler(errors.answer);
+    scope.setReplySerializer((payload) => JSON.stringify(payload, markText));
     scope.addHook('preHandler', async ({ query }) => {
       if (isJsonObject(query) && Number(query.jobsPerPage) > MAX_JOBS_PER_PAGE) {
         query.jobsPerPage = String(MAX_JOBS_PER_PAGE);
@@ -51,4 +53,9 @@ export function board(queues: Queue[], path: string, operations: OperationLog, e
     const withOurHandler: FastifyInstance = Object.assign(Object.create(scope), { setErrorHandler: () => scope });
     routes(withOurHandler, {}, () => undefined);
   };
+}
+
+/** Jobs contain texts of probes. Nobody could see the characters in them that hide or reverse others. */
+function markText(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? markInvisible(value) : value;
 }

@@ -1,14 +1,20 @@
 /** Metrics of all processes together. Each scrape reads them from Redis. */
 import { readAccount } from '@kora-wake/shared/store/account';
-import { readSpend } from '@kora-wake/shared/store/budget-ledger';
+import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import { readSources } from '@kora-wake/shared/store/sources';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
 import { countWindows, type WindowStore } from '@kora-wake/shared/store/windows';
 import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
+import { shorten } from '@kora-wake/shared/wake/text';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { JOB_STATES } from './contract.ts';
 import { countJobs, oldestWaitingMs } from './queue-state.ts';
+
+/** Pairs of route and model with labels of their own. */
+const MAX_SPEND_LABELS = 50;
+/** Longest value of a label, characters. */
+const MAX_LABEL = 100;
 
 export interface MetricsOptions {
   store: WindowStore;
@@ -91,7 +97,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
       missing.set({ source: label }, source.missingSince === null ? 0 : 1);
       conflict.set({ source: label }, source.conflictWith === null ? 0 : 1);
     }
-    for (const { route, model, usd } of spent.entries) spend.inc({ route, model }, usd);
+    for (const { route, model, usd } of boundedSpend(spent.entries)) spend.inc({ route, model }, usd);
     budget.set(budgetUsd);
     for (const tier of BUDGET_TIERS) rung.set({ rung: tier }, tier === spent.tier ? 1 : 0);
     for (const each of [queue, deliveries]) {
@@ -111,4 +117,19 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
       return scrape;
     },
   };
+}
+
+/**
+ * Sums the cost by route and model. The name of a model may come from an LLM server, so the number of labels has a limit: the
+ * models that cost most have their own, and `other` has the rest.
+ */
+function boundedSpend(entries: Spend['entries']): Array<{ route: string; model: string; usd: number }> {
+  const short = entries.map(({ route, model, usd }) => ({ route, model: shorten(model, MAX_LABEL), usd }));
+  const sums = [...Map.groupBy(short, ({ route, model }) => JSON.stringify([route, model])).values()]
+    .flatMap(([first, ...rest]) =>
+      first ? [{ ...first, usd: rest.reduce((sum, { usd }) => sum + usd, first.usd) }] : [],
+    )
+    .toSorted((a, b) => b.usd - a.usd);
+  const others = sums.slice(MAX_SPEND_LABELS).map(({ usd }) => ({ route: 'other', model: 'other', usd }));
+  return [...sums.slice(0, MAX_SPEND_LABELS), ...others];
 }

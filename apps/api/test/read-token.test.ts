@@ -200,6 +200,14 @@ describe('event streams', () => {
   });
 });
 
+test('Bull Board shows invisible characters in jobs as marks', async ({ ns }) => {
+  const { app } = await api(ns, TOKEN, READ);
+  await ns.queue.add('wake', { wake: aWake({ title: 'a\u202eb\u009bc' }) });
+  const url = '/admin/queues/api/queues?activeQueue=wakes&status=waiting';
+  const { body } = await app.inject({ url, headers: bearer(READ) });
+  expect(body).toContain('"a\uFFFDb\uFFFDc"');
+});
+
 test('answers may not be stored, except for files', async ({ ns }) => {
   const { app } = await api(ns, TOKEN);
   for (const url of ['/v1/account', '/v1/none', '/metrics', '/docs/json', '/admin/queues/', '/healthz']) {

@@ -38,6 +38,22 @@ describe('costs, tailer and account', () => {
     });
   });
 
+  test('costs of many models have a bounded number of labels, and their sum stays', async ({ ns }) => {
+    const { app } = await api(ns);
+    const money = ledger(ns.redis, ns.keys, 200, Date.now, () => 'id');
+    for (let i = 0; i < 300; i++) {
+      const model = i === 0 ? 'x'.repeat(5_000) : `model-${i}`;
+      await (await money.reserve(onEachTier(1)))?.charge({ usd: 0.25, route: 'probe_investigation', model });
+    }
+    await (await money.reserve(onEachTier(1)))?.charge({ usd: 2, route: 'probe_investigation', model: 'ours' });
+    const { body } = await app.inject('/metrics');
+    const spend = [...body.matchAll(/^kora_spend_usd\{(.*)\} (.+)$/gm)];
+    expect(spend.length).toBe(51);
+    expect(spend.reduce((sum, [, , usd]) => sum + Number(usd), 0)).toBe(77);
+    expect(body).toContain('kora_spend_usd{route="probe_investigation",model="ours"} 2');
+    expect(Math.max(...spend.map(([, labels = '']) => labels.length))).toBeLessThan(200);
+  });
+
   test('costs are at the last tier after a refused call, until a call is accepted or the budget is raised', async ({
     ns,
   }) => {

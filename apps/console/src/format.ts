@@ -1,4 +1,5 @@
 /** Numbers and times for reading. The exact value goes into a title. */
+import { markInvisible } from '@kora-wake/shared/wake/text';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -94,11 +95,6 @@ export function time(at: number, now: number): string {
 export const exactTime = (iso: string) =>
   Number.isNaN(Date.parse(iso)) ? iso : `${exactly.format(Date.parse(iso))} (${iso})`;
 
-const REVERSING = /[\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
-
-/** Replaces the characters that reverse the reading order with a visible placeholder. */
-export const plain = (text: string) => text.replace(REVERSING, '\uFFFD');
-
 export const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** A message of the API without its full stop, to be used inside a sentence. */
@@ -106,6 +102,6 @@ export const withoutStop = (message: string) => message.replace(/\.$/, '');
 
 /** Shortens text for a sentence or a label, and never cuts inside a character. */
 export function brief(text: string, max = 60): string {
-  const characters = Array.from(plain(text));
+  const characters = Array.from(markInvisible(text));
   return characters.length <= max ? characters.join('') : `${characters.slice(0, max - 1).join('')}…`;
 }

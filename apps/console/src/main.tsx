@@ -5,7 +5,9 @@ import { render } from 'preact';
 import { startReading } from './api/live-events.ts';
 import { Console } from './app.tsx';
 import { startClock } from './clock.ts';
+import { markInvisibleText } from './visible-text.ts';
 
+markInvisibleText();
 const container = document.getElementById('console');
 if (container) {
   container.replaceChildren();

@@ -1,6 +1,5 @@
 /** One alert in two lines: the alert itself, and the result of its investigation. */
 import type { Investigation } from '../api/types.ts';
-import { plain } from '../format.ts';
 import { finding, OUTCOME_LABELS, outcomeOf, STATE_LABELS } from '../labels.ts';
 import { toInvestigation } from '../route.ts';
 import { OutcomeMark, RepeatCount, Severity } from './outcome.tsx';
@@ -16,7 +15,7 @@ export function WakeRow({ entry }: { entry: Investigation }) {
       <a href={toInvestigation(entry.wakeId)} class="subject">
         <Pair probe={entry.probe} category={entry.category} />
         <span class="title" title={entry.title}>
-          {plain(entry.title) || '(no title)'}
+          {entry.title || '(no title)'}
         </span>
       </a>
       <span class="marks">

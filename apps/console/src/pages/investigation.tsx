@@ -5,7 +5,6 @@ import type { InvestigationDetail } from '../api/types.ts';
 import { OutcomeLabel, Severity } from '../components/outcome.tsx';
 import { Panel } from '../components/panel.tsx';
 import { When } from '../components/values.tsx';
-import { plain } from '../format.ts';
 import { AlertData } from './investigation/alert-data.tsx';
 import { Details } from './investigation/details.tsx';
 import { Diagnosis } from './investigation/diagnosis.tsx';
@@ -45,11 +44,11 @@ const NotFound = () => (
 const Loaded = ({ entry }: { entry: InvestigationDetail }) => (
   <>
     <div class="heading">
-      <h1>{plain(entry.title) || '(no title)'}</h1>
+      <h1>{entry.title || '(no title)'}</h1>
       <p>
         <OutcomeLabel entry={entry} />
         <span class="name">
-          <b>{plain(entry.probe)}</b> / {plain(entry.category)}
+          <b>{entry.probe}</b> / {entry.category}
         </span>
         <Severity of={entry.severity} />
         <When at={entry.enqueuedAt} withAge />

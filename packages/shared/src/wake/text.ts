@@ -18,10 +18,19 @@ const INVISIBLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B\u200E\u2
 
 /** Removes control characters, zero-width characters, and the marks that reverse reading order. Keeps tabs and line ends. */
 export function removeInvisible(text: string): string {
+  return replaceInvisible(text, '');
+}
+
+/** As {@link removeInvisible}, but a reader sees that something was there: U+FFFD stands in its place. */
+export function markInvisible(text: string): string {
+  return replaceInvisible(text, '\uFFFD');
+}
+
+function replaceInvisible(text: string, replacement: string): string {
   return text
     .replaceAll('\r\n', '\n')
     .replace(/[\u2028\u2029]/g, '\n')
-    .replace(INVISIBLE, '');
+    .replace(INVISIBLE, replacement);
 }
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };

@@ -4,7 +4,7 @@ import type { Investigation, Period } from '../../api/types.ts';
 import { useNow } from '../../clock.ts';
 import { OutcomeMark } from '../../components/outcome.tsx';
 import { useShowMore } from '../../components/show-more.tsx';
-import { brief, counted, exactTime, plain } from '../../format.ts';
+import { brief, counted, exactTime } from '../../format.ts';
 import { finding, OUTCOME_LABELS, outcomeOf } from '../../labels.ts';
 import { toInvestigation } from '../../route.ts';
 import { tickLabel, ticks } from './ticks.ts';
@@ -58,7 +58,7 @@ export function Timeline({ entries, period, complete, pick }: Props) {
       {visibleLanes.map(([probe, marks]) => (
         <div class="lane" key={probe}>
           <button type="button" class="lanename" title={`Show only ${probe}`} onClick={() => pick(probe)}>
-            {plain(probe)}
+            {probe}
           </button>
           <div class="track">
             {notLoaded > 0 && <span class="not-loaded" style={{ width: `${notLoaded}%` }} />}

@@ -8,7 +8,7 @@ import type { NoticeContent } from '../../components/notice.tsx';
 import { OutcomeMark } from '../../components/outcome.tsx';
 import { Pair } from '../../components/pair.tsx';
 import { Ago } from '../../components/values.tsx';
-import { brief, plain, withoutStop } from '../../format.ts';
+import { brief, withoutStop } from '../../format.ts';
 import { toInvestigation } from '../../route.ts';
 
 interface RowProps {
@@ -53,7 +53,7 @@ const Subject = ({ letter }: { letter: DeadLetter }) => (
   <>
     <Pair {...pairOf(letter)} />
     <span class="title" title={letter.title ?? ''}>
-      {plain(letter.title ?? '') || '(no title)'}
+      {letter.title || '(no title)'}
     </span>
   </>
 );
