@@ -3,16 +3,16 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
-import { isJsonObject } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { markInvisible } from '@kora-wake/shared/wake/text';
 import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import { READ_METHODS } from './auth.ts';
-import type { ErrorAnswers } from './errors.ts';
+import { type ErrorAnswers, httpErrors } from './errors.ts';
 import type { OperationLog } from './operations.ts';
 
-/** Jobs of one page. The page itself asks for at most 50. */
-const MAX_JOBS_PER_PAGE = 100;
+/** Maxima of numbers in a query. The pages of Bull Board ask for at most 50 jobs. */
+const MAXIMA = { jobsPerPage: 100, page: 1_000_000 };
 
 /** Bull Board shows no details of Redis if the user may not run INFO. */
 class BoardQueue extends BullMQAdapter {
@@ -40,9 +40,7 @@ export function board(queues: Queue[], path: string, operations: OperationLog, e
     scope.setErrorHandler(errors.answer);
     scope.setReplySerializer((payload) => JSON.stringify(payload, markText));
     scope.addHook('preHandler', async ({ query }) => {
-      if (isJsonObject(query) && Number(query.jobsPerPage) > MAX_JOBS_PER_PAGE) {
-        query.jobsPerPage = String(MAX_JOBS_PER_PAGE);
-      }
+      if (isJsonObject(query)) boundQuery(query);
     });
     scope.addHook('onSend', async (request, reply) => {
       if (READ_METHODS.has(request.method) || reply.statusCode >= 400) return;
@@ -53,6 +51,19 @@ export function board(queues: Queue[], path: string, operations: OperationLog, e
     const withOurHandler: FastifyInstance = Object.assign(Object.create(scope), { setErrorHandler: () => scope });
     routes(withOurHandler, {}, () => undefined);
   };
+}
+
+/** Bull Board itself sets no maximum. It fails if a value has a NUL, or if the name of a queue is not percent-encoded. */
+function boundQuery(query: JsonObject): void {
+  for (const [name, max] of Object.entries(MAXIMA)) if (Number(query[name]) > max) query[name] = String(max);
+  if (Object.values(query).some((value) => typeof value === 'string' && value.includes('\0'))) {
+    throw httpErrors.badRequest('A value in the query has a NUL.');
+  }
+  try {
+    for (const name of [query.activeQueue, query.queueName]) if (typeof name === 'string') decodeURIComponent(name);
+  } catch {
+    throw httpErrors.badRequest('The name of a queue must be percent-encoded.');
+  }
 }
 
 /** Jobs contain texts of probes. Nobody could see the characters in them that hide or reverse others. */

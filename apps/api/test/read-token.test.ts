@@ -153,6 +153,30 @@ describe('reads', () => {
   });
 });
 
+test('any value in the parameters of Bull Board gives a 2xx, or a 4xx that is not logged', async ({ ns }) => {
+  const { app, log } = await api(ns, TOKEN, READ);
+  await ns.queue.add('wake', { wake: aWake() }, { jobId: 'w-1' });
+  const values = ['', '0', '-1', '1e300', '1e16', '9007199254740993', 'NaN', 'x', '%25', '%00', 'wakes'];
+  const list = 'queues?activeQueue=wakes&status=waiting';
+  const paths = values.flatMap((value) => [
+    `${list}&page=${value}`,
+    `${list}&jobsPerPage=${value}`,
+    `${list}&page=${value}&jobsPerPage=${value}`,
+    `${list}&activeQueue=${value}`,
+    `queues?activeQueue=${value}`,
+    `queues?activeQueue=wakes&status=${value}`,
+    `queues/wakes/w-1/flow?depth=${value}&maxChildren=${value}`,
+    `queues/wakes/${value || 'x'}`,
+    `queues/${value || 'x'}/w-1`,
+    `job-schedulers?queueName=${value}`,
+  ]);
+  for (const path of paths) {
+    const { statusCode } = await app.inject({ url: `/admin/queues/api/${path}`, headers: bearer(READ) });
+    expect([path, statusCode < 500]).toEqual([path, true]);
+  }
+  expect(log.lines.filter(({ event }) => event === 'api.request_failed')).toEqual([]);
+});
+
 describe('event streams', () => {
   test('of one address with the read token leave places for the full token and for other addresses', async ({ ns }) => {
     const { app } = await api(ns, TOKEN, READ);
