@@ -1,5 +1,6 @@
 /** Schemas for the text of environment variables. No message shows the value, because it may be a credential. */
 import { z } from 'zod';
+import { isFastOnHostileText } from './pattern-trial.ts';
 import { readRedisUrl } from './redis-url.ts';
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
@@ -125,20 +126,33 @@ export const model = z.string().transform((value, context): ModelChoice => {
   return { model: value };
 });
 
-/** Regular expressions, separated by blanks. An expression that matches the empty string is an error. */
+/**
+ * Regular expressions, separated by blanks. An expression that matches the empty string, or that is slow on hostile text, is an
+ * error.
+ */
 export const patterns = z.string().transform((value, context): RegExp[] =>
   value.split(/\s+/).flatMap((source, i) => {
-    try {
-      const pattern = new RegExp(source, 'g');
-      if (!pattern.test('')) return [pattern];
-    } catch {
-      // Not a regular expression: reported below.
-    }
-    const message = `must be regular expressions separated by blanks that match something, the ${i + 1}. is not`;
-    context.addIssue({ code: 'custom', message });
-    return [];
+    const fault = (message: string) => {
+      context.addIssue({ code: 'custom', message: message.replace('#', `${i + 1}.`) });
+      return [];
+    };
+    const pattern = nonEmptyPattern(source);
+    if (!pattern) return fault('must be regular expressions separated by blanks that match something, the # is not');
+    if (isFastOnHostileText(pattern)) return [pattern];
+    return fault(
+      'must be regular expressions that are fast on every text, the # is not: limit its repetitions, for example {1,100}',
+    );
   }),
 );
+
+function nonEmptyPattern(source: string): RegExp | undefined {
+  try {
+    const pattern = new RegExp(source, 'g');
+    return pattern.test('') ? undefined : pattern;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Pairs in the format of OpenTelemetry: `name=value,name=value`, percent-encoded. */
 export const headers = z.string().transform((value, context): Record<string, string> => {
