@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished } from 'vitest';
 import { launchBrowser, watchedPage } from '../support/browser.ts';
 import { environment, startAllApps } from '../support/doubles.ts';
-import { append, eventually, type Namespace, test, wakeRow } from '../support/fixtures.ts';
+import { append, type Namespace, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 import { reverseProxy } from '../support/reverse-proxy.ts';
 import { apiUrl } from '../support/spawn.ts';
@@ -37,7 +37,9 @@ describe('under a base path', () => {
     append(logPath, wakeRow({ probe: 'fly', category: 'deploy', title: 'it is down' }));
     await page.getByText('it is down').waitFor();
     for (let click = 0; click < 2; click++) await page.getByRole('button', { name: 'End now' }).click();
-    await eventually(async () => (await ns.redis.zcard(ns.keys.windowNames)) === 0);
+    // The answer to the change arrives after its record was written.
+    await page.locator('[role=status]').filter({ hasText: 'Suppression of' }).waitFor();
+    expect(await ns.redis.zcard(ns.keys.windowNames)).toBe(0);
     const done = await fetch(`${origin}/kora/v1/operations`, { headers: { authorization: `Bearer ${TOKEN}` } });
     expect(await done.json()).toMatchObject({ entries: [{ what: 'window_cleared', by: 'jo' }] });
     // Bull Board asks for a font of another origin, which the content policy blocks.
