@@ -44,6 +44,14 @@ export const MUTATIONS: Mutation[] = [
     named: 'is told this command and the rule to add',
   },
   {
+    guard: 'a certificate for other names is refused',
+    file: 'packages/shared/src/runtime/redis-connector.ts',
+    find: 'return results.includes(undefined) ? undefined : results[0];',
+    replace: 'return undefined;',
+    test: 'packages/shared/test/runtime/redis-tls.test.ts',
+    named: 'but an address needs a certificate with a name in REDIS_URL',
+  },
+  {
     guard: 'a silent connection to Redis is given up',
     file: 'packages/shared/src/runtime/redis-silence.ts',
     find: 'redis.disconnect(true);',

@@ -42,6 +42,9 @@ const UNTRUSTED =
 const permanent = (reason: string, remedy: string): Fault => ({ reason, remedy, mayPass: false });
 const passing = (reason: string, remedy = START): Fault => ({ reason, remedy, mayPass: true });
 
+/** A connection that ended without an error. */
+export const CLOSED: Fault = passing('closed the connection');
+
 /** Describes an error of a connection attempt or of an open connection. */
 export function describeFault(error: unknown): Fault {
   const code = errorCode(error) ?? '';

@@ -56,7 +56,7 @@ export function readRedisUrl(text: string): RedisAddress {
     ...(password && { password }),
     db: Number(parts.db ?? 0),
     ...(name && { name }),
-    ...(parts.query && sentinelCredentials(parts.query)),
+    ...(parts.query !== undefined && sentinelCredentials(parts.query)),
   };
 }
 

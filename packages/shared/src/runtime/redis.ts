@@ -12,7 +12,15 @@ import {
   type RedisClient,
 } from './redis-client.ts';
 import { tlsHandshakeError } from './redis-connector.ts';
-import { describeFault, type Fault, isForbidden, NOT_READY, ReadOnlyReplica, SilentConnection } from './redis-fault.ts';
+import {
+  CLOSED,
+  describeFault,
+  type Fault,
+  isForbidden,
+  NOT_READY,
+  ReadOnlyReplica,
+  SilentConnection,
+} from './redis-fault.ts';
 import { type OutageLog, outageLog } from './redis-outage.ts';
 import { giveUpSilent, SILENCE, type Silence } from './redis-silence.ts';
 import { type RedisAddress, readRedisUrl, redactedUrl } from './redis-url.ts';
@@ -60,7 +68,7 @@ export async function connectRedis(
     if (!result.fault.mayPass) throw startupError(url, result);
     if (attempt === 1) {
       const { reason } = result.fault;
-      outages.down(waiting, reason, `Redis at ${redactedUrl(url)} ${reason}, waiting`);
+      outages.down(waiting, result.fault, `Redis at ${redactedUrl(url)} ${reason}, waiting`);
     }
     await sleep(backoff(attempt), signal);
   }
@@ -180,7 +188,7 @@ async function openAndVerify(redis: RedisClient): Promise<void> {
 function keepConnected({ redis, hooks }: Connected, outages: OutageLog, silence: Silence): RedisClient {
   if (redis instanceof Redis) Object.assign(redis.options, { retryStrategy: backoff, sentinelRetryStrategy: backoff });
   else redis.options.clusterRetryStrategy = backoff;
-  hooks.onReplica = () => outages.reconnectAll(describeFault(new ReadOnlyReplica()).reason);
+  hooks.onReplica = () => outages.reconnectAll(describeFault(new ReadOnlyReplica()));
   return observe(redis);
 
   /** Logs the outages of a client, and gives up its silent connections. */
@@ -191,7 +199,7 @@ function keepConnected({ redis, hooks }: Connected, outages: OutageLog, silence:
       onAnswer: () => outages.up(client),
       onSilent: () => {
         hooks.lastError = new SilentConnection((silence.checkMs * silence.checks) / 1_000);
-        outages.down(client, describeFault(hooks.lastError).reason);
+        outages.down(client, describeFault(hooks.lastError));
       },
     };
     if (client instanceof Redis) {
@@ -226,11 +234,9 @@ export async function closeRedis(redis: RedisClient): Promise<void> {
 }
 
 function logOutages(redis: RedisClient, outages: OutageLog, hooks: ClientHooks): void {
-  redis.on('error', (error: Error) => outages.down(redis, describeFault(error).reason));
+  redis.on('error', (error: Error) => outages.down(redis, describeFault(error)));
   // The only event of a cluster that lost all its nodes. A connection that we close ourselves does not emit it.
-  redis.on('reconnecting', () => {
-    outages.down(redis, hooks.lastError ? describeFault(hooks.lastError).reason : 'closed the connection');
-  });
+  redis.on('reconnecting', () => outages.down(redis, hooks.lastError ? describeFault(hooks.lastError) : CLOSED));
   const onReady = () => {
     hooks.lastError = undefined;
     if (redis instanceof Redis) outages.add(redis, () => redis.status === 'ready' && redis.disconnect(true));

@@ -22,6 +22,23 @@ test.each([
       name: 'mymaster',
     },
   ],
+  [
+    'redis-sentinel://:of-redis@a/0?sentinelUsername=u&sentinelPassword=p%26%2B+#mymaster',
+    {
+      kind: 'sentinel',
+      tls: false,
+      nodes: [node('a', 26379)],
+      password: 'of-redis',
+      db: 0,
+      name: 'mymaster',
+      sentinelUsername: 'u',
+      sentinelPassword: 'p&++',
+    },
+  ],
+  [
+    'redis-sentinel://a?sentinelPassword=p#m',
+    { kind: 'sentinel', tls: false, nodes: [node('a', 26379)], db: 0, name: 'm', sentinelPassword: 'p' },
+  ],
   ['rediss-cluster://a:1,b', { kind: 'cluster', tls: true, nodes: [node('a', 1), node('b')], db: 0 }],
 ])('%s is read', (text, address) => {
   expect(readRedisUrl(text)).toEqual(address);
@@ -38,6 +55,10 @@ test.each([
   'redis://a,b',
   'redis://h#name',
   'redis-sentinel://h',
+  'redis-sentinel://h?sentinelUser=u#name',
+  'redis-sentinel://h?sentinelPassword=#name',
+  'redis-sentinel://h?#name',
+  'redis-cluster://h?sentinelPassword=p',
   'redis-cluster://h/1',
   'redis-cluster://h,',
 ])('%s is no address', (text) => {
@@ -49,6 +70,10 @@ describe('an address is shown without its password', () => {
     ['rediss://:hunter2@redis.example:6380/2', 'rediss://:***@redis.example:6380/2'],
     ['redis-cluster://me:hunter2@a:1,b:2', 'redis-cluster://me:***@a:1,b:2'],
     ['redis://h:6379/', 'redis://h:6379'],
+    [
+      'redis-sentinel://:hunter2@h/0?sentinelPassword=hunter3&sentinelUsername=u#m',
+      'redis-sentinel://:***@h/0?sentinelPassword=***&sentinelUsername=u#m',
+    ],
   ])('%s', (text, shown) => {
     expect(redactedUrl(text)).toBe(shown);
   });
