@@ -46,7 +46,11 @@ test('a worker calls its tools, sends its diagnosis, and writes each call into t
   const notes = { command: process.execPath, args: [MCP_SERVER, '${NOTES}'], allow: ['read_*'] };
   const down = { command: '/nonexistent', allow: ['*'] };
   writeFileSync(join(folder, 'mcp.json'), JSON.stringify({ mcpServers: { notes, down } }));
-  const tools = { KORA_HTTP_CHECK_ALLOW: '127.0.0.1', KORA_MCP_CONFIG: join(folder, 'mcp.json'), NOTES: folder };
+  const tools = {
+    KORA_HTTP_CHECK_ALLOW: new URL(site.url).host,
+    KORA_MCP_CONFIG: join(folder, 'mcp.json'),
+    NOTES: folder,
+  };
   const { worker } = await startTailerAndWorker(environment(ns, logPath, { ...env, ...tools }));
   append(logPath, wakeRow());
   await eventually(() => slack.accepted.length === 1);
@@ -106,7 +110,7 @@ test('an investigation in the terminal is shown live and recorded, and replayed 
     KORA_AUDIT_LOG_PATH: logPath,
     ANTHROPIC_API_KEY: 'sk-ant-secret-0123456789',
     ANTHROPIC_BASE_URL: anthropic.url,
-    KORA_HTTP_CHECK_ALLOW: '127.0.0.1',
+    KORA_HTTP_CHECK_ALLOW: new URL(site.url).host,
   });
   expect([await recorded.exited, recorded.stderr()]).toEqual([0, '']);
   const shown = recorded.lines.map(({ msg }) => msg).join('\n');

@@ -11,9 +11,12 @@ export interface AllowList {
   entries: readonly string[];
   /** Whether this URL is listed. If its host is a name, its address must be checked too. */
   allowsUrl(url: URL): boolean;
-  /** Whether this host is listed, at this port or, without one, at any port. */
+  /** Whether this host is listed, at this port or, without one, at some port. */
   allowsHost(host: string, port?: number): boolean;
-  /** Whether an entry that is an address or a block covers this address, so that a listed name may resolve to it. */
+  /**
+   * Whether an entry that is an address or a block covers this address, so that a listed name may resolve to it. Without a port, the
+   * entry covers each port at which the name is listed.
+   */
   allowsAddress(address: string, port?: number): boolean;
 }
 
@@ -27,7 +30,7 @@ interface Block {
 interface Entry {
   /** A name, the common end of names (with its dot), or addresses. */
   host: { name: string } | { below: string } | Block;
-  /** Undefined: any port. */
+  /** Undefined: 80 and 443. */
   port?: number;
   /** Present if the entry is a URL. */
   url?: { protocol: string; path: string };
@@ -35,7 +38,7 @@ interface Entry {
 
 /**
  * Reads entries separated by commas or white space: `host`, `*.host` or an address, each also with `:port`; a CIDR block; or a URL,
- * which covers its scheme, port, path and all paths below.
+ * which covers its scheme, port, path and all paths below. An entry without a port covers 80 and 443.
  *
  * @throws Error that names an entry in no such form
  */
@@ -43,10 +46,9 @@ export function parseAllowList(text: string): AllowList {
   const texts = text.split(/[\s,]+/).filter((entry) => entry !== '');
   const entries = texts.map(parseEntry);
 
-  const atHost = (host: string, port?: number) => {
+  const atHost = (host: string) => {
     const canonical = canonicalHost(host);
-    if (canonical === undefined) return [];
-    return entries.filter((entry) => coversHost(entry.host, canonical) && coversPort(entry, port));
+    return canonical === undefined ? [] : entries.filter((entry) => coversHost(entry.host, canonical));
   };
 
   return {
@@ -54,10 +56,12 @@ export function parseAllowList(text: string): AllowList {
     entries: texts,
     allowsUrl: (url) =>
       (url.protocol === 'http:' || url.protocol === 'https:') &&
-      atHost(url.hostname, portOf(url)).some((entry) => coversPath(entry, url)),
-    allowsHost: (host, port) => atHost(host, port).length > 0,
+      atHost(url.hostname).some((entry) => coversPort(entry, portOf(url)) && coversPath(entry, url)),
+    allowsHost: (host, port) => atHost(host).some((entry) => port === undefined || coversPort(entry, port)),
     // A URL allows one path of an address. If it counted here, a name could reach the other paths.
-    allowsAddress: (address, port) => isIP(address) > 0 && atHost(address, port).some((entry) => !entry.url),
+    allowsAddress: (address, port) =>
+      isIP(address) > 0 &&
+      atHost(address).some((entry) => !entry.url && (!entry.port || port === undefined || entry.port === port)),
   };
 }
 
@@ -157,8 +161,11 @@ function coversHost(listed: Entry['host'], host: string): boolean {
   return address?.kind() === listed.address.kind() && address.match(listed.address, listed.bits);
 }
 
-function coversPort(entry: Entry, port: number | undefined): boolean {
-  return port === undefined || entry.port === undefined || entry.port === port;
+/** An entry without a port must not open the other services of a host to the tools. */
+const WEB_PORTS = new Set([80, 443]);
+
+function coversPort(entry: Entry, port: number): boolean {
+  return entry.port === undefined ? WEB_PORTS.has(port) : entry.port === port;
 }
 
 function coversPath({ url: listed }: Entry, url: URL): boolean {

@@ -73,7 +73,7 @@ function refusalOf(url: URL, { allow }: Network): string | undefined {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${url.protocol} is neither http nor https.`;
   if (url.username !== '' || url.password !== '') return 'A URL with a user or a password is not allowed.';
   if (allow.allowsUrl(url)) return undefined;
-  return `${url.origin}${url.pathname} is not on the list: KORA_HTTP_CHECK_ALLOW would have to list ${url.hostname}.`;
+  return `${url.origin}${url.pathname} is not on the list: KORA_HTTP_CHECK_ALLOW would have to list ${url.host}.`;
 }
 
 /** One request. It adds each line at once, so that a later failure does not lose it. Resolves with the redirect to follow. */

@@ -78,5 +78,6 @@ function listedHost(given: string, allow: AllowList, port?: number): string {
   if (host === undefined) throw new Error(`not a host: ${given}`);
   if (allow.allowsHost(host, port)) return host;
   const place = port === undefined ? host : `${host} at port ${port}`;
-  throw new ToolRefused(`${place} is not on the list: KORA_HTTP_CHECK_ALLOW would have to list ${host}.`);
+  const entry = port === undefined || port === 443 ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  throw new ToolRefused(`${place} is not on the list: KORA_HTTP_CHECK_ALLOW would have to list ${entry}.`);
 }

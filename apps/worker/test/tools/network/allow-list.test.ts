@@ -62,8 +62,10 @@ describe('an entry', () => {
   test.each<[string, string[], string[]]>([
     [
       'example.com',
-      ['http://example.com', 'https://EXAMPLE.com:8443/x?y', 'https://example.com./'],
+      ['http://example.com', 'https://EXAMPLE.com/x?y', 'https://example.com./', 'http://example.com:443'],
       [
+        'https://example.com:8443/x?y',
+        'http://example.com:22',
         'http://www.example.com',
         'http://example.com.evil.example',
         'http://notexample.com',
@@ -82,10 +84,14 @@ describe('an entry', () => {
     ['*.example.com:8080', ['http://a.example.com:8080'], ['http://a.example.com']],
     ['example.com:8080', ['http://example.com:8080'], ['http://example.com', 'http://example.com:80']],
     ['bücher.example', ['http://xn--bcher-kva.example'], ['http://bucher.example']],
-    ['10.1.2.3', ['http://10.1.2.3:99', 'http://0x0a010203'], ['http://10.1.2.4']],
+    ['10.1.2.3', ['https://10.1.2.3', 'http://0x0a010203'], ['http://10.1.2.4', 'http://10.1.2.3:99']],
     ['10.1.2.3:80', ['http://10.1.2.3'], ['https://10.1.2.3', 'http://10.1.2.3:81']],
-    ['10.0.0.0/8', ['http://10.255.0.1', 'http://[::ffff:10.0.0.1]'], ['http://11.0.0.1', 'http://[a::]']],
-    ['::1', ['http://[::1]:99'], ['http://[::2]', 'http://localhost']],
+    [
+      '10.0.0.0/8',
+      ['http://10.255.0.1', 'http://[::ffff:10.0.0.1]'],
+      ['http://11.0.0.1', 'http://[a::]', 'http://10.0.0.1:22'],
+    ],
+    ['::1', ['http://[::1]:80'], ['http://[::2]', 'http://localhost', 'http://[::1]:99']],
     ['[::1]:8080', ['http://[::1]:8080'], ['http://[::1]']],
     ['[::1]', ['http://[0:0:0:0:0:0:0:1]'], ['http://[::]']],
     ['fd00::/8', ['http://[fd12::1]'], ['http://[fe80::1]', 'http://253.0.0.1']],

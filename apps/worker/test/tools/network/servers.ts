@@ -21,9 +21,17 @@ export interface Setup {
 
 export function run(list: string, name: string, input: JsonObject, setup: Setup = {}): Promise<string> {
   const { signal = new AbortController().signal, now, ...differently } = setup;
-  const tool = networkTools(parseAllowList(list), now, differently).find((tool) => tool.name === name);
+  const tool = networkTools(parseAllowList(withPort(list, input)), now, differently).find((tool) => tool.name === name);
   if (!tool) throw new Error(`no tool ${name}`);
   return tool.run(input, { wake, redact, signal });
+}
+
+/** Gives entries without a port the one that is asked for: servers of tests do not listen on 80 and 443. */
+function withPort(list: string, { url, port }: JsonObject): string {
+  const asked = typeof url === 'string' ? URL.parse(url)?.port : port;
+  if (typeof asked === 'object' || !asked) return list;
+  const entries = list.split(/[\s,]+/).map((entry) => (/\/|:\d+$/.test(entry) ? entry : `${entry}:${asked}`));
+  return entries.join(' ');
 }
 
 export const check = (list: string, url: string, setup: Setup & { method?: string } = {}) => {
