@@ -2,6 +2,7 @@
 import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { priceUsd } from './investigation/prices.ts';
+import { UNKNOWN_TOOL } from './investigation/tool-calls.ts';
 
 /** Seconds. */
 const BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3_600];
@@ -14,7 +15,20 @@ export interface Stages {
   endedAt: number;
 }
 
+/** Values of one label. Each one is a time series, for as long as the process runs. */
+const MAX_VALUES = 100;
+
+/** Limits the values of a label that come from a model or a server: once there are too many, new ones become `other`. */
+function boundedLabel(): (value: string) => string {
+  const seen = new Set<string>();
+  return (value) => {
+    if (seen.size < MAX_VALUES) seen.add(value);
+    return seen.has(value) ? value : 'other';
+  };
+}
+
 export function workerMetrics() {
+  const [toolLabel, modelLabel, errorLabel] = [boundedLabel(), boundedLabel(), boundedLabel()];
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -57,15 +71,18 @@ export function workerMetrics() {
   });
   return {
     registry,
-    engineCall: ({ route, model, usage, error }: EngineCall) => {
-      calls.inc({ route, model, error: error ?? 'ok' });
+    engineCall: ({ route, model: name, usage, error }: EngineCall) => {
+      const model = modelLabel(name);
+      calls.inc({ route, model, error: errorLabel(error ?? 'ok') });
       tokens.inc({ kind: 'input' }, usage.inputTokens);
       tokens.inc({ kind: 'output' }, usage.outputTokens);
       tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
       tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
-      usd.inc({ model }, priceUsd(model, usage) ?? 0);
+      usd.inc({ model }, priceUsd(name, usage) ?? 0);
     },
-    toolCall: ({ name, status }: ToolCall) => tools.inc({ tool: name, status }),
+    // The model can invent names of tools, also because a planted text asks it to.
+    toolCall: ({ name, status, excType }: ToolCall) =>
+      tools.inc({ tool: excType === UNKNOWN_TOOL ? 'unknown' : toolLabel(name), status }),
     ended: (outcome: string, report: Report, { emittedAt, readyAt, endedAt }: Stages) => {
       dms.inc({ outcome });
       wakeToDm.observe({ stage: 'whole' }, seconds(emittedAt, endedAt));

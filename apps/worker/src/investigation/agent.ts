@@ -25,7 +25,7 @@ import { callLlm } from './llm-call.ts';
 import type { Conversation, Failure, Model, OfferedTool, Reply } from './model.ts';
 import { priceUsd } from './prices.ts';
 import { investigationPrompt, RULES, wakeText } from './prompt.ts';
-import { ToolCalls } from './tool-calls.ts';
+import { ToolCalls, UNKNOWN_TOOL } from './tool-calls.ts';
 import { fenceRule, sanitizer } from './untrusted.ts';
 import { addCost, addUsage } from './usage.ts';
 
@@ -136,7 +136,7 @@ class Investigation {
       if (reply.kind === 'failure' && reply.unsupported === 'tools') continue;
       if (reply.kind === 'failure') return this.#fallback(reply.code);
       if (reply.kind === 'text') return this.#diagnosis(reply.text);
-      for (const name of reply.unknown) this.#toolCalls.refuse(name, 'UnknownTool');
+      for (const name of reply.unknown) this.#toolCalls.refuse(name, UNKNOWN_TOOL);
       ({ conversation, brokeOff } = reply);
     }
   }

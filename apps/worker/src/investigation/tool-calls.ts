@@ -20,6 +20,9 @@ const MIN_OUTPUT_BYTES = 1024;
 /** Shorter strings of an input occur in any output; characters. */
 const MIN_OWN_WORDS = 4;
 
+/** `excType` of a call of a tool that does not exist. */
+export const UNKNOWN_TOOL = 'UnknownTool';
+
 interface ToolCallsOptions {
   wake: Wake;
   redact: Redact;
