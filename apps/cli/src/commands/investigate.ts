@@ -6,7 +6,7 @@ import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { closeRedis } from '@kora-wake/shared/runtime/redis';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
-import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type JsonObject, parseJson } from '@kora-wake/shared/wake/json';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { agent } from '@kora-wake/worker/investigation/agent';
 import { anthropicModel } from '@kora-wake/worker/investigation/model';
@@ -87,7 +87,7 @@ function firstWakeRow(path: string): JsonObject {
   }
   for (const line of text.split('\n')) {
     try {
-      const row: unknown = JSON.parse(line);
+      const row = parseJson(line);
       if (isJsonObject(row) && row.seam === WAKE_SEAM) return row;
     } catch {
       // not a row

@@ -1,7 +1,7 @@
 /** The audit log around a wake, if this machine can read it. */
 
 import { open } from 'node:fs/promises';
-import { isJsonObject, type JsonObject, mapStrings } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type JsonObject, mapStrings, parseJson } from '@kora-wake/shared/wake/json';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { parseTimestamp } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
@@ -29,10 +29,12 @@ export function auditRowsTool(path: string): Tool {
       const near: string[] = [];
       // Backwards from the end; only rows near in time are parsed, because there may be many rows of any size.
       for (let line = lines.pop(); line !== undefined && near.length < limit; line = lines.pop()) {
-        if (contains && !line.includes(contains)) continue;
         const at = parseTimestamp(/"emitted_at"\s*:\s*"([^"]{1,40})"/.exec(line)?.[1]);
         const row = at !== undefined && at >= from && at <= to ? parse(line) : undefined;
-        if (row) near.push(shown(row, redact));
+        if (!row) continue;
+        // The search must not show whether a row contains a secret, so it sees only the redacted text.
+        const text = JSON.stringify(mapStrings(row, redact));
+        if (!contains || text.includes(contains)) near.push(cut(text));
       }
       return near.toReversed().join('\n') || 'no such row in that time';
     },
@@ -56,14 +58,13 @@ async function endOfLog(path: string): Promise<string[]> {
 
 function parse(line: string): JsonObject | undefined {
   try {
-    const row: unknown = JSON.parse(line);
+    const row = parseJson(line);
     return isJsonObject(row) ? row : undefined;
   } catch {
     return undefined;
   }
 }
 
-function shown(row: JsonObject, redact: (text: string) => string): string {
-  const text = JSON.stringify(mapStrings(row, redact));
+function cut(text: string): string {
   return text.length <= MAX_ROW_CHARACTERS ? text : `${firstChars(text, MAX_ROW_CHARACTERS)}… (cut)`;
 }

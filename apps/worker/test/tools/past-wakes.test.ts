@@ -99,6 +99,16 @@ describe('audit_rows', () => {
     expect(await auditRowsTool(logPath).run({ contains: 'nowhere' }, context)).toBe('no such row in that time');
   });
 
+  test('finds rows by their redacted text, so that a search cannot guess a secret', async ({ logPath }) => {
+    const secret = 'xoxb-1234567890-abcdefghij';
+    const id = '12345678901234567890';
+    append(logPath, wakeRow({ title: `it is ${secret}`, detail: 'ID', emittedAt: at(0) }).replace('"ID"', id));
+    const search = (contains: string) => auditRowsTool(logPath).run({ contains }, context);
+    for (const part of [secret, 'xoxb', '1234567890-']) expect(await search(part)).toBe('no such row in that time');
+    expect(await search('it is [redacted')).toContain('it is [redacted Slack token]');
+    expect(await search(id)).toContain(id);
+  });
+
   test('reads only the end of a long log, and shortens long rows', async ({ logPath }) => {
     const filler = wakeRow({ detail: 'x'.repeat(100_000), emittedAt: at(-1) });
     append(logPath, ...Array.from({ length: 100 }, () => filler), wakeRow({ title: 'last', emittedAt: at(0) }));

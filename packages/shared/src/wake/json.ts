@@ -21,3 +21,30 @@ export function mapStrings(value: Json, text: (s: string) => string, depth = 0):
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, text, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [text(key), mapStrings(item, text, depth + 1)]));
 }
+
+/** Only a text with this many digits in a row can contain an integer that loses digits as a number. */
+const MANY_DIGITS = /\d{16}/;
+const INTEGER = /^-?\d+$/;
+
+/**
+ * Parses JSON as `JSON.parse` does, but an integer beyond 2^53 becomes a text with the digits as they were written: as a number, two
+ * different ids could become the same.
+ *
+ * @throws SyntaxError if the text is not JSON
+ */
+export function parseJson(text: string): Json {
+  if (MANY_DIGITS.test(text)) {
+    try {
+      return JSON.parse(text, exactInteger);
+    } catch {
+      // Not JSON, or nested so deeply that only the call without a function can parse it.
+    }
+  }
+  return JSON.parse(text);
+}
+
+function exactInteger(_key: string, value: Json, context?: { source?: string }): Json {
+  const source = context?.source;
+  const losesDigits = typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined;
+  return losesDigits && INTEGER.test(source) ? source : value;
+}
