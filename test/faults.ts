@@ -10,6 +10,9 @@ interface Row {
 const MODEL: [string, string] = ['apps/tailer/test/log/follower.model.test.ts', 'every row of every history'];
 const FOLLOW = 'apps/tailer/test/log/follower.test.ts';
 const TAILER = 'apps/tailer/test/tailer.test.ts';
+const IDENTITY = 'apps/tailer/test/log/identity.test.ts';
+const READ_LINE = 'apps/tailer/test/decide/read-line.test.ts';
+const CREATE_LOG = 'packages/shared/test/runtime/audit-log.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
 const DELIVERY = 'apps/worker/test/delivery/job.test.ts';
 const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
@@ -187,6 +190,60 @@ export const FAULT_TABLE: Record<number, Row> = {
   46: { fault: 'token revoked, then restored', tests: [[DELIVERY, 'with a revoked token is held']] },
   47: { fault: 'a clock jump of an hour either way', tests: [['test/field/clock.field.test.ts', 'set an hour %s']] },
   48: { fault: 'disk full', tests: [[WORKERS, 'whose audit row cannot be written']] },
+  49: {
+    fault: 'a link in the path of the log changed',
+    tests: [
+      [IDENTITY, 'may change while the log is followed'],
+      [IDENTITY, 'may change while no tailer runs'],
+      [IDENTITY, 'may point to an earlier target again'],
+      [TAILER, 'that version 0.2 stored under the resolved path is taken over'],
+    ],
+  },
+  50: {
+    fault: 'device number, inode or birthtime of the log changed',
+    tests: [
+      [IDENTITY, 'does not make a log a new one'],
+      [IDENTITY, 'does not make finished rotated files new ones'],
+    ],
+  },
+  51: {
+    fault: 'the log does not exist, or disappears while it is followed',
+    tests: [
+      [TAILER, 'is reported once, also if its folder is missing'],
+      [TAILER, 'any more is reported, but not the gap of a rotation'],
+    ],
+  },
+  52: {
+    fault: 'NaN, holes of NUL bytes, torn and glued rows',
+    tests: [
+      [READ_LINE, 'with %s is read'],
+      [READ_LINE, 'are each read, with their own bytes and offsets'],
+      [READ_LINE, 'are read if one before them is torn at any byte'],
+      [FOLLOW, 'reads the rows after a hole'],
+      [TAILER, 'delivers alerts that are not quite JSON'],
+    ],
+  },
+  53: {
+    fault: 'the log created by us, with an owner that locks out the probes',
+    tests: [
+      [CREATE_LOG, 'has owner, group and mode of the newest rotated file'],
+      [CREATE_LOG, 'that its owner must create keeps the rows until then'],
+    ],
+  },
+  54: {
+    fault: 'two hosts, one path, one Redis',
+    tests: [
+      [TAILER, 'that follows a different log under the same path is reported'],
+      [TAILER, 'contains the name of the source'],
+    ],
+  },
+  55: {
+    fault: 'a probe’s clock an hour behind, a time without its zone',
+    tests: [
+      [TAILER, 'delivers a row that is appended now'],
+      [EARLIER_POST, 'is not looked up if its row was appended after the data loss'],
+    ],
+  },
   56: {
     fault: 'connections to Redis that die silently',
     tests: [
@@ -216,5 +273,12 @@ export const FAULT_TABLE: Record<number, Row> = {
   59: {
     fault: 'Redis away while a worker starts',
     tests: [['apps/worker/test/bullmq-worker.test.ts', 'a worker that starts while Redis is down takes jobs']],
+  },
+  60: {
+    fault: 'the API stops while event streams are open',
+    tests: [
+      [STOPPING, 'with open event streams and idle connections: it ends them'],
+      [STOPPING, 'while a client sends a body slowly'],
+    ],
   },
 };

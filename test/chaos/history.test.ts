@@ -23,7 +23,7 @@ function correct(): History {
   return {
     windowMs: 20_000,
     bypass: false,
-    rows: [row('a'), row('b'), row('c', { pair: 'vercel down' }), row('d', { kind: 'stale' })],
+    rows: [row('a'), row('b'), row('c', { pair: 'vercel down' }), row('d', { kind: 'malformed' })],
     posts: [
       { wakeId: 'a', text: 'row-a', at: T0 + 100 },
       { wakeId: 'c', text: 'row-c', at: T0 + 100 },
@@ -47,6 +47,21 @@ function correct(): History {
 
 test('a correct history has no violation', () => {
   expect(check(correct())).toEqual({ violations: [], lost: 0, unmarkedRepeats: 0, markedRepeats: 0 });
+});
+
+test.each([
+  ['rejected', { rejected: 1 }, []],
+  ['sent', { enqueued: 3, rejected: 0 }, [{ id: 'd', outcome: 'diagnosis', suppressed: 0, addedAt: T0 + 60_000 }]],
+])('an old row may be %s', (_name, counts, more) => {
+  const history = correct();
+  const rows = history.rows.map((each) => (each.id === 'd' ? row('d', { kind: 'old', pair: 'supabase down' }) : each));
+  const posts = [...history.posts, ...more.map(({ id }) => ({ wakeId: id, text: 'row-d', at: T0 + 60_100 }))];
+  const wakes = [...history.wakes, ...more];
+  const plain = { ...history, rows, posts, wakes, counts: { ...history.counts, ...counts } };
+  const malformedOne = { ...plain, rows: [...rows, row('e', { kind: 'malformed' })] };
+  const { rejected } = plain.counts;
+  const whole = { ...malformedOne, counts: { ...plain.counts, rows: 5, rejected: rejected + 1 } };
+  expect(check(whole).violations).toEqual([]);
 });
 
 /** The offset decreases. */

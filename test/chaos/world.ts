@@ -47,7 +47,9 @@ export async function makeWorld(folder: string, chance: Random) {
   });
 
   const logPath = join(folder, 'log', 'kora_audit_log.jsonl');
-  mkdirSync(join(folder, 'log'));
+  // The folder of the log is a link, which a fault changes.
+  mkdirSync(join(folder, 'log-0'));
+  symlinkSync(join(folder, 'log-0'), join(folder, 'log'));
   const writer = new Writer(logPath, chance);
   const bypass = chance.fraction() < 0.5;
   // The workers write their rows to another file: they must not land inside a row that a probe writes in two halves.

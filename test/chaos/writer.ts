@@ -6,12 +6,15 @@ import {
   existsSync,
   fstatSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   readSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../apps/cli/src/random.ts';
 import type { WrittenRow } from './history.ts';
@@ -35,6 +38,7 @@ export class Writer {
   #file: number;
   #count = 0;
   #rotated = 0;
+  #folders = 0;
 
   constructor(path: string, random: Random) {
     this.path = path;
@@ -55,7 +59,7 @@ export class Writer {
     if (this.busy) return;
     const dice = this.#random.between(1, 100);
     if (dice <= 80) this.row();
-    else if (dice <= 84) this.row({ kind: 'stale' });
+    else if (dice <= 84) this.row({ kind: 'old' });
     else if (dice <= 86) this.row({ kind: 'malformed' });
     else if (dice <= 90) this.row({ ending: '\r\n' });
     else if (dice <= 93) this.twice();
@@ -108,6 +112,23 @@ export class Writer {
     renameSync(this.path, this.#nextName());
     this.#file = openSync(this.path, 'a+');
     const until = performance.now() + rotateWaitMs;
+    while (performance.now() < until) {
+      this.#write(old, this.#makeRow('wake'), '\n');
+      await sleep(300);
+    }
+    closeSync(old);
+  }
+
+  /** Points the link in the log's path to a new folder, as a deploy does. Writes to the old log for `lateMs` more. */
+  async relink(lateMs: number): Promise<void> {
+    const old = this.#file;
+    const link = dirname(this.path);
+    const target = `${link}-${++this.#folders}`;
+    mkdirSync(target);
+    symlinkSync(target, `${target}.link`);
+    renameSync(`${target}.link`, link);
+    this.#file = openSync(this.path, 'a+');
+    const until = performance.now() + lateMs;
     while (performance.now() < until) {
       this.#write(old, this.#makeRow('wake'), '\n');
       await sleep(300);
@@ -194,7 +215,7 @@ export class Writer {
       envelope_fix_name: '(none)',
     };
     const line = JSON.stringify({
-      emitted_at: new Date(Date.now() - (kind === 'stale' ? 2 * HOUR_MS : 0)).toISOString(),
+      emitted_at: new Date(Date.now() - (kind === 'old' ? 2 * HOUR_MS : 0)).toISOString(),
       seam: 'probe.wake_requested',
       details: kind === 'malformed' ? marker : details,
       caller_session_id: null,

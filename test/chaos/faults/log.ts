@@ -50,6 +50,17 @@ export const LOG_FAULTS: Fault[] = [
     group: 'file',
     inject: (world) => afterDecided(world, () => world.writer.recreate()),
   },
+  {
+    numbers: [49],
+    name: 'a link in the path of the log changed, writes to the old log for 2 s',
+    group: 'file',
+    // A second change before the tailer noticed the first one would hide the log in between.
+    inject: async (world) => {
+      await afterDecided(world, () => undefined);
+      await world.writer.relink(2_000);
+      await afterDecided(world, () => undefined);
+    },
+  },
   { numbers: [11], name: 'a line in two halves', group: 'file', inject: ({ writer }) => writer.halves(false) },
   {
     numbers: [11, 17],

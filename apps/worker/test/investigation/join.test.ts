@@ -60,7 +60,11 @@ describe('wakes of one pair that waited for hours', () => {
     expect(message?.text).toMatch(/\(Sent 10 min late\. This message stands for 47 earlier alerts/);
     expect(await readWakeRecord(ns.redis, ns.keys, name(0))).toMatchObject({ outcome: 'joined', joinedInto: name(47) });
     expect(await readWakeRecord(ns.redis, ns.keys, name(47))).toMatchObject({ outcome: 'diagnosis', joinedInto: null });
-    expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ enqueued: 49, inFlight: 0, unaccounted: 0 });
+    const account = await eventually(async () => {
+      const now = await readAccount(ns.redis, ns.keys);
+      return now.inFlight === 0 && now;
+    });
+    expect(account).toMatchObject({ enqueued: 49, unaccounted: 0 });
   });
 
   test('are each sent if they waited for less than five minutes', async ({ ns, logPath }) => {
