@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { runCommand } from '../../apps/cli/test/terminal.ts';
 import { environment } from '../support/doubles.ts';
 import { rowsOf, test } from '../support/fixtures.ts';
-import { runApp } from '../support/process.ts';
+import { runApp, runScript } from '../support/process.ts';
 
 const FOREIGN = {
   KORA_API_PORT: 'tcp://10.96.0.1:3900',
@@ -40,6 +40,17 @@ test('a command does not stop for a fault in a variable of an app, and warns of 
     'kora-wake: warning: KORA_AUDIT_LOGPATH is not a variable of Kora Wake; it is ignored. Did you mean KORA_AUDIT_LOG_PATH?',
   ]);
   expect(rowsOf(logPath)).toHaveLength(1);
+});
+
+test('names given to a command cannot control the terminal', async ({ folder }) => {
+  const hostile = 'fly\u009b31m\u202e\u001b]0;title\u0007';
+  const args = ['wake', '--probe', hostile, '--category', hostile];
+  const wake = runScript('apps/cli/dist/main.js', args, { KORA_HOME: folder, [`KORA_${hostile}`]: 'x' });
+  expect(await wake.exited).toBe(0);
+  const output = `${wake.lines.map(({ msg }) => msg).join('')}${wake.stderr()}`;
+  expect(output).toContain('fly31m');
+  // oxlint-disable-next-line no-control-regex -- the test looks for control characters
+  expect(output).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
 });
 
 /** Only root can become a user that does not exist. */

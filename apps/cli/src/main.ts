@@ -2,14 +2,16 @@
 /** The only file that gives commands access to the process: arguments, environment, file rights, signals and the exit code. */
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { flush } from '@kora-wake/shared/runtime/log-output';
+import { removeInvisible } from '@kora-wake/shared/wake/text';
 import { runCommandLine } from './command-line.ts';
 
 /** True for commands that run until they are asked to stop. */
 let runsLong = false;
 
 const io = {
-  out: (text: string) => void process.stdout.write(`${text}\n`),
-  err: (text: string) => void process.stderr.write(`${text}\n`),
+  // Texts of rows, models and servers must not control the terminal.
+  out: (text: string) => void process.stdout.write(`${removeInvisible(text)}\n`),
+  err: (text: string) => void process.stderr.write(`${removeInvisible(text)}\n`),
   onStop: (stop: () => void) => {
     runsLong = true;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);

@@ -1,6 +1,8 @@
 /** The log: JSON lines for machines, or readable lines on a terminal. */
+import { Writable } from 'node:stream';
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import { removeInvisible } from '../wake/text.ts';
 import { errorCode } from './errors.ts';
 
 export type Logger = PinoLogger;
@@ -16,15 +18,31 @@ export function createLogger(app: string, level: string, to: DestinationStream, 
   return pino({ level, base: { app }, ...(fields && { mixin: fields }) }, to);
 }
 
-/** Takes JSON lines and writes readable ones. */
+/** Takes JSON lines and writes readable ones. Texts of rows and of programs cannot control the terminal. */
 export function prettyStream(to: NodeJS.WritableStream) {
   return pretty({
-    destination: to,
+    destination: withoutControls(to),
     colorize: 'isTTY' in to && to.isTTY === true,
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'pid,hostname,app,dm,event',
     messageFormat: (log, messageKey) => `${text(log.app).padEnd(6)} ${text(log[messageKey])}${indented(log.dm)}`,
     singleLine: true,
+  });
+}
+
+// oxlint-disable-next-line no-control-regex -- the pattern matches the colours of pino-pretty
+const COLOUR = /(\u001B\[\d{1,2}m)/;
+
+/** Passes lines on without control characters. In the fields of a line only those beyond ASCII are not escaped. */
+function withoutControls(to: NodeJS.WritableStream): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write: (line, _encoding, written) => {
+      const parts = String(line).split(COLOUR);
+      const clean = parts.map((part, i) => (i % 2 === 1 ? part : removeInvisible(part))).join('');
+      if (to.write(clean)) written();
+      else to.once('drain', () => written());
+    },
   });
 }
 
@@ -35,7 +53,7 @@ function indented(dm: unknown): string {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? removeInvisible(value) : '';
 }
 
 /**

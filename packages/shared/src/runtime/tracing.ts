@@ -56,6 +56,7 @@ export async function startTracing(app: string, otlp: NonNullable<Config['otlp']
     resource: resourceFromAttributes({ 'service.name': `kora-wake-${app}` }),
     spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE },
     spanProcessors: [
+      withoutQueries,
       new sdk.BatchSpanProcessor({ exporter, scheduledDelayMillis: 1_000, exportTimeoutMillis: SEND_MS }),
     ],
   });
@@ -67,6 +68,30 @@ export async function startTracing(app: string, otlp: NonNullable<Config['otlp']
     close: () => provider.shutdown(),
   };
 }
+
+/** A span whose attributes may still change. Its type in the SDK is not imported, so that the SDK is loaded only if needed. */
+interface EndingSpan {
+  attributes: Attributes;
+  setAttribute(name: string, value: string): unknown;
+}
+
+/** Attributes of HTTP libraries whose value is a URL or the part of a URL after the host. */
+const URL_ATTRIBUTES = ['url.full', 'http.url', 'http.target', 'url.path'];
+
+/** Removes query strings from spans, because they can contain credentials. Libraries set them by themselves. */
+const withoutQueries = {
+  onStart: () => undefined,
+  onEnding: (span: EndingSpan) => {
+    for (const name of URL_ATTRIBUTES) {
+      const value = span.attributes[name];
+      if (typeof value === 'string') span.setAttribute(name, value.replace(/[?#].*$/s, ''));
+    }
+    if (span.attributes['url.query'] !== undefined) span.setAttribute('url.query', '');
+  },
+  onEnd: () => undefined,
+  forceFlush: async () => undefined,
+  shutdown: async () => undefined,
+};
 
 const silent = () => undefined;
 
