@@ -1,8 +1,9 @@
 /** `kora-wake start`: runs the three apps in one terminal and shows their logs. Without REDIS_URL it also starts a private Redis. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
+import { createLog } from '@kora-wake/shared/runtime/create-log';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
@@ -102,6 +103,8 @@ async function assertUsable(config: Config, isPrivateRedis: boolean): Promise<vo
   const { auditLogPath, createsLogFolder } = config;
   if (isPrivateRedis) await assertWritable(redisFolder(config));
   await assertWritable(dirname(auditLogPath), createsLogFolder);
+  // A log in KORA_HOME is ours. Another one is left to its probes, and the tailer waits for it.
+  if (createsLogFolder && !existsSync(auditLogPath)) await createLog(auditLogPath);
   const { host, port } = config.api;
   await tryListen(port, host).catch((error: unknown) => {
     throw new StartupError(listenFailure(error, host, port), { cause: error });

@@ -3,7 +3,7 @@
  * possible, because an alert must not be lost: rows that are almost JSON, several rows on one line, a torn row before a whole
  * one, and rows that a container runtime has wrapped. The rest is reported as unreadable.
  */
-import { isJsonObject, type Json, type JsonObject } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type Json, type JsonObject, parseJson } from '@kora-wake/shared/wake/json';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import type { Line } from '../log/scan.ts';
 import { rewriteObject } from './almost-json.ts';
@@ -40,7 +40,7 @@ export function readLine(line: Line): LineContent {
 /** Drops a byte order mark, as `TextDecoder` does, which is slower in Node. */
 function parse(bytes: Buffer): Json | undefined {
   try {
-    return JSON.parse(bytes.toString('utf8', bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0));
+    return parseJson(bytes.toString('utf8', bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0));
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 /** Lines that are almost a row: each alert in them that can be read is read; the rest is reported. */
+import { parseJson } from '@kora-wake/shared/wake/json';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { wakeRow } from '../../../../test/support/fixtures.ts';
@@ -35,6 +36,13 @@ describe('a row that is almost JSON', () => {
       details: { title: 'it\'s "down"', ok: false, owner: null },
     });
   });
+});
+
+test('integers that are too long for a number keep their digits', () => {
+  const ids = (text: string) => read(text).objects.map(({ json }) => JSON.parse(JSON.stringify(json)).details);
+  const row = '{"seam":"probe.wake_requested","details":{"probe":12345678901234567890,"n":42}}';
+  expect(ids(row)).toEqual([{ probe: '12345678901234567890', n: 42 }]);
+  expect(ids(row.replace('42', 'NaN'))).toEqual([{ probe: '12345678901234567890', n: 'NaN' }]);
 });
 
 describe('several rows on one line', () => {
@@ -122,7 +130,7 @@ test('any row is read as JSON.parse reads it, also next to other text', () => {
       (details, gap) => {
         const text = JSON.stringify({ seam: 'probe.wake_requested', details, value: null });
         const broken = text.replace(/"value":null\}$/, '"value":NaN}');
-        const expected = { seam: 'probe.wake_requested', details: JSON.parse(JSON.stringify(details)), value: 'NaN' };
+        const expected = { seam: 'probe.wake_requested', details: parseJson(JSON.stringify(details)), value: 'NaN' };
         expect(read(gap + broken + gap).objects.map(({ json }) => json)).toEqual([expected]);
       },
     ),

@@ -65,18 +65,3 @@ export function shortenForSlack(text: string, max: number, location = ''): strin
   }
   return `${kept} … (${text.length - kept.length} more characters${location})`;
 }
-
-const INVISIBLE =
-  // oxlint-disable-next-line no-control-regex -- the pattern removes control characters
-  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g;
-
-/**
- * Removes control characters but tab and line feed, zero-width characters, and the marks that change the reading order. They could
- * make a terminal or a page show another text than the one that is there. Other line ends become a line feed.
- */
-export function removeInvisible(text: string): string {
-  return text
-    .replaceAll('\r\n', '\n')
-    .replace(/[\u2028\u2029]/g, '\n')
-    .replace(INVISIBLE, '');
-}
