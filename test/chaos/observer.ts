@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { type Keys, sourceId } from '@kora-wake/shared/store/keys';
+import { decodePosition, type FileState } from '@kora-wake/shared/store/position';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import type { Redis } from 'ioredis';
 import type { Counts, SeenOffset, SeenWake } from './history.ts';
@@ -23,13 +24,9 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
   const offsets: SeenOffset[] = [];
 
   /** The files of the stored checkpoint; empty if it is missing or corrupt. */
-  async function position(): Promise<Array<{ device: string; inode: string; born: string; offset: number }>> {
+  async function position(): Promise<FileState[]> {
     const stored = await redis.hget(keys.source(sourceId(logPath)), 'position');
-    try {
-      return JSON.parse(stored ?? '').files;
-    } catch {
-      return [];
-    }
+    return decodePosition(stored ?? '')?.files ?? [];
   }
 
   /** Records the checkpoint and the memory of the tailers until the signal aborts. */
@@ -41,12 +38,12 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
       const at = Date.now();
       if (JSON.stringify(files) !== last) {
         last = JSON.stringify(files);
-        for (const { inode, born, offset } of files) {
+        for (const { inode, birthtime, offset } of files) {
           const newline = await newlineBefore(inode, offset);
           // Checked after the read: the file may have been truncated in between.
           const justTruncated = writer.emptied.some((file) => file.inode === inode && file.at > at - 5_000);
           const afterNewline = justTruncated ? undefined : newline;
-          offsets.push({ file: `-${inode}-${born}`, offset, afterNewline, at });
+          offsets.push({ file: `-${inode}-${birthtime}`, offset, afterNewline, at });
         }
       }
       await sleep(250);

@@ -36,6 +36,26 @@ test('the end of a suppression needs a confirmation, and its result is shown', a
   expect(await page.evaluate('document.activeElement?.textContent')).toContain('Suppression of');
 });
 
+test('a log that nobody follows can be removed from the list, with a reason', async () => {
+  const world = busy();
+  const [source] = world.tailer.sources;
+  world.tailer.sources = [source!, { ...source!, id: '0123456789abcdef', path: '/srv/old.jsonl', holder: null }];
+  const { url, changes } = await api(world);
+  const page = await open(url);
+  const row = page.locator('.sources li').filter({ hasText: '/srv/old.jsonl' });
+  await row.getByRole('button', { name: 'Remove' }).click();
+  expect(await row.innerText()).toContain('If it is watched again, only its new alerts are read.');
+  expect(changes).toEqual([]);
+  await row.getByLabel('Reason (optional)').fill('host is gone');
+  await row.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('/srv/old.jsonl is no longer listed.').waitFor();
+  expect(changes.map(({ method, path }) => [method, path])).toEqual([
+    ['DELETE', '/v1/tailer/0123456789abcdef?reason=host%20is%20gone'],
+  ]);
+  expect(await page.locator('.sources li').count()).toBe(1);
+  expect(await page.locator('.sources li').getByRole('button', { name: 'Remove' }).count()).toBe(0);
+});
+
 test('the search finds a window beyond the first page by the name of its probe', async () => {
   const { url, state, emit, streamCount } = await api(busy());
   const page = await open(url);

