@@ -30,7 +30,7 @@ export async function resume(followed: FollowedLog, start: Position): Promise<vo
   const live = await openIfExists(path);
   const rotated = start.files.length > 0 ? await listRotatedFiles(path) : [];
   for (const state of start.files) {
-    if (live && state === start.files.at(-1) && (await isFile(live, state))) {
+    if (live && state === start.files.at(-1) && (await isFile(live, state, rotated))) {
       found.push(await followed.open(live, state.offset));
       // With another identity, the files next to it have others too. All of them are older than the live file.
       if (statKey(await live.stat({ bigint: true })) !== fileKey(state)) await finishRotated(followed);
@@ -77,10 +77,15 @@ function reportLost({ log }: FollowedLog, { offset }: FileState, rotated: Rotate
   logEvent(log, 'log.file_lost', { offset, compressed });
 }
 
-/** Whether an open file is the one of a state. A device, an inode or a birthtime may change, but not the content. */
-async function isFile(handle: FileHandle, state: FileState): Promise<boolean> {
-  if (state.offset > 0) return hasFingerprint(handle, state);
-  return statKey(await handle.stat({ bigint: true })) === fileKey(state);
+/**
+ * Whether the live file is the one of a state. A device, an inode or a birthtime may change, but not the content. If a rotated
+ * file has the key of the state, the live file is a new one that begins with the same bytes.
+ */
+async function isFile(live: FileHandle, state: FileState, rotated: RotatedFile[]): Promise<boolean> {
+  const key = fileKey(state);
+  const hasKey = statKey(await live.stat({ bigint: true })) === key;
+  if (state.offset === 0 || (!hasKey && rotated.some((other) => other.key === key))) return hasKey;
+  return hasFingerprint(live, state);
 }
 
 /**

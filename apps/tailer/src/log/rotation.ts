@@ -9,7 +9,7 @@ import { errorCode, errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { FileState } from '@kora-wake/shared/store/position';
-import { hasFingerprint } from './fingerprint.ts';
+import { FINGERPRINT_BYTES, hasFingerprint } from './fingerprint.ts';
 import { compacted, type FinishedFiles, finishedTest, withFinished } from './finished.ts';
 import { type LogFile, openIfExists } from './log-file.ts';
 import { fileKey, statKey } from './position.ts';
@@ -164,7 +164,8 @@ export async function openNewFile(
 
 /**
  * The offset at which a new live file begins. `isContinued`: the file goes on where an earlier one ended, so it is that file
- * under another identity, such as a copy on another device or an earlier target of a link.
+ * under another identity, such as a copy on another device or an earlier target of a link. Files that begin with the same few
+ * bytes are not enough for that, because rotated files between them would count as finished.
  */
 async function startOf(
   { files, finished }: FollowedLog,
@@ -172,7 +173,9 @@ async function startOf(
 ): Promise<{ offset: number; isContinued: boolean }> {
   const states = [...files.map(({ state }) => state), ...finished.recent].toSorted((a, b) => b.offset - a.offset);
   for (const state of states) {
-    if (state.offset > 0 && (await hasFingerprint(live, state))) return { offset: state.offset, isContinued: true };
+    if (state.offset > 0 && (await hasFingerprint(live, state))) {
+      return { offset: state.offset, isContinued: state.offset >= FINGERPRINT_BYTES };
+    }
   }
   const last = files.at(-1);
   return { offset: last ? await sameLines(live, last.handle, last.state.offset) : 0, isContinued: false };

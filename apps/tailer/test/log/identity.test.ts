@@ -103,7 +103,7 @@ describe('a link in the path of the log', () => {
   test('may point to a folder with a copy of the log and of its rotated files', async ({ folder }) => {
     const { path, log, deploy } = releases(folder);
     writeFileSync(`${log(1)}.1`, lines('old'));
-    writeFileSync(log(1), lines('a'));
+    writeFileSync(log(1), lines('a'.repeat(1_100)));
     const { all } = following(path, await endOf(path));
     appendFileSync(log(1), lines('b'));
     expect(await all()).toEqual([row('b')]);
@@ -234,6 +234,26 @@ describe('rotation into another folder', () => {
     expect(await later.all()).toEqual([row('b'), row('c'), row('d')]);
     expect(await following(logPath, await positionAfter(later)).all()).toEqual([]);
   });
+});
+
+describe('files that begin with the same line', () => {
+  const header = '{"seam":"log.started"}\n';
+
+  test.for(['while the log is followed', 'while no tailer runs'])(
+    'lose no row in a rotation %s',
+    async (when, { logPath }) => {
+      writeFileSync(logPath, header);
+      const first = following(logPath);
+      await first.all();
+      appendFileSync(logPath, lines('a'));
+      renameSync(logPath, `${logPath}.2`);
+      writeFileSync(logPath, header + lines('b'));
+      renameSync(logPath, `${logPath}.1`);
+      writeFileSync(logPath, header + lines('c'));
+      const { all } = when === 'while the log is followed' ? first : following(logPath, first.position());
+      expect(await all()).toEqual([row('a'), row('b'), row('c')]);
+    },
+  );
 });
 
 describe('thousands of rotated files', () => {

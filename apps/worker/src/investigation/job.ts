@@ -16,7 +16,13 @@ import {
   type WakeJob,
   type WakesQueue,
 } from '@kora-wake/shared/store/queues';
-import { addJoining, readWakeRecord, recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import {
+  addJoining,
+  readWakeRecord,
+  readWakeState,
+  recordInvestigation,
+  recordOutcome,
+} from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
 import { DelayedError, type Job, WaitingError } from 'bullmq';
 import type { Engine } from './agent.ts';
@@ -60,6 +66,8 @@ export function investigator({ engine, wakes, deliveries, redis, keys, now, log 
   async function joinNewer(job: Job<WakeJob>, token: string | undefined): Promise<boolean> {
     const { wake } = job.data;
     if (now() - job.timestamp < JOIN_AFTER_MS) return false;
+    // A person who retries a wake wants its own message.
+    if ((await readWakeState(redis, keys, wake.id)).wasDead) return false;
     const newer = await findNewer(pair, wake);
     if (newer.kind === 'alone') return false;
     if (newer.kind === 'joined') {

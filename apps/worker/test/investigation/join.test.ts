@@ -2,7 +2,7 @@
 import { readAccount } from '@kora-wake/shared/store/account';
 import { commitBatch } from '@kora-wake/shared/store/checkpoint';
 import { wakeJobOptions } from '@kora-wake/shared/store/queues';
-import { readWakeRecord, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { readWakeRecord, recordOutcome, reopen } from '@kora-wake/shared/store/wake-record';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
@@ -91,6 +91,18 @@ describe('wakes of one pair that waited for hours', () => {
     double.next.push(json(200, { ok: false, error: 'is_archived' }));
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, newest, 'dead');
+    await outcomeIs(ns, older, 'diagnosis');
+  });
+
+  test('are not joined if a person retries one that had failed', async ({ ns, logPath }) => {
+    const older = await enqueued(ns, name(1), 60 * MINUTE, {}, 3_600_000);
+    const newest = await enqueued(ns, name(2), 30 * MINUTE, {}, 3_600_000);
+    await recordOutcome(ns.redis, ns.keys, { wake: newest, outcome: 'diagnosis', at: Date.now() });
+    await recordOutcome(ns.redis, ns.keys, { wake: older, outcome: 'dead', at: Date.now() });
+    await reopen(ns.redis, ns.keys, older.id, Date.now());
+    await ns.queue.getJob(older.id).then((job) => job?.promote());
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, older, 'diagnosis');
   });
 

@@ -45,19 +45,31 @@ export async function createLog(path: string): Promise<boolean> {
   if (uid !== undefined && !access) return false;
   // The log appears under its name only with its final access.
   const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
-  const file = await open(draft, 'wx', 0o600);
+  await createFile(draft, access);
   try {
-    if (access) {
-      // A group that this process does not belong to stays as it is.
-      await file.chown(access.uid, access.gid).catch(ignoreForbidden);
-      await file.chmod(access.mode);
-    }
-    await link(draft, path).catch(ignoreExisting);
+    await link(draft, path);
+  } catch (error) {
+    if (!NO_LINKS.has(errorCode(error) ?? '')) ignoreExisting(error);
+    else await createFile(path, access).catch(ignoreExisting);
   } finally {
-    await file.close();
     await unlink(draft);
   }
   return true;
+}
+
+/** Some network file systems have no hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
+
+async function createFile(path: string, access: Access | undefined): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    if (!access) return;
+    // A group that this process does not belong to stays as it is.
+    await file.chown(access.uid, access.gid).catch(ignoreForbidden);
+    await file.chmod(access.mode);
+  } finally {
+    await file.close();
+  }
 }
 
 /** The newest rotated file of the log, or the folder. */

@@ -8,6 +8,7 @@
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
  *   joinedInto
+ *   retriedAt                              the API, when a person retries a dead letter
  */
 import type { RedisClient } from '../runtime/redis.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
@@ -81,14 +82,22 @@ export async function readSuppressed(
   return { suppressed: Number(suppressed ?? 0) || 0, lastSuppressedAt: parseTime(last ?? undefined) };
 }
 
-/** Whether the tailer's commit recorded the wake, and its outcome or null. */
+/**
+ * Whether the tailer's commit recorded the wake, its outcome or null, and whether it failed for good at some time: a person
+ * retried it since, or may be about to.
+ */
 export async function readWakeState(
   redis: RedisClient,
   keys: Keys,
   wakeId: string,
-): Promise<{ isEnqueued: boolean; outcome: string | null }> {
-  const [enqueuedAt, outcome] = await redis.hmget(keys.wake(wakeId), 'enqueuedAt', 'outcome');
-  return { isEnqueued: Boolean(enqueuedAt), outcome: outcome ?? null };
+): Promise<{ isEnqueued: boolean; outcome: string | null; wasDead: boolean }> {
+  const fields = await redis.hmget(keys.wake(wakeId), 'enqueuedAt', 'outcome', 'retriedAt');
+  const [enqueuedAt, outcome, retriedAt] = fields;
+  return {
+    isEnqueued: Boolean(enqueuedAt),
+    outcome: outcome ?? null,
+    wasDead: outcome === 'dead' || Boolean(retriedAt),
+  };
 }
 
 const RECORD_INVESTIGATION = luaScript('record-investigation');
