@@ -36,6 +36,7 @@ function correct(): History {
     ],
     emptied: [],
     dataLosses: [],
+    delays: [],
     wakes: [first, second],
     windowOwners: ['a'],
     counts: { rows: 4, enqueued: 2, coalesced: 1, rejected: 1, inFlight: 0, unaccounted: 0 },
@@ -107,6 +108,10 @@ test.each<[string, string, Partial<History>]>([
 
 test.each<[string, Partial<History>]>([
   ['a repeat that is marked', { posts: [...correct().posts, marked] }],
+  [
+    'a job that reached Redis late, because its connection was silent',
+    { ...later({}), delays: [{ from: T0 + 4_000, to: T0 + 40_000 }] },
+  ],
   ['an offset that decreases because Redis lost data', { offsets: back, dataLosses: [T0 + 5] }],
   ['an offset that decreases because its file was truncated', { offsets: back, emptied: [{ inode: '7', at: T0 }] }],
   [

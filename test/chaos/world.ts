@@ -97,6 +97,7 @@ export async function makeWorld(folder: string, chance: Random) {
   const seen = observer({ redis, keys, prefix: PREFIX, logPath, writer });
   const past = { counts: [] as Counts[], wakes: [] as SeenWake[] };
   const dataLosses: number[] = [];
+  const delays: History['delays'] = [];
   const stopping = new AbortController();
 
   /** Keeps the counts and wakes for the history: FLUSHALL is about to remove them. */
@@ -118,6 +119,7 @@ export async function makeWorld(folder: string, chance: Random) {
       offsets: seen.offsets,
       emptied: writer.emptied,
       dataLosses,
+      delays,
       wakes: [...past.wakes, ...(await seen.storedWakes())],
       windowOwners: await seen.windowOwners(),
       counts: {
@@ -187,6 +189,7 @@ export async function makeWorld(folder: string, chance: Random) {
     history,
     close,
     dataLosses,
+    delays,
     appendOnlyFile,
     /**
      * Bytes of the append-only file that no fault may cut off: the rows behind them are no longer on disk. At first it

@@ -8,6 +8,9 @@ import { redisProcess } from '../../support/redis-process.ts';
 import type { World } from '../world.ts';
 import { CAUGHT_UP_MS, type Fault, untilFollowing } from './fault.ts';
 
+/** The apps have replaced all silent connections after this time, ms. Until then a message may wait for a new one. */
+const RECONNECTED_MS = 30_000;
+
 export const REDIS_FAULTS: Fault[] = [
   {
     numbers: [21],
@@ -85,18 +88,21 @@ export const REDIS_FAULTS: Fault[] = [
     numbers: [56],
     name: 'connections die silently, because the network forgets them',
     group: 'rest',
-    inject: async ({ proxy, chance }) => {
+    inject: async ({ proxy, chance, delays }) => {
+      const from = Date.now();
       for (let i = chance.between(1, 3); i > 0; i--) {
         proxy.silence();
         await sleep(chance.between(100, 8_000));
       }
+      delays.push({ from, to: Date.now() + RECONNECTED_MS });
     },
   },
   {
     numbers: [56],
     name: 'connections die silently in one or both directions, or Redis is frozen',
     group: 'rest',
-    inject: async ({ network, redisServer, chance }) => {
+    inject: async ({ network, redisServer, chance, delays }) => {
+      const from = Date.now();
       const ms = chance.of([3_000, 12_000, 40_000]);
       const silent = chance.of(['requests', 'answers', 'both', 'frozen']);
       if (silent === 'frozen') process.kill(redisServer.pid(), 'SIGSTOP');
@@ -105,6 +111,7 @@ export const REDIS_FAULTS: Fault[] = [
       await sleep(ms);
       if (silent === 'frozen') process.kill(redisServer.pid(), 'SIGCONT');
       Object.assign(network, { requests: true, answers: true });
+      delays.push({ from, to: Date.now() + RECONNECTED_MS });
     },
   },
   {
