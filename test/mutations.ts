@@ -246,8 +246,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a file is known by its content',
     file: 'apps/tailer/src/log/resume.ts',
-    find: 'if (state.offset > 0) return hasFingerprint(handle, state);',
-    replace: '',
+    find: 'return hasFingerprint(live, state);',
+    replace: 'return hasKey;',
     test: 'apps/tailer/test/log/identity.test.ts',
     named: 'does not make a log a new one',
   },
