@@ -8,6 +8,7 @@ const STEP_MS = 60_000;
 /** Makes `to` the master, once it has all writes of the master `from`, which becomes its replica. Connections stay open. */
 export async function failOver(from: Redis, to: Redis, { port }: RedisProcess): Promise<void> {
   await until(to, 'master_link_status:up');
+  await until(from, 'state=online');
   await from.call('FAILOVER', 'TO', '127.0.0.1', String(port));
   await until(to, 'role:master');
   await until(from, 'role:slave');
