@@ -106,7 +106,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     const end = { wake, outcome: 'dead' as const, at: now(), reason };
     // Older wakes of the pair that wait for this one must look for another one.
     const recorded = Promise.all([
-      recordOutcome(redis, keys, end).then(() => releaseOlder({ redis, keys, wakes }, wake.id)),
+      recordOutcome(redis, keys, end).then(() => releaseOlder(options, wake.id)),
       also(job.data),
     ]).then(
       () => undefined,

@@ -11,7 +11,7 @@ import { type Account, readAccount } from '@kora-wake/shared/store/account';
 import { hasSource } from '@kora-wake/shared/store/checkpoint';
 import { type Keys, redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { NOWHERE } from '@kora-wake/shared/store/position';
-import { deliveriesQueue, deliverJobId, wakesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, hasUnfinishedJob, wakesQueue } from '@kora-wake/shared/store/queues';
 import { readWakeState } from '@kora-wake/shared/store/wake-record';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { wakeIdsIn } from '@kora-wake/tailer/decide/rows';
@@ -19,8 +19,6 @@ import { followLog } from '@kora-wake/tailer/log/follower';
 import type { Line } from '@kora-wake/tailer/log/scan';
 import { defineCommand, type Io } from '../command.ts';
 import { commandConfig, openRedis, SILENT } from '../settings.ts';
-
-const UNFINISHED = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 export const command = defineCommand({
   name: 'audit',
@@ -90,8 +88,7 @@ async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {
     const { isEnqueued, outcome } = await readWakeState(redis, keys, id);
     if (isEnqueued) enqueued++;
     if (!isEnqueued || outcome) continue;
-    const states = await Promise.all([wakes.getJobState(id), deliveries.getJobState(deliverJobId(id))]);
-    if (!states.some((state) => UNFINISHED.has(state))) lost.push(id);
+    if (!(await hasUnfinishedJob({ wakes, deliveries }, id))) lost.push(id);
   }
   await Promise.all([wakes.close(), deliveries.close()]);
   return { enqueued, lost };

@@ -63,7 +63,7 @@ export interface Delivery {
 }
 
 export function deliverer(delivery: Delivery) {
-  const { messenger, wakes, deliveries, audit, redis, keys, now, log } = delivery;
+  const { messenger, deliveries, audit, redis, keys, now, log } = delivery;
   // The printed DM is the only output of a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
@@ -160,7 +160,7 @@ export function deliverer(delivery: Delivery) {
     if (posted) logEvent(log, 'delivery.sent', { wakeId: wake.id, channel: posted.channel, ts: posted.ts });
     const isFirst = await recordOutcome(redis, keys, { wake, outcome, at: endedAt, dmStatus: status, posted });
     await audit.investigationCompleted(wake, report, status);
-    await releaseOlder({ redis, keys, wakes }, wake.id);
     if (isFirst) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });
+    await releaseOlder(delivery, wake.id);
   }
 }

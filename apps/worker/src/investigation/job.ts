@@ -42,7 +42,7 @@ export interface Investigation {
 }
 
 export function investigator({ engine, wakes, deliveries, redis, keys, now, log }: Investigation) {
-  const pair = { redis, keys, wakes };
+  const pair = { redis, keys, wakes, deliveries };
 
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;

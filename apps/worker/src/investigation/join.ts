@@ -1,10 +1,10 @@
 /**
- * Wakes of one pair that waited together, because workers or Slack were down for long. Only the newest is investigated and
+ * Wakes of one pair that waited together, because no worker ran for long. Only the newest is investigated and
  * sent. The older ones wait until Slack has accepted it, and then end as `joined`.
  */
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import type { WakesQueue } from '@kora-wake/shared/store/queues';
+import { type DeliveriesQueue, hasUnfinishedJob, type WakesQueue } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import { listJoining, type WakeRecord } from '@kora-wake/shared/store/wake-record';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -17,27 +17,32 @@ const MAX_RECORDS = 500;
 const FIRST_DELAY_MS = 5_000;
 const MAX_DELAY_MS = 4 * 3_600_000;
 
-export interface Pair {
+interface Stored {
   redis: RedisClient;
   keys: Keys;
+}
+
+export interface Pair extends Stored {
   wakes: WakesQueue;
+  deliveries: DeliveriesQueue;
 }
 
 /** `alone`: no newer wake stands for it. `wait`: a newer one is not sent yet. `joined`: the newer one was sent. */
 export type Newer = { kind: 'alone' } | { kind: 'wait' | 'joined'; wakeId: string };
 
 /** Finds the newer wake that stands for this one. A critical wake is only covered by a critical one. */
-export async function findNewer(pair: Omit<Pair, 'wakes'>, wake: Wake): Promise<Newer> {
-  const { newer } = await readPair(pair, wake);
-  const covering = newer.find(
-    (other) => other.outcome !== 'dead' && other.outcome !== 'joined' && covers(other.row, wake),
-  );
-  if (!covering) return { kind: 'alone' };
-  return { kind: covering.outcome === null ? 'wait' : 'joined', wakeId: covering.wakeId };
+export async function findNewer(pair: Pair, wake: Wake): Promise<Newer> {
+  for (const { wakeId, row, outcome } of (await readPair(pair, wake)).newer) {
+    if (outcome === 'dead' || outcome === 'joined' || !covers(row, wake)) continue;
+    if (outcome !== null) return { kind: 'joined', wakeId };
+    // Nobody sends a wake whose job a person has removed.
+    if (await hasUnfinishedJob(pair, wakeId)) return { kind: 'wait', wakeId };
+  }
+  return { kind: 'alone' };
 }
 
 /** Number of older wakes of the pair for which the message of this one stands. */
-export async function countOlder(pair: Omit<Pair, 'wakes'>, wake: Wake): Promise<number> {
+export async function countOlder(pair: Stored, wake: Wake): Promise<number> {
   // Most wakes stand for no other one, so the records are rarely read.
   if ((await listJoining(pair.redis, pair.keys, wake.id)).length === 0) return 0;
   const { older } = await readPair(pair, wake);
@@ -46,7 +51,7 @@ export async function countOlder(pair: Omit<Pair, 'wakes'>, wake: Wake): Promise
 
 /** The other wakes of the pair, newest first. */
 async function readPair(
-  { redis, keys }: Omit<Pair, 'wakes'>,
+  { redis, keys }: Stored,
   { id, probe, category }: Wake,
 ): Promise<{ newer: WakeRecord[]; older: WakeRecord[] }> {
   const { entries } = await listWakeRecords(redis, keys, { probe, category }, { limit: MAX_RECORDS, since: 0 });

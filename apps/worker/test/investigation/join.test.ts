@@ -94,6 +94,15 @@ describe('wakes of one pair that waited for hours', () => {
     await outcomeIs(ns, older, 'diagnosis');
   });
 
+  test('do not wait for one whose job a person has removed', async ({ ns, logPath }) => {
+    const older = await enqueued(ns, name(1), 60 * MINUTE);
+    const removed = await enqueued(ns, name(2), 30 * MINUTE);
+    await ns.queue.remove(removed.id);
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, older, 'diagnosis');
+  });
+
   test('are not joined if a person retries one that had failed', async ({ ns, logPath }) => {
     const older = await enqueued(ns, name(1), 60 * MINUTE, {}, 3_600_000);
     const newest = await enqueued(ns, name(2), 30 * MINUTE, {}, 3_600_000);

@@ -125,6 +125,17 @@ export function deliverJobId(wakeId: string): string {
   return `deliver-${wakeId}`;
 }
 
+const UNFINISHED = new Set<string>(['waiting', 'active', 'delayed', 'prioritized']);
+
+/** Whether a wake still has a job that will end it, in one of the queues. A person may have removed it. */
+export async function hasUnfinishedJob(
+  { wakes, deliveries }: { wakes: WakesQueue; deliveries: DeliveriesQueue },
+  wakeId: string,
+): Promise<boolean> {
+  const states = await Promise.all([wakes.getJobState(wakeId), deliveries.getJobState(deliverJobId(wakeId))]);
+  return states.some((state) => UNFINISHED.has(state));
+}
+
 /** Whether a job has a wake: anybody can add jobs to a queue. */
 export function isOurs(job: Job): boolean {
   return isJsonObject(job.data) && isJsonObject(job.data.wake) && typeof job.data.wake.id === 'string';
