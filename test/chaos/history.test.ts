@@ -112,6 +112,10 @@ test.each<[string, Partial<History>]>([
     'a job that reached Redis late, because its connection was silent',
     { ...later({}), delays: [{ from: T0 + 4_000, to: T0 + 40_000 }] },
   ],
+  [
+    'a row that coalesced into a job which reached Redis late',
+    { decisions: [{ ...coalesced, at: T0 + 50_000 }], delays: [{ from: T0 - 1_000, to: T0 + 30_000 }] },
+  ],
   ['an offset that decreases because Redis lost data', { offsets: back, dataLosses: [T0 + 5] }],
   ['an offset that decreases because its file was truncated', { offsets: back, emptied: [{ inode: '7', at: T0 }] }],
   [

@@ -144,7 +144,7 @@ export function check(history: History): Verdict {
     if (decision.kind === 'enqueued' || !row) continue;
     const { pair, at } = decision;
     if (pair !== row.pair) violated('I3', `rows of ${pair} coalesced into ${id} of ${row.pair}`);
-    const end = (wakes.get(id)?.addedAt ?? at) + history.windowMs + SLACK_MS;
+    const end = arrivalOf(history, wakes.get(id)?.addedAt ?? at) + history.windowMs + SLACK_MS;
     if (at > end && !lostDataBetween(end - 120_000, at))
       violated('I3', `rows of ${pair} coalesced after ${id}'s window`);
   }
@@ -196,6 +196,12 @@ export function check(history: History): Verdict {
 
 type Violated = (invariant: string, text: string) => void;
 
+/** The latest time at which a job may have reached Redis, ms. Its window begins then. @param addedAt its timestamp */
+function arrivalOf({ delays }: History, addedAt: number): number {
+  const during = delays.filter(({ from, to }) => addedAt >= from && addedAt <= to);
+  return Math.max(addedAt, ...during.map(({ to }) => to));
+}
+
 /** I6: an offset follows a newline. I7: an offset never decreases. */
 function checkOffsets({ offsets, emptied, dataLosses }: History, violated: Violated): void {
   const last = new Map<string, SeenOffset>();
@@ -225,7 +231,7 @@ function checkWindows(history: History, rows: Map<string, WrittenRow>, violated:
       if (!before || wake.addedAt >= before.addedAt + history.windowMs - JOB_DELAY_MS) continue;
       const passes = history.bypass && wake.row.critical;
       const lostData = history.dataLosses.some((at) => at >= before.addedAt && at <= wake.addedAt);
-      const mayBeLate = history.delays.some(({ from, to }) => wake.addedAt >= from && wake.addedAt <= to);
+      const mayBeLate = arrivalOf(history, wake.addedAt) > wake.addedAt;
       if (!passes && !lostData && !mayBeLate && before.outcome !== 'dead') {
         violated('I8', `${wake.id} opened a window ${wake.addedAt - before.addedAt} ms after ${before.id}`);
       }
