@@ -94,8 +94,6 @@ export async function buildApp(options: ApiOptions) {
     const requests = new FastifyOtelInstrumentation({
       instrumentHooks: false,
       instrumentHandler: false,
-      // The query may contain a reason that a person typed, or a name.
-      requestHook: (span, request) => void span.setAttribute('url.path', request.url.split('?', 1)[0] ?? ''),
     });
     await app.register(requests.plugin());
   }
