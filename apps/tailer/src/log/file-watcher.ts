@@ -4,7 +4,7 @@
  */
 import { type FSWatcher, realpathSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { isRotatedName } from './rotation.ts';
+import { isRotatedName } from '@kora-wake/shared/runtime/rotated-name';
 
 export interface FileWatcher {
   /** Starts to watch and drops earlier events. Call it before reading, so that an event during the read is kept. */

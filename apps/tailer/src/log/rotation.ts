@@ -8,6 +8,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { errorCode, errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { isRotatedName } from '@kora-wake/shared/runtime/rotated-name';
 import type { FileState } from '@kora-wake/shared/store/position';
 import { FINGERPRINT_BYTES, hasFingerprint } from './fingerprint.ts';
 import { compacted, type FinishedFiles, finishedTest, withFinished } from './finished.ts';
@@ -45,13 +46,6 @@ export interface RotatedFile {
 }
 
 const COMPRESSED = new Set(['.gz', '.bz2', '.xz', '.zst', '.lz4', '.zip', '.Z']);
-
-/** Whether rotation gives a log such a name: `log.jsonl.1`, `log.jsonl-20261122`, `log-20261122.jsonl`, or one of these compressed. */
-export function isRotatedName(path: string, name: string): boolean {
-  const base = basename(path);
-  const stem = base.slice(0, base.length - extname(base).length);
-  return name !== base && name.startsWith(stem) && /^[._-]/.test(name.slice(stem.length));
-}
 
 /** Rotated files in the log's folder, oldest first; none if there is no such folder. */
 export async function listRotatedFiles(path: string): Promise<RotatedFile[]> {

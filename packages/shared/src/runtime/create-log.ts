@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { link, open, readdir, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errorCode } from './errors.ts';
+import { isRotatedName } from './rotated-name.ts';
 
 export interface Access {
   uid: number;
@@ -74,8 +75,7 @@ async function createFile(path: string, access: Access | undefined): Promise<voi
 
 /** The newest rotated file of the log, or the folder. */
 async function modelOf(path: string): Promise<Access> {
-  const stem = basename(path, extname(path));
-  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(stem) && name !== basename(path));
+  const names = (await readdir(dirname(path))).filter((name) => isRotatedName(path, name));
   const stats = await Promise.all(names.map((name) => stat(join(dirname(path), name)).catch(() => undefined)));
   const rotated = stats.filter((each) => each?.isFile()).toSorted((a, b) => (b?.mtimeMs ?? 0) - (a?.mtimeMs ?? 0));
   return rotated[0] ?? (await stat(dirname(path)));
