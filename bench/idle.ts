@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { APP_NAMES, type AppName } from '@kora-wake/shared/runtime/env-table';
 import type { Redis } from 'ioredis';
 import { apiUrl } from '../test/support/spawn.ts';
 import { type Bench, cpuMs, repeated } from './measure.ts';
-
-const APPS = ['tailer', 'worker', 'api'] as const;
 
 /** Calls of each command since the start of the server. */
 async function calls(redis: Redis): Promise<Map<string, number>> {
@@ -35,7 +34,7 @@ export const idle: Bench = {
       for (const [name, n] of await calls(sandbox.redis)) {
         commands.set(name, (commands.get(name) ?? 0) + n - (callsBefore.get(name) ?? 0));
       }
-      const share = (app: (typeof APPS)[number]) => ((cpuMs(pids[app]) - before[app]) / ms) * 100;
+      const share = (app: AppName) => ((cpuMs(pids[app]) - before[app]) / ms) * 100;
       return { tailer: share('tailer'), worker: share('worker'), api: share('api') };
     });
     await sandbox.end();
@@ -46,7 +45,7 @@ export const idle: Bench = {
     const total = listed.reduce((sum, [, n]) => sum + n, 0);
     return {
       figures: [
-        ...APPS.map((app) => ({
+        ...APP_NAMES.map((app) => ({
           label: `the ${app}, of a core`,
           values: taken.map((run) => run[app]),
           unit: '%' as const,

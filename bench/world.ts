@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppName } from '@kora-wake/shared/runtime/env-table';
 import { type Keys, redisKeys } from '@kora-wake/shared/store/keys';
 import { Redis } from 'ioredis';
 import { startRedis } from '../apps/cli/src/private-redis.ts';
-import { type AppName, appScript, type Running, spawnScript } from '../test/support/spawn.ts';
+import { appScript, type Running, spawnScript } from '../test/support/spawn.ts';
 
 export interface World {
   /** Creates a separate namespace in Redis and a folder. Its `end` removes both. */

@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '@kora-wake/shared/runtime/config';
+import { APP_NAMES, type AppName } from '@kora-wake/shared/runtime/env-table';
 import type { LogOutput } from '@kora-wake/shared/runtime/log-output';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { createServer } from 'vite';
-import { APPS, type AppName, type AppProcess, startApp } from '../apps/cli/src/app-process.ts';
+import { type AppProcess, startApp } from '../apps/cli/src/app-process.ts';
 import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
 import { startRedis, tryListen } from '../apps/cli/src/private-redis.ts';
 import { redisFolder } from '../apps/cli/src/settings.ts';
@@ -59,7 +60,7 @@ async function startAll(env: Env, io: Io, closers: Array<() => Promise<unknown>>
   const apiPort = config.api.port || (await tryListen(0));
   const appEnv = { ...env, REDIS_URL: redisUrl, KORA_API_PORT: String(apiPort) };
   const log = terminalLog(io);
-  const apps = APPS.map((name) => restartingApp(name, appEnv, log, io));
+  const apps = APP_NAMES.map((name) => restartingApp(name, appEnv, log, io));
   closers.push(() => Promise.all(apps.map((app) => app.stop())));
   closers.push(startCompiler(io));
   const { basePath } = config.api;
@@ -93,7 +94,7 @@ An app restarts when its code or the shared code changes. Ctrl-C stops everythin
  */
 function startCompiler(io: Io): () => Promise<unknown> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const projects = APPS.map((app) => join('apps', app));
+  const projects = APP_NAMES.map((app) => join('apps', app));
   const compile = async () => {
     const compiler = spawn(process.execPath, [tsc, '-b', ...projects], { cwd: root, stdio: 'inherit' });
     const [code] = await once(compiler, 'exit');

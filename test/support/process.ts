@@ -1,6 +1,8 @@
 /** The built apps as processes of a test. They end before the test's namespace and folder are removed. */
+
+import type { AppName } from '@kora-wake/shared/runtime/env-table';
 import { endBeforeCleanup } from './fixtures.ts';
-import { type AppName, appScript, type Running, spawnScript } from './spawn.ts';
+import { appScript, type Running, spawnScript } from './spawn.ts';
 
 export type { Running } from './spawn.ts';
 

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { AppName } from '@kora-wake/shared/runtime/env-table';
 import type { LogEvent } from '@kora-wake/shared/runtime/log-events';
-import type { AppName } from '../../apps/cli/src/app-process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -25,8 +25,6 @@ export interface Running {
   /** The exit code, or the signal that ended the process. */
   exited: Promise<number | NodeJS.Signals>;
 }
-
-export type { AppName } from '../../apps/cli/src/app-process.ts';
 
 /** Path of the built entry file of an app, relative to the project. */
 export function appScript(app: AppName): string {

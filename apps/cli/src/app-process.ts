@@ -2,10 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { AppName } from '@kora-wake/shared/runtime/env-table';
 import type { LogOutput } from '@kora-wake/shared/runtime/log-output';
-
-export const APPS = ['tailer', 'worker', 'api'] as const;
-export type AppName = (typeof APPS)[number];
 
 const appsFolder = join(import.meta.dirname, '..', '..');
 

@@ -4,10 +4,11 @@ import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Config, loadConfig } from '@kora-wake/shared/runtime/config';
 import { createLog } from '@kora-wake/shared/runtime/create-log';
+import { APP_NAMES } from '@kora-wake/shared/runtime/env-table';
 import { errorReason, listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { checkRedis } from '@kora-wake/shared/runtime/redis';
-import { APPS, type AppProcess, startApp } from '../app-process.ts';
+import { type AppProcess, startApp } from '../app-process.ts';
 import { banner } from '../banner.ts';
 import { defineCommand, type Env, type Io } from '../command.ts';
 import { type PrivateRedis, startRedis, tryListen } from '../private-redis.ts';
@@ -72,7 +73,7 @@ async function start(env: Env, io: Io): Promise<number> {
     if (stoppingSince !== undefined) return;
     const log = terminalLog(io);
     const ready = await Promise.all(
-      APPS.map(async (name) => {
+      APP_NAMES.map(async (name) => {
         const app = startApp(name, { ...env, REDIS_URL: redisUrl }, log);
         apps.push(app);
         void stopWith(name, app);
