@@ -1,14 +1,11 @@
 /** The apps during a fail-over behind one address: the old master becomes a read-only replica and keeps its connections. */
-import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { redisKeys } from '@kora-wake/shared/store/keys';
-import { Redis } from 'ioredis';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { doubles, environment, expectCleanStop, startAllApps } from '../support/doubles.ts';
 import { failOver } from '../support/fail-over.ts';
-import { append, eventually, ownServer, test, wakeRow } from '../support/fixtures.ts';
-import { tcpProxy } from '../support/proxy.ts';
-import { redisProcess } from '../support/redis-process.ts';
+import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { twoServers } from '../support/two-servers.ts';
 
 const PREFIX = '{fail-over}';
 /** Limit of the waits for the apps, ms. It only ends a failed run. */
@@ -18,20 +15,8 @@ test('apps follow a fail-over behind one address, are not ready meanwhile, and l
   folder,
   logPath,
 }) => {
-  const first = await ownServer(redisProcess(join(folder, 'first')));
-  const second = await ownServer(redisProcess(join(folder, 'second'), ['--replicaof', `127.0.0.1 ${first.port}`]));
-  const target = { hostname: '127.0.0.1', port: first.port };
-  const proxy = await tcpProxy(target, {
-    requests: (chunk, forward) => forward(chunk),
-    answers: (chunk, forward) => forward(chunk),
-  });
-  onTestFinished(() => proxy.close());
-  const [old, next] = [new Redis(first.port, '127.0.0.1'), new Redis(second.port, '127.0.0.1')];
-  onTestFinished(() => {
-    for (const redis of [old, next]) redis.disconnect();
-  });
+  const { url: redisUrl, old, next, second, leadToNew } = await twoServers(folder);
   const { slack, env } = await doubles();
-  const redisUrl = `redis://127.0.0.1:${proxy.port}`;
   const all = environment({ redisUrl, prefix: PREFIX }, logPath, { ...env, KORA_PROBE_WAKE_POLL_SEC: '1' });
   const { tailer, worker, api, url } = await startAllApps(all);
   const apps = [tailer, worker, api];
@@ -45,7 +30,7 @@ test('apps follow a fail-over behind one address, are not ready meanwhile, and l
   append(logPath, wakeRow({ category: 'during' }));
   await eventually(async () => (await ready()) === 503, RECOVERED_MS);
   await Promise.all(apps.map((app) => app.until('redis.down')));
-  target.port = second.port;
+  leadToNew();
   await eventually(async () => (await ready()) === 200, RECOVERED_MS);
   append(logPath, wakeRow({ category: 'after' }));
   await eventually(() => slack.accepted.length === 3, RECOVERED_MS);

@@ -1,11 +1,10 @@
 /** An HTTP proxy that opens tunnels (CONNECT), and the TLS servers behind it, whose names no name server knows. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
+import { authority } from './certificates.ts';
 
 export interface ConnectProxy {
   port: number;
@@ -13,21 +12,19 @@ export interface ConnectProxy {
   tunnels: Array<{ target: string | undefined; credentials: string | undefined }>;
   /** The status of the next answers; 200 opens the tunnel. */
   status: number;
-  /** A certificate to trust. */
+  /** The certificate of the authority to trust. */
   caFile: string;
   close(): Promise<void>;
 }
 
 /**
- * @param folder for the certificate
+ * @param folder for the certificates
  * @param backends port of an HTTP server on loopback by its name; it is reached at `https://NAME`
  */
 export async function connectProxy(folder: string, backends: Record<string, number>): Promise<ConnectProxy> {
   const names = Object.keys(backends).map((name) => `DNS:${name}`);
-  const request = 'req -x509 -newkey rsa:2048 -nodes -keyout proxied.key -out proxied.pem -days 2 -subj /CN=proxied';
-  const args = [...request.split(' '), '-addext', `subjectAltName=${names.join(',')}`];
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  const caFile = join(folder, 'proxied.pem');
+  const { ca: caFile, issue } = authority(folder);
+  const { cert, key } = issue('proxied', names.join(','));
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
     sockets.add(socket);
@@ -39,7 +36,7 @@ export async function connectProxy(folder: string, backends: Record<string, numb
     a.pipe(b).pipe(a);
   };
 
-  const tls = createTlsServer({ cert: readFileSync(caFile), key: readFileSync(join(folder, 'proxied.key')) });
+  const tls = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) });
   tls.on('secureConnection', (socket) => {
     const port = backends[String(socket.servername)];
     if (port === undefined) socket.destroy();

@@ -2,38 +2,23 @@
  * A fail-over behind one address, as with managed Redis, HAProxy or a Kubernetes Service: the old master becomes a replica,
  * its connections stay open, and new connections lead to the new master.
  */
-import { join } from 'node:path';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
-import { eventually, ownServer, type TestLog, test } from '../../../../test/support/fixtures.ts';
-import { tcpProxy } from '../../../../test/support/proxy.ts';
-import { redisProcess } from '../../../../test/support/redis-process.ts';
+import { eventually, type TestLog, test } from '../../../../test/support/fixtures.ts';
+import { twoServers } from '../../../../test/support/two-servers.ts';
 import { closeRedis, connectRedis } from '../../src/runtime/redis.ts';
 import { outageLog } from '../../src/runtime/redis-outage.ts';
 
-/** Two servers behind one address. */
+/** Two servers behind one address. `promote` makes the replica the master, and the master its replica. */
 async function pair(folder: string) {
-  const first = await ownServer(redisProcess(join(folder, 'first'), ['--repl-diskless-sync-delay', '0']));
-  const second = await ownServer(redisProcess(join(folder, 'second'), ['--replicaof', `127.0.0.1 ${first.port}`]));
-  const target = { hostname: '127.0.0.1', port: first.port };
-  const proxy = await tcpProxy(target, {
-    requests: (chunk, forward) => forward(chunk),
-    answers: (chunk, forward) => forward(chunk),
-  });
-  onTestFinished(() => proxy.close());
-  const [old, next] = [new Redis(first.port, '127.0.0.1'), new Redis(second.port, '127.0.0.1')];
-  onTestFinished(() => {
-    for (const redis of [old, next]) redis.disconnect();
-  });
+  const servers = await twoServers(folder);
+  const { old, next, second } = servers;
   await eventually(async () => (await next.info('replication')).includes('master_link_status:up'));
   const promote = async () => {
     await next.replicaof('NO', 'ONE');
     await old.replicaof('127.0.0.1', second.port);
   };
-  const leadToNew = () => {
-    target.port = second.port;
-  };
-  return { url: `redis://127.0.0.1:${proxy.port}`, old, next, promote, leadToNew };
+  return { ...servers, promote };
 }
 
 async function connected(url: string, kind: 'producer' | 'worker', log: TestLog): Promise<Redis> {
