@@ -31,11 +31,11 @@ const SWEEP_MS = 1_000;
 
 export interface Guess {
   isRight(): boolean;
-  /** @param answer `refused`: the token was not looked at, because too many requests wait */
+  /** @param answer `refused`: the token was not checked, because too many requests wait */
   done(answer: 'right' | 'wrong' | 'refused'): void;
 }
 
-/** Turns that are left, and the time at which that was so, ms. */
+/** Number of turns that were left at a time, ms. */
 interface Turns {
   left: number;
   at: number;

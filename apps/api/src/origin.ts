@@ -1,12 +1,12 @@
 /**
- * The origin of a request, as its headers tell it: a web page, another machine, a reverse proxy. Each function returns the
+ * The origin of a request by its headers: a web page, another machine, a reverse proxy. Each function returns the
  * reason to refuse the request as a sentence, or undefined.
  */
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { shorten } from '@kora-wake/shared/wake/text';
 import type { FastifyRequest } from 'fastify';
 
-type WithHeaders = Pick<FastifyRequest, 'headers' | 'method'>;
+type RequestHead = Pick<FastifyRequest, 'headers' | 'method'>;
 
 const FOREIGN_PAGE = 'Web pages of another origin cannot use this API.';
 const REMEDY = 'see "Behind a reverse proxy" in docs/operations.md';
@@ -18,7 +18,7 @@ const FORWARDING =
  * Refuses web pages of another origin: a browser adds the password that it remembers to their requests too. Browsers name
  * the origin in headers; other programs send none.
  */
-export function refusalOfForeignPage({ headers, method }: WithHeaders): string | undefined {
+export function refusalOfForeignPage({ headers, method }: RequestHead): string | undefined {
   // If a person follows a link, the browser shows the answer, and the page with the link cannot read it.
   if (method === 'GET' && headers['sec-fetch-mode'] === 'navigate') return undefined;
   const { origin, host, 'sec-fetch-site': site } = headers;
@@ -33,7 +33,7 @@ export function refusalOfForeignPage({ headers, method }: WithHeaders): string |
  * Refuses requests of other machines; used if the API has no token. A reverse proxy makes them look local. The host name of
  * a web page may resolve to this machine (DNS rebinding).
  */
-export function refusalOfOtherMachine({ headers }: WithHeaders): string | undefined {
+export function refusalOfOtherMachine({ headers }: RequestHead): string | undefined {
   const header = Object.keys(headers).find((name) => FORWARDING.test(name));
   if (header !== undefined) {
     return `This request came through a proxy (header ${named(header)}), so other machines may have access. Set KORA_API_TOKEN: ${REMEDY}.`;

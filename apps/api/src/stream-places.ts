@@ -20,7 +20,8 @@ export interface StreamPlaces {
    * Takes a place for a stream. If all places of this right are taken, the oldest stream of the address with the most
    * streams ends.
    *
-   * @param end ends the stream @returns the function that frees the place, or undefined if this address has too many streams
+   * @param end ends the stream
+   * @returns the function that frees the place, or undefined if this address has too many streams
    */
   take(right: Right, address: string, end: () => void): (() => void) | undefined;
 }

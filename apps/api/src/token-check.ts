@@ -10,7 +10,7 @@ import { rightsBy, type Tokens } from './credentials.ts';
 import { httpErrors } from './errors.ts';
 import { type Guess, type GuessLimits, GuessQueue } from './guesses.ts';
 
-/** Time between two looks for guesses whose turn has come, ms. */
+/** Time between two checks for guesses whose turn has come, ms. */
 const TURN_MS = 50;
 const COOKIE = 'kora_client';
 const TOO_MANY = 'Too many requests with a wrong token; try again in some seconds.';

@@ -22,14 +22,14 @@ function flood(queue: GuessQueue, clients: string[], seconds: number, from = 0) 
   return sent;
 }
 
-const looked = (guesses: ReturnType<typeof guess>[]) => guesses.filter(({ answers }) => answers[0] === 'wrong').length;
+const checked = (guesses: ReturnType<typeof guess>[]) => guesses.filter(({ answers }) => answers[0] === 'wrong').length;
 
 test('a flood of one client is answered at the rate of one client', () => {
   const queue = new GuessQueue(GUESS_LIMITS);
   const sent = flood(queue, ['a'], 60);
   const { burst, perSecond, waiting } = GUESS_LIMITS.client;
-  expect(looked(sent)).toBeLessThanOrEqual(burst + perSecond * 60);
-  expect(looked(sent)).toBeGreaterThan(burst + perSecond * 58);
+  expect(checked(sent)).toBeLessThanOrEqual(burst + perSecond * 60);
+  expect(checked(sent)).toBeGreaterThan(burst + perSecond * 58);
   expect(queue.waiting).toBeLessThanOrEqual(waiting);
   expect(sent.every(({ answers }) => answers.length <= 1)).toBe(true);
 });
@@ -42,7 +42,7 @@ test('a flood of many clients is answered at the rate of all together, and the w
     20,
   );
   const { burst, perSecond, waiting } = GUESS_LIMITS.overall;
-  expect(looked(sent)).toBeLessThanOrEqual(burst + perSecond * 20);
+  expect(checked(sent)).toBeLessThanOrEqual(burst + perSecond * 20);
   expect(queue.waiting).toBeLessThanOrEqual(waiting);
 });
 
@@ -107,7 +107,7 @@ test('more clients than are counted share one count', () => {
     queue.add(`client-${i}`, one, 0);
     return one;
   });
-  expect(looked(sent)).toBeLessThanOrEqual(10_000 + GUESS_LIMITS.client.burst);
+  expect(checked(sent)).toBeLessThanOrEqual(10_000 + GUESS_LIMITS.client.burst);
   // Once their turns are all back, clients are counted one by one again.
   const right = guess();
   queue.add('client-11999', right, 60_000);

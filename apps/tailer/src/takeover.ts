@@ -51,7 +51,7 @@ async function findOther(
   return undefined;
 }
 
-/** Whether a position is one in the file that the path names now. */
+/** Whether a position is in the file that the path names now. */
 async function isOfFile(path: string, { files }: Position): Promise<boolean> {
   const newest = files.at(-1);
   return newest !== undefined && newest.offset > 0 && (await hasContent(path, [newest]));

@@ -2,11 +2,12 @@
 -- fences. The lease stops a tailer that was overtaken. The start position stops a commit that is sent twice because its answer
 -- was lost.
 -- KEYS: 1 lease, 2 source, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 pending wakes,
--- 9 unreadable lines; then a wake record
--- for each winner, a deduplication key for each opened window, and a wake record and its three indexes for each enqueued wake.
+-- 9 unreadable lines; then a wake record for each winner, a deduplication key for each opened window, and a wake record and
+-- its three indexes for each enqueued wake.
 -- ARGV: one JSON object:
 --   token, from, to (positions as stored), path, name (may be empty), sourceId, now (ms), recordTtlS, hasRows, mayReplay,
---   unreadable: [lines as JSON texts, oldest first], maxUnreadable, counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
+--   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
+--   counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}]
 -- Returns 1 if the batch is committed, now or before, or 0 if the lease or the position is no longer ours.
 -- @include lib/clock

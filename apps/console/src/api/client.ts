@@ -23,12 +23,12 @@ export const serverNow = () => Date.now() + skewMs;
  */
 export const addressOf = (path: string) => new URL(`.${path}`, new URL(location.pathname, location.origin));
 
-/** @param options.known the last good answer: if it is still the same, the API does not send it again */
+/** @param options.cached the last good answer: if it is still the same, the API does not send it again */
 export async function request<T>(
   schema: z.ZodType<T>,
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
-  { body, known }: { body?: Record<string, string> | undefined; known?: { body: T; etag: string } | undefined } = {},
+  { body, cached }: { body?: Record<string, string> | undefined; cached?: { body: T; etag: string } | undefined } = {},
 ): Promise<Result<T>> {
   let response: Response;
   let answer: unknown;
@@ -39,14 +39,14 @@ export async function request<T>(
       headers: {
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(known !== undefined && { 'if-none-match': known.etag }),
+        ...(cached !== undefined && { 'if-none-match': cached.etag }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (response.status === 304 && known !== undefined) {
+    if (response.status === 304 && cached !== undefined) {
       measureSkew(response);
-      return { ok: true, ...known };
+      return { ok: true, ...cached };
     }
     if (!response.ok) return { ok: false, fault: await faultOf(response) };
     answer = await response.json();

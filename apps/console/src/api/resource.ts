@@ -35,14 +35,14 @@ export const isUnauthorized = () => unauthorized;
 
 export function resource<T>(schema: z.ZodType<T>, path: string): Resource<T> {
   let state: ResourceState<T> = {};
-  let known: { body: T; etag: string } | undefined;
+  let cached: { body: T; etag: string } | undefined;
   let reading: Promise<void> | undefined;
   const watchers = new Set<() => void>();
 
   async function readOnce(): Promise<void> {
-    const result = await request(schema, 'GET', path, { known });
+    const result = await request(schema, 'GET', path, { cached });
     if (result.ok) {
-      known = result.etag === undefined ? undefined : { body: result.body, etag: result.etag };
+      cached = result.etag === undefined ? undefined : { body: result.body, etag: result.etag };
       state = { data: result.body, at: Date.now() };
     } else {
       const { fault: _, ...good } = state;

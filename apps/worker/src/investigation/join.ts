@@ -13,7 +13,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 export const JOIN_AFTER_MS = 5 * 60_000;
 /** Records of the pair that are read. */
 const MAX_RECORDS = 500;
-/** Delays of a wake that waits for a newer one, ms. In total they are longer than a day, and fewer than its starts. */
+/** Delays of a wake that waits for a newer one, ms. All delays of a job, at most 19 (MAX_WAKE_STARTS), last longer than a day. */
 const FIRST_DELAY_MS = 5_000;
 const MAX_DELAY_MS = 4 * 3_600_000;
 
@@ -75,7 +75,11 @@ export async function bringForward({ wakes }: Pair, wakeId: string): Promise<voi
   if (job && (await job.isWaiting())) await job.changePriority({ priority: 0, lifo: true });
 }
 
-/** Time until a wake looks again for its newer one, ms. @param starts of its job */
+/**
+ * Time until the job of a waiting wake starts again, ms.
+ *
+ * @param starts of its job so far
+ */
 export function joinDelayMs(starts: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, starts - 1), MAX_DELAY_MS);
 }

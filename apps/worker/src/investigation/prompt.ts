@@ -29,7 +29,12 @@ export function wakeText(wake: Wake): string {
   ].join('\n');
 }
 
-/** The investigation prompt. @param fenced the wake's sanitized text @param age from {@link ageNote}, or empty */
+/**
+ * The investigation prompt.
+ *
+ * @param fenced the wake's sanitized text
+ * @param age sentence about the age of the alert, or empty
+ */
 export function investigationPrompt(fenced: string, age: string): string {
   return `A probe reported this:\n\n${fenced}\n\n${age === '' ? '' : `${age}\n\n`}Diagnose it in 2-4 sentences, then give one line "Next step: …", in plain text.`;
 }

@@ -1,4 +1,4 @@
-/** Starts wakes that wait for a newer one which was sent: its worker died before it started them. */
+/** Starts wakes that wait for a newer one, although it was sent: its worker died before it could start them. */
 import { isOurs } from '@kora-wake/shared/store/queues';
 import { findNewer } from '../investigation/join.ts';
 import { count, PAGE, type Repairs } from './repairs.ts';

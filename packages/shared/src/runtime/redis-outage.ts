@@ -7,7 +7,8 @@ export interface OutageLog {
   /**
    * Logs the start of an outage. During an outage it logs only a fault that a person must correct, once.
    *
-   * @param connection identifies the connection @param message instead of the default one
+   * @param connection identifies the connection
+   * @param message replaces the default message
    */
   down(connection: object, fault: Fault, message?: string): void;
   /** Registers a connection. @param reconnect closes it, so that ioredis connects again */

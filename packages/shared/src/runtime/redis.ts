@@ -153,7 +153,7 @@ function failure(errors: unknown[]): Failed {
   );
 }
 
-/** Of a Sentinel that cannot be used, ioredis keeps only a message; the code of a TLS error is lost. */
+/** If a Sentinel cannot be used, ioredis keeps only a message, and the code of a TLS error is lost. */
 async function sentinelTlsError({ kind, tls, nodes }: RedisAddress): Promise<Error | undefined> {
   if (kind !== 'sentinel' || !tls) return undefined;
   const hosts = nodes.map(({ host }) => host);

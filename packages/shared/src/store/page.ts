@@ -14,7 +14,8 @@ const READ_PAGE = luaScript('read-page');
 /**
  * Reads places of a sorted set, latest first. The cost does not depend on the place.
  *
- * @param key of the sorted set, whose scores are times in ms @param page `after`: continues there
+ * @param key of the sorted set; its scores are times in ms
+ * @param page `limit`: maximum number of places; `after`: the last place of the previous page
  */
 export async function readPage(
   redis: RedisClient,

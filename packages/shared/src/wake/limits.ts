@@ -2,10 +2,11 @@
 import type { Json, JsonObject } from './json.ts';
 import { firstChars, shorten } from './text.ts';
 
-/** Of probe, category, severity and the name of a fix, characters. */
+/** Limit of probe, category, severity and the name of a fix, characters. */
 const MAX_NAME = 200;
+/** Characters. */
 const MAX_TITLE = 1_000;
-/** Of detail and snapshot together, bytes of UTF-8; the snapshot counts as JSON. */
+/** Limit of detail and snapshot together, bytes of UTF-8; the snapshot counts as JSON. */
 const MAX_BODY_BYTES = 64 * 1024;
 /** A shorter rest of a value says nothing, bytes. */
 const MIN_REST_BYTES = 64;
