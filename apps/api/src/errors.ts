@@ -2,8 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import { isRedisAway } from '@kora-wake/shared/runtime/redis';
-import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
+import { isForbidden, isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorAnswer } from './contract.ts';
 

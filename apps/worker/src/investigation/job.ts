@@ -6,7 +6,8 @@
  */
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import { isRedisAway, type RedisClient } from '@kora-wake/shared/runtime/redis';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import { publish } from '@kora-wake/shared/store/events';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import {

@@ -26,7 +26,7 @@ export async function inRealFolder(path: string): Promise<string> {
   return join(await realpath(dirname(path)), basename(path));
 }
 
-/** The home folder of this user, or undefined if there is none: HOME is not set, and the user is not in the list of users. */
+/** The home folder of this user; undefined if HOME is not set and the list of users does not have this user. */
 export function homeFolder(): string | undefined {
   try {
     return homedir() || undefined;

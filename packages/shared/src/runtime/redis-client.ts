@@ -1,7 +1,7 @@
 /** The options of ioredis for each kind of address and connection. */
 import { Cluster, Redis } from 'ioredis';
 import { connectorClass, identityCheck } from './redis-connector.ts';
-import { ReadOnlyReplica } from './redis-fault.ts';
+import { becameReplica, ReadOnlyReplica } from './redis-fault.ts';
 import type { RedisAddress } from './redis-url.ts';
 
 /** Limit for opening one TCP or TLS connection, ms. */
@@ -90,11 +90,6 @@ function throughSentinels({ nodes, name, tls, sentinelUsername, sentinelPassword
       sentinelTLS: { checkServerIdentity: identityCheck(nodes.map(({ host }) => host)) },
     }),
   };
-}
-
-/** A write was refused because this Redis is a replica now. Before Redis 7, an error of a script names it in its text. */
-function becameReplica(error: Error): boolean {
-  return /^(?:READONLY|UNBLOCKED) |-READONLY /.test(error.message);
 }
 
 const doNotRetry = () => null;

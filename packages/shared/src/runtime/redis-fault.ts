@@ -1,4 +1,4 @@
-/** Errors of a connection to Redis, in words for a person: the reason, the remedy, and whether it may end by itself. */
+/** Errors of Redis: their kinds, and their words for a person, which are the reason and the remedy. */
 import { errorCode, errorReason } from './errors.ts';
 
 export interface Fault {
@@ -34,6 +34,11 @@ export const NOT_READY = 'is not ready';
 
 const START = 'Start it, or set REDIS_URL to one that runs.';
 const RIGHTS = 'docs/redis.md lists all rights.';
+/** Replies of a Redis that accepts no writes for now. */
+const REFUSES_WRITES = 'OOM|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN';
+const UNAVAILABLE = new RegExp(
+  `isn't writeable|isn't ready|Connection is closed|aborted due to connection close|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:${REFUSES_WRITES}|LOADING|TRYAGAIN)`,
+);
 const NO_NODE = /All sentinels|startup nodes|slots cache|is not ready/;
 /** Codes of OpenSSL for a chain that does not end at an authority that Node trusts. */
 const UNTRUSTED =
@@ -55,6 +60,16 @@ export function describeFault(error: unknown): Fault {
     protocolFault(code, message) ??
     unavailability(code, message, error)
   );
+}
+
+/** True if a command failed because Redis was unreachable, silent or not ready; false if the command itself was wrong. */
+export function isRedisAway(error: unknown): boolean {
+  return UNAVAILABLE.test(String(error)) || (error instanceof Error && becameReplica(error));
+}
+
+/** True if a write was refused because this Redis is a replica now. Before Redis 7, an error of a script has that in its text. */
+export function becameReplica(error: Error): boolean {
+  return /^(?:READONLY|UNBLOCKED) |-READONLY /.test(error.message);
 }
 
 /** True if Redis refused a command, or a command of a script, because the user lacks the right or the command was renamed. */
@@ -134,7 +149,7 @@ function protocolFault(code: string, message: string): Fault | undefined {
 function unavailability(code: string, message: string, error: unknown): Fault {
   if (error instanceof ReadOnlyReplica || /READONLY/.test(message)) return passing('is a read-only replica');
   if (error instanceof SilentConnection) return passing(`does not answer (${message})`);
-  const refusesWrites = /^(?:OOM|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN)\b/.exec(message)?.[0];
+  const refusesWrites = new RegExp(`^(?:${REFUSES_WRITES})\\b`).exec(message)?.[0];
   if (refusesWrites) return passing(`refuses writes (${refusesWrites})`, 'Correct its configuration or its state.');
   if (/LOADING/.test(message)) return passing('still loads its data', 'Wait until it has loaded them.');
   if (NO_NODE.test(message)) return passing('has no node that is ready');

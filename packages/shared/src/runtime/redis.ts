@@ -1,4 +1,4 @@
-/** Connections to Redis: how an app waits for it, and which errors mean that it is unavailable. */
+/** Connections to Redis, and the wait for it while it is unavailable. */
 import { Cluster, Redis } from 'ioredis';
 import { sleep, unlessAborted, withTimeLimit } from './async.ts';
 import { StartupError } from './errors.ts';
@@ -245,12 +245,4 @@ function logOutages(redis: RedisClient, outages: OutageLog, hooks: ClientHooks):
   redis.on('ready', onReady);
   if (redis.status === 'ready') onReady();
   redis.on('end', () => outages.closed(redis));
-}
-
-const UNAVAILABLE =
-  /isn't writeable|isn't ready|Connection is closed|aborted due to connection close|max retries per request|Command timed out|Cluster redirections|startup nodes|All sentinels|^ReplyError: (?:READONLY|UNBLOCKED|MASTERDOWN|NOREPLICAS|OOM|MISCONF|LOADING|CLUSTERDOWN|TRYAGAIN)|^ReplyError: .*-READONLY /;
-
-/** True if a command failed because Redis was unreachable, silent or not ready; false if the command itself was wrong. */
-export function isRedisAway(error: unknown): boolean {
-  return UNAVAILABLE.test(String(error));
 }

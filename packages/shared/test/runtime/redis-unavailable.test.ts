@@ -5,7 +5,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { describe, expect } from 'vitest';
 import { endBeforeCleanup, eventually, ownServer, test } from '../../../../test/support/fixtures.ts';
 import { type RedisProcess, redisProcess } from '../../../../test/support/redis-process.ts';
-import { isRedisAway } from '../../src/runtime/redis.ts';
+import { isRedisAway } from '../../src/runtime/redis-fault.ts';
 
 type Option =
   | 'commandTimeout'
