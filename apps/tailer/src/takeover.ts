@@ -1,6 +1,6 @@
 /**
- * The checkpoint of a log that has none under its own id, but has one under another: version 0.2 named a log by its path with
- * the links of the folder resolved, and an operator may change the path or set `KORA_SOURCE_NAME`.
+ * Takes over a checkpoint that was stored for the same log under another id. Version 0.2 named a log by its path with the links
+ * of the folder resolved, and an operator may change the path or set `KORA_SOURCE_NAME`.
  */
 import { stat } from 'node:fs/promises';
 import { inRealFolder } from '@kora-wake/shared/runtime/folders';

@@ -1,7 +1,7 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { describeFault } from '@kora-wake/shared/runtime/redis-fault';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { assertWritable, unsafeSettings } from '@kora-wake/shared/store/redis-state';
+import { assertAcceptsWrites, unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { ErrorAnswer, Health, Readiness } from '../contract.ts';
 import { httpErrors } from '../errors.ts';
@@ -44,7 +44,7 @@ export const healthRoutes: FastifyPluginAsyncZod<{ redis: RedisClient; keys: Key
 
   async function readiness(): Promise<Readiness> {
     try {
-      await assertWritable(redis, keys);
+      await assertAcceptsWrites(redis, keys);
       const warnings = await unsafeSettings(redis, keys);
       return { status: 'ok', ...(warnings.length > 0 && { warnings }) };
     } catch (error) {

@@ -26,7 +26,7 @@ export interface ReadRow {
   row: Row;
 }
 
-/** When a row was written, ms since the epoch: at its own time, but not before a time at which it was not in the log. */
+/** The time at which a row was written, ms since the epoch: its own time, but not earlier than `appendedAfter`. */
 export function writtenAt({ emittedAt, appendedAfter }: WakeRow): number {
   return Math.max(emittedAt, appendedAfter ?? -Infinity);
 }

@@ -57,7 +57,7 @@ describe('wakes of one pair that waited for hours', () => {
     expect(engine.investigations).toBe(2);
     expect(double.accepted).toHaveLength(2);
     const message = double.accepted.find(({ text }) => text.includes('stands for'));
-    expect(message?.text).toMatch(/\(Sent 10 min late\. This message stands for 47 earlier alerts/);
+    expect(message?.text).toMatch(/\(Sent 1\d min late\. This message stands for 47 earlier alerts/);
     expect(await readWakeRecord(ns.redis, ns.keys, name(0))).toMatchObject({ outcome: 'joined', joinedInto: name(47) });
     expect(await readWakeRecord(ns.redis, ns.keys, name(47))).toMatchObject({ outcome: 'diagnosis', joinedInto: null });
     const account = await eventually(async () => {

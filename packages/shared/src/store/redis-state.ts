@@ -27,7 +27,7 @@ export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<st
 const PROBE_TTL_S = 60;
 
 /** Writes a key, to find out whether Redis accepts writes. @throws the error of Redis or of the connection if it does not */
-export async function assertWritable(redis: RedisClient, keys: Keys): Promise<void> {
+export async function assertAcceptsWrites(redis: RedisClient, keys: Keys): Promise<void> {
   await redis.set(keys.writeProbe, '1', 'EX', PROBE_TTL_S);
 }
 
