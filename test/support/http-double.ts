@@ -1,6 +1,7 @@
 /** A real HTTP server on loopback with answers from the test. The real SDKs call it. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { serve } from './serve.ts';
 
 interface DoubleRequest {
   path: string;
@@ -22,7 +23,7 @@ export interface HttpDouble {
 export async function httpDouble(otherwise: Answer): Promise<HttpDouble> {
   const requests: DoubleRequest[] = [];
   const next: Answer[] = [];
-  const server: Server = createServer((incoming, response) => {
+  const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
@@ -31,21 +32,8 @@ export async function httpDouble(otherwise: Answer): Promise<HttpDouble> {
       void (next.shift() ?? otherwise)(request, response, incoming.socket);
     });
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    requests,
-    next,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    },
-  };
+  const { origin, close } = await serve(server);
+  return { url: origin, requests, next, close };
 }
 
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {

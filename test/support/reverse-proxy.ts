@@ -1,7 +1,7 @@
 /** A reverse proxy in front of the API, as nginx does it: it passes on paths below its own, and adds forwarding headers. */
 import { createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { serve } from './serve.ts';
 
 /**
  * Starts a proxy that serves `target` under `path`. Other paths are 404. The end of the test stops it.
@@ -35,15 +35,7 @@ export async function reverseProxy(
     answer.on('close', () => far.destroy());
     near.pipe(far);
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => {
-      server.close(resolve);
-    });
-  });
-  const { port: own } = server.address() as AddressInfo;
-  return `http://127.0.0.1:${own}`;
+  const { origin, close } = await serve(server);
+  onTestFinished(close);
+  return origin;
 }

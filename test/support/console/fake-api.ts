@@ -1,7 +1,6 @@
 /** A fake of the API whose answers follow the contract. */
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -26,6 +25,7 @@ import {
 } from '@kora-wake/api/contract';
 import { expect, onTestFinished } from 'vitest';
 import type { z } from 'zod';
+import { serve } from '../serve.ts';
 import { detailOf, type World } from './world.ts';
 
 const POLICY =
@@ -98,17 +98,11 @@ export async function startFakeApi(folder: string, world: World) {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => respond(request, Buffer.concat(chunks).toString(), response));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const { origin: url, close } = await serve(server);
   onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => {
-      server.close(resolve);
-    });
+    await close();
     expect(violations).toEqual([]);
   });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const emit = <T extends keyof LiveEvents>(type: T, payload: LiveEvents[T]) => {
     const data = JSON.stringify(payload);
     for (const stream of streams) stream.write(`id: 1-0\nevent: ${type}\ndata: ${data}\n\n`);
