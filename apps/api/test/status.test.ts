@@ -75,7 +75,7 @@ describe('costs, tailer and account', () => {
     const id = sourceId(logPath);
     await ns.redis.sadd(ns.keys.sources, id);
     const inode = String(statSync(logPath, { bigint: true }).ino);
-    const file = { device: '1', inode, birthtime: '1', offset: 2, fingerprint: '' };
+    const file = { device: '1', inode, birthtime: '1', offset: 2, fingerprint: '', head: '', at: '' };
     const position = encodePosition({ ...NOWHERE, files: [file] });
     await ns.redis.hset(ns.keys.source(id), { path: logPath, position, committedAt: 1_000, lastRowAt: 500 });
     await ns.redis.set(ns.keys.lease(id), 'host:12:token');

@@ -446,7 +446,7 @@ describe('deciding again, after a crash before the commit', () => {
 describe('the commit', () => {
   const at = (offset: number) => ({
     ...NOWHERE,
-    files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '' }],
+    files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '', head: '', at: '' }],
   });
   const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), [], { now: () => 1, redact });
 

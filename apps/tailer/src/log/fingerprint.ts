@@ -1,10 +1,11 @@
 /** Fingerprints: hashes of file content that identify a file after a rename, a copy or a truncation. */
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import type { FileState } from '@kora-wake/shared/store/position';
 
 /**
- * Bytes that a fingerprint covers. This is longer than the start of any row, so it includes times, which make the
- * fingerprint unique.
+ * Bytes that a fingerprint covers. The end of a row may be the same in each alert of a probe, so the first bytes of a file are
+ * compared as well: they include the time of its first row.
  */
 export const FINGERPRINT_BYTES = 1024;
 
@@ -27,11 +28,12 @@ export async function readHead(file: FileHandle, length: number): Promise<Buffer
   return head.subarray(0, bytesRead);
 }
 
-/** Whether the bytes of an open file before the offset are the ones that the fingerprint was made from. */
+/** Whether an open file has the content of a state up to its offset. Only both ends are compared. */
 export async function hasFingerprint(
   file: FileHandle,
-  { offset, fingerprint }: { offset: number; fingerprint: string },
+  { offset, fingerprint, head }: Pick<FileState, 'offset' | 'fingerprint' | 'head'>,
 ): Promise<boolean> {
   const tail = await readTail(file, offset);
-  return tail.length === Math.min(offset, FINGERPRINT_BYTES) && fingerprintOf(tail) === fingerprint;
+  if (tail.length !== Math.min(offset, FINGERPRINT_BYTES) || fingerprintOf(tail) !== fingerprint) return false;
+  return head === '' || fingerprintOf(await readHead(file, offset)) === head;
 }

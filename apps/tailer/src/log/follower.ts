@@ -17,6 +17,7 @@
 
 import type { Stats } from 'node:fs';
 import { type FileHandle, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -80,9 +81,9 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     finished: start,
     elsewhere: [],
     reported: new Set(),
-    open: async (handle, offset) => reader.open(handle, offset, await backlogOf(handle, offset)),
+    open: async (handle, offset, openedAs) =>
+      reader.open(handle, offset, await placeOf(openedAs), await backlogOf(handle, offset)),
   };
-  let realPath = start.realPath;
   /** When the path was last seen to name an open file, ms since the epoch; undefined while the files are found again. */
   let checkedAt: number | undefined;
 
@@ -144,7 +145,7 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
 
   function batchTo(next: LogBatch<C>['next'], found: C, skipped: SkippedLine[]): LogBatch<C> {
     const { finished, finishedUntil, recent } = next.finished;
-    const to = { files: next.files.map(({ state }) => state), finished, finishedUntil, recent, realPath };
+    const to = { files: next.files.map(({ state }) => state), finished, finishedUntil, recent };
     return { found, skipped, from: accepted, to, next };
   }
 
@@ -159,11 +160,25 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     followed.finished = next.finished;
   }
 
+  /** As in `FileState.at`. */
+  async function placeOf(openedAs: string): Promise<string> {
+    const real = await realpath(openedAs).catch(() => openedAs);
+    return dirname(real) === dirname(path) ? '' : real;
+  }
+
   async function backlogOf(handle: FileHandle, offset: number): Promise<Backlog> {
     const stats = await handle.stat();
     // The start of the follower: the rest of a known file was appended since, but a new file may have any rows.
     if (checkedAt === undefined) return { end: stats.size, mayBeOlder: offset === 0 };
-    return bornBefore(stats, checkedAt) ? { end: stats.size, mayBeOlder: true } : NO_BACKLOG;
+    const mayBeOlder = bornBefore(stats, checkedAt) || !(await wasRotatedHere());
+    return mayBeOlder ? { end: stats.size, mayBeOlder } : NO_BACKLOG;
+  }
+
+  /** Whether the last live file was rotated. Otherwise a new file may be an old one: restored, or the target of a link. */
+  async function wasRotatedHere(): Promise<boolean> {
+    const last = followed.files.at(-1);
+    if (!last) return true;
+    return (await listRotatedFiles(path)).some(({ key }) => key === fileKey(last.state));
   }
 
   function isQuiet(file: LogFile): boolean {
@@ -173,7 +188,6 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
   /** Opens the file that the path names now, if it is a new one. Call it at the end of all open files. */
   async function openNextFile(): Promise<boolean> {
     const { files } = followed;
-    realPath = (await linkTarget(path)) ?? realPath;
     const named = await stat(path, { bigint: true }).catch(() => undefined);
     if (named && files.some(({ state }) => fileKey(state) === statKey(named))) {
       checkedAt = Date.now();
@@ -184,7 +198,12 @@ export function followLog<C extends Collector>(options: FollowOptions<C>): Follo
     const rotated = files.at(-1);
     // Its quiet time starts now, even if nothing was written to it for long.
     if (rotated) rotated.grown.at = clock();
-    files.push(...(await openNewFile(followed, handle, rotated?.state)));
+    try {
+      files.push(...(await openNewFile(followed, handle, rotated?.state)));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
     return true;
   }
 
@@ -205,10 +224,4 @@ const FILE_CLOCK_SKEW_MS = 1_000;
 /** @param at ms since the epoch */
 function bornBefore({ birthtimeMs }: Stats, at: number): boolean {
   return birthtimeMs > 0 && birthtimeMs < at - FILE_CLOCK_SKEW_MS;
-}
-
-/** The path of a file with all links resolved; empty if it is the path itself, undefined if there is no file. */
-async function linkTarget(path: string): Promise<string | undefined> {
-  const real = await realpath(path).catch(() => undefined);
-  return real === path ? '' : real;
 }

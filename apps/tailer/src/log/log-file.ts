@@ -11,7 +11,7 @@ import { errorCode } from '@kora-wake/shared/runtime/errors';
 import type { FileState } from '@kora-wake/shared/store/position';
 import { FINGERPRINT_BYTES, fingerprintOf, readHead, readTail } from './fingerprint.ts';
 import { fileStateAt } from './position.ts';
-import { type Collector, type LineStart, MAX_LINE_BYTES, NEWLINE, scanner, tailAt } from './scan.ts';
+import { CARRIAGE_RETURN, type Collector, type LineStart, MAX_LINE_BYTES, NEWLINE, scanner, tailAt } from './scan.ts';
 
 export interface LogFile {
   handle: FileHandle;
@@ -23,6 +23,8 @@ export interface LogFile {
   /** The bytes after the offset that are being skipped. It exists in memory only: after a restart they are skipped again. */
   skip: Skip | undefined;
   backlog: Backlog;
+  /** True if its earlier lines are UTF-16, and the next lines will be reported. */
+  isUtf16: boolean;
   /** The largest size seen, bytes, and the time at which it was first seen, ms by `clock`. */
   grown: { size: number; at: number };
 }
@@ -62,8 +64,8 @@ export type FileRead<C> =
   | { kind: 'truncated' };
 
 export interface LogFileReader<C> {
-  /** Starts to read an open file at `offset`, bytes. */
-  open(handle: FileHandle, offset: number, backlog: Backlog): Promise<LogFile>;
+  /** Starts to read an open file at `offset`, bytes. @param at as in {@link FileState} */
+  open(handle: FileHandle, offset: number, at: string, backlog: Backlog): Promise<LogFile>;
   /** Reads the lines after the file's offset. The offset itself does not move; `next` has the new one. */
   read(file: LogFile): Promise<FileRead<C>>;
   /** Collects the last line of a file that gets no more bytes, although the line has no newline. */
@@ -96,11 +98,12 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
       if (!buffer.subarray(0, Math.min(prefix, bytesRead)).equals(file.tail.subarray(0, prefix)))
         return { kind: 'truncated' };
       if (file.skip && !(await isSameLine(file, file.skip))) return { kind: 'truncated' };
+      if (!(await hasHead(file))) return { kind: 'truncated' };
       if (end > file.grown.size) file.grown = { size: end, at: clock() };
       const bytes = buffer.subarray(prefix, bytesRead);
       const full = bytesRead === room;
       const newline = file.skip && !file.skip.isHole ? bytes.indexOf(NEWLINE) : bytes.lastIndexOf(NEWLINE);
-      if (file.skip?.isHole || (!file.skip && newline < 0 && bytes[0] === NUL)) {
+      if (file.skip?.isHole || (!file.skip && !file.isUtf16 && newline < 0 && bytes[0] === NUL)) {
         const afterHole = await readAfterHole(file, bytes, at, newline, full);
         if (afterHole) return afterHole;
         continue;
@@ -114,9 +117,10 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
       }
       if (newline >= 0) {
         const found = collect(file.backlog);
-        const skipped: SkippedLine[] = isUtf16(bytes, file)
-          ? [{ offset: at, reason: 'utf_16', head: headOf(bytes) }]
-          : [];
+        const skipped: SkippedLine[] =
+          file.isUtf16 || (at === 0 && beginsAsUtf16(bytes))
+            ? [{ offset: at, reason: 'utf_16', head: headOf(bytes) }]
+            : [];
         const reached = await readFurther(file, bytes.subarray(0, newline + 1), full, found);
         if (!reached) return { kind: 'truncated' };
         return { kind: 'lines', found, skipped, next: await advance(file, reached) };
@@ -191,13 +195,14 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
   }
 
   return {
-    open: async (handle, offset, backlog) => {
+    open: async (handle, offset, at, backlog) => {
       const [state, tail, head] = await Promise.all([
-        fileStateAt(handle, offset),
+        fileStateAt(handle, offset, at),
         readTail(handle, offset),
         readHead(handle, offset),
       ]);
-      return { handle, state, tail, head, skip: undefined, backlog, grown: { size: offset, at: clock() } };
+      const isUtf16 = beginsAsUtf16(head);
+      return { handle, state, tail, head, skip: undefined, backlog, isUtf16, grown: { size: offset, at: clock() } };
     },
     read,
     lastLine: (file, rest) => {
@@ -209,7 +214,6 @@ export function logFileReader<C extends Collector>({ seam, collect, clock }: Log
 }
 
 const NUL = 0x00;
-const CARRIAGE_RETURN = 0x0d;
 /** A row that ends with a carriage return is complete if no newline follows within this time, ms. */
 const CR_WAIT_MS = 1_000;
 
@@ -243,8 +247,8 @@ export function skippedLines({ state, skip }: LogFile): SkippedLine[] {
 const SAMPLE = 8;
 
 /** Whether a file begins with UTF-16: with its byte order mark, or with ASCII in which every second byte is NUL. */
-function isUtf16(bytes: Buffer, { state }: LogFile): boolean {
-  if (state.offset > 0 || bytes.length < 2 * SAMPLE) return false;
+function beginsAsUtf16(bytes: Buffer): boolean {
+  if (bytes.length < 2 * SAMPLE) return false;
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) return true;
   const zerosFrom = (first: number) => {
     for (let i = 0; i < 2 * SAMPLE; i++) if ((bytes[i] === NUL) !== (i % 2 === first)) return false;
@@ -261,11 +265,16 @@ async function isSameLine({ handle, state, tail }: LogFile, { from, head }: Skip
   return now.equals(before) && (await handle.stat()).size >= from;
 }
 
+/** Whether the file still begins with the same bytes. The bytes before the offset may be equal in two alerts of a probe. */
+async function hasHead({ handle, state, head }: LogFile): Promise<boolean> {
+  return state.offset <= FINGERPRINT_BYTES || (await readHead(handle, head.length)).equals(head);
+}
+
 /** The file at a later offset. */
 async function advance(file: LogFile, { offset, tail }: LineStart): Promise<LogFile> {
   const head = file.head.length < FINGERPRINT_BYTES ? await readHead(file.handle, offset) : file.head;
-  const state = { ...file.state, offset, fingerprint: fingerprintOf(tail) };
-  return { ...file, state, tail, head, skip: undefined };
+  const state = { ...file.state, offset, fingerprint: fingerprintOf(tail), head: fingerprintOf(head) };
+  return { ...file, state, tail, head, skip: undefined, isUtf16: false };
 }
 
 /**

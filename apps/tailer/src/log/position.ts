@@ -2,13 +2,24 @@
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileState } from '@kora-wake/shared/store/position';
-import { fingerprintOf, readTail } from './fingerprint.ts';
+import { fingerprintOf, readHead, readTail } from './fingerprint.ts';
 
-/** The state of an open file at an offset. */
-export async function fileStateAt(file: FileHandle, offset: number): Promise<FileState> {
-  const { dev, ino, birthtimeNs } = await file.stat({ bigint: true });
-  const fingerprint = fingerprintOf(await readTail(file, offset));
-  return { device: String(dev), inode: String(ino), birthtime: String(birthtimeNs), offset, fingerprint };
+/** The state of an open file at an offset. @param at as in {@link FileState} */
+export async function fileStateAt(file: FileHandle, offset: number, at: string): Promise<FileState> {
+  const [{ dev, ino, birthtimeNs }, tail, head] = await Promise.all([
+    file.stat({ bigint: true }),
+    readTail(file, offset),
+    readHead(file, offset),
+  ]);
+  return {
+    device: String(dev),
+    inode: String(ino),
+    birthtime: String(birthtimeNs),
+    offset,
+    fingerprint: fingerprintOf(tail),
+    head: fingerprintOf(head),
+    at,
+  };
 }
 
 /**

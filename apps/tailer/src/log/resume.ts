@@ -17,7 +17,7 @@ import {
   openNewFile,
   type RotatedFile,
 } from './rotation.ts';
-import { NEWLINE } from './scan.ts';
+import { CARRIAGE_RETURN, NEWLINE } from './scan.ts';
 
 /**
  * Opens the files of a position, and the files that came after them. They are added to `followed.files`. A file that is
@@ -28,43 +28,67 @@ import { NEWLINE } from './scan.ts';
 export async function resume(followed: FollowedLog, start: Position): Promise<void> {
   const { path, files: found } = followed;
   const live = await openIfExists(path);
-  const rotated = start.files.length > 0 ? await listRotatedFiles(path) : [];
-  for (const state of start.files) {
-    if (live && state === start.files.at(-1) && (await isFile(live, state, rotated))) {
-      found.push(await followed.open(live, state.offset));
-      // With another identity, the files next to it have others too. All of them are older than the live file.
-      if (statKey(await live.stat({ bigint: true })) !== fileKey(state)) await finishRotated(followed);
-      return;
+  try {
+    const rotated = start.files.length > 0 ? await listRotatedFiles(path) : [];
+    const current = live && (await findLive(live, start.files, rotated));
+    const liveKey = live && statKey(await live.stat({ bigint: true }));
+    for (const state of start.files) {
+      if (state === current) continue;
+      const others = new Set([
+        ...found.map((file) => fileKey(file.state)),
+        ...(liveKey === undefined ? [] : [liveKey]),
+      ]);
+      found.push(...(await openRotatedFile(followed, state, rotated, others, live)));
     }
-    found.push(...(await openRotatedFile(followed, state, rotated, live, start.realPath)));
+    if (live && current) {
+      found.push(await followed.open(live, current.offset, path));
+      // With another identity, the files next to it have others too. All of them are older than the live file.
+      if (liveKey !== fileKey(current)) await finishRotated(followed);
+    } else if (live) {
+      found.push(...(await openNewFile(followed, live, found.at(-1)?.state ?? start.files.at(-1))));
+    }
+  } catch (error) {
+    if (live && !found.some(({ handle }) => handle === live)) await live.close();
+    throw error;
+  } finally {
+    followed.elsewhere = [];
   }
-  if (live) found.push(...(await openNewFile(followed, live, found.at(-1)?.state ?? start.files.at(-1))));
 }
 
-/** Opens a file of the position that the path does not name any more; empty if it is gone. */
+/** The state of the live file. A link may point to an earlier target again, so it need not be the last one. */
+async function findLive(live: FileHandle, states: FileState[], rotated: RotatedFile[]): Promise<FileState | undefined> {
+  for (const state of states.toReversed()) if (await isFile(live, state, rotated)) return state;
+  return undefined;
+}
+
+/**
+ * Opens a file of the position that the path does not name any more; empty if it is gone.
+ *
+ * @param others keys of the live file and of the files that are open already
+ */
 async function openRotatedFile(
   followed: FollowedLog,
   state: FileState,
   rotated: RotatedFile[],
+  others: Set<string>,
   live: FileHandle | undefined,
-  realPath: string,
 ): Promise<LogFile[]> {
   const opened: LogFile[] = [];
-  const copy = (await findSameOrCopy(state, rotated)) ?? (await findElsewhere(followed, state, realPath));
-  if (copy) opened.push(await followed.open(copy.handle, state.offset));
-  const truncated = copy?.key === fileKey(state) ? undefined : rotated.find(({ key }) => key === fileKey(state));
+  const unopened = rotated.filter(({ key }) => !others.has(key));
+  const copy = (await findSameOrCopy(state, unopened)) ?? (await findElsewhere(followed, state, others));
+  if (copy) opened.push(await followed.open(copy.handle, state.offset, copy.path));
+  const truncated = copy?.key === fileKey(state) ? undefined : unopened.find(({ key }) => key === fileKey(state));
   const again = truncated && (await openIfExists(truncated.path));
   // The file was copied, truncated and later renamed. It holds the rows written between truncation and renaming.
-  if (again) opened.push(await followed.open(again, 0));
+  if (again) opened.push(await followed.open(again, 0, truncated.path));
   const isInLive = live !== undefined && state.offset > 0 && (await hasFingerprint(live, state));
   if (opened.length === 0 && state.offset > 0 && !isInLive) reportLost(followed, state, rotated);
   return opened;
 }
 
 /** Finds a file that was moved out of the log's folder. Files that were moved there after it are read as well. */
-async function findElsewhere(followed: FollowedLog, state: FileState, realPath: string) {
-  if (state.offset === 0) return undefined;
-  const elsewhere = await listFilesElsewhere(followed.path, realPath);
+async function findElsewhere(followed: FollowedLog, state: FileState, others: Set<string>) {
+  const elsewhere = (await listFilesElsewhere(followed.path, state.at)).filter(({ key }) => !others.has(key));
   const same = await findSameOrCopy(state, elsewhere);
   if (same) followed.elsewhere = elsewhere.filter(({ path }) => dirname(path) === dirname(same.path));
   return same;
@@ -99,20 +123,24 @@ export async function endOf(path: string): Promise<Position> {
   const start = { ...NOWHERE, ...finished };
   if (!file) return start;
   try {
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-    let end = (await file.stat()).size;
-    while (end > 0) {
-      const begin = Math.max(0, end - buffer.length);
-      const { bytesRead } = await file.read(buffer, 0, end - begin, begin);
-      const newline = buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE);
-      if (newline >= 0) {
-        end = begin + newline + 1;
-        break;
-      }
-      end = begin;
-    }
-    return { ...start, files: [await fileStateAt(file, end)] };
+    const end = await endOfLastLine(file);
+    return { ...start, files: [await fileStateAt(file, end, '')] };
   } finally {
     await file.close();
   }
+}
+
+/** Offset after the last whole line, bytes. If no line ends with a newline, a carriage return ends it. */
+async function endOfLastLine(file: FileHandle): Promise<number> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  let carriageReturn = 0;
+  for (let end = (await file.stat()).size; end > 0; end = Math.max(0, end - buffer.length)) {
+    const begin = Math.max(0, end - buffer.length);
+    const { bytesRead } = await file.read(buffer, 0, end - begin, begin);
+    const bytes = buffer.subarray(0, bytesRead);
+    const newline = bytes.lastIndexOf(NEWLINE);
+    if (newline >= 0) return begin + newline + 1;
+    if (carriageReturn === 0) carriageReturn = begin + bytes.lastIndexOf(CARRIAGE_RETURN) + 1;
+  }
+  return carriageReturn;
 }

@@ -3,14 +3,14 @@
  * truncates it (copytruncate). A rotated file is recognized by its name, and ordered by its birthtime.
  */
 
-import { type FileHandle, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { errorCode, errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { isRotatedName } from '@kora-wake/shared/runtime/rotated-name';
 import type { FileState } from '@kora-wake/shared/store/position';
-import { FINGERPRINT_BYTES, hasFingerprint } from './fingerprint.ts';
+import { FINGERPRINT_BYTES, hasFingerprint, readHead } from './fingerprint.ts';
 import { compacted, type FinishedFiles, finishedTest, withFinished } from './finished.ts';
 import { type LogFile, openIfExists } from './log-file.ts';
 import { fileKey, statKey } from './position.ts';
@@ -24,12 +24,12 @@ export interface FollowedLog {
   files: LogFile[];
   /** As in `Position`. */
   finished: FinishedFiles;
-  /** Rotated files in other folders; only if a file of the position was found there at the start. */
+  /** Rotated files in other folders, where a file of the position was found; empty once the start is over. */
   elsewhere: RotatedFile[];
   /** Each {@link fileKey} of a rotated file whose problem is already in the log: one line for each file is enough. */
   reported: Set<string>;
-  /** Starts to read an open file at `offset`, bytes. */
-  open(handle: FileHandle, offset: number): Promise<LogFile>;
+  /** Starts to read an open file at `offset`, bytes. @param path under which it was opened */
+  open(handle: FileHandle, offset: number, path: string): Promise<LogFile>;
 }
 
 /** A file in the log's folder that rotation may have made. */
@@ -47,31 +47,35 @@ export interface RotatedFile {
 
 const COMPRESSED = new Set(['.gz', '.bz2', '.xz', '.zst', '.lz4', '.zip', '.Z']);
 
-/** Rotated files in the log's folder, oldest first; none if there is no such folder. */
+/** Rotated files next to the log, and next to its target if it is a link; oldest first. None if there is no such folder. */
 export async function listRotatedFiles(path: string): Promise<RotatedFile[]> {
-  return listFiles(dirname(path), (name) => isRotatedName(path, name));
+  const [real, folder] = await Promise.all([path, dirname(path)].map((each) => realpath(each).catch(() => undefined)));
+  const besideLink = await listFiles(dirname(path), (name) => isRotatedName(path, name));
+  if (real === undefined || dirname(real) === folder) return besideLink;
+  const besideTarget = await listFiles(dirname(real), (name) => isRotatedName(real, name));
+  return [...besideLink, ...besideTarget].toSorted(byAge);
 }
 
 /** Folders that are searched for a file that rotation moved out of the log's folder. */
 const MAX_FOLDERS = 64;
 
 /**
- * Files of the log in other folders, oldest first: next to the former target of a link, and in the folders of the log's
- * folder (`olddir` of logrotate).
+ * Files of the log in other folders, oldest first: in a folder to which a link led before, and in the folders of the log's
+ * folder (`olddir` of logrotate). Folders that cannot be read are left out.
  *
- * @param realPath the former target, or empty
+ * @param at as in {@link FileState}
  */
-export async function listFilesElsewhere(path: string, realPath: string): Promise<RotatedFile[]> {
+export async function listFilesElsewhere(path: string, at: string): Promise<RotatedFile[]> {
   const folder = dirname(path);
   const inside = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const folders = inside.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
   const targets = [
-    ...(realPath === '' ? [] : [realPath]),
-    ...folders.slice(0, MAX_FOLDERS).map((at) => join(at, basename(path))),
+    ...(at === '' ? [] : [at]),
+    ...folders.slice(0, MAX_FOLDERS).map((each) => join(each, basename(path))),
   ];
   const found = await Promise.all(
     targets.map((target) =>
-      listFiles(dirname(target), (name) => name === basename(target) || isRotatedName(target, name)),
+      listFiles(dirname(target), (name) => name === basename(target) || isRotatedName(target, name)).catch(() => []),
     ),
   );
   return found.flat().toSorted(byAge);
@@ -150,7 +154,7 @@ export async function openNewFile(
   last: FileState | undefined,
 ): Promise<LogFile[]> {
   const { offset, isContinued } = await startOf(followed, live);
-  const next = await followed.open(live, offset);
+  const next = await followed.open(live, offset, followed.path);
   if (!isContinued) return [...(await rotatedSince(followed, last, next)), next];
   await finishRotated(followed);
   return [next];
@@ -165,14 +169,18 @@ async function startOf(
   { files, finished }: FollowedLog,
   live: FileHandle,
 ): Promise<{ offset: number; isContinued: boolean }> {
-  const states = [...files.map(({ state }) => state), ...finished.recent].toSorted((a, b) => b.offset - a.offset);
-  for (const state of states) {
-    if (state.offset > 0 && (await hasFingerprint(live, state))) {
-      return { offset: state.offset, isContinued: state.offset >= FINGERPRINT_BYTES };
-    }
+  let best = { offset: 0, isContinued: false };
+  const consider = (offset: number, isWhole: boolean) => {
+    if (offset > best.offset) best = { offset, isContinued: isWhole && offset >= FINGERPRINT_BYTES };
+  };
+  for (const { handle, state } of files) {
+    const same = await sameLines(live, handle, state.offset);
+    consider(same, same === state.offset);
   }
-  const last = files.at(-1);
-  return { offset: last ? await sameLines(live, last.handle, last.state.offset) : 0, isContinued: false };
+  for (const state of finished.recent) {
+    if (state.offset > best.offset && (await hasFingerprint(live, state))) consider(state.offset, true);
+  }
+  return best;
 }
 
 /** Keys of the files that are still read. */
@@ -211,23 +219,29 @@ export async function rotatedSince(
       continue;
     }
     const handle = await openRotated(followed, rotated);
-    if (handle) opened.push(await followed.open(handle, 0));
+    if (handle) opened.push(await followed.open(handle, 0, rotated.path));
   }
   return withoutCopies(followed, opened, [...files, live]);
 }
 
 /** Drops a file that has only the first part of another file: it is a backup of the log, not a rotated file. */
 async function withoutCopies(followed: FollowedLog, rotated: LogFile[], others: LogFile[]): Promise<LogFile[]> {
-  const kept = [...rotated];
+  const kept = new Set(rotated);
+  const heads = new Map<LogFile, Buffer>();
+  for (const file of [...rotated, ...others]) heads.set(file, await readHead(file.handle, FINGERPRINT_BYTES));
+  const headOf = (file: LogFile) => heads.get(file) ?? Buffer.alloc(0);
   // Of two equal files the younger is the copy. A late writer may still append to the older one.
   const youngestFirst = rotated.toSorted((a, b) => Number(BigInt(b.state.birthtime) - BigInt(a.state.birthtime)));
   for (const file of youngestFirst) {
-    const rivals = [...kept.filter((other) => other !== file), ...others];
+    const head = headOf(file);
+    const rivals = [...kept, ...others].filter(
+      (other) => other !== file && headOf(other).subarray(0, head.length).equals(head),
+    );
     const copied = await Promise.all(rivals.map((other) => startsWithContentOf(other.handle, file.handle)));
     if (!copied.includes(true)) continue;
     followed.finished = withFinished(followed.finished, file.state);
-    kept.splice(kept.indexOf(file), 1);
+    kept.delete(file);
     await file.handle.close();
   }
-  return kept;
+  return [...kept];
 }

@@ -39,6 +39,7 @@ const READS_AHEAD = 2;
 /** Longest incomplete line that one block leaves to the next. A longer one ends the sweep. */
 const CARRY_BYTES = MAX_LINE_BYTES - BLOCK_BYTES;
 export const NEWLINE = 0x0a;
+export const CARRIAGE_RETURN = 0x0d;
 
 export interface Scanner {
   /**

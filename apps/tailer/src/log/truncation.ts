@@ -33,8 +33,8 @@ export async function handleTruncation(followed: FollowedLog, file: LogFile): Pr
     const message = 'the log was copied and truncated; the copy holds no unread rows';
     logEvent(log, 'log.copytruncated', { path: readCopy.path, offset }, message);
   } else logEvent(log, 'log.truncated', { offset, size });
-  const again = await followed.open(file.handle, 0);
-  files.splice(files.indexOf(file), 1, ...(copy ? [await followed.open(copy.handle, offset)] : []), again);
+  const again = await followed.open(file.handle, 0, path);
+  files.splice(files.indexOf(file), 1, ...(copy ? [await followed.open(copy.handle, offset, copy.path)] : []), again);
 }
 
 /** Marks as finished each copy that is shorter than the part already read: it has no new rows. Returns these copies. */

@@ -232,6 +232,15 @@ describe('following a file', () => {
     expect(await all()).toEqual([`${row('c')}\r`, row('d')]);
   });
 
+  test('starts a log whose lines end with carriage returns at its end', async ({ logPath }) => {
+    writeFileSync(logPath, `${row('a')}\r${row('b')}\r`);
+    const { all, time } = following(logPath, await endOf(logPath));
+    appendFileSync(logPath, `${row('c')}\r`);
+    expect(await all()).toEqual([]);
+    time.now += 1_000;
+    expect(await all()).toEqual([row('c')]);
+  });
+
   test('does not end a line at a raw carriage return inside a row', async ({ logPath }) => {
     const { all, time } = following(logPath);
     writeFileSync(logPath, `{"seam":"probe.wake_requested","text":"one\rtwo`);
@@ -248,6 +257,12 @@ describe('following a file', () => {
       const bytes = Buffer.from(`${bom}${row('a')}\n${row('b')}\n`, 'utf16le');
       writeFileSync(logPath, name === 'utf16be' ? bytes.swap16() : bytes);
       expect(await following(logPath).all()).toEqual(['utf_16@0']);
+      const { all } = following(logPath, await endOf(logPath));
+      expect(await all()).toEqual([]);
+      appendFileSync(logPath, bytes);
+      expect((await all()).map((line) => line.split('@')[0])).toEqual(['utf_16']);
+      appendFileSync(logPath, bytes);
+      expect(await all()).toEqual([]);
     },
   );
 

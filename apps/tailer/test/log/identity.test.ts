@@ -1,6 +1,7 @@
 /** A log is its configured path; a file is its content. Links, devices, inodes and folders may change. */
 import {
   appendFileSync,
+  chmodSync,
   copyFileSync,
   cpSync,
   mkdirSync,
@@ -8,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -42,19 +44,19 @@ async function positionAfter({ all, time, position }: ReturnType<typeof followin
   return position();
 }
 
-describe('a link in the path of the log', () => {
-  /** `current` points to a release, and the log is in the release's folder. */
-  function releases(folder: string) {
-    const log = (n: number) => join(folder, `releases/${n}/log.jsonl`);
-    for (const n of [1, 2, 3]) mkdirSync(join(folder, `releases/${n}`), { recursive: true });
-    const deploy = (n: number) => {
-      rmSync(join(folder, 'current'), { force: true });
-      symlinkSync(`releases/${n}`, join(folder, 'current'));
-    };
-    deploy(1);
-    return { path: join(folder, 'current/log.jsonl'), log, deploy };
-  }
+/** `current` points to a release, and the log is in the release's folder. */
+function releases(folder: string) {
+  const log = (n: number) => join(folder, `releases/${n}/log.jsonl`);
+  for (const n of [1, 2, 3]) mkdirSync(join(folder, `releases/${n}`), { recursive: true });
+  const deploy = (n: number) => {
+    rmSync(join(folder, 'current'), { force: true });
+    symlinkSync(`releases/${n}`, join(folder, 'current'));
+  };
+  deploy(1);
+  return { path: join(folder, 'current/log.jsonl'), log, deploy };
+}
 
+describe('a link in the path of the log', () => {
   test('may change while the log is followed: the old target is finished, the new one read from its start', async ({
     folder,
   }) => {
@@ -255,6 +257,167 @@ describe('files that begin with the same line', () => {
     },
   );
 });
+
+describe('alerts that differ only in their times', () => {
+  const alert = (hour: number) =>
+    `{"emitted_at":"2026-11-26T1${hour}:00:00Z","seam":"probe.wake_requested","name":"${'m1 stopped, '.repeat(100)}"}`;
+
+  test.for(['renamed', 'copied and truncated', 'renamed twice while no tailer ran'])(
+    'are all read if the log is %s',
+    async (how, { logPath }) => {
+      writeFileSync(logPath, `${alert(1)}\n`);
+      const first = following(logPath);
+      expect(await first.all()).toEqual([alert(1)]);
+      if (how === 'copied and truncated') {
+        copyFileSync(logPath, `${logPath}.1`);
+        truncateSync(logPath);
+        appendFileSync(logPath, `${alert(2)}\n`);
+        expect(await first.all()).toEqual([alert(2)]);
+        return;
+      }
+      renameSync(logPath, `${logPath}.2`);
+      writeFileSync(logPath, `${alert(2)}\n`);
+      if (how === 'renamed') {
+        expect(await first.all()).toEqual([alert(2)]);
+        return;
+      }
+      renameSync(logPath, `${logPath}.1`);
+      writeFileSync(logPath, `${alert(3)}\n`);
+      expect(await following(logPath, first.position()).all()).toEqual([alert(2), alert(3)]);
+    },
+  );
+});
+
+describe('a restart right after a change', () => {
+  test('of a link to a new target keeps the late rows of the old one', async ({ folder }) => {
+    const { path, log, deploy } = releases(folder);
+    writeFileSync(log(1), lines('a'));
+    const first = following(path);
+    await first.all();
+    writeFileSync(log(2), lines('b'));
+    deploy(2);
+    expect(await first.all()).toEqual([row('b')]);
+    appendFileSync(log(1), lines('late'));
+    expect(await following(path, first.position()).all()).toEqual([row('late')]);
+  });
+
+  test('of a link back to an earlier target reads no row again', async ({ folder }) => {
+    const { path, log, deploy } = releases(folder);
+    writeFileSync(log(1), lines('a'));
+    const first = following(path);
+    await first.all();
+    writeFileSync(log(2), lines('b'));
+    deploy(2);
+    await first.all();
+    deploy(1);
+    appendFileSync(log(1), lines('c'));
+    expect(await following(path, first.position()).all()).toEqual([row('c')]);
+  });
+
+  test('of a link whose old target was still empty reads the rows of both', async ({ folder }) => {
+    const { path, log, deploy } = releases(folder);
+    writeFileSync(log(1), '');
+    const first = following(path);
+    await first.all();
+    appendFileSync(log(1), lines('a'));
+    writeFileSync(log(2), lines('b'));
+    deploy(2);
+    expect(await following(path, first.position()).all()).toEqual([row('a'), row('b')]);
+  });
+
+  test('of a moved log opens the log once', async ({ folder, logPath }) => {
+    const moved = join(folder, 'data.jsonl');
+    writeFileSync(logPath, lines('a'));
+    const first = following(logPath);
+    await first.all();
+    copyFileSync(logPath, moved);
+    rmSync(logPath);
+    symlinkSync(moved, logPath);
+    await first.all();
+    const second = following(logPath, first.position());
+    await second.all();
+    appendFileSync(moved, lines('b'));
+    expect(await second.all()).toEqual([row('b')]);
+  });
+});
+
+test('a file that was found in another folder is not read again and again', async ({ folder, logPath }) => {
+  const old = (n: number) => join(folder, `old/kora_audit_log.jsonl.${n}`);
+  mkdirSync(join(folder, 'old'));
+  writeFileSync(logPath, lines('a'));
+  const before = following(logPath);
+  await before.all();
+  copyFileSync(logPath, old(2));
+  truncateSync(logPath);
+  await before.all();
+  appendFileSync(logPath, lines('b'));
+  await before.all();
+  appendFileSync(logPath, lines('c'));
+  copyFileSync(logPath, old(1));
+  truncateSync(logPath);
+  const { all, time } = following(logPath, before.position());
+  const perPeriod: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    perPeriod.push((await all()).length);
+    time.now += ROTATE_WAIT_MS;
+  }
+  expect(perPeriod.slice(1)).toEqual([0, 0, 0]);
+});
+
+test('a log that is a link is followed through a rotation of its target', async ({ folder, logPath }) => {
+  const target = join(folder, 'data/log.jsonl');
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(target, lines('a'));
+  symlinkSync(target, logPath);
+  const { all } = following(logPath);
+  expect(await all()).toEqual([row('a')]);
+  appendFileSync(target, lines('b'));
+  copyFileSync(target, `${target}.1`);
+  truncateSync(target);
+  appendFileSync(target, lines('c'));
+  expect(await all()).toEqual([row('b'), row('c')]);
+});
+
+test('a second move by copy reads no row again', async ({ folder, logPath }) => {
+  const relink = (target: string) => {
+    rmSync(logPath);
+    symlinkSync(target, logPath);
+  };
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  writeFileSync(logPath, lines('a'));
+  const first = following(logPath);
+  await first.all();
+  copyFileSync(logPath, one);
+  relink(one);
+  await positionAfter(first);
+  appendFileSync(one, lines('b', 'c', 'd'));
+  await first.all();
+  copyFileSync(one, two);
+  relink(two);
+  appendFileSync(one, lines('e'));
+  appendFileSync(two, lines('f'));
+  expect(await first.all()).toEqual([row('e'), row('f')]);
+});
+
+test.runIf(process.getuid?.() === 0)(
+  'an unreadable folder beside the log does not stop the tailer',
+  async ({ folder, logPath }) => {
+    mkdirSync(join(folder, 'private'));
+    writeFileSync(logPath, lines('a'));
+    const first = following(logPath);
+    await first.all();
+    chmodSync(join(folder, 'private'), 0);
+    chmodSync(folder, 0o755);
+    rmSync(logPath);
+    writeFileSync(logPath, lines('b'));
+    process.seteuid?.(65_534);
+    try {
+      expect(await following(logPath, first.position()).all()).toEqual([row('b')]);
+    } finally {
+      process.seteuid?.(0);
+    }
+  },
+);
 
 describe('thousands of rotated files', () => {
   test('stay finished with a small position', async ({ logPath }) => {

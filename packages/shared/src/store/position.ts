@@ -19,6 +19,10 @@ export interface FileState {
   offset: number;
   /** Hash of the bytes before the offset; empty at offset 0. */
   fingerprint: string;
+  /** Hash of the first bytes, since the bytes before the offset may be the same each time; empty if not known. */
+  head: string;
+  /** The real path under which it was opened, if links lead to another folder than the configured path; otherwise empty. */
+  at: string;
 }
 
 /** The position in a log, and the files that need no more reading. */
@@ -31,12 +35,10 @@ export interface Position {
   finishedUntil: string;
   /** The last files that were finished, oldest first: the path may name one of them again. */
   recent: FileState[];
-  /** The path of the live file with all links resolved, if it differs from the configured path; otherwise empty. */
-  realPath: string;
 }
 
 /** The position before any file exists: the first file that appears is read from its start. */
-export const NOWHERE: Position = { files: [], finished: [], finishedUntil: '0', recent: [], realPath: '' };
+export const NOWHERE: Position = { files: [], finished: [], finishedUntil: '0', recent: [] };
 
 const storedFile = z.object({
   device: z.string(),
@@ -44,6 +46,8 @@ const storedFile = z.object({
   born: z.string().regex(/^\d+$/),
   offset: z.number().int().min(0),
   print: z.string(),
+  head: z.string().optional(),
+  at: z.string().optional(),
 });
 type StoredFile = z.infer<typeof storedFile>;
 const storedPosition = z.object({
@@ -51,16 +55,14 @@ const storedPosition = z.object({
   finished: z.array(z.string()),
   finishedUntil: z.string().regex(/^\d+$/).optional(),
   recent: z.array(storedFile).optional(),
-  realPath: z.string().optional(),
 });
 
-export function encodePosition({ files, finished, finishedUntil, recent, realPath }: Position): string {
+export function encodePosition({ files, finished, finishedUntil, recent }: Position): string {
   const stored: z.infer<typeof storedPosition> = {
     files: files.map(encodeFile),
     finished,
     ...(finishedUntil !== NOWHERE.finishedUntil && { finishedUntil }),
     ...(recent.length > 0 && { recent: recent.map(encodeFile) }),
-    ...(realPath !== '' && { realPath }),
   };
   return JSON.stringify(stored);
 }
@@ -74,17 +76,17 @@ export function decodePosition(stored: string): Position | undefined {
       finished,
       finishedUntil: more.finishedUntil ?? NOWHERE.finishedUntil,
       recent: (more.recent ?? []).map(decodeFile),
-      realPath: more.realPath ?? '',
     };
   } catch {
     return undefined;
   }
 }
 
-function encodeFile({ device, inode, birthtime, offset, fingerprint }: FileState): StoredFile {
-  return { device, inode, born: birthtime, offset, print: fingerprint };
+function encodeFile({ device, inode, birthtime, offset, fingerprint, head, at }: FileState): StoredFile {
+  const stored = { device, inode, born: birthtime, offset, print: fingerprint };
+  return { ...stored, ...(head !== '' && { head }), ...(at !== '' && { at }) };
 }
 
-function decodeFile({ device, inode, born, offset, print }: StoredFile): FileState {
-  return { device, inode, birthtime: born, offset, fingerprint: print };
+function decodeFile({ device, inode, born, offset, print, head = '', at = '' }: StoredFile): FileState {
+  return { device, inode, birthtime: born, offset, fingerprint: print, head, at };
 }

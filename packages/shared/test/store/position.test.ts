@@ -16,12 +16,13 @@ describe('the stored position', () => {
           birthtime: '1764000000000000001',
           offset: 4096,
           fingerprint: '0123456789abcdef',
+          head: '',
+          at: '',
         },
       ],
       finished: ['2049-130-1763000000000000001'],
       finishedUntil: '0',
       recent: [],
-      realPath: '',
     });
     expect(position && encodePosition(position)).toBe(STORED);
   });
