@@ -11,6 +11,7 @@ import { decodePosition, type FileState, type Position } from '@kora-wake/shared
 import type { Decider } from './decide/enqueue.ts';
 import { hasFingerprint } from './log/fingerprint.ts';
 import { openIfExists } from './log/log-file.ts';
+import { statKey } from './log/position.ts';
 import { listRotatedFiles } from './log/rotation.ts';
 
 /** `free`: there is nothing to take over, or it is ours now. `held`: a tailer still follows the log under the other id. */
@@ -46,15 +47,25 @@ async function findOther(
     if (id === ours.sourceId) continue;
     const { path, position } = await readCheckpoint(redis, keys, id);
     const stored = decodePosition(position);
-    if (id === resolved || (stored && (await isOfFile(ours.path, stored)))) return { id, path };
+    if (id === resolved || (stored && (await wasRenamed(path, ours.path, stored)))) return { id, path };
   }
   return undefined;
 }
 
-/** Whether a position is in the file that the path names now. */
-async function isOfFile(path: string, { files }: Position): Promise<boolean> {
+/**
+ * Whether a log with a position has another path now: the new path names its content, and the old path does not, or names the
+ * same file. Two logs may have the same content, such as a copy for tests; each keeps its own checkpoint.
+ */
+async function wasRenamed(oldPath: string, newPath: string, { files }: Position): Promise<boolean> {
   const newest = files.at(-1);
-  return newest !== undefined && newest.offset > 0 && (await hasContent(path, [newest]));
+  if (!newest || newest.offset === 0 || !(await hasContent(newPath, [newest]))) return false;
+  const [before, now] = await Promise.all([oldPath, newPath].map(keyOf));
+  return before === undefined || before === now || !(await hasContent(oldPath, [newest]));
+}
+
+/** The key of the file that a path names, or undefined if there is none. */
+async function keyOf(path: string): Promise<string | undefined> {
+  return stat(path, { bigint: true }).then(statKey, () => undefined);
 }
 
 /**

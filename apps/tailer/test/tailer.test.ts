@@ -1,4 +1,5 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -24,6 +25,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import {
   append,
   aWake,
+  endBeforeCleanup,
   ending,
   eventually,
   type Namespace,
@@ -103,7 +105,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
     await running;
     watcher.close();
   };
-  onTestFinished(stop);
+  endBeforeCleanup(stop);
   return { log, stop, loaded: () => loaded };
 }
 
@@ -245,6 +247,17 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
     const [job] = await ns.queue.getWaiting();
     expect(job?.data.wake.appendedAfter).toBeGreaterThan(Date.now() - 3_600_000);
+  });
+
+  test('judges the rows of a restored file by their time', async ({ ns, folder, logPath }) => {
+    append(logPath, 'no row');
+    await tailing(ns, logPath, { maxAgeMs: 3_600_000 });
+    append(logPath, wakeRow({ category: 'live' }));
+    await rowsAre(ns, 1);
+    const restored = join(folder, 'restored');
+    append(restored, wakeRow({ emittedAt: new Date(Date.now() - 86_400_000).toISOString() }));
+    renameSync(restored, logPath);
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 1, 'rejected:stale': 1 });
   });
 
   test('judges the rows of an older file by their time, if the path names that file only now', async ({
@@ -581,6 +594,19 @@ describe('the checkpoint of a log', () => {
     renameSync(logPath, join(folder, 'renamed.jsonl'));
     await tailing(ns, join(folder, 'renamed.jsonl'));
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
+  });
+
+  test('stays with its log if another log has the same content', async ({ ns, folder, logPath }) => {
+    append(logPath, wakeRow({ category: 'before' }));
+    await (await tailing(ns, logPath)).stop();
+    const copy = join(folder, 'copy.jsonl');
+    copyFileSync(logPath, copy);
+    append(logPath, wakeRow({ category: 'meanwhile' }));
+    await tailing(ns, copy);
+    append(copy, wakeRow({ category: 'of the copy' }));
+    await rowsAre(ns, 1);
+    await tailing(ns, logPath);
+    expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
   });
 
   test('is not taken over while a tailer follows the log under its old name', async ({ ns, folder }) => {

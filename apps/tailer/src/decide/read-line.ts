@@ -24,17 +24,22 @@ export interface LineContent {
   isRepaired: boolean;
 }
 
-/** The start of a row that is not the first thing on its line. */
-const ROW_START = /\{[\s\0]*["'](?:emitted_at|seam)["'][\s\0]*:/g;
+/**
+ * The start of a row that is not the first thing on its line. Only double quotes: inside the text of a torn row they have a
+ * backslash before them, so planted text cannot look like a row.
+ */
+const ROW_START = /\{[\s\0]*"(?:emitted_at|seam|details|caller_session_id|source)"[\s\0]*:/g;
 /** Characters between two objects. */
 const BETWEEN = /[\s\0,]*/y;
-/** Torn rows that are skipped in one line. Each may cost a search to the end of the line. */
-const MAX_TORN = 16;
+/** Torn rows that are skipped in one line. Each may cost a search to the end of the line. The rest is then one unreadable part. */
+const MAX_TORN = 32;
+/** Levels at which a row is looked for inside of a wrapper. */
+const MAX_WRAPS = 4;
 
 export function readLine(line: Line): LineContent {
   const json = parse(line.bytes);
-  if (isJsonObject(json)) return unwrap(line, json);
-  return typeof json === 'string' ? readWrapped(line, json) : findObjects(line);
+  if (json === undefined || Array.isArray(json)) return findObjects(line, 0);
+  return isJsonObject(json) ? unwrap(line, json, 0) : unwrapValue(line, json, 0);
 }
 
 /** Drops a byte order mark, as `TextDecoder` does, which is slower in Node. */
@@ -46,28 +51,30 @@ function parse(bytes: Buffer): Json | undefined {
   }
 }
 
-/** Finds the objects of a line that is not one JSON object, from left to right. */
-function findObjects({ bytes, offset }: Line): LineContent {
+/** Finds the objects of a line that is not one JSON object, from left to right. @param wraps number of wrappers around it */
+function findObjects({ bytes, offset }: Line, wraps: number): LineContent {
   const text = bytes.toString('latin1');
   const content: LineContent = { objects: [], unreadable: [], isRepaired: false };
-  let start = text.indexOf('{');
-  let end = 0;
-  while (start >= 0) {
-    const object = content.unreadable.length < MAX_TORN ? objectAt(text, start) : undefined;
-    const next = object ? nextObject(text, object.end) : nextRow(text, start + 1);
-    end = object?.end ?? (next < 0 ? bytes.length : next);
+  let torn = 0;
+  for (let start = text.indexOf('{'); start >= 0; ) {
+    const object = objectAt(text, start);
+    torn += object ? 0 : 1;
+    const next = object ? nextObject(text, object.end) : torn < MAX_TORN ? nextRow(text, start + 1) : -1;
+    const end = object?.end ?? (next < 0 ? bytes.length : next);
     const part = { bytes: bytes.subarray(start, end), offset: offset + start };
-    if (object) {
-      const { objects, unreadable } = unwrap(part, object.json);
-      content.objects.push(...objects);
-      content.unreadable.push(...unreadable);
-    } else content.unreadable.push({ ...part, reason: next >= 0 || !/\}\s*$/.test(text) ? 'torn' : 'not_json' });
+    if (object) add(content, unwrap(part, object.json, wraps));
+    else content.unreadable.push({ ...part, reason: next >= 0 || !/\}\s*$/.test(text) ? 'torn' : 'not_json' });
     start = next;
   }
   if (content.objects.length === 0 && content.unreadable.length === 0) {
     content.unreadable.push({ bytes, offset, reason: 'not_json' });
   }
   return { ...content, isRepaired: content.objects.length > 0 };
+}
+
+function add(content: LineContent, { objects, unreadable }: LineContent): void {
+  content.objects.push(...objects);
+  content.unreadable.push(...unreadable);
 }
 
 function objectAt(text: string, start: number): { json: JsonObject; end: number } | undefined {
@@ -88,21 +95,40 @@ function nextRow(text: string, from: number): number {
   return ROW_START.exec(text)?.index ?? -1;
 }
 
-/** Fields in which container runtimes and log shippers put the original line. */
-const WRAPPED = ['log', 'message', 'MESSAGE', 'msg', 'line'];
-
-/** The object itself, or the row that it wraps. The wake id of a wrapped row is computed from the whole line. */
-function unwrap(line: Line, json: JsonObject): LineContent {
+/**
+ * The object itself, or the rows that it wraps: container runtimes and log shippers put the original line into a field. A wrapped
+ * row has its own bytes and the offset of the line.
+ */
+function unwrap(line: Line, json: JsonObject, wraps: number): LineContent {
   const whole = { objects: [{ line, json }], unreadable: [], isRepaired: false };
-  if (json.seam !== undefined) return whole;
-  const inner = WRAPPED.map((name) => json[name]).find((text) => typeof text === 'string' && text.includes(WAKE_SEAM));
-  return typeof inner === 'string' && inner.trimStart().startsWith('{') ? readWrapped(line, inner) : whole;
+  if (json.seam !== undefined || wraps >= MAX_WRAPS) return whole;
+  const wrapped: LineContent = { objects: [], unreadable: [], isRepaired: true };
+  for (const value of Object.values(json)) add(wrapped, unwrapValue(line, value, wraps));
+  return wrapped.objects.length === 0 && wrapped.unreadable.length === 0 ? whole : wrapped;
 }
 
-function readWrapped(line: Line, inner: string): LineContent {
-  const text = Buffer.from(inner).toString('latin1');
-  const row = objectAt(text, text.indexOf('{'))?.json;
-  return row
-    ? { objects: [{ line, json: row }], unreadable: [], isRepaired: true }
-    : { objects: [], unreadable: [{ ...line, reason: 'cut_by_wrapper' }], isRepaired: false };
+/** The rows in a value of a wrapper; none if the value does not name the seam inside of something that looks like JSON. */
+function unwrapValue(line: Line, value: Json, wraps: number): LineContent {
+  const rows: LineContent = { objects: [], unreadable: [], isRepaired: true };
+  if (Array.isArray(value)) {
+    for (const item of value) add(rows, unwrapValue(line, item, wraps + 1));
+  } else if (isJsonObject(value)) {
+    const isRow = value.seam === WAKE_SEAM;
+    if (isRow) rows.objects.push({ line: innerLine(line, JSON.stringify(value)), json: value });
+    else if (wraps < MAX_WRAPS) add(rows, rowsOnly(unwrap(line, value, wraps + 1)));
+  } else if (typeof value === 'string' && value.includes(WAKE_SEAM) && value.includes('{')) {
+    const { objects, unreadable } = findObjects(innerLine(line, value), wraps + 1);
+    add(rows, rowsOnly({ objects, unreadable: [], isRepaired: true }));
+    if (rows.objects.length === 0 && unreadable.length > 0) rows.unreadable.push({ ...line, reason: 'cut_by_wrapper' });
+  }
+  return rows;
+}
+
+/** Without the objects that are not rows. */
+function rowsOnly({ objects, ...content }: LineContent): LineContent {
+  return { ...content, objects: objects.filter(({ json }) => isJsonObject(json) && json.seam !== undefined) };
+}
+
+function innerLine({ offset }: Line, text: string): Line {
+  return { bytes: Buffer.from(text), offset };
 }

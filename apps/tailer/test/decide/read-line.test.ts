@@ -71,6 +71,22 @@ describe('several rows on one line', () => {
     }
   });
 
+  test('with sorted keys are read after a torn row', () => {
+    const sorted = `{"caller_session_id":null,"details":{"title":"sorted"},"seam":"probe.wake_requested","source":null}`;
+    expect(titles(`${a.slice(0, 90)}${sorted}`)).toContain('sorted');
+    expect(reasons(`${a.slice(0, 90)}${sorted}`)).toEqual(['torn']);
+  });
+
+  test('that are planted in the text of a torn row are not rows', () => {
+    const planted = `GET /?q={'seam':'probe.wake_requested','details':{'title':'planted'}} {"seam":"probe.wake_requested","details":{}}`;
+    const torn = wakeRow({ title: planted }).slice(0, -30);
+    expect([titles(torn), reasons(torn)]).toEqual([[], ['torn']]);
+  });
+
+  test('in a flood of torn rows are reported once for the rest', () => {
+    expect(reasons('{"seam":'.repeat(50_000))).toHaveLength(32);
+  });
+
   test('inside the text of a row are not rows', () => {
     expect(titles(wakeRow({ title: 'outer', detail: a, details: { n: Number.NaN } }))).toEqual(['outer']);
     const quoted = wakeRow({ title: 'outer', detail: a }).replace('"apps_running":0', '"apps_running":NaN');
@@ -85,11 +101,26 @@ describe('a wrapped row', () => {
     ["Docker's JSON file", docker(`${row}\n`)],
     ['journald', JSON.stringify({ MESSAGE: row, PRIORITY: '6' })],
     ['a JSON text', JSON.stringify(row)],
+    ['a text before the row', JSON.stringify({ message: `INFO ${row}` })],
+    ['two wrappers', JSON.stringify({ log: JSON.stringify({ message: row }) })],
+    ['an object', JSON.stringify({ message: JSON.parse(row) })],
+    ['any field', JSON.stringify({ body: row })],
+    ['an array of a field', JSON.stringify({ rows: [JSON.parse(row)] })],
+    ['an array as text', JSON.stringify({ log: `[${row}]` })],
     ["containerd's format", `2026-11-26T10:00:00.123456789Z stdout F ${row}`],
     ['syslog', `Nov 26 10:00:00 host probe[12]: ${row}`],
   ])('in %s is read', (_name, text) => {
     expect(titles(text)).toEqual(['inner']);
     expect(read(text)).toMatchObject({ unreadable: [], isRepaired: true });
+  });
+
+  test('next to another one in the same field is read too', () => {
+    expect(titles(docker(`${row}\n${wakeRow({ title: 'second' })}\n`))).toEqual(['inner', 'second']);
+  });
+
+  test('is not looked for in a sentence that only names the seam', () => {
+    const mention = JSON.stringify({ level: 30, msg: 'waiting for probe.wake_requested' });
+    expect(read(mention)).toMatchObject({ unreadable: [], isRepaired: false });
   });
 
   test('that the wrapper has cut is reported', () => {

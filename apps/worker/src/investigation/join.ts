@@ -32,11 +32,13 @@ export type Newer = { kind: 'alone' } | { kind: 'wait' | 'joined'; wakeId: strin
 
 /** Finds the newer wake that stands for this one. A critical wake is only covered by a critical one. */
 export async function findNewer(pair: Pair, wake: Wake): Promise<Newer> {
-  for (const { wakeId, row, outcome } of (await readPair(pair, wake)).newer) {
-    if (outcome === 'dead' || outcome === 'joined' || !covers(row, wake)) continue;
-    if (outcome !== null) return { kind: 'joined', wakeId };
+  const { newer } = await readPair(pair, wake);
+  const covering = newer.filter(({ row }) => covers(row, wake));
+  const sent = covering.find(({ outcome }) => outcome !== null && outcome !== 'dead' && outcome !== 'joined');
+  if (sent) return { kind: 'joined', wakeId: sent.wakeId };
+  for (const { wakeId, outcome } of covering) {
     // Nobody sends a wake whose job a person has removed.
-    if (await hasUnfinishedJob(pair, wakeId)) return { kind: 'wait', wakeId };
+    if (outcome === null && (await hasUnfinishedJob(pair, wakeId))) return { kind: 'wait', wakeId };
   }
   return { kind: 'alone' };
 }
@@ -57,7 +59,9 @@ async function readPair(
   const { entries } = await listWakeRecords(redis, keys, { probe, category }, { limit: MAX_RECORDS, since: 0 });
   const newestFirst = entries.toSorted((a, b) => byAge(b, a));
   const own = newestFirst.findIndex(({ wakeId }) => wakeId === id);
-  return own < 0 ? { newer: [], older: [] } : { newer: newestFirst.slice(0, own), older: newestFirst.slice(own + 1) };
+  if (own >= 0) return { newer: newestFirst.slice(0, own), older: newestFirst.slice(own + 1) };
+  // It has no record yet, or more newer wakes than were read.
+  return { newer: entries.length < MAX_RECORDS ? [] : newestFirst, older: [] };
 }
 
 function covers(newer: Pick<Wake, 'severity'>, older: Pick<Wake, 'severity'>): boolean {

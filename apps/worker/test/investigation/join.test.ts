@@ -94,6 +94,17 @@ describe('wakes of one pair that waited for hours', () => {
     await outcomeIs(ns, older, 'diagnosis');
   });
 
+  test('join the newest that was sent, even if a still newer one waits', async ({ ns, logPath }) => {
+    const older = await enqueued(ns, name(1), 60 * MINUTE);
+    const sent = await enqueued(ns, name(2), 30 * MINUTE, {}, 3_600_000);
+    await enqueued(ns, name(3), 0, {}, 3_600_000);
+    await recordOutcome(ns.redis, ns.keys, { wake: sent, outcome: 'diagnosis', at: Date.now() });
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, older, 'joined');
+    expect(await readWakeRecord(ns.redis, ns.keys, older.id)).toMatchObject({ joinedInto: sent.id });
+  });
+
   test('do not wait for one whose job a person has removed', async ({ ns, logPath }) => {
     const older = await enqueued(ns, name(1), 60 * MINUTE);
     const removed = await enqueued(ns, name(2), 30 * MINUTE);
