@@ -93,6 +93,7 @@ function engineCall(baseUrl: string): () => Promise<unknown> {
     conversation: [{ role: 'user' as const, content: 'Fly app(s) unreachable: HTTP 401' }],
     tools: [],
     schema: undefined,
+    isBrief: false,
     calling: () => undefined,
   };
   return () => model.ask(question, AbortSignal.timeout(10_000));

@@ -294,8 +294,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a verdict without evidence is not confirmed',
     file: 'apps/worker/src/investigation/answer.ts',
-    find: "read.data.verdict === 'confirmed' && !isProven ? 'likely' : read.data.verdict",
-    replace: 'read.data.verdict',
+    find: "given === 'confirmed' && !isProven ? 'likely' : given",
+    replace: 'given',
     test: ANSWER,
     named: 'confirmed by nothing',
   },

@@ -20,7 +20,7 @@ import {
 } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import type { Tool } from '../tools/tool.ts';
-import { readAnswer } from './answer.ts';
+import { type Finding, readAnswer } from './answer.ts';
 import { callLlm } from './llm-call.ts';
 import type { Conversation, Failure, Model, OfferedTool, Reply } from './model.ts';
 import { priceUsd } from './prices.ts';
@@ -72,6 +72,9 @@ const ANSWER_MS = 30_000;
 const MAX_ROW_BYTES = 32 * 1024;
 /** A feature that the server did not support is tried again after this time, ms. */
 const UNSUPPORTED_MS = 10 * 60_000;
+
+/** Codes of replies without an answer. Without tools the LLM may answer. */
+const NO_ANSWER: ReadonlySet<EngineErrorCode> = new Set(['empty_response_text', 'tool_use_max_iterations_exceeded']);
 
 /** When the server last refused a feature, on the steady clock, ms. Shared by all investigations. */
 type Unsupported = Record<'schema' | 'tools', number>;
@@ -134,18 +137,37 @@ class Investigation {
       if (isLast && round > 1) conversation = [{ role: 'user', content: this.#toolCalls.transcript(prompt) }];
       const reply = await this.#round(round, conversation, isLast ? [] : offered);
       if (reply.kind === 'failure' && reply.unsupported === 'tools') continue;
-      if (reply.kind === 'failure') return this.#fallback(reply.code);
-      if (reply.kind === 'text') return this.#diagnosis(reply.text);
+      if (reply.kind === 'failure' && !NO_ANSWER.has(reply.code)) return this.#fallback(reply.code);
+      if (reply.kind === 'failure') return this.#askAgain(round + 1, prompt);
+      if (reply.kind === 'text') {
+        const finding = readAnswer(reply.text, this.#toolCalls.sources);
+        const isAnswer = finding && !finding.isAnnouncement && !reply.isAnnouncement;
+        return isAnswer ? this.#diagnosis(finding) : this.#askAgain(round + 1, prompt);
+      }
       for (const name of reply.unknown) this.#toolCalls.refuse(name, UNKNOWN_TOOL);
       ({ conversation, brokeOff } = reply);
     }
   }
 
+  /** Asks a last time, without tools, after a reply that had no answer. */
+  async #askAgain(round: number, prompt: string): Promise<Report> {
+    const content = this.#toolCalls.transcript(prompt);
+    const reply = await this.#round(round, [{ role: 'user', content }], [], true);
+    if (reply.kind === 'failure') return this.#fallback(reply.code);
+    const finding = reply.kind === 'text' ? readAnswer(reply.text, this.#toolCalls.sources) : undefined;
+    return finding ? this.#diagnosis(finding) : this.#fallback('empty_response_text');
+  }
+
   /** One round, retried if that can help. */
-  async #round(round: number, conversation: Conversation, tools: OfferedTool[]): Promise<Reply | Failure> {
+  async #round(
+    round: number,
+    conversation: Conversation,
+    tools: OfferedTool[],
+    isBrief = false,
+  ): Promise<Reply | Failure> {
     const { log, retryDelayMs } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const reply = await this.#ask(round, conversation, tools);
+      const reply = await this.#ask(round, conversation, tools, isBrief);
       if (reply.kind !== 'failure') return reply;
       const [refusedTool] = reply.badTool === undefined ? [] : tools.splice(reply.badTool, 1);
       if (refusedTool) {
@@ -167,7 +189,7 @@ class Investigation {
     }
   }
 
-  #ask(round: number, conversation: Conversation, tools: OfferedTool[]): Promise<Reply | Failure> {
+  #ask(round: number, conversation: Conversation, tools: OfferedTool[], isBrief: boolean): Promise<Reply | Failure> {
     return callLlm(
       this.#options,
       {
@@ -176,6 +198,7 @@ class Investigation {
         conversation,
         tools,
         usesSchema: !this.#isUnsupported('schema'),
+        isBrief,
         timeLeftMs: this.#timeLeftMs(),
         onCall: (call) => {
           this.#calls.push(call);
@@ -212,9 +235,7 @@ class Investigation {
     return Math.min(ANSWER_MS, this.#options.timeoutMs * ANSWER_SHARE);
   }
 
-  #diagnosis(text: string): Report {
-    const finding = readAnswer(text, this.#toolCalls.sources);
-    if (!finding) return this.#fallback('empty_response_text');
+  #diagnosis(finding: Finding): Report {
     const { verdict, evidence, dropped } = finding;
     if (dropped > 0) logEvent(this.#options.log, 'engine.quotes_dropped', { wakeId: this.#wake.id, dropped });
     return {

@@ -33,6 +33,7 @@ interface LlmCall {
   tools: OfferedTool[];
   /** Whether the answer must follow the JSON schema. */
   usesSchema: boolean;
+  isBrief: boolean;
   timeLeftMs: number;
   onCall(call: EngineCall): void;
 }
@@ -45,7 +46,7 @@ interface LlmCall {
  */
 export async function callLlm(options: AgentOptions, call: LlmCall, signal: AbortSignal): Promise<Reply | Failure> {
   const { log, redact } = options;
-  const { route, system, conversation, tools, onCall } = call;
+  const { route, system, conversation, tools, isBrief, onCall } = call;
   const schema = call.usesSchema ? ANSWER_SCHEMA : undefined;
   const bytes = ENVELOPE_BYTES + byteLength(JSON.stringify([system, conversation, tools, schema]));
   const paid = await reserve(options, bytes);
@@ -69,7 +70,7 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
   };
 
   try {
-    const question = { model, system, conversation, tools, schema, calling: record };
+    const question = { model, system, conversation, tools, schema, isBrief, calling: record };
     const reply = await options.model.ask(question, AbortSignal.any([signal, timeout]));
     signal.throwIfAborted();
     if (reply.kind === 'failure') record(model.model, reply.usage ?? NO_USAGE, reply.code);

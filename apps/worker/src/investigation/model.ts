@@ -32,13 +32,21 @@ interface Question {
   tools: OfferedTool[];
   /** JSON Schema of the answer. Undefined: plain text. */
   schema: JsonObject | undefined;
+  /** True: as little effort as possible, because an earlier answer was used up by thinking. */
+  isBrief: boolean;
   /** Called before the tools run, if the LLM answered with tool calls. */
   calling(model: string, usage: Usage): void;
 }
 
-/** The LLM's reply: an answer, or tool calls, which were made already. */
-export type Reply = { model: string; usage: Usage } & (
-  | { kind: 'text'; text: string }
+/**
+ * The LLM's reply: an answer, or tool calls, which were made already. `isAnnouncement`: the LLM ended its turn for a tool call, but
+ * the server returned no call.
+ */
+export type Reply = {
+  model: string;
+  usage: Usage;
+} /** `isAnnouncement`: the LLM ended its turn for a tool call, but the server returned no call. */ & (
+  | { kind: 'text'; text: string; isAnnouncement?: true }
   /**
    * `conversation` contains the calls and their results. `unknown`: names of tools that were not offered. If the reply broke
    * off, no call was made, and the conversation cannot continue from it.
@@ -94,7 +102,8 @@ export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Mo
 }
 
 async function ask(client: Anthropic, question: Question, signal: AbortSignal): Promise<Reply | Failure> {
-  const { model, effort } = question.model;
+  const { model } = question.model;
+  const effort = question.model.effort && (question.isBrief ? 'low' : question.model.effort);
   const params = {
     model,
     max_tokens: MAX_TOKENS,
@@ -187,7 +196,7 @@ function nameOf(message: Message, asked: string): string {
 function textOf(message: Message, asked: string): Reply | Failure {
   const usage = usageOf(message.usage);
   if (message.stop_reason === 'refusal') return { kind: 'failure', code: 'refused', retry: false, usage };
-  if (message.stop_reason === 'tool_use') {
+  if (calledBy(message).length > 0) {
     return { kind: 'failure', code: 'tool_use_max_iterations_exceeded', retry: false, usage };
   }
   const text = message.content
@@ -197,7 +206,8 @@ function textOf(message: Message, asked: string): Reply | Failure {
     .join('')
     .trim();
   if (text === '') return { kind: 'failure', code: 'empty_response_text', retry: false, usage };
-  return { kind: 'text', text, model: nameOf(message, asked), usage };
+  const isAnnouncement = message.stop_reason === 'tool_use';
+  return { kind: 'text', text, model: nameOf(message, asked), usage, ...(isAnnouncement && { isAnnouncement }) };
 }
 
 /** The only place that turns an error of the SDK into a code, and decides whether a retry can help. */

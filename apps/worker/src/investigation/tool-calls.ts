@@ -106,6 +106,7 @@ export class ToolCalls {
   /** All data so far, as a prompt for a round without tools. @param prompt the first prompt */
   transcript(prompt: string): string {
     const outputs = [...this.#sources.values()].slice(1).map(({ name, fenced }) => `${name}:\n${fenced}`);
+    if (outputs.length === 0) return `${prompt}\n\nYou cannot call tools. Answer now, with this data.`;
     return `${prompt}\n\nYou have called these tools already, and cannot call any more:\n\n${outputs.join('\n\n')}\n\nAnswer now, with this data.`;
   }
 

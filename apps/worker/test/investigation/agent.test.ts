@@ -49,7 +49,10 @@ describe('an investigation', () => {
 
   test('that never answers ends with its error code', async ({ ns }) => {
     const again = callsTools({ name: 'look' });
-    const { investigate } = await investigating(ns, [again, again, again], { tools: [look()], maxToolRounds: 2 });
+    const { investigate } = await investigating(ns, [again, again, again, again], {
+      tools: [look()],
+      maxToolRounds: 2,
+    });
     expect(await investigate()).toMatchObject({ kind: 'fallback', code: 'tool_use_max_iterations_exceeded' });
   });
 

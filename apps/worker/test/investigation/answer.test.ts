@@ -47,19 +47,12 @@ describe('an answer', () => {
     [
       'on several lines',
       JSON.stringify({ ...found, diagnosis: 'One.\n\nTwo.' }),
-      'One. Two.\nNext step: Renew the token.',
+      'One.\n\nTwo.\nNext step: Renew the token.',
     ],
   ])('%s is sent all the same', async ([_name, text, told], { ns }) => {
     const report = await answered(ns, json(200, message(text)));
     expect(report).toMatchObject({ kind: 'diagnosis', text: expect.stringContaining(told) });
   });
-
-  test.for(['{}', '{"verdict":"confirmed"}', JSON.stringify({ ...found, diagnosis: ' ' })])(
-    'without a diagnosis, %s, counts as empty',
-    async (text, { ns }) => {
-      expect(await answered(ns, json(200, message(text)))).toMatchObject({ code: 'empty_response_text' });
-    },
-  );
 
   test('of a server without schemas is requested in plain text from then on', async ({ ns }) => {
     const refusal: Answer = json(400, { error: { type: 'invalid', message: 'output_config.format: unknown field' } });
@@ -78,7 +71,7 @@ describe('an answer', () => {
   });
 
   test.for<[string, string, string | undefined]>([
-    ['a line break in a string', JSON.stringify(found).replace('401. The', '401.\nThe'), 'confirmed'],
+    ['a line break in a quote', JSON.stringify(found).replace('HTTP 401', 'HTTP\n401'), 'confirmed'],
     ['words around it', `Here it is: ${JSON.stringify(found)} I hope this helps.`, 'confirmed'],
     ['a verdict in capitals', JSON.stringify({ ...found, verdict: 'Confirmed' }), 'confirmed'],
     ['braces and no JSON', '{fly-1, fly-2} both return 401: renew the token.', undefined],

@@ -66,9 +66,6 @@ describe('the engine', () => {
     ['an unknown model', apiError(404), 'sdk_4xx_404'],
     ['a request too large', apiError(413), 'sdk_4xx_413'],
     ['a refusal', json(200, message('No.', { stop_reason: 'refusal' })), 'refused'],
-    ['an empty answer', json(200, message('')), 'empty_response_text'],
-    ['an answer of blanks', json(200, message(' \n ')), 'empty_response_text'],
-    ['thinking that never came to words', json(200, message('', { stop_reason: 'max_tokens' })), 'empty_response_text'],
   ])('does not try again after %s', async ([_name, answer, code], { ns }) => {
     const { calls, investigate } = await investigating(ns, [answer, diagnose]);
     expect(await investigate()).toMatchObject({ kind: 'fallback', code });

@@ -37,7 +37,7 @@ export const TOOL_STATUSES = ['ok', 'not_allowed', 'execution_error'] as const;
 
 /** One LLM request, answered or not. */
 export interface EngineCall {
-  /** `probe_investigation` is the first request of an investigation, `tool_loop_iteration` one after tool calls. */
+  /** `probe_investigation` is the first request of an investigation, `tool_loop_iteration` a later one. */
   route: (typeof ENGINE_ROUTES)[number];
   model: string;
   usage: Usage;
