@@ -92,8 +92,9 @@ function engineCall(baseUrl: string): () => Promise<unknown> {
     system: ['Investigate.'],
     conversation: [{ role: 'user' as const, content: 'Fly app(s) unreachable: HTTP 401' }],
     tools: [],
-    schema: undefined,
+    schema: {},
     isBrief: false,
+    without: new Set<'schema'>(['schema']),
     calling: () => undefined,
   };
   return () => model.ask(question, AbortSignal.timeout(10_000));

@@ -41,10 +41,11 @@ export function wakeFrom(row: JsonObject, at: number, config: Config): Wake {
   return wake;
 }
 
-function engineLine({ route, model, usage, durationMs, error }: EngineCall): string {
+function engineLine({ route, model, usage, durationMs, without, error }: EngineCall): string {
   const cost = priceUsd(model, usage);
   const tokens = `${usage.inputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens} in, ${usage.outputTokens} out`;
-  return `▸ ${route}  ${model}  ${seconds(durationMs)}  ${tokens}  ${dollars(cost)}${error ? `  ${error}` : ''}`;
+  const reduced = without ? `  without ${without.join(', ')}` : '';
+  return `▸ ${route}  ${model}  ${seconds(durationMs)}  ${tokens}  ${dollars(cost)}${reduced}${error ? `  ${error}` : ''}`;
 }
 
 function toolLine(call: ToolCall, input: unknown, output: string): string {

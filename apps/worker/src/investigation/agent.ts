@@ -3,7 +3,6 @@
  * paid from the shared budget before it is made, all data for the LLM is sanitized, and the quotes of the answer are checked. The
  * investigation ends before its deadline, with a diagnosis or an error code.
  */
-import { sleep } from '@kora-wake/shared/runtime/async';
 import type { ModelChoice } from '@kora-wake/shared/runtime/config';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -20,11 +19,13 @@ import {
 } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import type { Tool } from '../tools/tool.ts';
-import { type Finding, readAnswer } from './answer.ts';
+import { readAnswer } from './answer.ts';
+import { type Feature, ServerLimits } from './features.ts';
 import { callLlm } from './llm-call.ts';
 import type { Conversation, Failure, Model, OfferedTool, Reply } from './model.ts';
 import { priceUsd } from './prices.ts';
 import { investigationPrompt, RULES, wakeText } from './prompt.ts';
+import { askInRound, type Round } from './round.ts';
 import { ToolCalls, UNKNOWN_TOOL } from './tool-calls.ts';
 import { fenceRule, sanitizer } from './untrusted.ts';
 import { addCost, addUsage } from './usage.ts';
@@ -64,46 +65,45 @@ export interface AgentOptions {
   log: Logger;
 }
 
-const MAX_ATTEMPTS = 5;
 /** Share of the time that is kept for the answer, and its limit, ms. */
 const ANSWER_SHARE = 0.25;
 const ANSWER_MS = 30_000;
 /** Bytes of the alert as the LLM sees it. */
 const MAX_ROW_BYTES = 32 * 1024;
-/** A feature that the server did not support is tried again after this time, ms. */
-const UNSUPPORTED_MS = 10 * 60_000;
+/** Bytes of the data in a last round whose request was too long before. */
+const SHORTER_BYTES = [48 * 1024, 12 * 1024];
 
 /** Codes of replies without an answer. Without tools the LLM may answer. */
 const NO_ANSWER: ReadonlySet<EngineErrorCode> = new Set(['empty_response_text', 'tool_use_max_iterations_exceeded']);
 
-/** When the server last refused a feature, on the steady clock, ms. Shared by all investigations. */
-type Unsupported = Record<'schema' | 'tools', number>;
-
 export function agent(options: AgentOptions): Engine {
-  const unsupported: Unsupported = { schema: -Infinity, tools: -Infinity };
+  const limits = new ServerLimits();
   for (const { model } of Object.values(options.models)) {
     if (priceUsd(model, NO_USAGE) === null) logEvent(options.log, 'engine.price_unknown', { model });
   }
   return {
-    investigate: (wake, signal) => new Investigation(options, unsupported, wake, signal).run(),
+    investigate: (wake, signal) => new Investigation(options, limits, wake, signal).run(),
   };
 }
+
+const EMPTY_ROUND = { mayReduce: true, isBrief: false, isShortened: false } as const;
 
 /** One investigation: its calls and its deadline. */
 class Investigation {
   readonly #options: AgentOptions;
-  readonly #unsupported: Unsupported;
+  readonly #limits: ServerLimits;
   readonly #wake: Wake;
   readonly #signal: AbortSignal;
   readonly #started = performance.now();
+  readonly #readAt = Date.now();
   readonly #deadline: number;
   readonly #nonce: string;
   readonly #calls: EngineCall[] = [];
   readonly #toolCalls: ToolCalls;
 
-  constructor(options: AgentOptions, unsupported: Unsupported, wake: Wake, signal: AbortSignal) {
+  constructor(options: AgentOptions, limits: ServerLimits, wake: Wake, signal: AbortSignal) {
     this.#options = options;
-    this.#unsupported = unsupported;
+    this.#limits = limits;
     this.#wake = wake;
     this.#signal = signal;
     this.#deadline = this.#started + options.timeoutMs;
@@ -124,80 +124,84 @@ class Investigation {
     const quotable = [title, detail, JSON.stringify(snapshotDetails)].join('\n');
     const row = this.#toolCalls.addRow(wakeText(this.#wake), quotable, MAX_ROW_BYTES);
     const offered = await this.#offerTools();
-    let brokeOff = false;
-    const prompt = investigationPrompt(row, ageNote(lateMs(this.#wake, Date.now())));
-    let conversation: Conversation = [{ role: 'user', content: prompt }];
+    let conversation: Conversation = [{ role: 'user', content: this.#prompt(row) }];
+    let brokeOff = offered.length === 0;
     for (let round = 1; ; round++) {
       const isLast =
         brokeOff ||
         round > this.#options.maxToolRounds ||
         this.#timeLeftMs() < this.#answerMs() ||
-        this.#isUnsupported('tools');
-      // A request without tools must not contain tool calls either.
-      if (isLast && round > 1) conversation = [{ role: 'user', content: this.#toolCalls.transcript(prompt) }];
-      const reply = await this.#round(round, conversation, isLast ? [] : offered);
-      if (reply.kind === 'failure' && reply.unsupported === 'tools') continue;
-      if (reply.kind === 'failure' && !NO_ANSWER.has(reply.code)) return this.#fallback(reply.code);
-      if (reply.kind === 'failure') return this.#askAgain(round + 1, prompt);
-      if (reply.kind === 'text') {
-        const finding = readAnswer(reply.text, this.#toolCalls.sources);
-        const isAnswer = finding && !finding.isAnnouncement && !reply.isAnnouncement;
-        return isAnswer ? this.#diagnosis(finding) : this.#askAgain(round + 1, prompt);
-      }
+        this.#limits.lacks('tools') ||
+        (round > 1 && this.#limits.lacks('history'));
+      if (isLast) return this.#lastRound(round);
+      const asked: Round = { ...EMPTY_ROUND, number: round, conversation, tools: offered, dropped: new Set() };
+      const reply = await this.#ask({ ...asked, mayReduce: round === 1 });
+      if (reply.kind === 'failure') return this.#afterFailure(reply, asked);
+      if (reply.kind === 'text') return this.#read(reply) ?? this.#lastRound(round + 1, { isBrief: true });
       for (const name of reply.unknown) this.#toolCalls.refuse(name, UNKNOWN_TOOL);
       ({ conversation, brokeOff } = reply);
     }
   }
 
-  /** Asks a last time, without tools, after a reply that had no answer. */
-  async #askAgain(round: number, prompt: string): Promise<Report> {
-    const content = this.#toolCalls.transcript(prompt);
-    const reply = await this.#round(round, [{ role: 'user', content }], [], true);
-    if (reply.kind === 'failure') return this.#fallback(reply.code);
-    const finding = reply.kind === 'text' ? readAnswer(reply.text, this.#toolCalls.sources) : undefined;
-    return finding ? this.#diagnosis(finding) : this.#fallback('empty_response_text');
+  /** Earlier rounds are paid for: if the server refuses this one, an answer from their data may still be accepted. */
+  #afterFailure(failure: Failure, { number, dropped }: Round): Report | Promise<Report> {
+    const { code, refusal, isTooLarge } = failure;
+    if (NO_ANSWER.has(code)) return this.#lastRound(number + 1, { isBrief: true });
+    if (isTooLarge) return this.#lastRound(number, { dropped });
+    if (!refusal) return this.#fallback(code);
+    return this.#lastRound(number, { dropped: dropped.add(number === 1 ? 'tools' : 'history'), refusedWith: code });
   }
 
-  /** One round, retried if that can help. */
-  async #round(
-    round: number,
-    conversation: Conversation,
-    tools: OfferedTool[],
-    isBrief = false,
-  ): Promise<Reply | Failure> {
-    const { log, retryDelayMs } = this.#options;
-    for (let attempt = 1; ; attempt++) {
-      const reply = await this.#ask(round, conversation, tools, isBrief);
-      if (reply.kind !== 'failure') return reply;
-      const [refusedTool] = reply.badTool === undefined ? [] : tools.splice(reply.badTool, 1);
-      if (refusedTool) {
-        logEvent(log, 'engine.tool_refused', { tool: refusedTool.name });
-        continue;
-      }
-      const { unsupported, code } = reply;
-      if (unsupported) {
-        logEvent(log, 'engine.unsupported', { feature: unsupported, code });
-        this.#unsupported[unsupported] = performance.now();
-        // The conversation may contain tool calls, so the caller builds a new one.
-        if (unsupported === 'tools') return reply;
-        continue;
-      }
-      const delay = reply.retryAfterMs ?? withJitter(retryDelayMs * 2 ** (attempt - 1));
-      if (!reply.retry || attempt === MAX_ATTEMPTS || delay >= this.#timeLeftMs()) return reply;
-      await sleep(delay, this.#signal);
-      this.#signal.throwIfAborted();
+  /**
+   * Asks without tools, from all data so far: shortened if the server refuses that too, and once more if the reply has no answer.
+   * A request without tools must not contain tool calls either.
+   */
+  async #lastRound(number: number, more: Partial<Round> = {}): Promise<Report> {
+    const isAccepted = this.#calls.some(({ error }) => error === undefined);
+    const isPlain = number === 1 && !more.isBrief;
+    const texts = [undefined, ...SHORTER_BYTES]
+      .map((maxBytes) => this.#toolCalls.transcript((row) => this.#prompt(row), isPlain, maxBytes))
+      .filter((text, i, all) => all.slice(0, i).every((earlier) => text.length < earlier.length));
+    const round: Round = { ...EMPTY_ROUND, number, conversation: [], tools: [], dropped: new Set(), ...more };
+    let reply: Reply | Failure | undefined;
+    for (const [i, content] of texts.entries()) {
+      const isShortened = i > 0;
+      const mayReduce = !isAccepted || i === texts.length - 1;
+      reply = await this.#ask({ ...round, conversation: [{ role: 'user', content }], mayReduce, isShortened });
+      if (reply.kind !== 'failure' || !(reply.refusal || reply.isTooLarge)) break;
     }
+    const code = reply?.kind === 'failure' ? reply.code : 'empty_response_text';
+    const report = reply?.kind === 'text' ? this.#read(reply, round.isBrief) : undefined;
+    if (report) return report;
+    if (round.isBrief || !NO_ANSWER.has(code)) return this.#fallback(code);
+    return this.#lastRound(number + 1, { ...more, isBrief: true });
   }
 
-  #ask(round: number, conversation: Conversation, tools: OfferedTool[], isBrief: boolean): Promise<Reply | Failure> {
+  #ask(round: Round): Promise<Reply | Failure> {
+    const { log, retryDelayMs } = this.#options;
+    const asking = {
+      ask: (reduced: Round, refusedTools: readonly string[]) => this.#askOnce(reduced, refusedTools),
+      limits: this.#limits,
+      retryDelayMs,
+      timeLeftMs: () => this.#timeLeftMs(),
+      signal: this.#signal,
+      log,
+    };
+    return askInRound(asking, round);
+  }
+
+  #askOnce(round: Round, refusedTools: readonly string[]): Promise<Reply | Failure> {
+    const { number, conversation, tools, isBrief, isShortened } = round;
+    const without: Set<Feature> = new Set([...this.#limits.features, ...round.dropped]);
     return callLlm(
       this.#options,
       {
-        route: round === 1 ? 'probe_investigation' : 'tool_loop_iteration',
+        route: number === 1 ? 'probe_investigation' : 'tool_loop_iteration',
         system: [this.#options.systemPrompt, `${RULES}\n\n${fenceRule(this.#nonce)}`],
         conversation,
         tools,
-        usesSchema: !this.#isUnsupported('schema'),
+        without,
+        reduced: [...without, ...refusedTools.map((name) => `tool ${name}`), ...(isShortened ? ['full data'] : [])],
         isBrief,
         timeLeftMs: this.#timeLeftMs(),
         onCall: (call) => {
@@ -209,22 +213,23 @@ class Investigation {
     );
   }
 
+  #prompt(row: string): string {
+    return investigationPrompt(row, ageNote(lateMs(this.#wake, this.#readAt)));
+  }
+
   async #offerTools(): Promise<OfferedTool[]> {
     const { log, redact } = this.#options;
     const limit = AbortSignal.any([this.#signal, AbortSignal.timeout(Math.ceil(this.#answerMs()))]);
     const { tools, missing } = await this.#options.tools(this.#wake, limit);
     if (missing.length > 0) logEvent(log, 'mcp.servers_missing', { missing });
-    return tools.map((tool) => ({
+    const accepted = tools.filter(({ name }) => !this.#limits.refusesTool(name));
+    return accepted.map((tool) => ({
       name: tool.name,
       // The description of an MCP server is untrusted text. The API requires it here, without a fence.
       description: redact(tool.description),
       inputSchema: tool.inputSchema,
       run: (input) => this.#toolCalls.run(tool, input),
     }));
-  }
-
-  #isUnsupported(feature: keyof Unsupported): boolean {
-    return performance.now() - this.#unsupported[feature] < UNSUPPORTED_MS;
   }
 
   #timeLeftMs(): number {
@@ -235,7 +240,10 @@ class Investigation {
     return Math.min(ANSWER_MS, this.#options.timeoutMs * ANSWER_SHARE);
   }
 
-  #diagnosis(finding: Finding): Report {
+  /** @returns undefined if the reply has no answer; an announced tool call is one only if `acceptsAll` */
+  #read({ text, isAnnouncement }: Reply & { kind: 'text' }, acceptsAll = false): Report | undefined {
+    const finding = readAnswer(text, this.#toolCalls.sources);
+    if (!finding || ((finding.isAnnouncement || isAnnouncement) && !acceptsAll)) return undefined;
     const { verdict, evidence, dropped } = finding;
     if (dropped > 0) logEvent(this.#options.log, 'engine.quotes_dropped', { wakeId: this.#wake.id, dropped });
     return {
@@ -260,9 +268,4 @@ class Investigation {
       toolCalls: this.#toolCalls.calls,
     };
   }
-}
-
-/** Between half of `ms` and `ms`, so that workers that failed together do not retry together. */
-function withJitter(ms: number): number {
-  return ms * (0.5 + Math.random() / 2);
 }

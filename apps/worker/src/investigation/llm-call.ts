@@ -9,6 +9,7 @@ import { firstChars } from '@kora-wake/shared/wake/text';
 import { z } from 'zod';
 import type { AgentOptions } from './agent.ts';
 import { answerSchema } from './answer.ts';
+import type { Feature } from './features.ts';
 import { type Conversation, type Failure, MAX_TOKENS, type OfferedTool, type Reply } from './model.ts';
 import { chargeUsd, worstCaseUsd } from './prices.ts';
 import { isEmptyUsage } from './usage.ts';
@@ -31,8 +32,10 @@ interface LlmCall {
   conversation: Conversation;
   /** Empty: the LLM must answer. */
   tools: OfferedTool[];
-  /** Whether the answer must follow the JSON schema. */
-  usesSchema: boolean;
+  /** Features that the request must not use. */
+  without: ReadonlySet<Feature>;
+  /** Names of the dropped features and tools, for the record of the call. */
+  reduced: readonly string[];
   isBrief: boolean;
   timeLeftMs: number;
   onCall(call: EngineCall): void;
@@ -46,8 +49,8 @@ interface LlmCall {
  */
 export async function callLlm(options: AgentOptions, call: LlmCall, signal: AbortSignal): Promise<Reply | Failure> {
   const { log, redact } = options;
-  const { route, system, conversation, tools, isBrief, onCall } = call;
-  const schema = call.usesSchema ? ANSWER_SCHEMA : undefined;
+  const { route, system, conversation, tools, without, reduced, isBrief, onCall } = call;
+  const schema = ANSWER_SCHEMA;
   const bytes = ENVELOPE_BYTES + byteLength(JSON.stringify([system, conversation, tools, schema]));
   const paid = await reserve(options, bytes);
   if (!paid) return { kind: 'failure', code: 'cost_ladder_halted', retry: false };
@@ -66,11 +69,18 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
       // The answer is paid for, so it is worth more than the record of its cost.
       .catch((failure: unknown) => logEvent(log, 'engine.charge_failed', errorFields(failure)));
     const durationMs = Math.round(performance.now() - began);
-    onCall({ route, model: name, usage, durationMs, ...(error && { error }) });
+    onCall({
+      route,
+      model: name,
+      usage,
+      durationMs,
+      ...(reduced.length > 0 && { without: [...reduced] }),
+      ...(error && { error }),
+    });
   };
 
   try {
-    const question = { model, system, conversation, tools, schema, isBrief, calling: record };
+    const question = { model, system, conversation, tools, schema, without, isBrief, calling: record };
     const reply = await options.model.ask(question, AbortSignal.any([signal, timeout]));
     signal.throwIfAborted();
     if (reply.kind === 'failure') record(model.model, reply.usage ?? NO_USAGE, reply.code);

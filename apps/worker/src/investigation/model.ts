@@ -11,6 +11,8 @@ import Anthropic, {
 import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/runtime/config';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
+import { FEATURES, type Feature, type Refusal } from './features.ts';
+import { classifyStatus } from './status.ts';
 
 /** The messages so far, as the API takes them. */
 export type Conversation = Anthropic.Beta.BetaMessageParam[];
@@ -30,8 +32,10 @@ interface Question {
   conversation: Conversation;
   /** Empty: the LLM must answer. */
   tools: OfferedTool[];
-  /** JSON Schema of the answer. Undefined: plain text. */
-  schema: JsonObject | undefined;
+  /** JSON Schema of the answer. */
+  schema: JsonObject;
+  /** Features that the request must not use. */
+  without: ReadonlySet<Feature>;
   /** True: as little effort as possible, because an earlier answer was used up by thinking. */
   isBrief: boolean;
   /** Called before the tools run, if the LLM answered with tool calls. */
@@ -62,10 +66,12 @@ export interface Failure {
   retryAfterMs?: number;
   /** Present if the server reported usage for the failed request. */
   usage?: Usage;
-  /** A feature that this server does not support. Without it, the request may succeed. */
-  unsupported?: 'schema' | 'tools';
-  /** Index of a tool that the server refuses. */
-  badTool?: number;
+  /** Present if the request may succeed with fewer features. */
+  refusal?: Refusal;
+  /** True if only a shorter request can succeed. */
+  isTooLarge?: true;
+  /** True if the server failed on a request with tools, which may be the reason. */
+  mayBeTools?: true;
 }
 
 export interface Model {
@@ -103,20 +109,23 @@ export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Mo
 
 async function ask(client: Anthropic, question: Question, signal: AbortSignal): Promise<Reply | Failure> {
   const { model } = question.model;
+  const sent = new Set(sentFeatures(question));
   const effort = question.model.effort && (question.isBrief ? 'low' : question.model.effort);
   const params = {
     model,
     max_tokens: MAX_TOKENS,
-    system: question.system.map((text, i) => ({
-      type: 'text' as const,
-      text,
-      ...(i === question.system.length - 1 && CACHED),
-    })),
+    system: sent.has('blocks')
+      ? question.system.map((text, i) => ({
+          type: 'text' as const,
+          text,
+          ...(sent.has('cache') && i === question.system.length - 1 && CACHED),
+        }))
+      : question.system.join('\n\n'),
     messages: question.conversation,
-    ...((effort || question.schema) && {
+    ...((sent.has('effort') || sent.has('schema')) && {
       output_config: {
-        ...(effort && { effort }),
-        ...(question.schema && { format: { type: 'json_schema' as const, schema: question.schema } }),
+        ...(sent.has('effort') && effort && { effort }),
+        ...(sent.has('schema') && { format: { type: 'json_schema' as const, schema: question.schema } }),
       },
     }),
   };
@@ -127,7 +136,7 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
   // One round only: the agent owns the rounds and the budget. Without `thread: false` the SDK keeps the conversation on the
   // server, and gateways break.
   const runner = client.beta.messages.toolRunner(
-    { ...params, tools: question.tools.map(runnable), max_iterations: 1, thread: false },
+    { ...params, tools: runnables(question.tools, sent), max_iterations: 1, thread: false },
     { signal },
   );
   let called: { names: string[]; model: string; usage: Usage } | undefined;
@@ -165,16 +174,29 @@ function failed(code: EngineErrorCode, retry: boolean): Failure {
 const CACHED = { cache_control: { type: 'ephemeral' as const } };
 const NO_MESSAGE: Failure = { kind: 'failure', code: 'sdk_transport', retry: true };
 
-function runnable(tool: OfferedTool, index: number, all: OfferedTool[]) {
-  return {
+/** The features that a request uses. */
+function sentFeatures({ model, without, tools, conversation }: Question): Feature[] {
+  const used: Record<Feature, boolean> = {
+    effort: model.effort !== undefined,
+    schema: true,
+    cache: true,
+    blocks: true,
+    tools: tools.length > 0,
+    history: conversation.length > 1,
+  };
+  return FEATURES.filter((feature) => used[feature] && !without.has(feature));
+}
+
+function runnables(tools: OfferedTool[], sent: ReadonlySet<Feature>) {
+  return tools.map((tool, index) => ({
     type: 'custom' as const,
     name: tool.name,
     description: tool.description,
     input_schema: { ...tool.inputSchema, type: 'object' as const },
-    ...(index === all.length - 1 && CACHED),
+    ...(sent.has('cache') && index === tools.length - 1 && CACHED),
     parse: (input: unknown) => input,
     run: (input: unknown) => tool.run(input),
-  };
+  }));
 }
 
 /** The part of a message that we read. The server may not keep the promises of the SDK's types. */
@@ -216,41 +238,15 @@ function classify(error: unknown, question: Question): Failure {
     return failed('sdk_timeout', true);
   }
   if (error instanceof APIConnectionError) return failed('sdk_transport', true);
-  if (error instanceof APIError && typeof error.status === 'number') return classifyStatus(error, question);
+  if (error instanceof APIError && typeof error.status === 'number') {
+    const headers = error.headers instanceof Headers ? error.headers : undefined;
+    const sent = { features: sentFeatures(question), tools: question.tools.map(({ name }) => name) };
+    return classifyStatus(error.status, headers, error.message, sent);
+  }
   if (isTimeout(error)) return failed('sdk_timeout', true);
   // A cut body, incomplete JSON, or an answer that the SDK cannot process.
   if (error instanceof SyntaxError || error instanceof TypeError) return NO_MESSAGE;
   return failed(engineException(error), false);
-}
-
-function classifyStatus(error: APIError, { schema, tools }: Question): Failure {
-  const status = error.status ?? 0;
-  const retryAfterMs = error.headers instanceof Headers ? retryAfter(error.headers) : undefined;
-  const waits = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (status === 401 || status === 403) return failed('sdk_auth', false);
-  if (status === 429) return { ...failed('sdk_rate_limited', true), ...waits };
-  if (status >= 500) return { ...failed('sdk_5xx', true), ...waits };
-  const refused = failed(`sdk_4xx_${status}`, false);
-  // A gateway or a local model names the feature that it does not support.
-  if (schema && /output_config|output_format|json_schema|structured/i.test(error.message)) {
-    return { ...refused, unsupported: 'schema' };
-  }
-  if (tools.length === 0) return refused;
-  const badTool = /\btools\.(\d{1,4})\b/.exec(error.message)?.[1];
-  if (badTool !== undefined) return { ...refused, badTool: Number(badTool) };
-  return /\btools?\b.*(support|unknown|unrecogni|unexpected|permitted|extra)|(support|unknown|unrecogni|unexpected).*\btools?\b/i.test(
-    error.message,
-  )
-    ? { ...refused, unsupported: 'tools' }
-    : refused;
-}
-
-/** `Retry-After`, in seconds or as a date, as ms from now. */
-function retryAfter(headers: Headers): number | undefined {
-  const value = headers.get('retry-after');
-  if (value === null) return undefined;
-  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 function isTimeout(error: unknown): boolean {

@@ -37,8 +37,8 @@ interface ToolCallsOptions {
 export class ToolCalls {
   readonly calls: ToolCall[] = [];
   readonly #options: ToolCallsOptions;
-  /** Texts that an answer may quote, and their fenced form for the LLM. */
-  readonly #sources = new Map<string, Source & { fenced: string; name: string }>();
+  /** Texts that an answer may quote, and the text that the LLM sees, with and without its fence. */
+  readonly #sources = new Map<string, Source & { fenced: string; shown: string; name: string }>();
   #outputBytesLeft = MAX_OUTPUTS_BYTES;
 
   constructor(options: ToolCallsOptions) {
@@ -57,9 +57,9 @@ export class ToolCalls {
    * @returns the fenced text
    */
   addRow(text: string, quotable: string, maxBytes: number): string {
-    const { fenced } = this.#options.sanitizer.sanitize('row', text, maxBytes);
+    const { fenced, text: shown } = this.#options.sanitizer.sanitize('row', text, maxBytes);
     const { text: quoted } = this.#options.sanitizer.sanitize('row', quotable, maxBytes);
-    this.#sources.set('row', { text: quoted, isSecondhand: false, fenced, name: 'row' });
+    this.#sources.set('row', { text: quoted, isSecondhand: false, fenced, shown, name: 'row' });
     return fenced;
   }
 
@@ -103,9 +103,21 @@ export class ToolCalls {
     this.#options.onCall(call, input, '');
   }
 
-  /** All data so far, as a prompt for a round without tools. @param prompt the first prompt */
-  transcript(prompt: string): string {
-    const outputs = [...this.#sources.values()].slice(1).map(({ name, fenced }) => `${name}:\n${fenced}`);
+  /**
+   * All data so far, as a prompt for a round without tools.
+   *
+   * @param promptFor makes the first prompt of the fenced alert
+   * @param isPlain whether the first prompt is enough if no tool was called
+   * @param maxBytes of the alert and all outputs; undefined: as they are
+   */
+  transcript(promptFor: (row: string) => string, isPlain: boolean, maxBytes?: number): string {
+    const each = maxBytes && Math.floor(maxBytes / Math.max(1, this.#sources.size));
+    const [row = '', ...outputs] = [...this.#sources].map(([source, { name, fenced, shown }]) => {
+      const cut = each === undefined ? fenced : this.#options.sanitizer.sanitize(source, shown, each).fenced;
+      return source === 'row' ? cut : `${name}:\n${cut}`;
+    });
+    const prompt = promptFor(row);
+    if (outputs.length === 0 && isPlain) return prompt;
     if (outputs.length === 0) return `${prompt}\n\nYou cannot call tools. Answer now, with this data.`;
     return `${prompt}\n\nYou have called these tools already, and cannot call any more:\n\n${outputs.join('\n\n')}\n\nAnswer now, with this data.`;
   }
@@ -130,7 +142,8 @@ export class ToolCalls {
     // The LLM's own words are not evidence when a tool returns them.
     const text = stringsIn(input).reduce((rest, own) => rest.replaceAll(own, ' '), sanitized.text);
     const isSecondhand = tool.secondhand === true;
-    this.#sources.set(call.source, { text, fenced: sanitized.fenced, isSecondhand, name: call.name });
+    const { fenced, text: shown } = sanitized;
+    this.#sources.set(call.source, { text, fenced, shown, isSecondhand, name: call.name });
     this.#options.onCall(call, input, sanitized.text);
     return sanitized.fenced;
   }

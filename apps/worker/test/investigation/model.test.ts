@@ -60,11 +60,8 @@ describe('the engine', () => {
   });
 
   test.for<[string, Answer, string]>([
-    ['a bad request', apiError(400), 'sdk_4xx_400'],
     ['a wrong key', apiError(401), 'sdk_auth'],
     ['a key without the right', apiError(403), 'sdk_auth'],
-    ['an unknown model', apiError(404), 'sdk_4xx_404'],
-    ['a request too large', apiError(413), 'sdk_4xx_413'],
     ['a refusal', json(200, message('No.', { stop_reason: 'refusal' })), 'refused'],
   ])('does not try again after %s', async ([_name, answer, code], { ns }) => {
     const { calls, investigate } = await investigating(ns, [answer, diagnose]);

@@ -42,6 +42,8 @@ export interface EngineCall {
   model: string;
   usage: Usage;
   durationMs: number;
+  /** Features and tools that the request left out, because the server refuses them. */
+  without?: string[];
   /** Absent if the request was answered. */
   error?: EngineErrorCode;
 }

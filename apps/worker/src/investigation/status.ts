@@ -1,0 +1,44 @@
+/** Classifies the answer of an LLM server that is not a success, by its status, its headers, and the request. */
+import { type Feature, namedFeatures, namedTool } from './features.ts';
+import type { Failure } from './model.ts';
+
+/** Statuses about the credential. */
+const CREDENTIAL = new Set([401, 403]);
+const PAYMENT = 402;
+const TOO_LARGE = 413;
+const RATE_LIMITED = 429;
+/** Errors of the server's own code. Others in the 500s come from overload or from a gateway. */
+const BROKEN = new Set([500, 501]);
+
+export interface Sent {
+  features: readonly Feature[];
+  /** Names of the tools in the request. */
+  tools: readonly string[];
+}
+
+/** @param message the server's own words */
+export function classifyStatus(status: number, headers: Headers | undefined, message: string, sent: Sent): Failure {
+  const waits = headers && retryAfter(headers);
+  if (CREDENTIAL.has(status)) return { kind: 'failure', code: 'sdk_auth', retry: false };
+  if (status === RATE_LIMITED) return { kind: 'failure', code: 'sdk_rate_limited', retry: true, ...waits };
+  if (status >= 500) {
+    const mayBeTools = BROKEN.has(status) && sent.tools.length > 0;
+    return { kind: 'failure', code: 'sdk_5xx', retry: true, ...waits, ...(mayBeTools && { mayBeTools }) };
+  }
+  const refused: Failure = { kind: 'failure', code: `sdk_4xx_${status}`, retry: false };
+  if (status === PAYMENT) return refused;
+  if (status === TOO_LARGE) return { ...refused, isTooLarge: true };
+  const tool = namedTool(message, sent.tools);
+  return {
+    ...refused,
+    refusal: { sent: sent.features, named: namedFeatures(message), ...(tool !== undefined && { tool }) },
+  };
+}
+
+/** `Retry-After`, in seconds or as a date, as ms from now. */
+function retryAfter(headers: Headers): { retryAfterMs: number } | undefined {
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : { retryAfterMs: Math.max(0, ms) };
+}
