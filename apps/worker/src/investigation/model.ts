@@ -11,8 +11,9 @@ import Anthropic, {
 import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/runtime/config';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
+import { checkedFetch, ServerPage } from './checked-fetch.ts';
 import { FEATURES, type Feature, type Refusal } from './features.ts';
-import { classifyStatus } from './status.ts';
+import { classifyPage, classifyStatus } from './status.ts';
 
 /** The messages so far, as the API takes them. */
 export type Conversation = Anthropic.Beta.BetaMessageParam[];
@@ -62,6 +63,8 @@ export interface Failure {
   kind: 'failure';
   code: EngineErrorCode;
   retry: boolean;
+  /** True if the answer was no message of the API. A second one is hardly better than the first. */
+  isMalformed?: true;
   /** The wait that the server asks for, ms. */
   retryAfterMs?: number;
   /** Present if the server reported usage for the failed request. */
@@ -96,7 +99,7 @@ export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Mo
     // The API accepts tokens of Claude Code only with this header.
     ...(credential.kind === 'oauth' && { defaultHeaders: { 'anthropic-beta': 'oauth-2025-04-20' } }),
     baseURL: baseUrl ?? null,
-    ...(fetch && { fetch }),
+    fetch: checkedFetch(fetch ?? globalThis.fetch),
     maxRetries: 0,
     logLevel: 'off',
     // Prompts and answers never belong in a trace, whatever the environment says.
@@ -172,7 +175,7 @@ function failed(code: EngineErrorCode, retry: boolean): Failure {
 }
 
 const CACHED = { cache_control: { type: 'ephemeral' as const } };
-const NO_MESSAGE: Failure = { kind: 'failure', code: 'sdk_transport', retry: true };
+const NO_MESSAGE: Failure = { kind: 'failure', code: 'sdk_transport', retry: true, isMalformed: true };
 
 /** The features that a request uses. */
 function sentFeatures({ model, without, tools, conversation }: Question): Feature[] {
@@ -237,6 +240,9 @@ function classify(error: unknown, question: Question): Failure {
   if (error instanceof APIUserAbortError || error instanceof APIConnectionTimeoutError) {
     return failed('sdk_timeout', true);
   }
+  if (error instanceof APIConnectionError && error.cause instanceof ServerPage) {
+    return classifyPage(error.cause.status, error.cause.headers);
+  }
   if (error instanceof APIConnectionError) return failed('sdk_transport', true);
   if (error instanceof APIError && typeof error.status === 'number') {
     const headers = error.headers instanceof Headers ? error.headers : undefined;
@@ -244,7 +250,9 @@ function classify(error: unknown, question: Question): Failure {
     return classifyStatus(error.status, headers, error.message, sent);
   }
   if (isTimeout(error)) return failed('sdk_timeout', true);
-  // A cut body, incomplete JSON, or an answer that the SDK cannot process.
+  // The connection ended in the middle of the body.
+  if (error instanceof TypeError && error.cause !== undefined) return failed('sdk_transport', true);
+  // Incomplete JSON, or an answer that the SDK cannot process.
   if (error instanceof SyntaxError || error instanceof TypeError) return NO_MESSAGE;
   return failed(engineException(error), false);
 }

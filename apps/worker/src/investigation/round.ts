@@ -34,6 +34,7 @@ export interface Asking {
 }
 
 const MAX_ATTEMPTS = 5;
+const MAX_MALFORMED = 1;
 /** Server errors in a row after which the tools may be the reason. */
 const TOOLS_SUSPECTED = 2;
 /** A server that refuses more tools than this gets none. */
@@ -49,6 +50,7 @@ export async function askInRound(asking: Asking, round: Round): Promise<Reply | 
   const { limits, retryDelayMs, timeLeftMs, signal, log } = asking;
   const refusedTools: string[] = [];
   let code = round.refusedWith;
+  let malformed = 0;
   for (let attempt = 1; ; ) {
     const reply = await asking.ask(round, refusedTools);
     if (reply.kind !== 'failure') {
@@ -64,6 +66,7 @@ export async function askInRound(asking: Asking, round: Round): Promise<Reply | 
       continue;
     }
     if (reply.mayBeTools && attempt >= TOOLS_SUSPECTED) return { ...reply, refusal: WITHOUT_TOOLS };
+    if (reply.isMalformed && ++malformed > MAX_MALFORMED) return reply;
     const delay = reply.retryAfterMs ?? withJitter(retryDelayMs * 2 ** (attempt - 1));
     if (!reply.retry || attempt === MAX_ATTEMPTS || delay >= timeLeftMs()) return reply;
     await sleep(delay, signal);

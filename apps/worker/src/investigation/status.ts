@@ -7,6 +7,8 @@ const CREDENTIAL = new Set([401, 403]);
 const PAYMENT = 402;
 const TOO_LARGE = 413;
 const RATE_LIMITED = 429;
+/** A time-out, a conflict, and a request too early: the same request may succeed later. */
+const PASSING = new Set([408, 409, 425]);
 /** Errors of the server's own code. Others in the 500s come from overload or from a gateway. */
 const BROKEN = new Set([500, 501]);
 
@@ -18,13 +20,21 @@ export interface Sent {
 
 /** @param message the server's own words */
 export function classifyStatus(status: number, headers: Headers | undefined, message: string, sent: Sent): Failure {
-  const waits = headers && retryAfter(headers);
+  const { retry, ...failure } = byStatus(status, message, sent);
+  const wish = headers?.get('x-should-retry');
+  if (wish === 'true') return { kind: 'failure', code: failure.code, retry: true, ...waitOf(headers) };
+  return { ...failure, retry: retry && wish !== 'false', ...(retry && waitOf(headers)) };
+}
+
+function byStatus(status: number, message: string, sent: Sent): Failure {
   if (CREDENTIAL.has(status)) return { kind: 'failure', code: 'sdk_auth', retry: false };
-  if (status === RATE_LIMITED) return { kind: 'failure', code: 'sdk_rate_limited', retry: true, ...waits };
+  if (status === RATE_LIMITED) return { kind: 'failure', code: 'sdk_rate_limited', retry: true };
   if (status >= 500) {
     const mayBeTools = BROKEN.has(status) && sent.tools.length > 0;
-    return { kind: 'failure', code: 'sdk_5xx', retry: true, ...waits, ...(mayBeTools && { mayBeTools }) };
+    return { kind: 'failure', code: 'sdk_5xx', retry: true, ...(mayBeTools && { mayBeTools }) };
   }
+  if (status < 400) return { kind: 'failure', code: 'sdk_transport', retry: false };
+  if (PASSING.has(status)) return { kind: 'failure', code: `sdk_4xx_${status}`, retry: true };
   const refused: Failure = { kind: 'failure', code: `sdk_4xx_${status}`, retry: false };
   if (status === PAYMENT) return refused;
   if (status === TOO_LARGE) return { ...refused, isTooLarge: true };
@@ -35,9 +45,17 @@ export function classifyStatus(status: number, headers: Headers | undefined, mes
   };
 }
 
+/** Classifies a page of a proxy. It says nothing about the request, so the request may pass later. */
+export function classifyPage(status: number, headers: Headers): Failure {
+  const waits = waitOf(headers);
+  if (status >= 500) return { kind: 'failure', code: 'sdk_5xx', retry: true, ...waits };
+  if (status === RATE_LIMITED) return { kind: 'failure', code: 'sdk_rate_limited', retry: true, ...waits };
+  return { kind: 'failure', code: status < 400 ? 'sdk_transport' : `sdk_4xx_${status}`, retry: true, ...waits };
+}
+
 /** `Retry-After`, in seconds or as a date, as ms from now. */
-function retryAfter(headers: Headers): { retryAfterMs: number } | undefined {
-  const value = headers.get('retry-after');
+function waitOf(headers: Headers | undefined): { retryAfterMs: number } | undefined {
+  const value = headers?.get('retry-after') ?? null;
   if (value === null) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? undefined : { retryAfterMs: Math.max(0, ms) };

@@ -4,6 +4,16 @@ import { test } from '../../../../test/support/fixtures.ts';
 import { type Answer, cutShort, hang, html, json, reset } from '../../../../test/support/http-double.ts';
 import { investigating } from '../investigating.ts';
 
+const pageAsJson: Answer = (_request, response) => {
+  response.writeHead(403, { 'content-type': 'application/json' }).end('\n<!DOCTYPE html><title>Access denied</title>');
+};
+const redirectPage: Answer = (_request, response) => {
+  response.writeHead(307, { 'content-type': 'text/html', location: '/elsewhere' }).end('<html>Moved</html>');
+};
+const incomplete: Answer = (_request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{"content": [{"type": "text", "te');
+};
+
 describe('the engine', () => {
   test('asks once with prompt, model and effort, and returns the answer verbatim', async ({ ns }) => {
     const { double, calls, investigate } = await investigating(ns, []);
@@ -49,9 +59,18 @@ describe('the engine', () => {
     ['429 that says when', apiError(429, { 'retry-after': '0.01' })],
     ['500', apiError(500)],
     ['529', apiError(529)],
+    ['408', apiError(408)],
+    ['409', apiError(409)],
+    ['425', apiError(425)],
+    ['400 with x-should-retry', apiError(400, { 'x-should-retry': 'true' })],
     ['a reset', reset],
     ['an answer cut short', cutShort],
     ['an error page with status 200', html(200)],
+    ['an error page with status 401', html(401)],
+    ['an error page with status 403', html(403)],
+    ['an error page with status 404', html(404)],
+    ['an error page with status 413', html(413)],
+    ['an error page that says it is JSON', pageAsJson],
     ['an answer of another shape', json(200, { ok: true })],
   ])('tries again after %s', async ([_name, answer], { ns }) => {
     const { calls, investigate } = await investigating(ns, [answer, diagnose]);
@@ -62,6 +81,9 @@ describe('the engine', () => {
   test.for<[string, Answer, string]>([
     ['a wrong key', apiError(401), 'sdk_auth'],
     ['a key without the right', apiError(403), 'sdk_auth'],
+    ['500 with x-should-retry: false', apiError(500, { 'x-should-retry': 'false' }), 'sdk_5xx'],
+    ['a redirect', json(302, {}, { location: '/elsewhere' }), 'sdk_transport'],
+    ['a redirect with a page', redirectPage, 'sdk_transport'],
     ['a refusal', json(200, message('No.', { stop_reason: 'refusal' })), 'refused'],
   ])('does not try again after %s', async ([_name, answer, code], { ns }) => {
     const { calls, investigate } = await investigating(ns, [answer, diagnose]);
@@ -73,6 +95,9 @@ describe('the engine', () => {
     ['429', apiError(429), 'sdk_rate_limited'],
     ['529', apiError(529), 'sdk_5xx'],
     ['503', apiError(503), 'sdk_5xx'],
+    ['408', apiError(408), 'sdk_4xx_408'],
+    ['403 with a page', html(403), 'sdk_4xx_403'],
+    ['502 with a page', html(502, '<title>Request timed out</title>'), 'sdk_5xx'],
     ['a reset', reset, 'sdk_transport'],
     ['an error page', html(200), 'sdk_transport'],
   ])('gives up on lasting %s with %s’s code', async ([_name, answer, code], { ns }) => {
@@ -82,6 +107,19 @@ describe('the engine', () => {
     );
     expect(await investigate()).toMatchObject({ kind: 'fallback', code });
     expect(calls).toHaveLength(5);
+  });
+
+  test.for<[string, Answer]>([
+    ['incomplete', incomplete],
+    ['of another shape', json(200, { ok: true })],
+    ['a word', json(200, 'ok')],
+  ])('tries only once again if each answer is %s', async ([_name, answer], { ns }) => {
+    const { calls, investigate } = await investigating(
+      ns,
+      Array.from({ length: 20 }, () => answer),
+    );
+    expect(await investigate()).toMatchObject({ kind: 'fallback', code: 'sdk_transport' });
+    expect(calls).toHaveLength(2);
   });
 
   test('does not wait for a Retry-After past its deadline', async ({ ns }) => {
