@@ -41,11 +41,11 @@ export function wakeFrom(row: JsonObject, at: number, config: Config): Wake {
   return wake;
 }
 
-function engineLine({ route, model, usage, durationMs, without, error }: EngineCall): string {
+function engineLine({ route, model, usage, durationMs, without, error, reason }: EngineCall): string {
   const cost = priceUsd(model, usage);
   const tokens = `${usage.inputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens} in, ${usage.outputTokens} out`;
   const reduced = without ? `  without ${without.join(', ')}` : '';
-  return `▸ ${route}  ${model}  ${seconds(durationMs)}  ${tokens}  ${dollars(cost)}${reduced}${error ? `  ${error}` : ''}`;
+  return `▸ ${route}  ${model}  ${seconds(durationMs)}  ${tokens}  ${dollars(cost)}${reduced}${error ? `  ${error}` : ''}${reason ? `  ${reason}` : ''}`;
 }
 
 function toolLine(call: ToolCall, input: unknown, output: string): string {

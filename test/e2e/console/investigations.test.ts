@@ -66,6 +66,7 @@ test('an investigation shows diagnosis, evidence, steps, alert data, cost and Sl
   expect(await page.locator('.steps tbody tr').allInnerTexts()).toHaveLength(7);
   expect(await text(page, '.steps tr:has-text("grafana")')).toContain('failed, TimeoutError');
   expect(await text(page, '.steps tr:has-text("http_check")')).toContain('412 ms');
+  expect(await text(page, '.steps tr:has-text("HTTP 429")')).toContain('HTTP 429: slow down');
   expect(await page.locator('.evidence li').allInnerTexts()).toEqual([
     'unauthenticated: token expired at 2026-11-22T23:59:59Z\ncall-1, http_check',
     'Fly app(s) unreachable: HTTP 401\nalert data',

@@ -175,7 +175,13 @@ export function detailOf(entry: Investigation): InvestigationDetail {
     calls: diagnosed
       ? [
           { route: 'probe_investigation', model: 'claude-sonnet-5-5', durationMs: 3920 },
-          { route: 'tool_loop_iteration', model: 'claude-sonnet-5-5', durationMs: 2840, error: 'sdk_rate_limited' },
+          {
+            route: 'tool_loop_iteration',
+            model: 'claude-sonnet-5-5',
+            durationMs: 2840,
+            error: 'sdk_rate_limited',
+            reason: 'HTTP 429: slow down',
+          },
           { route: 'tool_loop_iteration', model: 'claude-sonnet-5-5', durationMs: 4100 },
         ]
       : [],

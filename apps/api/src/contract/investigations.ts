@@ -57,6 +57,7 @@ export const EngineCall = z
     model: z.string(),
     durationMs: z.number(),
     error: z.string().exactOptional().describe('error code; absent if the call was answered'),
+    reason: z.string().exactOptional().describe("the server's status and own words about the error, redacted"),
   })
   .meta({ id: 'EngineCall' });
 export type EngineCall = z.infer<typeof EngineCall>;

@@ -112,8 +112,9 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
   );
 };
 
-function describeCall({ route, model, durationMs, error }: Report['calls'][number]) {
-  return { route, model, durationMs, ...(error !== undefined && { error }) };
+function describeCall({ route, model, durationMs, error, reason }: Report['calls'][number]) {
+  const failure = { ...(error !== undefined && { error }), ...(reason !== undefined && { reason }) };
+  return { route, model, durationMs, ...failure };
 }
 
 function evidenceOf(report: Report | null) {

@@ -31,8 +31,19 @@ export function checkedFetch(fetch: typeof globalThis.fetch): typeof globalThis.
     if (isRedirect || (response.ok && isJson(headers))) return response;
     const text = await response.text();
     if (/^\s*</.test(text)) throw new ServerPage(response, text);
-    return new Response(text, { status, statusText, headers });
+    // The SDK would mix plain text with its own words.
+    const body = response.ok || isJsonText(text) ? text : JSON.stringify({ message: text });
+    return new Response(body, { status, statusText, headers });
   };
+}
+
+function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isJson(headers: Headers): boolean {

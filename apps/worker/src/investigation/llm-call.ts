@@ -5,19 +5,23 @@ import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Reservation } from '@kora-wake/shared/store/budget-ledger';
 import { type EngineCall, type EngineErrorCode, NO_USAGE, type Usage } from '@kora-wake/shared/wake/report';
-import { firstChars } from '@kora-wake/shared/wake/text';
+import { firstChars, removeInvisible, shorten } from '@kora-wake/shared/wake/text';
 import { z } from 'zod';
 import type { AgentOptions } from './agent.ts';
 import { answerSchema } from './answer.ts';
 import type { Feature } from './features.ts';
 import { type Conversation, type Failure, MAX_TOKENS, type OfferedTool, type Reply } from './model.ts';
 import { chargeUsd, worstCaseUsd } from './prices.ts';
+import { cutEnd } from './untrusted.ts';
 import { isEmptyUsage } from './usage.ts';
 
 /** A request that hangs must leave time for another, ms. */
 const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer names of models are cut; characters. */
 export const MAX_NAME = 64;
+/** Longer words of a server are cut before and after they are redacted; characters. */
+const MAX_WORDS = 10_000;
+const MAX_REASON = 300;
 /** Estimate for a call whose end the provider did not report. */
 const BYTES_PER_TOKEN = 4;
 /** Bytes of a request around its messages. */
@@ -60,7 +64,16 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
   const began = performance.now();
   const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, call.timeLeftMs))));
 
-  const record = (givenName: string, usage: Usage, error?: EngineErrorCode) => {
+  const record = (givenName: string, usage: Usage, error?: EngineErrorCode, words?: string) => {
+    // Redacted while it is whole: half a secret would not be recognized.
+    const reason =
+      words &&
+      shorten(
+        redact(cutEnd(removeInvisible(words), MAX_WORDS))
+          .replace(/\s+/g, ' ')
+          .trim(),
+        MAX_REASON,
+      );
     const name = firstChars(redact(givenName), MAX_NAME);
     const billed = isEmptyUsage(usage) && mayBeBilled(error) ? estimate : usage;
     // Nothing waits for the charge: until it is recorded, the reservation counts instead.
@@ -76,6 +89,7 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
       durationMs,
       ...(reduced.length > 0 && { without: [...reduced] }),
       ...(error && { error }),
+      ...(reason && { reason }),
     });
   };
 
@@ -83,7 +97,7 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
     const question = { model, system, conversation, tools, schema, without, isBrief, calling: record };
     const reply = await options.model.ask(question, AbortSignal.any([signal, timeout]));
     signal.throwIfAborted();
-    if (reply.kind === 'failure') record(model.model, reply.usage ?? NO_USAGE, reply.code);
+    if (reply.kind === 'failure') record(model.model, reply.usage ?? NO_USAGE, reply.code, reply.reason);
     else if (reply.kind === 'text') record(reply.model, reply.usage);
     return reply;
   } catch (error) {

@@ -13,6 +13,7 @@ import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
 import { checkedFetch, ServerPage } from './checked-fetch.ts';
 import { FEATURES, type Feature, type Refusal } from './features.ts';
+import { reasonOf, serverMessage } from './server-message.ts';
 import { classifyPage, classifyStatus } from './status.ts';
 
 /** The messages so far, as the API takes them. */
@@ -63,6 +64,8 @@ export interface Failure {
   kind: 'failure';
   code: EngineErrorCode;
   retry: boolean;
+  /** The status and the server's own words, neither redacted nor shortened. */
+  reason?: string;
   /** True if the answer was no message of the API. A second one is hardly better than the first. */
   isMalformed?: true;
   /** The wait that the server asks for, ms. */
@@ -94,10 +97,15 @@ export const MAX_TOKENS = 4_096;
 
 /** The Messages API, or any server that speaks it. */
 export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Model {
+  const secret = credential.kind === 'apiKey' ? credential.key : credential.token;
   const client = new Anthropic({
-    ...(credential.kind === 'oauth' ? { authToken: credential.token } : { apiKey: credential.key }),
-    // The API accepts tokens of Claude Code only with this header.
-    ...(credential.kind === 'oauth' && { defaultHeaders: { 'anthropic-beta': 'oauth-2025-04-20' } }),
+    ...(credential.kind === 'apiKey' ? { apiKey: secret } : { authToken: secret }),
+    defaultHeaders: {
+      // The API accepts tokens of Claude Code only with this header.
+      ...(credential.kind === 'oauth' && { 'anthropic-beta': 'oauth-2025-04-20' }),
+      // A gateway reads one of the two usual headers, and nothing tells us which.
+      ...(isCustom(baseUrl) && { 'x-api-key': secret, authorization: `Bearer ${secret}` }),
+    },
     baseURL: baseUrl ?? null,
     fetch: checkedFetch(fetch ?? globalThis.fetch),
     maxRetries: 0,
@@ -108,6 +116,10 @@ export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Mo
   return {
     ask: (question, signal) => ask(client, question, signal).catch((error: unknown) => classify(error, question)),
   };
+}
+
+function isCustom(baseUrl: string | undefined): boolean {
+  return baseUrl !== undefined && URL.parse(baseUrl)?.host !== 'api.anthropic.com';
 }
 
 async function ask(client: Anthropic, question: Question, signal: AbortSignal): Promise<Reply | Failure> {
@@ -241,13 +253,15 @@ function classify(error: unknown, question: Question): Failure {
     return failed('sdk_timeout', true);
   }
   if (error instanceof APIConnectionError && error.cause instanceof ServerPage) {
-    return classifyPage(error.cause.status, error.cause.headers);
+    const { status, headers, title } = error.cause;
+    return { ...classifyPage(status, headers), reason: reasonOf(status, title || 'a page instead of JSON') };
   }
   if (error instanceof APIConnectionError) return failed('sdk_transport', true);
   if (error instanceof APIError && typeof error.status === 'number') {
     const headers = error.headers instanceof Headers ? error.headers : undefined;
     const sent = { features: sentFeatures(question), tools: question.tools.map(({ name }) => name) };
-    return classifyStatus(error.status, headers, error.message, sent);
+    const failure = classifyStatus(error.status, headers, `${error.message} ${JSON.stringify(error.error)}`, sent);
+    return { ...failure, reason: reasonOf(error.status, serverMessage(error.error)) };
   }
   if (isTimeout(error)) return failed('sdk_timeout', true);
   // The connection ended in the middle of the body.

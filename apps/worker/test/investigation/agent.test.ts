@@ -91,9 +91,9 @@ describe('an investigation', () => {
   });
 
   test('that has no time left for tools still answers', async ({ ns }) => {
-    const slow = look(() => sleep(800).then(() => 'late news'));
+    const slow = look(() => sleep(2_400).then(() => 'late news'));
     const answers = [callsTools({ name: 'look' }), finds({ ...found, evidence: [] })];
-    const { investigate, asked } = await investigating(ns, answers, { tools: [slow], timeoutMs: 1_000 });
+    const { investigate, asked } = await investigating(ns, answers, { tools: [slow], timeoutMs: 3_000 });
     expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
     expect(asked()[1].tools).toBeUndefined();
   });

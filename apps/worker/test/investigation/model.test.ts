@@ -2,11 +2,17 @@ import { describe, expect } from 'vitest';
 import { apiError, DIAGNOSIS, diagnose, message } from '../../../../test/support/anthropic.ts';
 import { test } from '../../../../test/support/fixtures.ts';
 import { type Answer, cutShort, hang, html, json, reset } from '../../../../test/support/http-double.ts';
+import type { ModelOptions } from '../../src/investigation/model.ts';
 import { investigating } from '../investigating.ts';
 
 const pageAsJson: Answer = (_request, response) => {
   response.writeHead(403, { 'content-type': 'application/json' }).end('\n<!DOCTYPE html><title>Access denied</title>');
 };
+const plain =
+  (status: number, text: string): Answer =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'text/plain' }).end(text);
+  };
 const redirectPage: Answer = (_request, response) => {
   response.writeHead(307, { 'content-type': 'text/html', location: '/elsewhere' }).end('<html>Moved</html>');
 };
@@ -43,15 +49,54 @@ describe('the engine', () => {
     ]);
   });
 
-  test('sends a key and a Claude Code token in different headers', async ({ ns }) => {
-    const key = await investigating(ns, []);
-    await key.investigate();
-    expect(key.double.requests[0]?.headers.authorization).toBe('Bearer sk-test');
-    expect(key.double.requests[0]?.headers['anthropic-beta']).toBeUndefined();
-    const oauth = await investigating(ns, [], { credential: { kind: 'oauth', token: 'oat-test' } });
-    await oauth.investigate();
-    expect(oauth.double.requests[0]?.headers.authorization).toBe('Bearer oat-test');
-    expect(oauth.double.requests[0]?.headers['anthropic-beta']).toContain('oauth');
+  test.for<[string, ModelOptions['credential'], string | undefined]>([
+    ['a key', { kind: 'apiKey', key: 'secret-1' }, undefined],
+    ['a token', { kind: 'bearer', token: 'secret-1' }, undefined],
+    ['a Claude Code token', { kind: 'oauth', token: 'secret-1' }, expect.stringContaining('oauth')],
+  ])(
+    'sends %s in both usual headers to a server that is not Anthropic’s',
+    async ([_name, credential, beta], { ns }) => {
+      const { double, investigate } = await investigating(ns, [], { credential });
+      await investigate();
+      const { headers } = double.requests[0] ?? {};
+      expect([headers?.authorization, headers?.['x-api-key']]).toEqual(['Bearer secret-1', 'secret-1']);
+      expect(headers?.['anthropic-beta']).toEqual(beta);
+    },
+  );
+
+  test.for<[string, Answer, string]>([
+    [
+      'an error',
+      json(400, { error: { message: 'Your credit balance is too low.' } }),
+      'HTTP 400: Your credit balance is too low.',
+    ],
+    ['a text', json(402, { error: 'pay first' }), 'HTTP 402: pay first'],
+    ['a list', json(422, { detail: [{ loc: ['body'], msg: 'no such\n field' }] }), 'HTTP 422: no such field'],
+    ['a list of errors', json(401, [{ error: { code: 401, message: 'expired' } }]), 'HTTP 401: expired'],
+    ['a page', html(403, '<html><title>Access denied</title></html>'), 'HTTP 403: Access denied'],
+    ['a page without a title', html(403), 'HTTP 403: a page instead of JSON'],
+    ['plain text', plain(429, 'slow down'), 'HTTP 429: slow down'],
+    ['nothing', plain(500, ''), 'HTTP 500'],
+    [
+      'a secret',
+      json(401, { message: 'bad key sk-ant-api03-0123456789abcdef' }),
+      'HTTP 401: bad key [redacted Anthropic key]',
+    ],
+  ])('keeps the words of a server that answers with %s', async ([_name, answer, reason], { ns }) => {
+    const { calls, investigate } = await investigating(
+      ns,
+      Array.from({ length: 20 }, () => answer),
+    );
+    expect(await investigate()).toMatchObject({ kind: 'fallback' });
+    expect(calls.map((call) => call.reason)).toEqual(calls.map(() => reason));
+  });
+
+  test('cuts the words of a server, and no secret at the cut is shown', async ({ ns }) => {
+    const words = `${'word '.repeat(57)}sk-ant-api03-0123456789abcdef ${'x'.repeat(100_000)}`;
+    const { calls, investigate } = await investigating(ns, [json(401, { message: words })]);
+    await investigate();
+    expect(calls[0]?.reason).toHaveLength(300);
+    expect(calls[0]?.reason).not.toContain('sk-ant');
   });
 
   test.for<[string, Answer]>([

@@ -13,7 +13,9 @@ import { readRedisUrl } from './redis-url.ts';
 export type { ModelChoice } from './env-types.ts';
 
 /** A credential for the Messages API. */
-export type AnthropicCredential = { kind: 'oauth'; token: string } | { kind: 'apiKey'; key: string };
+export type AnthropicCredential =
+  /** `oauth`: of Claude Code. `bearer`: of any other issuer. */
+  { kind: 'oauth' | 'bearer'; token: string } | { kind: 'apiKey'; key: string };
 
 export interface Config {
   redisUrl: string;
@@ -247,13 +249,14 @@ function needed(home: string | undefined): string {
 function anthropicCredential(e: Parsed): AnthropicCredential | undefined {
   if (e.CLAUDE_CODE_OAUTH_TOKEN) return { kind: 'oauth', token: e.CLAUDE_CODE_OAUTH_TOKEN };
   const key = e.KORA_ANTHROPIC_API_KEY ?? e.ANTHROPIC_API_KEY;
-  return key ? { kind: 'apiKey', key } : undefined;
+  if (key) return { kind: 'apiKey', key };
+  return e.ANTHROPIC_AUTH_TOKEN ? { kind: 'bearer', token: e.ANTHROPIC_AUTH_TOKEN } : undefined;
 }
 
 /** All credentials of a configuration, so that they can be redacted from texts. */
 export function secretsOf({ slack, anthropic, api, redisUrl, otlp, proxy }: Config): string[] {
   const { credential } = anthropic;
-  const llmSecret = credential?.kind === 'oauth' ? credential.token : credential?.key;
+  const llmSecret = credential?.kind === 'apiKey' ? credential.key : credential?.token;
   const headerValues = Object.values(otlp?.headers ?? {});
   const { password, sentinelPassword } = readRedisUrl(redisUrl);
   const proxyPassword = proxy && new URL(proxy.url).password;

@@ -101,13 +101,17 @@ const SLACK = {
 const LLM = {
   CLAUDE_CODE_OAUTH_TOKEN: optional(type.word('a token'), {
     secret: true,
-    doc: 'Credential for the LLM. The first one that is set is used: this one, `KORA_ANTHROPIC_API_KEY`, `ANTHROPIC_API_KEY`. Without one, alerts are sent without a diagnosis (`engine_unavailable`).',
+    doc: 'Credential for the LLM. The first one that is set is used: this one, `KORA_ANTHROPIC_API_KEY`, `ANTHROPIC_API_KEY`, `ANTHROPIC_AUTH_TOKEN`. Without one, alerts are sent without a diagnosis (`engine_unavailable`).',
   }),
   KORA_ANTHROPIC_API_KEY: optional(type.word('an API key'), { secret: true, doc: 'Credential for the LLM.' }),
   ANTHROPIC_API_KEY: optional(type.word('an API key'), { secret: true, doc: 'Credential for the LLM.' }),
-  ANTHROPIC_BASE_URL: optional(type.httpUrl, {
+  ANTHROPIC_AUTH_TOKEN: optional(type.word('a token'), {
+    secret: true,
+    doc: 'Credential for the LLM, sent as a bearer token.',
+  }),
+  ANTHROPIC_BASE_URL: optional(type.messagesApiUrl, {
     computedDefault: "Anthropic's",
-    doc: 'Any server that speaks the Messages API, such as a gateway or a local model.',
+    doc: 'Any server that speaks the Messages API, such as a gateway or a local model: see [investigator.md](investigator.md#servers-and-gateways). It must not end in `v1` or `messages`. It gets the credential in both usual headers, `x-api-key` and `Authorization`.',
   }),
   KORA_MODEL_NORMAL: withDefault(type.model, 'claude-sonnet-5-5:medium', {
     doc: '`model` or `model:effort`, below 75 % of the budget.',

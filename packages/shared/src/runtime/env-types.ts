@@ -76,6 +76,12 @@ export const httpUrl = z
     'must be a URL that begins with http:// or https://',
   );
 
+/** The SDK appends `/v1/messages` to it. */
+export const messagesApiUrl = httpUrl.refine(
+  (value) => !/\/(?:v1|messages)\/*$/.test(URL.parse(value)?.pathname ?? ''),
+  'must be a URL without /v1 or /messages at its end: the worker appends /v1/messages itself',
+);
+
 /** Some programs accept a proxy without `http://` in front. */
 export const proxyUrl = z
   .string()

@@ -77,7 +77,9 @@ const telemetry = {
       model: z.string(),
       usage: usageSchema,
       durationMs: amount,
+      without: z.array(z.string()).exactOptional(),
       error: errorCode.exactOptional(),
+      reason: z.string().exactOptional(),
     }),
   ),
   toolCalls: z

@@ -46,6 +46,8 @@ export interface EngineCall {
   without?: string[];
   /** Absent if the request was answered. */
   error?: EngineErrorCode;
+  /** The status and the server's own words about the error, redacted, at most 300 characters. */
+  reason?: string;
 }
 
 /** One tool call of the LLM. */

@@ -89,7 +89,18 @@ describe('loadConfig', () => {
     ['CLAUDE_CODE_OAUTH_TOKEN', ['a b']],
     ['KORA_ANTHROPIC_API_KEY', ['a b']],
     ['ANTHROPIC_API_KEY', ['a\nb']],
-    ['ANTHROPIC_BASE_URL', ['gateway']],
+    ['ANTHROPIC_AUTH_TOKEN', ['a b']],
+    [
+      'ANTHROPIC_BASE_URL',
+      [
+        'gateway',
+        'http://gw/v1',
+        'http://gw/v1/',
+        'https://gw/api/v1/messages',
+        'http://gw/v1?a=b',
+        'http://gw/messages//',
+      ],
+    ],
     ['KORA_INVESTIGATION_TIMEOUT_SECONDS', ['0', '-1', 'x']],
     ['KORA_WORKER_CONCURRENCY', ['0', '2.5', '9999', 'x']],
     ['KORA_COST_MONTHLY_USD', ['-1', 'x']],
@@ -169,13 +180,27 @@ describe('loadConfig', () => {
   });
 
   test('uses the first credential that is set', () => {
-    const all = { CLAUDE_CODE_OAUTH_TOKEN: 'o', KORA_ANTHROPIC_API_KEY: 'k', ANTHROPIC_API_KEY: 'a' };
+    const token = { ANTHROPIC_AUTH_TOKEN: 't' };
+    const all = { ...token, CLAUDE_CODE_OAUTH_TOKEN: 'o', KORA_ANTHROPIC_API_KEY: 'k', ANTHROPIC_API_KEY: 'a' };
     expect(loadConfig(all).config.anthropic.credential).toEqual({ kind: 'oauth', token: 'o' });
     expect(loadConfig({ ...all, CLAUDE_CODE_OAUTH_TOKEN: '' }).config.anthropic.credential).toEqual({
       kind: 'apiKey',
       key: 'k',
     });
-    expect(loadConfig({ ANTHROPIC_API_KEY: 'a' }).config.anthropic.credential).toEqual({ kind: 'apiKey', key: 'a' });
+    const credentialOf = (env: Record<string, string>) => loadConfig(env).config.anthropic.credential;
+    expect(credentialOf({ ...token, ANTHROPIC_API_KEY: 'a' })).toEqual({ kind: 'apiKey', key: 'a' });
+    expect(credentialOf(token)).toEqual({ kind: 'bearer', token: 't' });
+  });
+
+  test.each(['http://localhost:11434', 'https://gw/anthropic', 'https://gw/v1beta', 'https://gw/api/messages-api'])(
+    'accepts the base URL %s',
+    (url) => {
+      expect(loadConfig({ ANTHROPIC_BASE_URL: url }).config.anthropic.baseUrl).toBe(url);
+    },
+  );
+
+  test('counts each credential as a secret', () => {
+    expect(secretsOf(loadConfig({ ANTHROPIC_AUTH_TOKEN: 'token-1' }).config)).toContain('token-1');
   });
 
   test.each([

@@ -33,7 +33,7 @@ export function Steps({ entry }: { entry: InvestigationDetail }) {
                 )}
               </Bar>
             ))}
-            {calls.map(({ route, model, durationMs, error }, i) => (
+            {calls.map(({ route, model, durationMs, error, reason }, i) => (
               <Bar
                 key={i}
                 kind="ai-call"
@@ -44,6 +44,7 @@ export function Steps({ entry }: { entry: InvestigationDetail }) {
                 {error && (
                   <span class="wrong" title={error}>
                     {codeLabel(error)}
+                    {reason && `, ${reason}`}
                   </span>
                 )}
               </Bar>
