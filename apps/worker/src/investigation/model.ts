@@ -15,6 +15,7 @@ import { checkedFetch, ServerPage } from './checked-fetch.ts';
 import { FEATURES, type Feature, type Refusal } from './features.ts';
 import { reasonOf, serverMessage } from './server-message.ts';
 import { classifyPage, classifyStatus } from './status.ts';
+import { readToolInput } from './tool-input.ts';
 
 /** The messages so far, as the API takes them. */
 export type Conversation = Anthropic.Beta.BetaMessageParam[];
@@ -167,12 +168,26 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
   const offered = new Set(question.tools.map(({ name }) => name));
   return {
     kind: 'tools',
-    conversation: runner.params.messages,
+    conversation: runner.params.messages.map(acceptable),
     brokeOff: runner.params.messages.at(-1)?.role !== 'user',
     unknown: called.names.filter((name) => !offered.has(name)),
     model: called.model,
     usage: called.usage,
   };
+}
+
+/** The API refuses a history with blank texts, or with input that is not an object. Other servers answer with both. */
+function acceptable(message: Conversation[number]): Conversation[number] {
+  if (message.role !== 'assistant' || typeof message.content === 'string') return message;
+  const content = message.content.flatMap((block) => {
+    if (!isJsonObject(block) || (block.type === 'text' && isBlank(block.text))) return [];
+    return [block.type === 'tool_use' ? { ...block, input: readToolInput(block.input) ?? {} } : block];
+  });
+  return { ...message, content };
+}
+
+function isBlank(text: unknown): boolean {
+  return typeof text !== 'string' || text.trim() === '';
 }
 
 /** The names of the tools that a message calls. */

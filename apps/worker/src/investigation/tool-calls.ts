@@ -1,6 +1,6 @@
 /** The tool calls of one investigation: each runs within its time, its output is sanitized, and it becomes a source of evidence. */
 import { unlessAborted } from '@kora-wake/shared/runtime/async';
-import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import type { ToolCall } from '@kora-wake/shared/wake/report';
 import { firstChars } from '@kora-wake/shared/wake/text';
@@ -8,6 +8,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { type Tool, ToolRefused } from '../tools/tool.ts';
 import type { Source } from './answer.ts';
 import { MAX_NAME } from './llm-call.ts';
+import { readToolInput } from './tool-input.ts';
 import type { Sanitizer } from './untrusted.ts';
 
 const TOOL_TIMEOUT_MS = 15_000;
@@ -22,6 +23,10 @@ const MIN_OWN_WORDS = 4;
 
 /** `excType` of a call of a tool that does not exist. */
 export const UNKNOWN_TOOL = 'UnknownTool';
+
+class InvalidInput extends Error {
+  override name = 'InvalidInput';
+}
 
 interface ToolCallsOptions {
   wake: Wake;
@@ -71,7 +76,7 @@ export class ToolCalls {
    */
   async run(tool: Tool, given: unknown): Promise<string> {
     const { wake, redact, signal: stop } = this.#options;
-    const input = isJsonObject(given) ? given : {};
+    const input = readToolInput(given) ?? {};
     if (this.calls.length >= MAX_TOOL_CALLS) {
       this.refuse(tool.name, 'TooManyCalls', input);
       throw new Error(`no more than ${MAX_TOOL_CALLS} calls in one investigation; answer now`);
@@ -83,6 +88,7 @@ export class ToolCalls {
     // The call gets its number now, because the calls of one round run at the same time.
     const call = this.#startToolCall(tool.name, 'ok');
     try {
+      if (!readToolInput(given)) throw new InvalidInput('the input must be a JSON object');
       // The tool may come from an MCP server, so its type guarantees nothing.
       const output: unknown = await unlessAborted(() => tool.run(input, { wake, redact, signal }), signal);
       const text = typeof output === 'string' ? output : JSON.stringify(output);

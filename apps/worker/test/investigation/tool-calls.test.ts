@@ -67,6 +67,39 @@ describe('a tool', () => {
     });
   });
 
+  /** A call with an input that the SDK's types do not allow, after a blank text. */
+  const callsWith = (input: unknown) => {
+    const call = { type: 'tool_use', id: 'toolu_0', name: 'look', input };
+    return json(200, message('', { content: [{ type: 'text', text: '' }, call], stop_reason: 'tool_use' }));
+  };
+
+  test.for<[string, unknown]>([
+    ['a text with an object', '{"what": "api"}'],
+    ['an object', { what: 'api' }],
+  ])('gets its input from %s', async ([_name, input], { ns }) => {
+    const { investigate, asked, toolCalls } = await investigating(ns, [callsWith(input), finds(found)], {
+      tools: [look()],
+    });
+    expect(await investigate()).toMatchObject({ verdict: 'confirmed' });
+    expect(toolCalls).toMatchObject([{ status: 'ok', input: { what: 'api' } }]);
+    expect(asked()[1].messages[1].content).toMatchObject([{ type: 'tool_use', input: { what: 'api' } }]);
+  });
+
+  test.for(['what: api', '"api"', '[1]', '', 5, null, ['api'], true])(
+    'does not run with the input %j, and the LLM can correct it',
+    async (input, { ns }) => {
+      const answers = [callsWith(input), callsTools({ name: 'look' }), finds({ ...found, evidence: [] })];
+      const { investigate, asked, toolCalls } = await investigating(ns, answers, { tools: [look()] });
+      expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
+      expect(toolCalls).toMatchObject([{ status: 'execution_error', excType: 'InvalidInput' }, { status: 'ok' }]);
+      expect(asked()[1].messages[1].content).toMatchObject([{ type: 'tool_use', input: {} }]);
+      expect(asked()[1].messages[2].content[0]).toMatchObject({
+        is_error: true,
+        content: expect.stringContaining('must be a JSON object'),
+      });
+    },
+  );
+
   test('whose schema the server refuses is left out alone', async ({ ns }) => {
     const refusal = json(400, { error: { message: 'tools.1.custom.input_schema: JSON schema is invalid' } });
     const { investigate, asked, log } = await investigating(ns, [refusal, callsTools({ name: 'look' }), finds(found)], {
