@@ -187,7 +187,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     ],
   },
   45: { fault: 'permanent errors', tests: [[DELIVERY, 'that Slack rejects permanently is a recorded dead letter']] },
-  46: { fault: 'token revoked, then restored', tests: [[DELIVERY, 'with a revoked token is held']] },
+  46: { fault: 'token revoked, then restored', tests: [[DELIVERY, 'is held together with later ones']] },
   47: { fault: 'a clock jump of an hour either way', tests: [['test/field/clock.field.test.ts', 'set an hour %s']] },
   48: { fault: 'disk full', tests: [[WORKERS, 'whose audit row cannot be written']] },
   49: {
@@ -279,6 +279,13 @@ export const FAULT_TABLE: Record<number, Row> = {
     tests: [
       [STOPPING, 'with open event streams and idle connections: it ends them'],
       [STOPPING, 'while a client sends a body slowly'],
+    ],
+  },
+  61: {
+    fault: 'a proxy’s page, 408 after acceptance, states of Slack that pass',
+    tests: [
+      [EARLIER_POST, 'is found there and not posted again'],
+      [DELIVERY, 'during a migration of the workspace is retried'],
     ],
   },
 };

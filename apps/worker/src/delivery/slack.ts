@@ -29,7 +29,7 @@ export interface Messenger {
    * Searches the operator's messages for that of a wake, by the metadata of its post.
    *
    * @param since ms since the epoch
-   * @throws DeliveryFailure; `permanent` if the token lacks the scopes `im:history` and `im:write`
+   * @throws DeliveryFailure; `permanent` if the token may not do this, for example without `im:history` or `im:write`
    */
   find(wakeId: string, since: number): Promise<Posted | undefined>;
 }
@@ -37,10 +37,12 @@ export interface Messenger {
 /**
  * - `not_posted`: Slack does not have the message; post it again later.
  * - `unknown`: Slack may have the message.
- * - `permanent`: Slack will never accept this message.
- * - `outage`: Slack accepts nothing from us until a person corrects the configuration.
+ * - `permanent`: Slack will never accept this message, or never allows this look-up.
+ * - `outage`: Slack accepts nothing from us until a person corrects the token or its rights.
  */
 export type FailureKind = 'not_posted' | 'unknown' | 'permanent' | 'outage';
+
+type Purpose = 'post' | 'look-up';
 
 export class DeliveryFailure extends Error {
   override name = 'DeliveryFailure';
@@ -66,7 +68,23 @@ const CLOCK_SKEW_S = 65 * 60;
 const DEFAULT_RETRY_AFTER_MS = 30_000;
 
 const OUTAGE = new Set(['invalid_auth', 'not_authed', 'token_revoked', 'token_expired', 'account_inactive']);
+/** The token is valid, but may not do this. A person corrects that, for example by installing the app again. */
+const RIGHTS_MISSING = new Set([
+  'missing_scope',
+  'not_allowed_token_type',
+  'no_permission',
+  'team_access_not_granted',
+  'two_factor_setup_required',
+]);
 const UNKNOWN = new Set(['internal_error', 'fatal_error', 'service_unavailable', 'request_timeout']);
+/** States of the workspace that pass: a migration, or a limit that its administrators set for a time. */
+const PASSING = new Set([
+  'org_login_required',
+  'team_added_to_org',
+  'external_channel_migrating',
+  'accesslimited',
+  'ekm_access_denied',
+]);
 const RATE_LIMITED = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
 /** The connection was never established, so nothing was posted. */
 const NOT_CONNECTED = new Set([
@@ -108,7 +126,7 @@ export function slackMessenger(options: {
   });
   return {
     post: (text, wakeId) =>
-      withSpan('slack post', wakeId, async () => {
+      withSpan('post', wakeId, async () => {
         const answer = await client.chat.postMessage({
           channel: options.channel,
           text,
@@ -117,10 +135,12 @@ export function slackMessenger(options: {
           unfurl_media: false,
           metadata: { event_type: EVENT_TYPE, event_payload: { wake_id: wakeId } },
         });
-        return { channel: answer.channel ?? options.channel, ts: answer.ts ?? '' };
+        // A proxy may answer with JSON of its own, which the SDK takes for success.
+        if (!answer.ok || !answer.ts) throw new DeliveryFailure('unknown', 'unreadable_answer');
+        return { channel: answer.channel ?? options.channel, ts: answer.ts };
       }),
     find: (wakeId, since) =>
-      withSpan('slack look-up', wakeId, async () => {
+      withSpan('look-up', wakeId, async () => {
         const opened = await client.conversations.open({ users: options.channel });
         const channel = opened.channel?.id ?? options.channel;
         let cursor: string | undefined;
@@ -142,9 +162,9 @@ export function slackMessenger(options: {
 }
 
 /** One call, or a few calls with one purpose, as a span of the wake's trace. @throws DeliveryFailure */
-function withSpan<T>(name: string, wakeId: string, call: () => Promise<T>): Promise<T> {
-  return traced(name, { 'kora.wake_id': wakeId }, () =>
-    call().catch((error: unknown) => Promise.reject(classify(error))),
+function withSpan<T>(purpose: Purpose, wakeId: string, call: () => Promise<T>): Promise<T> {
+  return traced(`slack ${purpose}`, { 'kora.wake_id': wakeId }, () =>
+    call().catch((error: unknown) => Promise.reject(classify(error, purpose))),
   );
 }
 
@@ -154,13 +174,12 @@ function belongsToWake(metadata: unknown, wakeId: string): boolean {
 }
 
 /** The only place that turns an error of the SDK into a kind. */
-function classify(error: unknown): DeliveryFailure {
+function classify(error: unknown, purpose: Purpose): DeliveryFailure {
+  if (error instanceof DeliveryFailure) return error;
   if (error instanceof WebAPIRateLimitedError)
     return new DeliveryFailure('not_posted', 'ratelimited', Math.ceil(error.retryAfter * 1000));
-  if (error instanceof WebAPIPlatformError) return classifyCode(error.data.error);
-  if (error instanceof WebAPIHTTPError) {
-    return new DeliveryFailure(error.statusCode >= 500 ? 'unknown' : 'permanent', `http_${error.statusCode}`);
-  }
+  if (error instanceof WebAPIPlatformError) return classifyCode(error.data.error, purpose);
+  if (error instanceof WebAPIHTTPError) return classifyStatus(error, purpose);
   if (error instanceof WebAPIRequestError) {
     const code = connectionCode(error.original);
     return new DeliveryFailure(NOT_CONNECTED.has(code) ? 'not_posted' : 'unknown', code);
@@ -174,12 +193,30 @@ function classify(error: unknown): DeliveryFailure {
   return new DeliveryFailure('unknown', connectionCode(error));
 }
 
-function classifyCode(code: string): DeliveryFailure {
+/**
+ * Slack refuses with status 200. Any other status without Slack's own JSON comes from a proxy, which may have answered after
+ * Slack took the message.
+ */
+function classifyStatus({ statusCode, body }: WebAPIHTTPError, purpose: Purpose): DeliveryFailure {
+  const code = statusCode < 500 ? refusalCode(body) : undefined;
+  return code === undefined ? new DeliveryFailure('unknown', `http_${statusCode}`) : classifyCode(code, purpose);
+}
+
+/** The error code of an answer in Slack's form, undefined for any other body. */
+function refusalCode(body: unknown): string | undefined {
+  return isJsonObject(body) && body.ok === false && typeof body.error === 'string' ? body.error : undefined;
+}
+
+/** @param code undefined if the answer is JSON without one */
+function classifyCode(code: string | undefined, purpose: Purpose): DeliveryFailure {
   // The SDK gives the text of an error page as the code. A proxy wrote that page, so it is not Slack's answer to this post.
-  if (!/^[a-z0-9_]{1,80}$/.test(code)) return new DeliveryFailure('unknown', 'unreadable_answer');
+  if (code === undefined || !/^[a-z0-9_]{1,80}$/.test(code)) return new DeliveryFailure('unknown', 'unreadable_answer');
   if (RATE_LIMITED.has(code)) return new DeliveryFailure('not_posted', code, DEFAULT_RETRY_AFTER_MS);
   if (OUTAGE.has(code)) return new DeliveryFailure('outage', code);
+  if (PASSING.has(code)) return new DeliveryFailure('not_posted', code);
   if (UNKNOWN.has(code)) return new DeliveryFailure('unknown', code);
+  // A message is posted without the rights for a look-up, so they hold nothing up.
+  if (RIGHTS_MISSING.has(code)) return new DeliveryFailure(purpose === 'post' ? 'outage' : 'permanent', code);
   return new DeliveryFailure('permanent', code);
 }
 

@@ -14,6 +14,8 @@ describe('a delivery', () => {
     ['a 500', html(500)],
     ['an answer cut short', cutShort],
     ['an error page', html(200)],
+    ['a 408', html(408)],
+    ['a page of a proxy that forbids it', html(403)],
   ])(
     'that Slack accepted and answered with %s is found there and not posted again',
     async ([_name, answer], { ns, logPath }) => {

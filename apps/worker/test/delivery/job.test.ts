@@ -79,29 +79,45 @@ describe('a delivery', () => {
     expect([double.accepted.length, engine.investigations]).toEqual([1, 1]);
   });
 
-  test('with a revoked token is held together with later ones; then they are sent oldest first and say how late they are', async ({
-    ns,
-    logPath,
-  }) => {
+  test('during a migration of the workspace is retried', async ({ ns, logPath }) => {
     const double = await slack();
-    double.next.push(json(200, { ok: false, error: 'token_revoked' }));
-    const { log, clock } = working(ns, {
-      engine: engineOf(diagnosis),
-      messenger: messengerTo(double),
-      auditPath: logPath,
-    });
-    const wakes = [await enqueue(ns)];
-    await log.until('delivery.held');
-    wakes.push(await enqueue(ns), await enqueue(ns));
-    clock.aheadMs = 65 * 60_000;
-    for (const wake of wakes) await outcomeIs(ns, wake, 'diagnosis');
-    expect(double.accepted.map(({ wakeId }) => wakeId)).toEqual(wakes.map(({ id }) => id));
-    for (const { text } of double.accepted) expect(text).toMatch(/\n\n\(Sent 1 h 5 min late\.\)$/);
-    // The outcome is recorded shortly before the job ends, and only then the attempt counts.
-    await eventually(async () => (await ns.deliveries.getCompletedCount()) === wakes.length);
-    const jobs = await Promise.all(wakes.map(({ id }) => ns.deliveries.getJob(deliverJobId(id))));
-    expect(jobs.map((job) => job?.attemptsMade)).toEqual([1, 1, 1]);
-  }, 60_000);
+    double.next.push(json(200, { ok: false, error: 'team_added_to_org' }));
+    const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await log.until('delivery.retrying');
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
+    // A refusal in words leaves no doubt, so no look-up is needed.
+    expect(double.requests.every(({ path }) => path.endsWith('/chat.postMessage'))).toBe(true);
+  });
+
+  test.for([
+    ['with a revoked token', 'token_revoked'],
+    ['without the scope to post', 'missing_scope'],
+  ] as const)(
+    '%s is held together with later ones; then they are sent oldest first and say how late they are',
+    { timeout: 60_000 },
+    async ([, error], { ns, logPath }) => {
+      const double = await slack();
+      double.next.push(json(200, { ok: false, error }));
+      const { log, clock } = working(ns, {
+        engine: engineOf(diagnosis),
+        messenger: messengerTo(double),
+        auditPath: logPath,
+      });
+      const wakes = [await enqueue(ns)];
+      await log.until('delivery.held');
+      wakes.push(await enqueue(ns), await enqueue(ns));
+      clock.aheadMs = 65 * 60_000;
+      for (const wake of wakes) await outcomeIs(ns, wake, 'diagnosis');
+      expect(double.accepted.map(({ wakeId }) => wakeId)).toEqual(wakes.map(({ id }) => id));
+      for (const { text } of double.accepted) expect(text).toMatch(/\n\n\(Sent 1 h 5 min late\.\)$/);
+      // The outcome is recorded shortly before the job ends, and only then the attempt counts.
+      await eventually(async () => (await ns.deliveries.getCompletedCount()) === wakes.length);
+      const jobs = await Promise.all(wakes.map(({ id }) => ns.deliveries.getJob(deliverJobId(id))));
+      expect(jobs.map((job) => job?.attemptsMade)).toEqual([1, 1, 1]);
+    },
+  );
 
   test('may wait for Slack any number of times', async ({ ns, logPath }) => {
     const double = await slack();

@@ -40,9 +40,23 @@ describe('Slack', () => {
     ['fatal_error', ok('fatal_error'), { kind: 'unknown', code: 'fatal_error' }],
     ['channel_not_found', ok('channel_not_found'), { kind: 'permanent', code: 'channel_not_found' }],
     ['msg_too_long', ok('msg_too_long'), { kind: 'permanent', code: 'msg_too_long' }],
-    ['missing_scope', ok('missing_scope'), { kind: 'permanent', code: 'missing_scope' }],
     ['a code we never heard of', ok('new_in_2027'), { kind: 'permanent', code: 'new_in_2027' }],
-    ['404 of a wrong address', html(404), { kind: 'permanent', code: 'http_404' }],
+    ['408 of a proxy', html(408), { kind: 'unknown', code: 'http_408' }],
+    ['404 of a wrong address', html(404), { kind: 'unknown', code: 'http_404' }],
+    ['403 of a proxy that answers in JSON', json(403, { message: 'Forbidden' }), { kind: 'unknown', code: 'http_403' }],
+    ['a status that Slack never uses', json(202, {}), { kind: 'unknown', code: 'http_202' }],
+    ['JSON of another program', json(200, { status: 'fine' }), { kind: 'unknown', code: 'unreadable_answer' }],
+    ['JSON of success without a ts', json(200, { ok: true }), { kind: 'unknown', code: 'unreadable_answer' }],
+    [
+      'a refusal in Slack’s form with another status',
+      json(403, { ok: false, error: 'channel_not_found' }),
+      { kind: 'permanent', code: 'channel_not_found' },
+    ],
+    ['a migration', ok('team_added_to_org'), { kind: 'not_posted', code: 'team_added_to_org' }],
+    ['the end of a migration', ok('org_login_required'), { kind: 'not_posted', code: 'org_login_required' }],
+    ['a limited network', ok('accesslimited'), { kind: 'not_posted', code: 'accesslimited' }],
+    ['missing_scope', ok('missing_scope'), { kind: 'outage', code: 'missing_scope' }],
+    ['a token of the wrong type', ok('not_allowed_token_type'), { kind: 'outage', code: 'not_allowed_token_type' }],
     ['invalid_auth', ok('invalid_auth'), { kind: 'outage', code: 'invalid_auth' }],
     ['token_revoked', ok('token_revoked'), { kind: 'outage', code: 'token_revoked' }],
     ['account_inactive', ok('account_inactive'), { kind: 'outage', code: 'account_inactive' }],
@@ -66,11 +80,14 @@ describe('Slack', () => {
     expect(double.requests.at(-1)?.body).toContain('include_all_metadata=true');
   });
 
-  test('without the scope for a look-up is a permanent failure', async () => {
-    const { double, messenger } = await messengerWith();
-    double.lookUp.error = 'missing_scope';
-    await expect(messenger.find('w-1', 0)).rejects.toMatchObject({ kind: 'permanent', code: 'missing_scope' });
-  });
+  test.each(['missing_scope', 'not_allowed_token_type'])(
+    'that refuses a look-up with %s refuses all of them, but no message',
+    async (code) => {
+      const { double, messenger } = await messengerWith();
+      double.lookUp.error = code;
+      await expect(messenger.find('w-1', 0)).rejects.toMatchObject({ kind: 'permanent', code });
+    },
+  );
 
   test.each<[string, Answer]>([
     ['in a page', ({ headers }, response) => void response.writeHead(200).end(`<html>${headers.authorization}</html>`)],

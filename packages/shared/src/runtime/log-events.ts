@@ -207,7 +207,7 @@ export const LOG_EVENTS = {
   },
   'delivery.held': {
     level: 'error',
-    message: 'Slack refuses the token; all DMs wait until KORA_SLACK_BOT_TOKEN is corrected',
+    message: 'Slack refuses the token or its scopes; all DMs wait until KORA_SLACK_BOT_TOKEN is corrected',
     fields: ['wakeId', 'code'],
   },
   'delivery.rate_limited': {
