@@ -46,6 +46,8 @@ export interface ApiOptions {
   /** USD per UTC month; 0 = no limit. */
   budgetUsd: number;
   setup: Setup;
+  /** Address of the console, to which shortened DMs link. */
+  consoleUrl?: string | undefined;
   /** Removes secrets from texts of people. */
   redact: Redact;
   /** Writes a row to the audit log for each change by an operator. */
@@ -139,7 +141,7 @@ export async function buildApp(options: ApiOptions) {
 /** Registers every route, under the prefix of the scope that it is called with. */
 function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
   return async (app: FastifyInstance) => {
-    const { store, deliveries, countsWorkers = true, tokens, basePath, budgetUsd, setup } = options;
+    const { store, deliveries, countsWorkers = true, tokens, basePath, budgetUsd, setup, consoleUrl } = options;
     const { append, redact, now, consoleFolder, log } = options;
     const { redis, keys, queue } = store;
     await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
@@ -148,7 +150,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(healthRoutes, { redis, keys, now });
     await app.register(queueRoutes, { queues, countsWorkers, operations, now });
     await app.register(debounceRoutes, { store, operations });
-    await app.register(investigationRoutes, { store, deliveries, now });
+    await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
     await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, setup, now });
     await app.register(eventRoutes, { store, tokens });

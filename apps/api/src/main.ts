@@ -46,6 +46,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
       sourceId: sourceId(config.auditLogPath, config.sourceName),
       redisAddress: redactedUrl(config.redisUrl),
     },
+    consoleUrl: config.consoleUrl,
     append: auditLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log),
     redact: redactor(config.redact, secretsOf(config)),
     now: Date.now,

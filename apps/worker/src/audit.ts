@@ -2,7 +2,7 @@
 import { type AuditLogFile, auditLog } from '@kora-wake/shared/runtime/audit-log';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
-import { messageBody } from '@kora-wake/shared/wake/message';
+import { reportSummary } from '@kora-wake/shared/wake/message';
 import type { DmStatus } from '@kora-wake/shared/wake/outcome';
 import type { Report, ToolCall } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -39,7 +39,7 @@ export function auditWriter(file: AuditLogFile, now: () => number, log: Logger):
         cache_read_input_tokens: report.usage.cacheReadInputTokens,
         total_cost_usd: report.costUsd,
         investigation_duration_ms: report.durationMs,
-        investigation_summary_text: messageBody(wake, report),
+        investigation_summary_text: reportSummary(wake, report),
         dm_status: status,
         autofix_attempted: false,
         ...(report.kind === 'fallback' && { reasoning_error: report.code }),

@@ -87,6 +87,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     engine,
     concurrency: config.workerConcurrency,
     messenger,
+    consoleUrl: config.consoleUrl,
     pace: messenger && SLACK_PACE,
     wakes,
     deliveries,

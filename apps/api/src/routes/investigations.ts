@@ -28,8 +28,9 @@ const MAX_SUMMARY = 400;
 export const investigationRoutes: FastifyPluginAsyncZod<{
   store: WindowStore;
   deliveries: DeliveriesQueue;
+  consoleUrl: string | undefined;
   now(): number;
-}> = async (app, { store, deliveries, now }) => {
+}> = async (app, { store, deliveries, consoleUrl, now }) => {
   const { redis, keys, queue } = store;
 
   async function entryOf(wake: WakeRecord): Promise<Investigation> {
@@ -105,7 +106,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
         calls: report?.calls.map(describeCall) ?? [],
         tools: report?.toolCalls ?? [],
         ...evidenceOf(report),
-        dm: report && directMessage(wakeFromRecord(wake), report) + (wake.posted?.note ?? ''),
+        dm: report && directMessage(wakeFromRecord(wake), report, { note: wake.posted?.note ?? '', consoleUrl }),
         posted: wake.posted && { channel: wake.posted.channel, ts: wake.posted.ts },
       };
     },

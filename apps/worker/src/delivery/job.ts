@@ -47,6 +47,8 @@ const CLAIM_FRESH_MS = 2_000;
 export interface Delivery {
   /** Undefined: no Slack token, a dry run. */
   messenger: Messenger | undefined;
+  /** Address of the console, to which shortened DMs link. Undefined: no link. */
+  consoleUrl?: string | undefined;
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   audit: AuditWriter;
@@ -63,7 +65,7 @@ export interface Delivery {
 }
 
 export function deliverer(delivery: Delivery) {
-  const { messenger, deliveries, audit, redis, keys, now, log } = delivery;
+  const { messenger, consoleUrl, deliveries, audit, redis, keys, now, log } = delivery;
   // The printed DM is the only output of a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
@@ -71,7 +73,7 @@ export function deliverer(delivery: Delivery) {
     const { wake, report } = job.data;
     if (!messenger) {
       if (job.attemptsStarted > 1) await reopen(redis, keys, wake.id, now());
-      const dm = { wakeId: wake.id, text: directMessage(wake, report) };
+      const dm = { wakeId: wake.id, text: directMessage(wake, report, { consoleUrl }) };
       logEvent(printed, 'delivery.dry_run', { dm });
       return record(job, 'dry_run');
     }
@@ -126,7 +128,7 @@ export function deliverer(delivery: Delivery) {
     try {
       // This process was frozen since the claim, so another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
-      const posted = await to.post(escapeForSlack(directMessage(wake, report) + note), wake.id);
+      const posted = await to.post(escapeForSlack(directMessage(wake, report, { note, consoleUrl })), wake.id);
       return note === '' ? posted : { ...posted, note };
     } catch (error) {
       if (error instanceof DeliveryFailure && error.kind !== 'unknown') await setClaim(redis, keys, wake.id, before);

@@ -52,6 +52,8 @@ export interface Config {
   proxy?: { url: string; noProxy: string };
   /** `basePath`: '' or a path such as `/kora`, without a slash at the end. */
   api: { host: string; port: number; basePath: string; token?: string; readToken?: string };
+  /** Address at which people reach the console, without a slash at the end; undefined: not known. */
+  consoleUrl?: string;
   /** Port of the metrics of tailer and worker; undefined: off. */
   metricsPort?: number;
   /** Receiver of traces; undefined: off. */
@@ -179,6 +181,7 @@ export function loadConfig(
         ...(e.KORA_API_TOKEN && { token: e.KORA_API_TOKEN }),
         ...(e.KORA_API_READ_TOKEN && { readToken: e.KORA_API_READ_TOKEN }),
       },
+      ...(e.KORA_CONSOLE_URL && { consoleUrl: e.KORA_CONSOLE_URL }),
       ...(e.KORA_METRICS_PORT !== undefined && { metricsPort: e.KORA_METRICS_PORT }),
       ...(e.OTEL_EXPORTER_OTLP_ENDPOINT && {
         otlp: { endpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT, headers: e.OTEL_EXPORTER_OTLP_HEADERS ?? {} },

@@ -176,6 +176,10 @@ const API = {
   KORA_API_BASE_PATH: optional(type.basePath, {
     doc: 'Path under which a reverse proxy serves the API and the console, such as `/kora`: see [operations.md](operations.md#behind-a-reverse-proxy).',
   }),
+  KORA_CONSOLE_URL: optional(type.consoleUrl, {
+    apps: ['worker', 'api'],
+    doc: 'Address at which people reach the console, such as `https://ops.example.com/kora`. A DM that had to be shortened links to its page there.',
+  }),
 };
 
 const MONITORING = {

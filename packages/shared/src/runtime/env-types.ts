@@ -81,6 +81,16 @@ export const messagesApiUrl = httpUrl.refine(
   (value) => !/\/(?:v1|messages)\/*$/.test(URL.parse(value)?.pathname ?? ''),
   'must be a URL without /v1 or /messages at its end: the worker appends /v1/messages itself',
 );
+/** Longer addresses would leave no room for the message that contains one; characters. */
+const MAX_CONSOLE_URL = 300;
+
+/** The address of the console, without a slash at the end. It is part of DMs, so it must not contain a password. */
+export const consoleUrl = httpUrl
+  .refine(
+    (value) => !/[#?@]/.test(value) && value.length <= MAX_CONSOLE_URL,
+    `must be an address without user, query and "#", of at most ${MAX_CONSOLE_URL} characters`,
+  )
+  .transform((value) => value.replace(/\/+$/, ''));
 
 /** Some programs accept a proxy without `http://` in front. */
 export const proxyUrl = z

@@ -1,7 +1,7 @@
 /** The operator's DM, in the format that the contract fixes. */
 import { redact } from './redact.ts';
 import type { Report } from './report.ts';
-import { removeInvisible, shortenForSlack } from './text.ts';
+import { escapeForSlack, removeInvisible, shortenForSlack } from './text.ts';
 import type { Wake } from './wake.ts';
 
 const EMOJIS: ReadonlyMap<string, string> = new Map([
@@ -12,17 +12,38 @@ const EMOJIS: ReadonlyMap<string, string> = new Map([
 const OTHER_EMOJI = '🔔';
 
 /**
- * Slack refuses or splits longer texts, so a long detail or answer is shortened, with a note. The heading and the
- * reason are never shortened away. In characters, as Slack counts them.
+ * Slack splits a text above about 4,000 characters into several messages, and refuses to change it. So a long detail or answer is
+ * shortened, with a note. The heading, the reason and the note about the delivery are never shortened away. In characters after
+ * escaping, as Slack counts them.
  */
-const MAX_BODY = 10_000;
+const MAX_TEXT = 3_900;
+/** An answer in plain text has no parts of known length, so it is cut to one screen; characters. */
+const MAX_PLAIN = 1_200;
+/** Limit for the audit log, which no screen limits; characters. */
+const MAX_SUMMARY = 10_000;
 const MAX_PROBE = 200;
 const MAX_TITLE = 1_000;
 
-/** The whole DM for a wake and its report, before escaping. */
-export function directMessage(wake: Wake, report: Report): string {
+/** More about a DM than its wake and its report. */
+interface DmExtras {
+  /** From {@link deliveryNote}. */
+  note?: string;
+  /** Address of the console, without a slash at the end. A shortened DM links to its page there. */
+  consoleUrl?: string | undefined;
+}
+
+/** The whole DM for a wake and its report, before escaping. It has at most 3,900 characters after escaping. */
+export function directMessage(wake: Wake, report: Report, { note = '', consoleUrl }: DmExtras = {}): string {
   const emoji = EMOJIS.get(wake.severity) ?? OTHER_EMOJI;
-  return `${emoji} Probe alert · ${oneLine(wake.probe, MAX_PROBE)}\n${messageBody(wake, report)}`;
+  const heading = `${emoji} Probe alert · ${oneLine(wake.probe, MAX_PROBE)}\n`;
+  const room = MAX_TEXT - escapeForSlack(heading + note).length;
+  const url = consoleUrl === undefined ? undefined : `${consoleUrl}/#/investigations/${wake.id}`;
+  return `${heading}${messageBody(wake, report, room, url)}${note}`;
+}
+
+/** The diagnosis, or the issue and the reason, for the audit log: at most about 10,000 characters. */
+export function reportSummary(wake: Wake, report: Report): string {
+  return report.kind === 'diagnosis' ? cleaned(report.text, MAX_SUMMARY) : fallback(wake, report.code, MAX_SUMMARY);
 }
 
 /** A DM that is later than this mentions its delay, ms. */
@@ -63,18 +84,24 @@ export function deliveryNote(about: { lateMs: number; older: number; mayRepeat: 
     .join('');
 }
 
-/** The DM without its heading: the engine's answer, or the issue verbatim and the error code. */
-export function messageBody(wake: Wake, report: Report): string {
-  return report.kind === 'diagnosis'
-    ? shortenForSlack(redact(removeInvisible(report.text)), MAX_BODY)
-    : fallback(wake, report.code);
+/** The DM without heading and note: the engine's answer, or the issue verbatim and the error code. */
+function messageBody(wake: Wake, report: Report, room: number, url: string | undefined): string {
+  if (report.kind === 'fallback') return fallback(wake, report.code, room, url);
+  const isPlain = report.verdict === undefined;
+  return cleaned(report.text, isPlain ? Math.min(room, MAX_PLAIN) : room, url);
 }
 
-function fallback(wake: Wake, code: string): string {
+function fallback(wake: Wake, code: string, max: number, url?: string): string {
   const severity = oneLine(wake.severity, MAX_PROBE);
-  const heading = `${oneLine(wake.probe, MAX_PROBE)} (${severity}): ${oneLine(wake.title, MAX_TITLE)}`;
-  const detail = shortenForSlack(redact(removeInvisible(wake.detail)), MAX_BODY, ' in the audit log');
-  return `${heading}\n\n${detail}\n\nI was unable to investigate — engine returned: ${code}`;
+  const heading = `${oneLine(wake.probe, MAX_PROBE)} (${severity}): ${oneLine(wake.title, MAX_TITLE)}\n\n`;
+  const reason = `\n\nI was unable to investigate — engine returned: ${code}`;
+  const room = max - escapeForSlack(heading + reason).length;
+  return `${heading}${cleaned(wake.detail, room, url, ' in the audit log')}${reason}`;
+}
+
+/** @param url if there is none, `words` say how to find the rest of a shortened text */
+function cleaned(text: string, max: number, url?: string, words = ''): string {
+  return shortenForSlack(redact(removeInvisible(text)), max, { words, ...(url !== undefined && { url }) });
 }
 
 function oneLine(text: string, max: number): string {

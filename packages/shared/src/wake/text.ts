@@ -48,20 +48,44 @@ const NOTE_CHARS = 60;
 
 /**
  * Shortens by the length that Slack counts, which is the length after escaping, and adds a note with the number of
- * omitted characters. The result itself is not escaped.
+ * omitted characters. It cuts after a sentence or a word if that keeps at least half of the space. The result itself is not
+ * escaped.
  *
  * @param max characters after escaping, with the note
- * @param location says where the whole text is, such as ` in the audit log`
+ * @param rest tells the reader how to find the rest: words such as ` in the audit log`, or an address
  */
-export function shortenForSlack(text: string, max: number, location = ''): string {
+export function shortenForSlack(text: string, max: number, rest: { words?: string; url?: string } = {}): string {
   if (escapeForSlack(text).length <= max) return text;
-  const room = max - NOTE_CHARS;
+  const { words = '', url } = rest;
+  const address = url === undefined ? '' : `\n${url}`;
+  const kept = endOfSentence(text, fittingChars(text, max - NOTE_CHARS - escapeForSlack(address).length));
+  return `${kept} … (${text.length - kept.length} more characters${url === undefined ? words : ''})${address}`;
+}
+
+/** The longest beginning of a text that has at most `max` characters after escaping. */
+function fittingChars(text: string, max: number): string {
   let kept = '';
   let length = 0;
   for (const character of text) {
     length += escapeForSlack(character).length;
-    if (length > room) break;
+    if (length > max) break;
     kept += character;
   }
-  return `${kept} … (${text.length - kept.length} more characters${location})`;
+  return kept;
+}
+
+/** After the end of a sentence, with its closing quotes, or before a line break. */
+const SENTENCE_ENDS = /[.!?…]["'”’)\]]*(?=\s)|(?=\n)/g;
+const WORD_ENDS = /(?=\s)/g;
+
+/** Shortens the beginning of a text to its last whole sentence, or else word, if that keeps at least half of it. */
+function endOfSentence(text: string, beginning: string): string {
+  // The next character says whether the beginning ends with a sentence.
+  const seen = text.slice(0, beginning.length + 1);
+  for (const pattern of [SENTENCE_ENDS, WORD_ENDS]) {
+    const ends = Array.from(seen.matchAll(pattern), ({ index, 0: { length } }) => index + length);
+    const last = ends.at(-1) ?? 0;
+    if (last >= beginning.length / 2 && last > 0) return beginning.slice(0, last).trimEnd();
+  }
+  return beginning;
 }

@@ -112,6 +112,10 @@ describe('loadConfig', () => {
     ['KORA_API_TOKEN', ['a b']],
     ['HTTPS_PROXY', ['socks5://proxy:1080', 'http://', 'http://u:%zz@proxy:3128', 'a b']],
     ['KORA_API_BASE_PATH', ['kora', '/a b', '/a//b', '/../x', '/a?b', 'http://x/kora', '/ä', '//']],
+    [
+      'KORA_CONSOLE_URL',
+      ['ops.example.com', 'https://u:secret@ops', 'https://ops/#/x', `https://ops/${'x'.repeat(300)}`],
+    ],
     ['LOG_LEVEL', ['loud']],
     [
       'KORA_AUDIT_LOG_PATH',

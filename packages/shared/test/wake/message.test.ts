@@ -20,7 +20,7 @@ const wake: Wake = {
   emittedAt: 0,
 };
 
-function diagnosis(text: string): Report {
+function diagnosis(text: string): Report & { kind: 'diagnosis' } {
   return { kind: 'diagnosis', text, model: 'm', usage: NO_USAGE, costUsd: 0, durationMs: 1, calls: [] };
 }
 
@@ -55,7 +55,7 @@ describe('the DM', () => {
   test('of a huge issue keeps its heading and its reason, and notes the cut', () => {
     const huge = { ...wake, probe: 'p'.repeat(3_000), title: 't'.repeat(5_000), detail: 'y'.repeat(60_000) };
     const text = directMessage(huge, fallbackReport('sdk_5xx'));
-    expect(text.length).toBeLessThan(11_500);
+    expect(text.length).toBeLessThanOrEqual(3_900);
     expect(text).toContain('more characters in the audit log)');
     expect(text).toMatch(/engine returned: sdk_5xx$/);
   });
@@ -76,7 +76,8 @@ describe('Slack', () => {
 
   test('gets at most 3,900 characters, and the reason is never cut', () => {
     const text = escapeForSlack(directMessage({ ...wake, detail: '&'.repeat(20_000) }, fallbackReport('sdk_5xx')));
-    expect(text.length).toBeLessThan(11_500);
+    expect(text.length).toBeLessThanOrEqual(3_900);
+    expect(text.length).toBeGreaterThan(3_700);
     expect(text).toMatch(
       /&amp; … \(\d+ more characters in the audit log\)\n\nI was unable to investigate — engine returned: sdk_5xx$/,
     );
@@ -84,6 +85,36 @@ describe('Slack', () => {
 
   test('gets no pointer to the audit log if the answer was cut', () => {
     expect(directMessage(wake, diagnosis('x'.repeat(20_000)))).toMatch(/x … \(\d+ more characters\)$/);
+  });
+
+  test('gets at most 3,900 characters with the note about the delivery and the link, which are never cut', () => {
+    const hostile = { ...wake, probe: '&'.repeat(200), severity: '<'.repeat(200), title: '>'.repeat(1_000) };
+    const note = deliveryNote({ lateMs: 7_500_000, older: 47, mayRepeat: true });
+    const consoleUrl = `https://ops.example.com/${'x'.repeat(276)}`;
+    const texts = [
+      directMessage({ ...hostile, detail: '&'.repeat(20_000) }, fallbackReport('sdk_4xx_400'), { note, consoleUrl }),
+      directMessage(hostile, { ...diagnosis('<'.repeat(20_000)), verdict: 'likely' }, { note, consoleUrl }),
+    ];
+    for (const text of texts) {
+      expect(escapeForSlack(text).length).toBeLessThanOrEqual(3_900);
+      expect(text).toContain(`\n${consoleUrl}/#/investigations/w-1\n\n`);
+      expect(text.endsWith(note)).toBe(true);
+    }
+  });
+
+  test('gets whole sentences, and the address of the rest', () => {
+    const answer = `${'The database is slow. '.repeat(200)}Next step: look.`;
+    const text = directMessage(wake, diagnosis(answer), { consoleUrl: 'https://ops.example.com/kora' });
+    expect(text).toMatch(
+      /The database is slow\. … \(\d+ more characters\)\nhttps:\/\/ops\.example\.com\/kora\/#\/investigations\/w-1$/,
+    );
+  });
+
+  test('gets an answer in plain text on one screen, and an answer with a verdict whole', () => {
+    const words = 'The certificate has expired. '.repeat(80).trim();
+    const plain = directMessage(wake, diagnosis(words));
+    expect(plain.length).toBeLessThanOrEqual(1_200 + '🚨 Probe alert · fly\n'.length);
+    expect(directMessage(wake, { ...diagnosis(words), verdict: 'confirmed' })).toContain(words);
   });
 });
 

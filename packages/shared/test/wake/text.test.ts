@@ -25,7 +25,28 @@ test('a mark of several characters counts towards the maximum', () => {
 
 test('a text for Slack counts its escapes', () => {
   expect(shortenForSlack('<'.repeat(25), 100)).toBe('<'.repeat(25));
-  expect(shortenForSlack('<'.repeat(26), 100, ' in the log')).toBe(
+  expect(shortenForSlack('<'.repeat(26), 100, { words: ' in the log' })).toBe(
     `${'<'.repeat(10)} … (16 more characters in the log)`,
   );
+});
+
+test.each([
+  ['after a sentence', `One is down. Two is "slow." ${'x'.repeat(60)}`, 'One is down. Two is "slow."'],
+  ['before a line break', `One is down and two is slow\n${'x'.repeat(60)}`, 'One is down and two is slow'],
+  ['after a word', `One is down and two is slow ${'x'.repeat(60)}`, 'One is down and two is slow'],
+  [
+    'not inside a version or an address',
+    `The v1.2 of db.example.com is down ${'x'.repeat(60)}`,
+    'The v1.2 of db.example.com is down',
+  ],
+  ['anywhere if that would lose more than half', `A. ${'x'.repeat(90)}`, `A. ${'x'.repeat(37)}`],
+])('a text for Slack is cut %s', (_name, text, kept) => {
+  const shortened = shortenForSlack(text + 'y'.repeat(100), 100);
+  expect(shortened.slice(0, shortened.indexOf(' … ('))).toBe(kept);
+});
+
+test('a text without an end to cut at is shortened in linear time', () => {
+  for (const text of ['.'.repeat(300_000), '."'.repeat(200_000), '\n'.repeat(300_000)]) {
+    expect(shortenForSlack(text, 200_000)).toMatch(/more characters\)$/);
+  }
 });
