@@ -148,6 +148,22 @@ export const MUTATIONS: Mutation[] = [
     named: 'may wait for Slack any number',
   },
   {
+    guard: 'a message whose blocks are refused is sent as text alone',
+    file: 'apps/worker/src/delivery/slack.ts',
+    find: "return kind === 'permanent' && BLOCKS_REFUSED.has(code);",
+    replace: 'return kind === code;',
+    test: DELIVERY,
+    named: 'is sent as text alone',
+  },
+  {
+    guard: 'a page of a proxy is no refusal of the message',
+    file: 'apps/worker/src/delivery/slack.ts',
+    find: "return code === undefined ? new DeliveryFailure('unknown', `http_${statusCode}`) : classifyCode(code, purpose);",
+    replace: "return new DeliveryFailure('permanent', code ?? `http_${statusCode}`);",
+    test: EARLIER_POST,
+    named: 'is found there and not posted again',
+  },
+  {
     guard: 'a wake without a message holds no window',
     file: 'apps/worker/src/workers.ts',
     find: 'releaseWindow(redis, keys, wake)',

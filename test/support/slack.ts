@@ -4,6 +4,8 @@ import { type Answer, type HttpDouble, httpDouble } from './http-double.ts';
 interface Accepted {
   channel: string;
   text: string;
+  /** Undefined for a post without blocks. */
+  blocks: unknown;
   wakeId: string;
   ts: string;
   /** ms since the epoch */
@@ -32,6 +34,7 @@ export async function slackDouble(): Promise<SlackDouble> {
     accepted.push({
       channel: form.get('channel') ?? '',
       text: form.get('text') ?? '',
+      blocks: JSON.parse(form.get('blocks') ?? 'null') ?? undefined,
       wakeId: metadata.event_payload?.wake_id,
       ts,
       at,

@@ -26,6 +26,7 @@ import {
   reopen,
   setClaim,
 } from '@kora-wake/shared/store/wake-record';
+import { dmBlocks } from '@kora-wake/shared/wake/blocks';
 import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/message';
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Report } from '@kora-wake/shared/wake/report';
@@ -35,7 +36,7 @@ import type { AuditWriter } from '../audit.ts';
 import { countOlder, releaseOlder } from '../investigation/join.ts';
 import type { Stages } from '../metrics.ts';
 import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
-import { DeliveryFailure, type Messenger } from './slack.ts';
+import { DeliveryFailure, type Messenger, mayBeAcceptedWithoutBlocks } from './slack.ts';
 
 /** How long held deliveries wait before the next attempt, ms. */
 const HOLD_MS = 10_000;
@@ -114,24 +115,46 @@ export function deliverer(delivery: Delivery) {
     return post(job, to, next, open, mayRepeat);
   }
 
-  /** @param before the claim that is restored if Slack does not have the message */
+  /**
+   * Posts the DM with its blocks. If Slack refuses the blocks, the text is sent alone.
+   *
+   * @param before the claim that is restored if Slack does not have the message
+   */
   async function post(
     job: Job<DeliverJob>,
     to: Messenger,
-    { claimedAt }: Claim,
+    claim: Claim,
     before: Claim | undefined,
     mayRepeat: boolean,
   ): Promise<Posted> {
     const { wake, report } = job.data;
     const older = await countOlder({ redis, keys }, wake);
     const note = deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat });
+    const text = escapeForSlack(directMessage(wake, report, { note, consoleUrl }));
+    const blocks = dmBlocks(wake, report, { note, consoleUrl });
+    const posted = await send(wake.id, claim, before, () => to.post(text, wake.id, blocks)).catch(async (error) => {
+      if (!(error instanceof DeliveryFailure && mayBeAcceptedWithoutBlocks(error))) throw error;
+      logEvent(log, 'delivery.blocks_refused', { wakeId: wake.id, code: error.code });
+      const again = { ...claim, claimedAt: now() };
+      await setClaim(redis, keys, wake.id, again);
+      return send(wake.id, again, before, () => to.post(text, wake.id));
+    });
+    return note === '' ? posted : { ...posted, note };
+  }
+
+  /** Makes one request under a claim. @param before the claim that is restored if Slack does not have the message */
+  async function send(
+    wakeId: string,
+    { claimedAt }: Claim,
+    before: Claim | undefined,
+    request: () => Promise<Posted>,
+  ): Promise<Posted> {
     try {
       // This process was frozen since the claim, so another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
-      const posted = await to.post(escapeForSlack(directMessage(wake, report, { note, consoleUrl })), wake.id);
-      return note === '' ? posted : { ...posted, note };
+      return await request();
     } catch (error) {
-      if (error instanceof DeliveryFailure && error.kind !== 'unknown') await setClaim(redis, keys, wake.id, before);
+      if (error instanceof DeliveryFailure && error.kind !== 'unknown') await setClaim(redis, keys, wakeId, before);
       throw error;
     }
   }

@@ -6,6 +6,7 @@
 import { errorCode } from '@kora-wake/shared/runtime/errors';
 import { traced } from '@kora-wake/shared/runtime/tracing';
 import type { Posted } from '@kora-wake/shared/store/queues';
+import type { DmBlock } from '@kora-wake/shared/wake/blocks';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
 import {
   ErrorCode,
@@ -20,11 +21,12 @@ import {
 
 export interface Messenger {
   /**
-   * Posts one message to the operator. `text` must be escaped by Slack's rule already.
+   * Posts one message to the operator. `text` must be escaped by Slack's rule already; it is what notifications show.
    *
+   * @param blocks shown in place of the text
    * @throws DeliveryFailure
    */
-  post(text: string, wakeId: string): Promise<Posted>;
+  post(text: string, wakeId: string, blocks?: DmBlock[]): Promise<Posted>;
   /**
    * Searches the operator's messages for that of a wake, by the metadata of its post.
    *
@@ -86,6 +88,14 @@ const PASSING = new Set([
   'ekm_access_denied',
 ]);
 const RATE_LIMITED = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
+/** Slack may say this because of the blocks, and still accept the text alone. */
+const BLOCKS_REFUSED = new Set([
+  'invalid_blocks',
+  'invalid_blocks_format',
+  'msg_blocks_too_long',
+  'msg_too_long',
+  'invalid_arguments',
+]);
 /** The connection was never established, so nothing was posted. */
 const NOT_CONNECTED = new Set([
   'ECONNREFUSED',
@@ -98,6 +108,11 @@ const NOT_CONNECTED = new Set([
 ]);
 
 const silent = () => undefined;
+
+/** True if the same message may be accepted without its blocks. */
+export function mayBeAcceptedWithoutBlocks({ kind, code }: DeliveryFailure): boolean {
+  return kind === 'permanent' && BLOCKS_REFUSED.has(code);
+}
 
 /** @param options `channel`: a channel id or a user id; `fetch` reaches the network through a proxy */
 export function slackMessenger(options: {
@@ -125,11 +140,12 @@ export function slackMessenger(options: {
     },
   });
   return {
-    post: (text, wakeId) =>
+    post: (text, wakeId, blocks) =>
       withSpan('post', wakeId, async () => {
         const answer = await client.chat.postMessage({
           channel: options.channel,
           text,
+          ...(blocks && { blocks }),
           mrkdwn: false,
           unfurl_links: false,
           unfurl_media: false,

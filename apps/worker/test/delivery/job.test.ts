@@ -4,9 +4,10 @@ import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 
 import { describe, expect } from 'vitest';
+import { DIAGNOSIS } from '../../../../test/support/anthropic.ts';
 
 import { eventually, rowsOf, test } from '../../../../test/support/fixtures.ts';
-import { html, json } from '../../../../test/support/http-double.ts';
+import { html, json, reset } from '../../../../test/support/http-double.ts';
 
 import {
   completedRows,
@@ -77,6 +78,50 @@ describe('a delivery', () => {
     await job.retry();
     await outcomeIs(ns, wake, 'diagnosis');
     expect([double.accepted.length, engine.investigations]).toEqual([1, 1]);
+  });
+
+  test('shows the issue above the text of the diagnosis', async ({ ns, logPath }) => {
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    const wake = await enqueue(ns);
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toMatchObject([
+      {
+        text: `🚨 Probe alert · fly\n${DIAGNOSIS}`,
+        blocks: [
+          { type: 'header', text: { type: 'plain_text', text: `🚨 fly · ${wake.title}` } },
+          { type: 'rich_text', elements: [{ elements: [{ type: 'text', text: DIAGNOSIS }] }] },
+        ],
+      },
+    ]);
+  });
+
+  test.for(['invalid_blocks', 'msg_blocks_too_long', 'msg_too_long', 'invalid_arguments'])(
+    'whose blocks Slack refuses with %s is sent as text alone',
+    async (error, { ns, logPath }) => {
+      const double = await slack();
+      double.next.push(json(200, { ok: false, error }));
+      working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+      const wake = await enqueue(ns);
+      await outcomeIs(ns, wake, 'diagnosis');
+      expect(double.requests).toHaveLength(2);
+      expect(double.accepted).toMatchObject([{ text: `🚨 Probe alert · fly\n${DIAGNOSIS}`, blocks: undefined }]);
+    },
+  );
+
+  test('whose text alone got no answer either is looked up and not posted again', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.next.push(json(200, { ok: false, error: 'invalid_blocks' }), double.acceptThen(reset));
+    const { log, clock } = working(ns, {
+      engine: engineOf(diagnosis),
+      messenger: messengerTo(double),
+      auditPath: logPath,
+    });
+    const wake = await enqueue(ns);
+    await log.until('delivery.retrying');
+    clock.aheadMs = VISIBLE_MS;
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted).toHaveLength(1);
   });
 
   test('during a migration of the workspace is retried', async ({ ns, logPath }) => {
@@ -171,7 +216,7 @@ describe('a delivery', () => {
 
 test('a Slack token appears nowhere', async ({ ns, logPath }) => {
   const double = await slack();
-  double.next.push(json(429, {}, { 'retry-after': '1' }), json(200, { ok: false, error: 'invalid_blocks' }));
+  double.next.push(json(429, {}, { 'retry-after': '1' }), json(200, { ok: false, error: 'channel_not_found' }));
   const { log } = working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
   const wake = await enqueue(ns);
   await outcomeIs(ns, wake, 'dead');

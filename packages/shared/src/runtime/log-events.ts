@@ -210,6 +210,11 @@ export const LOG_EVENTS = {
     message: 'Slack refuses the token or its scopes; all DMs wait until KORA_SLACK_BOT_TOKEN is corrected',
     fields: ['wakeId', 'code'],
   },
+  'delivery.blocks_refused': {
+    level: 'warn',
+    message: 'Slack refused the layout of the DM; sending its text alone',
+    fields: ['wakeId', 'code'],
+  },
   'delivery.rate_limited': {
     level: 'warn',
     message: 'Slack rate limit: waiting',

@@ -25,7 +25,7 @@ const MAX_PROBE = 200;
 const MAX_TITLE = 1_000;
 
 /** More about a DM than its wake and its report. */
-interface DmExtras {
+export interface DmExtras {
   /** From {@link deliveryNote}. */
   note?: string;
   /** Address of the console, without a slash at the end. A shortened DM links to its page there. */
@@ -33,12 +33,20 @@ interface DmExtras {
 }
 
 /** The whole DM for a wake and its report, before escaping. It has at most 3,900 characters after escaping. */
-export function directMessage(wake: Wake, report: Report, { note = '', consoleUrl }: DmExtras = {}): string {
+export function directMessage(wake: Wake, report: Report, extras: DmExtras = {}): string {
+  const { heading, body } = dmParts(wake, report, extras);
+  return heading + body;
+}
+
+/** The parts of a DM, redacted and shortened, before escaping. `heading` and `body` together are its text. */
+export function dmParts(wake: Wake, report: Report, { note = '', consoleUrl }: DmExtras) {
   const emoji = EMOJIS.get(wake.severity) ?? OTHER_EMOJI;
-  const heading = `${emoji} Probe alert · ${oneLine(wake.probe, MAX_PROBE)}\n`;
+  const probe = oneLine(wake.probe, MAX_PROBE);
+  const title = oneLine(wake.title, MAX_TITLE);
+  const heading = `${emoji} Probe alert · ${probe}\n`;
   const room = MAX_TEXT - escapeForSlack(heading + note).length;
   const url = consoleUrl === undefined ? undefined : `${consoleUrl}/#/investigations/${wake.id}`;
-  return `${heading}${messageBody(wake, report, room, url)}${note}`;
+  return { emoji, probe, title, heading, body: messageBody(wake, report, room, url) + note, url };
 }
 
 /** The diagnosis, or the issue and the reason, for the audit log: at most about 10,000 characters. */

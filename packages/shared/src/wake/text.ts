@@ -62,8 +62,8 @@ export function shortenForSlack(text: string, max: number, rest: { words?: strin
   return `${kept} … (${text.length - kept.length} more characters${url === undefined ? words : ''})${address}`;
 }
 
-/** The longest beginning of a text that has at most `max` characters after escaping. */
-function fittingChars(text: string, max: number): string {
+/** The longest beginning of a text that has at most `max` characters after escaping. The result itself is not escaped. */
+export function fittingChars(text: string, max: number): string {
   let kept = '';
   let length = 0;
   for (const character of text) {

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { dmBlocks } from '../../src/wake/blocks.ts';
+import { directMessage } from '../../src/wake/message.ts';
+import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
+import { escapeForSlack } from '../../src/wake/text.ts';
+import type { Wake } from '../../src/wake/wake.ts';
+
+const wake: Wake = {
+  id: 'w-1',
+  probe: 'fly',
+  category: 'service_unhealthy',
+  severity: 'critical',
+  title: 'Fly app(s) unreachable: HTTP 401',
+  detail: 'Fly probe reported status=unhealthy.',
+  snapshotDetails: {},
+  envelopeEnabled: false,
+  envelopeFixName: '(none)',
+  emittedAt: 0,
+};
+
+const diagnosis = (text: string): Report => ({
+  kind: 'diagnosis',
+  text,
+  verdict: 'likely',
+  model: 'm',
+  usage: NO_USAGE,
+  costUsd: 0,
+  durationMs: 1,
+  calls: [],
+});
+
+function headerOf(changed: Partial<Wake>): string {
+  const [header] = dmBlocks({ ...wake, ...changed }, diagnosis('It is down.'));
+  return header?.type === 'header' ? header.text.text : '';
+}
+
+describe('the blocks of a DM', () => {
+  test('are the emoji, probe and title, and then the text without its first line', () => {
+    const note = '\n\n(Sent 12 min late.)';
+    for (const report of [diagnosis('It is down.\nNext step: look.'), fallbackReport('sdk_timeout')]) {
+      const text = directMessage(wake, report, { note });
+      expect(dmBlocks(wake, report, { note })).toEqual([
+        {
+          type: 'header',
+          text: { type: 'plain_text', text: '🚨 fly · Fly app(s) unreachable: HTTP 401', emoji: false },
+        },
+        {
+          type: 'rich_text',
+          elements: [
+            { type: 'rich_text_section', elements: [{ type: 'text', text: text.slice(text.indexOf('\n') + 1) }] },
+          ],
+        },
+      ]);
+    }
+  });
+
+  test('have a header within Slack’s limit, with probe and title, whatever their length', () => {
+    const long = headerOf({ probe: 'p'.repeat(200), title: `The title ${'t'.repeat(1_000)}` });
+    expect(long.length).toBeLessThanOrEqual(150);
+    expect(long).toMatch(/^🚨 p{59}… · The title t+…$/);
+    expect(escapeForSlack(headerOf({ title: '&'.repeat(1_000) })).length).toBeLessThanOrEqual(150);
+    expect(headerOf({ title: `a${'😀'.repeat(200)}` }).isWellFormed()).toBe(true);
+    expect(headerOf({ title: 'one\nline' })).toBe('🚨 fly · one line');
+  });
+
+  test('contain no secret of the title', () => {
+    expect(headerOf({ title: 'key sk-ant-api03-AAAAAAAAAAAAAAAA' })).not.toContain('AAAAAAAA');
+  });
+
+  test('link to the rest of a shortened text', () => {
+    const consoleUrl = 'https://ops.example.com';
+    const [, text] = dmBlocks({ ...wake, detail: 'x'.repeat(9_000) }, fallbackReport('sdk_5xx'), { consoleUrl });
+    const elements = text?.type === 'rich_text' ? text.elements[0]?.elements : undefined;
+    expect(elements).toMatchObject([
+      { type: 'text', text: expect.stringMatching(/more characters\)\n$/) },
+      { type: 'link', url: `${consoleUrl}/#/investigations/w-1` },
+      { type: 'text', text: expect.stringContaining('engine returned: sdk_5xx') },
+    ]);
+    const [, answer] = dmBlocks(wake, diagnosis('x'.repeat(9_000)), { consoleUrl });
+    expect(answer?.type === 'rich_text' && answer.elements[0]?.elements.at(-1)?.type).toBe('link');
+  });
+});
