@@ -1,4 +1,4 @@
-/** The alert rules and the dashboard: Prometheus accepts them, and each metric that they use exists. */
+/** The alert rules, the dashboard and the Slack app's manifest: Prometheus accepts them, and each metric and scope exists. */
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { expect, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { buildApp } from '../apps/api/src/app.ts';
 import { tailerMetrics } from '../apps/tailer/src/metrics.ts';
+import { neededScopes } from '../apps/worker/src/delivery/identity.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
 import { test } from './support/fixtures.ts';
 import { program } from './support/programs.ts';
@@ -19,6 +20,11 @@ const asked: string[] = [
   ...rules.map(({ expr }: any) => expr),
   ...dashboard.panels.flatMap(({ targets }: any) => targets.map(({ expr }: any) => expr)),
 ];
+
+test('the manifest of the Slack app has the scopes that a worker needs for DMs to a person', () => {
+  const manifest = parse(readFileSync(join(deploy, 'slack-app-manifest.yml'), 'utf8'));
+  expect(new Set(manifest.oauth_config.scopes.bot)).toEqual(new Set(neededScopes('U0OPERATOR').flat()));
+});
 
 test('Prometheus accepts the alert rules and the expressions of the dashboard', ({ folder }) => {
   const promtool = program('promtool');

@@ -35,6 +35,7 @@ test('HTTPS_PROXY carries the investigation and the DM, and no log line has its 
   const { tailer, worker } = await startTailerAndWorker(
     environment(ns, logPath, { ...env, HTTPS_PROXY: urlOf(proxy), LOG_LEVEL: 'debug' }),
   );
+  await worker.until('slack.connected');
   append(logPath, wakeRow({ detail: `the proxy says ${PASSWORD}` }));
   await eventually(() => slack.accepted.length === 1);
   expect(slack.accepted[0]?.text).toContain('token of the probe');
@@ -61,8 +62,8 @@ test('a proxy that refuses the tunnel delays the DM, which is then posted once',
   );
   append(logPath, wakeRow());
   await eventually(() => proxy.tunnels.length > 0);
-  expect(anthropic.requests).toHaveLength(1);
   const { code } = await worker.until('delivery.retrying');
+  expect(anthropic.requests).toHaveLength(1);
   expect(code).toBe('proxy_refused');
   proxy.status = 200;
   await worker.until('delivery.sent');

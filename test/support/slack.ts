@@ -19,12 +19,15 @@ export interface SlackDouble extends HttpDouble {
   acceptThen(answer: Answer): Answer;
   /** The error code of `conversations.history` and `.open`, and the delay until a message appears in the history, ms. */
   lookUp: { error?: string; lagMs?: number };
+  /** Answer of `auth.test`: its scopes (undefined: no header), or an error code. */
+  identity: { scopes?: string | undefined; error?: string };
 }
 
 /** Answers in `next` are for posts. A look-up succeeds, or fails as `lookUp` says. */
 export async function slackDouble(): Promise<SlackDouble> {
   const accepted: Accepted[] = [];
   const lookUp: SlackDouble['lookUp'] = {};
+  const identity: SlackDouble['identity'] = { scopes: 'chat:write,im:history,im:write' };
   const posts: Answer[] = [];
   const accept = (body: string) => {
     const form = new URLSearchParams(body);
@@ -48,6 +51,10 @@ export async function slackDouble(): Promise<SlackDouble> {
       const scripted = posts.shift();
       if (scripted) return scripted(request, response, socket);
       send(accept(request.body));
+    } else if (request.path.endsWith('/auth.test')) {
+      if (identity.scopes !== undefined) response.setHeader('x-oauth-scopes', identity.scopes);
+      if (identity.error) send({ ok: false, error: identity.error });
+      else send({ ok: true, team: 'Acme', team_id: 'T0ACME', user: 'kora', user_id: 'U0KORA', bot_id: 'B0KORA' });
     } else if (lookUp.error) send({ ok: false, error: lookUp.error });
     else if (request.path.endsWith('/conversations.open')) send({ ok: true, channel: { id: 'DU0OPERATOR' } });
     else {
@@ -69,5 +76,5 @@ export async function slackDouble(): Promise<SlackDouble> {
       accept(request.body);
       return answer(request, response, socket);
     };
-  return { ...double, next: posts, apiUrl: `${double.url}/api/`, accepted, acceptThen, lookUp };
+  return { ...double, next: posts, apiUrl: `${double.url}/api/`, accepted, acceptThen, lookUp, identity };
 }

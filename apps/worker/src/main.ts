@@ -17,7 +17,8 @@ import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { auditWriter } from './audit.ts';
-import { DeliveryFailure, type Messenger, slackMessenger } from './delivery/slack.ts';
+import { reportIdentity } from './delivery/identity.ts';
+import { DeliveryFailure, type Messenger, type SlackApp, slackMessenger } from './delivery/slack.ts';
 import { agent, type Engine } from './investigation/agent.ts';
 import { anthropicModel } from './investigation/model.ts';
 import { SYSTEM_PROMPT } from './investigation/prompt.ts';
@@ -80,7 +81,11 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
         log,
       })
     : { investigate: async () => fallbackReport('engine_unavailable') };
-  const messenger = messengerFor(config);
+  const { botToken, operatorUserId } = config.slack;
+  const slackApp = slackAppFor(config);
+  if (slackApp && operatorUserId) void reportIdentity(slackApp, operatorUserId, { signal: stopping, log });
+  const messenger: Messenger | undefined =
+    slackApp ?? (botToken === undefined ? undefined : { post: withoutRecipient, find: withoutRecipient });
   const workers = startWorkers({
     connection,
     telemetry: tracing?.telemetry,
@@ -110,17 +115,11 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   });
 });
 
-function messengerFor({ slack, proxy }: Config): Messenger | undefined {
-  if (!slack.botToken) return undefined;
-  if (slack.operatorUserId) {
-    return slackMessenger({
-      token: slack.botToken,
-      channel: slack.operatorUserId,
-      apiUrl: slack.apiUrl,
-      fetch: proxiedFetch(proxy),
-    });
-  }
-  return { post: withoutRecipient, find: withoutRecipient };
+/** Undefined without a token or without a recipient. */
+function slackAppFor({ slack, proxy }: Config): SlackApp | undefined {
+  const { botToken: token, operatorUserId: channel, apiUrl } = slack;
+  if (token === undefined || channel === undefined) return undefined;
+  return slackMessenger({ token, channel, apiUrl, fetch: proxiedFetch(proxy) });
 }
 
 function withoutRecipient(): Promise<never> {

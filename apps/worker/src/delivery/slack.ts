@@ -36,6 +36,19 @@ export interface Messenger {
   find(wakeId: string, since: number): Promise<Posted | undefined>;
 }
 
+export interface SlackApp extends Messenger {
+  /** Asks Slack for the owner of the token. @throws DeliveryFailure */
+  identify(): Promise<Identity>;
+}
+
+interface Identity {
+  /** Names, empty if Slack gives none. */
+  team: string;
+  bot: string;
+  /** Undefined if the answer does not name them. */
+  scopes: string[] | undefined;
+}
+
 /**
  * - `not_posted`: Slack does not have the message; post it again later.
  * - `unknown`: Slack may have the message.
@@ -107,6 +120,9 @@ const NOT_CONNECTED = new Set([
   'proxy_refused',
 ]);
 
+/** Whether an id of Slack is that of a person, so that messages to it open a DM. */
+export const isPerson = (id: string) => /^[UW]/.test(id);
+
 const silent = () => undefined;
 
 /** True if the same message may be accepted without its blocks. */
@@ -120,7 +136,7 @@ export function slackMessenger(options: {
   channel: string;
   apiUrl: string | undefined;
   fetch?: typeof globalThis.fetch;
-}): Messenger {
+}): SlackApp {
   const client = new WebClient(options.token, {
     ...(options.apiUrl && { slackApiUrl: options.apiUrl }),
     ...(options.fetch && { fetch: options.fetch }),
@@ -174,6 +190,11 @@ export function slackMessenger(options: {
         } while (cursor);
         return undefined;
       }),
+    identify: async () => {
+      const answer = await client.auth.test().catch((error: unknown) => Promise.reject(classify(error, 'post')));
+      const { team = '', user: bot = '', response_metadata: metadata } = answer;
+      return { team, bot, scopes: metadata?.scopes };
+    },
   };
 }
 

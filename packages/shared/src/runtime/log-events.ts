@@ -193,6 +193,13 @@ export const LOG_EVENTS = {
   'mcp.tools_left_out': { level: 'warn', message: 'left out tools of an MCP server', fields: ['mcpServer', 'leftOut'] },
   'mcp.stderr': { level: 'debug', message: 'stderr of an MCP server', fields: ['mcpServer', 'stderr'] },
   'mcp.error': { level: 'debug', message: 'error of an MCP server', fields: ['mcpServer'] },
+  'slack.connected': { level: 'info', message: 'connected to Slack', fields: ['team', 'bot', 'scopes'] },
+  'slack.scopes_missing': { level: 'warn', message: 'the Slack app lacks scopes', fields: ['missing'] },
+  'slack.check_failed': {
+    level: 'warn',
+    message: 'cannot ask Slack for team and scopes, trying again every minute; check KORA_SLACK_BOT_TOKEN',
+    fields: ['code'],
+  },
   'delivery.dry_run': { level: 'warn', message: '[dry run] would send:', fields: ['dm'] },
   'delivery.sent': { level: 'info', message: 'Slack accepted the DM', fields: ['wakeId', 'channel', 'ts'] },
   'delivery.looked_up': {
