@@ -151,13 +151,13 @@ export const FAULT_TABLE: Record<number, Row> = {
     tests: [
       [ENGINE, 'an answer of another shape'],
       [ENGINE, 'a refusal'],
-      [ENGINE, 'an empty answer'],
+      ['apps/worker/test/investigation/no-answer.test.ts', 'twice, %s: ends with the fallback'],
     ],
   },
   39: {
     fault: '400, 401',
     tests: [
-      [ENGINE, 'a bad request'],
+      ['apps/worker/test/investigation/refusals.test.ts', 'everything gets a request that every server understands'],
       [ENGINE, 'a wrong key'],
     ],
   },
