@@ -7,6 +7,7 @@ import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import { NO_USAGE } from '@kora-wake/shared/wake/report';
 import { auditWriter } from '../apps/worker/src/audit.ts';
+import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
 import { startWorkers } from '../apps/worker/src/workers.ts';
 
@@ -14,7 +15,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
   const redis = await connectRedis(config.redisUrl, 'producer', log);
   const connection = await connectRedis(config.redisUrl, 'worker', log);
   const keys = redisKeys(config.queuePrefix);
-  const metrics = workerMetrics();
+  const metrics = workerMetrics(prices());
   const workers = startWorkers({
     connection,
     engine: {

@@ -10,6 +10,7 @@ import { redactor } from '@kora-wake/shared/wake/redact';
 import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
 import { agent } from '../apps/worker/src/investigation/agent.ts';
 import { anthropicModel, type Model } from '../apps/worker/src/investigation/model.ts';
+import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { SYSTEM_PROMPT } from '../apps/worker/src/investigation/prompt.ts';
 import { SCENARIOS, type Scenario, score } from '../test/scenarios.ts';
 import { scenarioTools, scenarioWake } from '../test/support/scenario.ts';
@@ -60,6 +61,7 @@ function investigate(scenario: Scenario, model: Model, config: Config) {
   return agent({
     model,
     models: config.models,
+    prices: prices(config.modelPrices),
     ledger: freeLedger,
     tools: async () => ({ tools: scenarioTools(scenario), missing: [] }),
     systemPrompt: SYSTEM_PROMPT,

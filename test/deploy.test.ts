@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { buildApp } from '../apps/api/src/app.ts';
 import { tailerMetrics } from '../apps/tailer/src/metrics.ts';
 import { neededScopes } from '../apps/worker/src/delivery/identity.ts';
+import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
 import { test } from './support/fixtures.ts';
 import { program } from './support/programs.ts';
@@ -123,7 +124,7 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
   onTestFinished(() => app.close());
   const texts = [
     (await app.inject('/metrics')).body,
-    await workerMetrics().registry.metrics(),
+    await workerMetrics(prices()).registry.metrics(),
     await tailerMetrics(Date.now).registry.metrics(),
   ];
   const names = new Set(texts.flatMap((text) => [...text.matchAll(/^# TYPE (kora_\w+)/gm)].map(([, name]) => name)));

@@ -8,15 +8,17 @@ import { redactor } from '@kora-wake/shared/wake/redact';
 import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { readWake, type Wake } from '@kora-wake/shared/wake/wake';
 import type { AgentOptions } from '@kora-wake/worker/investigation/agent';
-import { priceUsd } from '@kora-wake/worker/investigation/prices';
+import { type Prices, prices } from '@kora-wake/worker/investigation/prices';
 import { SYSTEM_PROMPT } from '@kora-wake/worker/investigation/prompt';
 import type { Io } from './command.ts';
 import { SILENT } from './settings.ts';
 
 /** @param nonce fences untrusted text in the prompt; a replay uses the one of its transcript */
 export function agentOptions(config: Config, nonce: string, io: Io): Omit<AgentOptions, 'model' | 'ledger' | 'tools'> {
+  const modelPrices = prices(config.modelPrices);
   return {
     models: config.models,
+    prices: modelPrices,
     systemPrompt: config.systemPromptPath ? readFileSync(config.systemPromptPath, 'utf8') : SYSTEM_PROMPT,
     redact: redactor(config.redact),
     timeoutMs: config.investigationTimeoutMs,
@@ -24,7 +26,7 @@ export function agentOptions(config: Config, nonce: string, io: Io): Omit<AgentO
     retryDelayMs: 1_000,
     newNonce: () => nonce,
     watcher: {
-      call: (_wake, call) => io.out(engineLine(call)),
+      call: (_wake, call) => io.out(engineLine(call, modelPrices)),
       tool: (_wake, ...call) => io.out(toolLine(...call)),
     },
     log: SILENT,
@@ -41,8 +43,11 @@ export function wakeFrom(row: JsonObject, at: number, config: Config): Wake {
   return wake;
 }
 
-function engineLine({ route, model, usage, durationMs, without, error, reason }: EngineCall): string {
-  const cost = priceUsd(model, usage);
+function engineLine(
+  { route, model, usage, durationMs, without, error, reason }: EngineCall,
+  modelPrices: Prices,
+): string {
+  const cost = modelPrices.usd(model, usage);
   const tokens = `${usage.inputTokens + usage.cacheCreationInputTokens + usage.cacheReadInputTokens} in, ${usage.outputTokens} out`;
   const reduced = without ? `  without ${without.join(', ')}` : '';
   return `▸ ${route}  ${model}  ${seconds(durationMs)}  ${tokens}  ${dollars(cost)}${reduced}${error ? `  ${error}` : ''}${reason ? `  ${reason}` : ''}`;

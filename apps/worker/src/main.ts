@@ -21,6 +21,7 @@ import { reportIdentity } from './delivery/identity.ts';
 import { DeliveryFailure, type Messenger, type SlackApp, slackMessenger } from './delivery/slack.ts';
 import { agent, type Engine } from './investigation/agent.ts';
 import { anthropicModel } from './investigation/model.ts';
+import { prices } from './investigation/prices.ts';
 import { SYSTEM_PROMPT } from './investigation/prompt.ts';
 import { workerMetrics } from './metrics.ts';
 import { proxiedFetch } from './proxy.ts';
@@ -48,7 +49,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   onClose(() => wakes.close());
 
   const audit = auditWriter({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log);
-  const metrics = workerMetrics();
+  const modelPrices = prices(config.modelPrices);
+  const metrics = workerMetrics(modelPrices);
   if (config.metricsPort !== undefined) {
     onClose(await serveMetrics(metrics.registry, config.api.host, config.metricsPort));
   }
@@ -59,6 +61,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     ? agent({
         model: anthropicModel({ credential, baseUrl, fetch: proxiedFetch(config.proxy) }),
         models: config.models,
+        prices: modelPrices,
         ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
         tools: (_wake, signal) => box.tools(signal),
         systemPrompt,

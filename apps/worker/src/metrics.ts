@@ -1,7 +1,7 @@
 /** Metrics of one worker process since its start. The API exports the state in Redis. */
 import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import { priceUsd } from './investigation/prices.ts';
+import type { Prices } from './investigation/prices.ts';
 import { UNKNOWN_TOOL } from './investigation/tool-calls.ts';
 
 /** Seconds. */
@@ -27,7 +27,7 @@ function boundedLabel(): (value: string) => string {
   };
 }
 
-export function workerMetrics() {
+export function workerMetrics(prices: Prices) {
   const [toolLabel, modelLabel, errorLabel] = [boundedLabel(), boundedLabel(), boundedLabel()];
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -78,7 +78,7 @@ export function workerMetrics() {
       tokens.inc({ kind: 'output' }, usage.outputTokens);
       tokens.inc({ kind: 'cache_creation' }, usage.cacheCreationInputTokens);
       tokens.inc({ kind: 'cache_read' }, usage.cacheReadInputTokens);
-      usd.inc({ model }, priceUsd(name, usage) ?? 0);
+      usd.inc({ model }, prices.usd(name, usage) ?? 0);
     },
     // The model can invent names of tools, also because a planted text asks it to.
     toolCall: ({ name, status, excType }: ToolCall) =>

@@ -9,6 +9,7 @@ import { aWake, type Namespace, testLog } from '../../../test/support/fixtures.t
 import type { Answer } from '../../../test/support/http-double.ts';
 import { type AgentOptions, agent } from '../src/investigation/agent.ts';
 import { anthropicModel, type ModelOptions } from '../src/investigation/model.ts';
+import { prices } from '../src/investigation/prices.ts';
 import type { Tool } from '../src/tools/tool.ts';
 
 const SONNET = { model: 'claude-sonnet-5-5', effort: 'medium' } as const;
@@ -31,6 +32,7 @@ export async function investigating(ns: Namespace, answers: Answer[], options: O
   const engine = agent({
     model: anthropicModel({ credential, baseUrl: double.url }),
     models: { normal: SONNET, warn_75: { ...SONNET, effort: 'low' }, downshift_90: { model: 'claude-haiku-4-5' } },
+    prices: prices(),
     ledger: ledger(ns.redis, ns.keys, budgetUsd, Date.now, randomUUID),
     tools: async () => ({ tools, missing }),
     systemPrompt: 'You are on call.',

@@ -23,7 +23,7 @@ import { readAnswer } from './answer.ts';
 import { type Feature, ServerLimits } from './features.ts';
 import { callLlm } from './llm-call.ts';
 import type { Conversation, Failure, Model, OfferedTool, Reply } from './model.ts';
-import { priceUsd } from './prices.ts';
+import type { Prices } from './prices.ts';
 import { investigationPrompt, RULES, wakeText } from './prompt.ts';
 import { askInRound, type Round } from './round.ts';
 import { ToolCalls, UNKNOWN_TOOL } from './tool-calls.ts';
@@ -49,6 +49,7 @@ export interface AgentOptions {
   model: Model;
   /** By budget tier. From 100 % on, no LLM is called. */
   models: Record<PaidTier, ModelChoice>;
+  prices: Prices;
   ledger: Ledger;
   /** The tools that are available now, and the names of MCP servers whose tools are missing. */
   tools(wake: Wake, signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
@@ -79,7 +80,7 @@ const NO_ANSWER: ReadonlySet<EngineErrorCode> = new Set(['empty_response_text', 
 export function agent(options: AgentOptions): Engine {
   const limits = new ServerLimits();
   for (const { model } of Object.values(options.models)) {
-    if (priceUsd(model, NO_USAGE) === null) logEvent(options.log, 'engine.price_unknown', { model });
+    if (options.prices.usd(model, NO_USAGE) === null) logEvent(options.log, 'engine.price_unknown', { model });
   }
   return {
     investigate: (wake, signal) => new Investigation(options, limits, wake, signal).run(),
@@ -201,6 +202,7 @@ class Investigation {
         conversation,
         tools,
         without,
+        limits: this.#limits,
         reduced: [...without, ...refusedTools.map((name) => `tool ${name}`), ...(isShortened ? ['full data'] : [])],
         isBrief,
         timeLeftMs: this.#timeLeftMs(),
@@ -262,7 +264,7 @@ class Investigation {
     return {
       model: this.#calls.at(-1)?.model ?? null,
       usage: this.#calls.map((call) => call.usage).reduce(addUsage, NO_USAGE),
-      costUsd: this.#calls.map(({ model, usage }) => priceUsd(model, usage)).reduce(addCost, 0),
+      costUsd: this.#calls.map(({ model, usage }) => this.#options.prices.usd(model, usage)).reduce(addCost, 0),
       durationMs: Math.round(performance.now() - this.#started),
       calls: this.#calls,
       toolCalls: this.#toolCalls.calls,

@@ -3,6 +3,8 @@
  * proven, and is remembered for a while, only if the server accepts the request without the feature.
  */
 
+import type { ModelChoice } from '@kora-wake/shared/runtime/config';
+
 /**
  * `effort` and `schema`: fields of `output_config`. `cache`: cache marks. `blocks`: the system prompt as a list. `history`: tool calls
  * and their results in the conversation.
@@ -31,11 +33,14 @@ export function nextStep({ sent, named }: Pick<Refusal, 'sent' | 'named'>): Feat
 /** A proven step is forgotten after this time, because servers are updated, ms. */
 const REMEMBERED_MS = 10 * 60_000;
 
-/** The features and tools that a server is known to refuse. Shared by all investigations of a worker. */
+/** The features, tools and models that a server is known to refuse. Shared by all investigations of a worker. */
 export class ServerLimits {
   /** When each one was proven, on the steady clock, ms. */
   readonly #features = new Map<Feature, number>();
   readonly #tools = new Map<string, number>();
+  readonly #models = new Map<string, number>();
+  /** The last model that answered. */
+  #answered: ModelChoice | undefined;
 
   lacks(feature: Feature): boolean {
     return isFresh(this.#features.get(feature));
@@ -47,6 +52,23 @@ export class ServerLimits {
 
   refusesTool(name: string): boolean {
     return isFresh(this.#tools.get(name));
+  }
+
+  /** The model itself, or the last one that answered if the server does not have this one. */
+  existingModel(choice: ModelChoice): ModelChoice {
+    return this.#answered && isFresh(this.#models.get(choice.model)) ? this.#answered : choice;
+  }
+
+  learnModel(choice: ModelChoice): void {
+    this.#answered = choice;
+    this.#models.delete(choice.model);
+  }
+
+  /** Remembers that the server does not have a model. @returns false if no other model is known to work */
+  replaceModel({ model }: ModelChoice): boolean {
+    if (!this.#answered || this.#answered.model === model) return false;
+    this.#models.set(model, performance.now());
+    return true;
   }
 
   learn(feature: Feature): void {

@@ -4,14 +4,14 @@ import type { ModelChoice } from '@kora-wake/shared/runtime/config';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Reservation } from '@kora-wake/shared/store/budget-ledger';
+import type { PaidTier } from '@kora-wake/shared/wake/budget';
 import { type EngineCall, type EngineErrorCode, NO_USAGE, type Usage } from '@kora-wake/shared/wake/report';
 import { firstChars, removeInvisible, shorten } from '@kora-wake/shared/wake/text';
 import { z } from 'zod';
 import type { AgentOptions } from './agent.ts';
 import { answerSchema } from './answer.ts';
-import type { Feature } from './features.ts';
+import type { Feature, ServerLimits } from './features.ts';
 import { type Conversation, type Failure, MAX_TOKENS, type OfferedTool, type Reply } from './model.ts';
-import { chargeUsd, worstCaseUsd } from './prices.ts';
 import { cutEnd } from './untrusted.ts';
 import { isEmptyUsage } from './usage.ts';
 
@@ -38,6 +38,7 @@ interface LlmCall {
   tools: OfferedTool[];
   /** Features that the request must not use. */
   without: ReadonlySet<Feature>;
+  limits: ServerLimits;
   /** Names of the dropped features and tools, for the record of the call. */
   reduced: readonly string[];
   isBrief: boolean;
@@ -52,19 +53,21 @@ interface LlmCall {
  * @throws the signal's reason when `signal` aborts
  */
 export async function callLlm(options: AgentOptions, call: LlmCall, signal: AbortSignal): Promise<Reply | Failure> {
-  const { log, redact } = options;
-  const { route, system, conversation, tools, without, reduced, isBrief, onCall } = call;
+  const { log, redact, prices } = options;
+  const { route, system, conversation, tools, without, limits, reduced, isBrief, onCall } = call;
   const schema = ANSWER_SCHEMA;
   const bytes = ENVELOPE_BYTES + byteLength(JSON.stringify([system, conversation, tools, schema]));
-  const paid = await reserve(options, bytes);
+  const paid = await reserve(options, limits, bytes);
   if (!paid) return { kind: 'failure', code: 'cost_ladder_halted', retry: false };
-  const { model, reservation } = paid;
+  const { model, reservation, reservedUsd } = paid;
   // If the provider reports no usage, or the call dies unanswered, it may still be billed: charge an estimate.
   const estimate = { ...NO_USAGE, inputTokens: Math.ceil(bytes / BYTES_PER_TOKEN) };
+  // A token is at least one byte of the request, so this is the most that a call can use.
+  const highest = { ...NO_USAGE, inputTokens: bytes, outputTokens: MAX_TOKENS };
   const began = performance.now();
   const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, call.timeLeftMs))));
 
-  const record = (givenName: string, usage: Usage, error?: EngineErrorCode, words?: string) => {
+  const record = (givenName: string, reported: Usage, error?: EngineErrorCode, words?: string) => {
     // Redacted while it is whole: half a secret would not be recognized.
     const reason =
       words &&
@@ -74,11 +77,15 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
           .trim(),
         MAX_REASON,
       );
-    const name = firstChars(redact(givenName), MAX_NAME);
+    const name = firstChars(redact(prices.nameOf(givenName, model.model)), MAX_NAME);
+    const isAbsurd = prices.chargeUsd(name, reported) > reservedUsd;
+    if (isAbsurd) logEvent(log, 'engine.usage_absurd', { model: name, usage: reported, reservedUsd });
+    const usage = isAbsurd ? highest : reported;
     const billed = isEmptyUsage(usage) && mayBeBilled(error) ? estimate : usage;
+    const usd = isAbsurd ? reservedUsd : prices.chargeUsd(name, billed);
     // Nothing waits for the charge: until it is recorded, the reservation counts instead.
     void reservation
-      .charge({ usd: chargeUsd(name, billed), route, model: name })
+      .charge({ usd, route, model: name })
       // The answer is paid for, so it is worth more than the record of its cost.
       .catch((failure: unknown) => logEvent(log, 'engine.charge_failed', errorFields(failure)));
     const durationMs = Math.round(performance.now() - began);
@@ -99,6 +106,11 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
     signal.throwIfAborted();
     if (reply.kind === 'failure') record(model.model, reply.usage ?? NO_USAGE, reply.code, reply.reason);
     else if (reply.kind === 'text') record(reply.model, reply.usage);
+    if (reply.kind !== 'failure') limits.learnModel(model);
+    else if (reply.code === 'sdk_4xx_404' && reply.refusal && limits.replaceModel(model)) {
+      logEvent(log, 'engine.model_missing', { model: model.model });
+      return { kind: 'failure', code: reply.code, retry: true, retryAfterMs: 0 };
+    }
     return reply;
   } catch (error) {
     await reservation
@@ -110,14 +122,19 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
 
 /** Reserves the worst case on the month's budget tier, or on a cheaper one if only that has enough money left. */
 async function reserve(
-  { ledger, models }: AgentOptions,
+  { ledger, models, prices }: AgentOptions,
+  limits: ServerLimits,
   bytes: number,
-): Promise<{ model: ModelChoice; reservation: Reservation } | undefined> {
-  const worstCase = ({ model }: ModelChoice) => worstCaseUsd(model, bytes, MAX_TOKENS);
-  const { normal, warn_75, downshift_90 } = models;
-  const usd = { normal: worstCase(normal), warn_75: worstCase(warn_75), downshift_90: worstCase(downshift_90) };
+): Promise<{ model: ModelChoice; reservation: Reservation; reservedUsd: number } | undefined> {
+  const modelOf = (tier: PaidTier) => limits.existingModel(models[tier]);
+  const worstCase = (tier: PaidTier) => prices.worstCaseUsd(modelOf(tier).model, bytes, MAX_TOKENS);
+  const usd = {
+    normal: worstCase('normal'),
+    warn_75: worstCase('warn_75'),
+    downshift_90: worstCase('downshift_90'),
+  };
   const reservation = await ledger.reserve(usd);
-  return reservation && { model: models[reservation.tier], reservation };
+  return reservation && { model: modelOf(reservation.tier), reservation, reservedUsd: usd[reservation.tier] };
 }
 
 /** Whether the provider may have worked on the call: it answered, or was silent, but did not refuse. */

@@ -16,6 +16,7 @@ import { FEATURES, type Feature, type Refusal } from './features.ts';
 import { reasonOf, serverMessage } from './server-message.ts';
 import { classifyPage, classifyStatus } from './status.ts';
 import { readToolInput } from './tool-input.ts';
+import { usageOf } from './usage.ts';
 
 /** The messages so far, as the API takes them. */
 export type Conversation = Anthropic.Beta.BetaMessageParam[];
@@ -288,18 +289,4 @@ function classify(error: unknown, question: Question): Failure {
 
 function isTimeout(error: unknown): boolean {
   return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
-}
-
-/** A gateway may report other fields, or no usage at all. */
-function usageOf(usage: unknown): Usage {
-  const count = (name: string) => {
-    const value = isJsonObject(usage) ? usage[name] : undefined;
-    return typeof value === 'number' && value >= 0 ? value : 0;
-  };
-  return {
-    inputTokens: count('input_tokens'),
-    outputTokens: count('output_tokens'),
-    cacheCreationInputTokens: count('cache_creation_input_tokens'),
-    cacheReadInputTokens: count('cache_read_input_tokens'),
-  };
 }

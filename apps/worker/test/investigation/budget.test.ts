@@ -6,6 +6,7 @@ import { namespace, removeNamespace, test } from '../../../../test/support/fixtu
 import { type Answer, hang, json } from '../../../../test/support/http-double.ts';
 
 import { bounded } from '../../../../test/support/property.ts';
+import { prices } from '../../src/investigation/prices.ts';
 import { investigating } from '../investigating.ts';
 import { look } from './looking.ts';
 
@@ -108,6 +109,55 @@ describe('the budget', () => {
     expect(Number(await ns.redis.hget(ns.keys.spend(new Date().toISOString().slice(0, 7)), 'total'))).toBeGreaterThan(
       500,
     );
+  });
+
+  test('is charged the reservation if the reported usage exceeds it, with a warning', async ({ ns }) => {
+    const absurd = json(200, message(DIAGNOSIS, { usage: { input_tokens: 9e15, output_tokens: 5 } }));
+    const infinite: Answer = (_request, response) => {
+      const text = JSON.stringify(message(DIAGNOSIS)).replace('"input_tokens":500', '"input_tokens":1e400');
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+    };
+    const { investigate, log } = await investigating(ns, [absurd, infinite, diagnose], { budgetUsd: 10 });
+    const report = await investigate();
+    expect(report).toMatchObject({ kind: 'diagnosis', text: DIAGNOSIS });
+    expect(report.costUsd).toBeLessThan(0.2);
+    expect(log.lines).toMatchObject([{ event: 'engine.usage_absurd', model: 'claude-sonnet-5-5' }]);
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
+    const total = Number(await ns.redis.hget(ns.keys.spend(new Date().toISOString().slice(0, 7)), 'total'));
+    expect(total / 1e6).toBeLessThan(0.3);
+    expect(total).toBeGreaterThan(0);
+  });
+
+  test('is charged by the prices of the operator, also under the name that a gateway uses', async ({ ns }) => {
+    const models = {
+      normal: { model: 'qwen3:8b' },
+      warn_75: { model: 'qwen3:8b' },
+      downshift_90: { model: 'qwen3:8b' },
+    };
+    const free = prices({ 'qwen3:8b': { inputUsd: 0, outputUsd: 0 } });
+    const answers = ['qwen3:8b', 'local/qwen3:8b'].map((model) => json(200, message(DIAGNOSIS, { model })));
+    const { investigate, log } = await investigating(ns, answers, { budgetUsd: 10, prices: free, models });
+    expect(await investigate()).toMatchObject({ costUsd: 0, model: 'qwen3:8b' });
+    expect(await investigate()).toMatchObject({ costUsd: 0, model: 'qwen3:8b' });
+    expect(log.lines).toEqual([]);
+  });
+
+  test('uses the model that answered if the server does not have the one of a tier', async ({ ns }) => {
+    const missing = json(404, {
+      type: 'error',
+      error: { type: 'not_found_error', message: 'model: claude-haiku-4-5' },
+    });
+    const { investigate, asked, log } = await investigating(ns, [diagnose, missing, diagnose, diagnose], {
+      budgetUsd: 10,
+    });
+    await investigate();
+    await ns.redis.hset(ns.keys.spend(new Date().toISOString().slice(0, 7)), 'total', 9e6);
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
+    expect(await investigate()).toMatchObject({ kind: 'diagnosis' });
+    const names = asked().map(({ model }) => model);
+    expect(names).toEqual(['claude-sonnet-5-5', 'claude-haiku-4-5', 'claude-sonnet-5-5', 'claude-sonnet-5-5']);
+    expect(log.lines).toMatchObject([{ event: 'engine.model_missing', model: 'claude-haiku-4-5' }]);
   });
 
   test('that is nearly zero still limits', async ({ ns }) => {

@@ -5,12 +5,12 @@ import type { PaidTier } from '../wake/budget.ts';
 import type { DebouncePolicy } from '../wake/pair.ts';
 import { isInjectedPort, suggestion, unknownNames } from './env-names.ts';
 import { type AppName, COMPOSE_VARIABLES, ENV_GROUPS, ENV_TABLE, type Variable } from './env-table.ts';
-import { isRedisUrl, type ModelChoice } from './env-types.ts';
+import { isRedisUrl, type ModelChoice, type ModelPrice } from './env-types.ts';
 import { StartupError } from './errors.ts';
 import { homeFolder } from './folders.ts';
 import { readRedisUrl } from './redis-url.ts';
 
-export type { ModelChoice } from './env-types.ts';
+export type { ModelChoice, ModelPrice } from './env-types.ts';
 
 /** A credential for the Messages API. */
 export type AnthropicCredential =
@@ -41,6 +41,8 @@ export interface Config {
   /** Budget in USD for a UTC month; 0 = no limit. */
   costMonthlyUsd: number;
   models: Record<PaidTier, ModelChoice>;
+  /** The operator's own prices, by model. */
+  modelPrices: Record<string, ModelPrice>;
   mcpConfigPath?: string;
   /** Rounds of an investigation in which tools may be called. */
   maxToolRounds: number;
@@ -168,7 +170,8 @@ export function loadConfig(
       investigationTimeoutMs: e.KORA_INVESTIGATION_TIMEOUT_SECONDS * 1000,
       workerConcurrency: e.KORA_WORKER_CONCURRENCY,
       costMonthlyUsd: e.KORA_COST_MONTHLY_USD,
-      models: { normal: e.KORA_MODEL_NORMAL, warn_75: e.KORA_MODEL_WARN_75, downshift_90: e.KORA_MODEL_DOWNSHIFT_90 },
+      models: modelsOf(e),
+      modelPrices: e.KORA_MODEL_PRICE ?? {},
       ...(e.KORA_MCP_CONFIG && { mcpConfigPath: e.KORA_MCP_CONFIG }),
       maxToolRounds: e.KORA_MAX_TOOL_ITERATIONS,
       httpCheckAllow: e.KORA_HTTP_CHECK_ALLOW ?? '',
@@ -247,6 +250,22 @@ function expandHome(path: string): string {
 function needed(home: string | undefined): string {
   if (home !== undefined) return home;
   throw new StartupError('this user has no home folder. Set KORA_HOME or KORA_AUDIT_LOG_PATH.');
+}
+
+const MODELS: Record<PaidTier, ModelChoice> = {
+  normal: { model: 'claude-sonnet-5-5', effort: 'medium' },
+  warn_75: { model: 'claude-sonnet-5-5', effort: 'low' },
+  downshift_90: { model: 'claude-haiku-4-5' },
+};
+
+/** An operator who names one model may have no other: a server of their own does not know ours. */
+function modelsOf(e: Parsed): Record<PaidTier, ModelChoice> {
+  const normal = e.KORA_MODEL_NORMAL;
+  return {
+    normal: normal ?? MODELS.normal,
+    warn_75: e.KORA_MODEL_WARN_75 ?? normal ?? MODELS.warn_75,
+    downshift_90: e.KORA_MODEL_DOWNSHIFT_90 ?? normal ?? MODELS.downshift_90,
+  };
 }
 
 function anthropicCredential(e: Parsed): AnthropicCredential | undefined {

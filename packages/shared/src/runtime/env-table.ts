@@ -113,11 +113,21 @@ const LLM = {
     computedDefault: "Anthropic's",
     doc: 'Any server that speaks the Messages API, such as a gateway or a local model: see [investigator.md](investigator.md#servers-and-gateways). It must not end in `v1` or `messages`. It gets the credential in both usual headers, `x-api-key` and `Authorization`.',
   }),
-  KORA_MODEL_NORMAL: withDefault(type.model, 'claude-sonnet-5-5:medium', {
+  KORA_MODEL_NORMAL: optional(type.model, {
+    computedDefault: 'claude-sonnet-5-5:medium',
     doc: '`model` or `model:effort`, below 75 % of the budget.',
   }),
-  KORA_MODEL_WARN_75: withDefault(type.model, 'claude-sonnet-5-5:low', { doc: 'The same, from 75 % of the budget.' }),
-  KORA_MODEL_DOWNSHIFT_90: withDefault(type.model, 'claude-haiku-4-5', { doc: 'The same, from 90 % of the budget.' }),
+  KORA_MODEL_WARN_75: optional(type.model, {
+    computedDefault: 'claude-sonnet-5-5:low',
+    doc: 'The same, from 75 % of the budget. If it is not set but `KORA_MODEL_NORMAL` is, that model is used.',
+  }),
+  KORA_MODEL_DOWNSHIFT_90: optional(type.model, {
+    computedDefault: 'claude-haiku-4-5',
+    doc: 'The same, from 90 % of the budget. If it is not set but `KORA_MODEL_NORMAL` is, that model is used.',
+  }),
+  KORA_MODEL_PRICE: optional(type.modelPrices, {
+    doc: 'Prices of models, in USD per million tokens: `model=input/output`, separated by commas. `0/0`: free. A model without a known price is charged the highest known price.',
+  }),
   KORA_COST_MONTHLY_USD: withDefault(type.number({ min: 0, max: 1e9 }), '200', {
     apps: ['worker', 'api'],
     doc: 'Budget of all workers together for a UTC month. Once it is used up, alerts are sent without a diagnosis (`cost_ladder_halted`). 0: no limit.',

@@ -142,6 +142,29 @@ export const model = z.string().transform((value, context): ModelChoice => {
   return { model: value };
 });
 
+/** A price in USD for a million tokens. */
+export interface ModelPrice {
+  inputUsd: number;
+  outputUsd: number;
+}
+
+const PRICE = /^\s*(?<model>[^\s=]+)\s*=\s*(?<input>\d+(?:\.\d+)?)\s*\/\s*(?<output>\d+(?:\.\d+)?)\s*$/;
+
+/** Pairs `model=input/output`, separated by commas. */
+export const modelPrices = z.string().transform((value, context): Record<string, ModelPrice> => {
+  const found = value.split(',').map((pair) => PRICE.exec(pair)?.groups);
+  if (found.every((groups) => groups !== undefined)) {
+    return Object.fromEntries(
+      found.map(({ model = '', input, output }) => [model, { inputUsd: Number(input), outputUsd: Number(output) }]),
+    );
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'must be model=input/output pairs separated by commas, in USD per million tokens',
+  });
+  return z.NEVER;
+});
+
 /**
  * Regular expressions, separated by blanks. An expression that matches the empty string, or that is slow on hostile text, is an
  * error.

@@ -170,6 +170,16 @@ export const LOG_EVENTS = {
     message: 'no price is known for this model; the budget is charged the highest known price',
     fields: ['model'],
   },
+  'engine.usage_absurd': {
+    level: 'warn',
+    message: 'the LLM server reported more usage than the request can have; the budget is charged the reservation',
+    fields: ['model', 'usage', 'reservedUsd'],
+  },
+  'engine.model_missing': {
+    level: 'warn',
+    message: 'the LLM server does not have this model; using the last one that answered',
+    fields: ['model'],
+  },
   'engine.charge_failed': { level: 'error', message: 'cannot record the cost of an LLM call', fields: ['error'] },
   'engine.quotes_dropped': {
     level: 'warn',

@@ -11,6 +11,7 @@ describe('loadConfig', () => {
     const { config, warnings } = loadConfig(NOTHING);
     expect(warnings).toEqual([]);
     expect(config).toEqual({
+      modelPrices: {},
       httpCheckAllow: '',
       maxToolRounds: 5,
       redact: [],
@@ -107,6 +108,7 @@ describe('loadConfig', () => {
     ['KORA_MODEL_NORMAL', ['claude-sonnet-5-5:hgih', 'two words']],
     ['KORA_MODEL_WARN_75', ['claude:']],
     ['KORA_MODEL_DOWNSHIFT_90', [': low']],
+    ['KORA_MODEL_PRICE', ['qwen', 'qwen=1', 'qwen=1/x', '=1/2', 'a=1/2,', 'a=-1/2']],
     ['KORA_API_HOST', ['a b']],
     ['KORA_API_PORT', ['65536', '-1', 'http', '80.5']],
     ['KORA_API_TOKEN', ['a b']],
@@ -181,6 +183,24 @@ describe('loadConfig', () => {
     const both = { KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA', KORA_SLACK_OPERATOR_USER_ID: 'U0OPERATOR' };
     expect(loadConfig(both).config.slack.operatorUserId).toBe('U0OPERATOR');
     expect(loadConfig({ KORA_SLACK_JOSHUA_USER_ID: 'U0JOSHUA' }).config.slack.operatorUserId).toBe('U0JOSHUA');
+  });
+
+  test('uses KORA_MODEL_NORMAL on each tier that has no model of its own', () => {
+    const modelsOf = (env: Record<string, string>) => {
+      const { normal, warn_75, downshift_90 } = loadConfig(env).config.models;
+      return [normal.model, warn_75.model, downshift_90.model];
+    };
+    expect(modelsOf({})).toEqual(['claude-sonnet-5-5', 'claude-sonnet-5-5', 'claude-haiku-4-5']);
+    expect(modelsOf({ KORA_MODEL_NORMAL: 'qwen3:8b' })).toEqual(['qwen3:8b', 'qwen3:8b', 'qwen3:8b']);
+    expect(modelsOf({ KORA_MODEL_NORMAL: 'a', KORA_MODEL_WARN_75: 'b' })).toEqual(['a', 'b', 'a']);
+    expect(modelsOf({ KORA_MODEL_DOWNSHIFT_90: 'c' })).toEqual(['claude-sonnet-5-5', 'claude-sonnet-5-5', 'c']);
+  });
+
+  test('reads prices of models', () => {
+    expect(loadConfig({ KORA_MODEL_PRICE: 'qwen3:8b=0/0, openai/gpt-x=1.25/10' }).config.modelPrices).toEqual({
+      'qwen3:8b': { inputUsd: 0, outputUsd: 0 },
+      'openai/gpt-x': { inputUsd: 1.25, outputUsd: 10 },
+    });
   });
 
   test('uses the first credential that is set', () => {
