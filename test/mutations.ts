@@ -292,6 +292,22 @@ export const MUTATIONS: Mutation[] = [
     named: 'is redacted before the LLM sees it',
   },
   {
+    guard: 'a value of a snapshot is redacted because of its key',
+    file: 'packages/shared/src/wake/redact.ts',
+    find: 'key !== undefined && isSecretValue(secrecyOf(key), text)',
+    replace: 'key !== undefined && false',
+    test: 'packages/shared/test/wake/redact.test.ts',
+    named: 'is redacted because of its key',
+  },
+  {
+    guard: 'hidden characters do not hide a secret',
+    file: 'packages/shared/src/wake/redact.ts',
+    find: 'HIDING.test(text) ? text.replace(LINE, redactHidden) : text',
+    replace: 'text',
+    test: 'packages/shared/test/wake/redact.test.ts',
+    named: 'at least 95 %% are redacted $name',
+  },
+  {
     guard: 'the fence cannot be closed from inside',
     file: 'apps/worker/src/investigation/untrusted.ts',
     find: ".replaceAll(nonce, '(…)')",

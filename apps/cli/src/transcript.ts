@@ -1,8 +1,7 @@
 /** A recorded investigation: the answers of the LLM and of the tools, so that it can run again without a network. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { errorCode, StartupError } from '@kora-wake/shared/runtime/errors';
-import { mapStrings } from '@kora-wake/shared/wake/json';
-import { redact } from '@kora-wake/shared/wake/redact';
+import { redact, redactJson } from '@kora-wake/shared/wake/redact';
 import { type Tool, ToolRefused } from '@kora-wake/worker/tools/tool';
 import { z } from 'zod';
 
@@ -37,7 +36,7 @@ export function readTranscript(path: string): Transcript {
 
 export function writeTranscript(path: string, recorded: Transcript): void {
   // People share transcripts, so secrets are redacted, as they are for the LLM.
-  const redacted = mapStrings(json.parse(recorded), redact);
+  const redacted = redactJson(json.parse(recorded), redact);
   writeFileSync(path, `${JSON.stringify(redacted, null, 2)}\n`, { mode: 0o600 });
 }
 

@@ -1,7 +1,8 @@
 /** The audit log around a wake, if this machine can read it. */
 
 import { open } from 'node:fs/promises';
-import { isJsonObject, type JsonObject, mapStrings, parseJson } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type JsonObject, parseJson } from '@kora-wake/shared/wake/json';
+import { redactJson } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { parseTimestamp } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
@@ -33,7 +34,7 @@ export function auditRowsTool(path: string): Tool {
         const row = at !== undefined && at >= from && at <= to ? parse(line) : undefined;
         if (!row) continue;
         // The search must not show whether a row contains a secret, so it sees only the redacted text.
-        const text = JSON.stringify(mapStrings(row, redact));
+        const text = JSON.stringify(redactJson(row, redact));
         if (!contains || text.includes(contains)) near.push(cut(text));
       }
       return near.toReversed().join('\n') || 'no such row in that time';

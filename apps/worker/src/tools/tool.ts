@@ -1,5 +1,6 @@
 /** The definition of a tool. A tool gives the investigator evidence and changes nothing. */
 import type { JsonObject } from '@kora-wake/shared/wake/json';
+import type { Redact } from '@kora-wake/shared/wake/redact';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { z } from 'zod';
 
@@ -7,7 +8,7 @@ export interface ToolContext {
   /** The wake that is being investigated. */
   wake: Wake;
   /** Replaces secrets. Call it before shortening a text, because half a secret is not recognized. */
-  redact(text: string): string;
+  redact: Redact;
   /** Aborts when the time of the tool or of the investigation is over. */
   signal: AbortSignal;
 }

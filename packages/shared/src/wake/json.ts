@@ -9,7 +9,9 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** Deeper values are cut, because serializers are recursive and a planted row must not overflow their stack. */
-const MAX_DEPTH = 64;
+export const MAX_DEPTH = 64;
+/** Replaces them. */
+export const TOO_DEEP = '(nested too deep)';
 
 /**
  * Copies `value` and passes every string, also keys, through `text`. A note replaces values that are more than 64 levels deep.
@@ -17,7 +19,7 @@ const MAX_DEPTH = 64;
 export function mapStrings(value: Json, text: (s: string) => string, depth = 0): Json {
   if (typeof value === 'string') return text(value);
   if (typeof value !== 'object' || value === null) return value;
-  if (depth >= MAX_DEPTH) return '(nested too deep)';
+  if (depth >= MAX_DEPTH) return TOO_DEEP;
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, text, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [text(key), mapStrings(item, text, depth + 1)]));
 }

@@ -1,62 +1,120 @@
 /**
- * Patterns of secrets, as their issuers publish them. `[redacted NAME]` replaces a whole secret.
+ * Removes secrets from text: known values, published formats, and values whose name says that they are secret.
+ * `[redacted …]` replaces a whole secret.
  *
- * The text is untrusted, so each pattern must run in linear time: a look-behind keeps a run from starting inside itself, and each run
- * that something must follow has a limit. The text may be JSON inside text: there a line break is `\n`, whose `n` must not count as a
- * letter before a secret, and a slash may be `\/`.
+ * The text is untrusted, so every step runs in linear time. It may be JSON inside text, percent-encoded, or coloured for a terminal.
  */
-const START = String.raw`(?<=^|[^A-Za-z0-9_]|\\[nrtbf])`;
-const SLASHES = String.raw`:(?:\\?\/){2}`;
+import { redactAssignments } from './assignments.ts';
+import { redactFormats } from './formats.ts';
+import { redactHeaders } from './headers.ts';
+import { type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
+import { isSecretValue, secrecyOf } from './secretkeys.ts';
+import { redactUrls } from './urlsecrets.ts';
 
-const secret = (pattern: string, flags = 'g') => new RegExp(`${START}${pattern}`, flags);
-
-const SECRETS: ReadonlyArray<readonly [name: string, pattern: RegExp]> = [
-  [
-    'private key',
-    /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]{0,16384}-----END [A-Z ]{0,40}PRIVATE KEY-----|[A-Za-z0-9+/=\s\\]{0,16384})/g,
-  ],
-  ['Slack token', secret(String.raw`x(?:ox[a-z]|app)-[\w-]{8,}`, 'gi')],
-  ['Slack webhook', new RegExp(String.raw`https${SLASHES}hooks\.slack\.com(?:\\?\/[\w+-]+)+`, 'gi')],
-  ['Anthropic key', secret(String.raw`sk-ant-[\w-]{8,}`)],
-  ['API key', secret(String.raw`sk-(?:proj-)?[A-Za-z0-9_-]{20,}`)],
-  ['AWS key', secret(String.raw`(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{12,124}\b`)],
-  ['GitHub token', secret(String.raw`(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})`)],
-  ['Fly token', secret(String.raw`(?:(?:FlyV1\s{1,8})?fm[12][a-z]?_[A-Za-z0-9+/=_-]{20,}|fo1_[\w-]{20,})`)],
-  ['Doppler token', secret(String.raw`dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{20,}`)],
-  ['Sentry token', secret(String.raw`sntry[su]_[\w+/=-]{20,}`)],
-  ['JWT', /(?<=^|[^\w-]|\\[nrtbf])eyJ[\w-]{8,4096}\.eyJ[\w-]{8,8192}\.[\w-]*/g],
-  ['bearer token', secret(String.raw`Bearer\s{1,8}[\w.~+/-]{16,}=*`, 'gi')],
-];
-
-/** `scheme://user:password@host`: only the password is a secret. The rest is useful for a diagnosis. */
-const URL_PASSWORD = new RegExp(
-  String.raw`${START}([a-z][a-z0-9+.-]{0,30}${SLASHES}[^\s/:@"'\\]{0,256}):[^\s/@"']{1,256}@`,
-  'gi',
-);
-
-/** Invisible characters. They are removed first: otherwise a secret that contains one would not match, but would look whole. */
-const ZERO_WIDTH = /[\u200B\u2060-\u2064\uFEFF\u00AD]/g;
-/** Shorter literals occur in any text; characters. */
-const MIN_LITERAL = 6;
+/** Facts about a text that are not in it. */
+interface About {
+  /** The key of the value, or the name of the variable. */
+  key?: string;
+}
 
 /** Replaces every secret. A text without a secret stays the same. */
-export type Redact = (text: string) => string;
+export type Redact = (text: string, about?: About) => string;
+
+/** Shorter known values occur in any text; characters. */
+const MIN_KNOWN = 6;
 
 /**
- * Makes a function that replaces the patterns above, the operator's own patterns, and known values.
- *
- * @param literals credentials of our own environment, which may have any shape
+ * Characters and colour codes that a reader does not see, also as escapes. Without them, a text may contain a secret that the
+ * text with them hides.
  */
-export function redactor(patterns: readonly RegExp[] = [], literals: readonly string[] = []): Redact {
-  const all = [...SECRETS, ...patterns.map((pattern) => ['by KORA_REDACT', pattern] as const)];
-  const known = literals.filter((literal) => literal.length >= MIN_LITERAL);
-  return (text) => {
-    let out = text.replace(ZERO_WIDTH, '');
-    for (const literal of known) out = out.replaceAll(literal, '[redacted credential]');
-    for (const [name, pattern] of all) out = out.replace(pattern, `[redacted ${name}]`);
-    return out.replace(URL_PASSWORD, '$1:[redacted]@');
+const INVISIBLE =
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- the pattern removes single characters
+  /(?:\u001B|\\{1,8}(?:u001[bB]|x1[bB]|033|e))\[[\d;?]{0,20}[A-Za-z]|[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u202A-\u202E\u2060-\u206F\u3164\uFE00-\uFE0F\uFEFF\uFFA0]|\\{1,8}u(?:00[aA][dD]|200[b-fB-F]|20[26][0-9a-fA-F]|[fF][eE][fF][fF])/g;
+
+/** Visible ASCII characters, percent-encoded, as escapes of JSON, or as entities of HTML. */
+const ENCODED =
+  /%([2-7][0-9A-Fa-f])|\\{1,8}u00([2-7][0-9A-Fa-f])|&#x([2-7][0-9A-Fa-f]);|&#(\d{2,3});|&(amp|quot|apos|lt|gt|equals);/g;
+const ENTITIES: Record<string, string> = { amp: '&', quot: '"', apos: "'", lt: '<', gt: '>', equals: '=' };
+
+function decode(text: string): string {
+  return text.replace(
+    ENCODED,
+    (_, percent?: string, escape?: string, hex?: string, decimal?: string, entity?: string) =>
+      entity === undefined
+        ? String.fromCharCode(
+            decimal === undefined ? Number.parseInt(percent ?? escape ?? hex ?? '', 16) : Number(decimal),
+          )
+        : (ENTITIES[entity] ?? ''),
+  );
+}
+
+const HIDING = new RegExp(`${INVISIBLE.source}|${ENCODED.source}`);
+const LINE = /[^\n]+/g;
+
+/** The text as a reader sees it, then also as a program decodes it. */
+const VIEWS: ReadonlyArray<(text: string) => string> = [(text) => text.replace(INVISIBLE, ''), decode];
+
+/**
+ * Makes a function that replaces secrets.
+ *
+ * @param patterns the operator's own patterns
+ * @param known credentials of our own environment, which may have any shape
+ */
+export function redactor(patterns: readonly RegExp[] = [], known: readonly string[] = []): Redact {
+  const longestFirst = known.filter(({ length }) => length >= MIN_KNOWN).toSorted((a, b) => b.length - a.length);
+
+  function redactVisible(text: string): string {
+    let out = text;
+    for (const value of longestFirst) out = out.replaceAll(value, '[redacted credential]');
+    for (const pattern of patterns) out = out.replace(pattern, '[redacted by KORA_REDACT]');
+    return redactAssignments(redactHeaders(redactFormats(redactUrls(out))));
+  }
+
+  /** Redacts the line as each view shows it. The line stays as it is if no view shows a secret. */
+  function redactHidden(line: string): string {
+    if (!HIDING.test(line)) return line;
+    let clean = line;
+    let out = line;
+    for (const view of VIEWS) {
+      const seen = view(clean);
+      if (seen === clean) continue;
+      clean = redactVisible(seen);
+      if (clean !== seen) out = clean;
+    }
+    return out;
+  }
+
+  return (text, { key } = {}) => {
+    if (key !== undefined && isSecretValue(secrecyOf(key), text)) return '[redacted value]';
+    // First, because the part of a secret before a hidden character may look like a whole one.
+    return redactVisible(HIDING.test(text) ? text.replace(LINE, redactHidden) : text);
   };
 }
 
-/** Uses only the patterns above. */
+/** Uses no values of the environment. */
 export const redact = redactor();
+
+/**
+ * Copies a value of JSON without its secrets. Each text is redacted with its key. An item of a list has the key of the list, and
+ * `value` has the name beside it: `{"name": "DB_PASSWORD", "value": "…"}`. A number under the name of a password is removed too.
+ * A note replaces values that are nested too deeply.
+ */
+export function redactJson(value: Json, redactText: Redact, key?: string, depth = 0): Json {
+  if (typeof value === 'string') return redactText(value.toWellFormed(), key === undefined ? {} : { key });
+  if (typeof value === 'number' && key !== undefined) {
+    return Number.isInteger(value) && isSecretValue(secrecyOf(key), String(value))
+      ? redactText(String(value), { key })
+      : value;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= MAX_DEPTH) return TOO_DEEP;
+  if (Array.isArray(value)) return value.map((item) => redactJson(item, redactText, key, depth + 1));
+  const name = [value.name, value.key, value.Name, value.Key].find((each) => typeof each === 'string');
+  return Object.fromEntries(
+    Object.entries(value).map(([own, item]) => {
+      const isValue = own.toLowerCase() === 'value';
+      const itemKey = isValue ? (name ?? key ?? own) : own;
+      return [redactText(own.toWellFormed()), redactJson(item, redactText, itemKey, depth + 1)];
+    }),
+  );
+}

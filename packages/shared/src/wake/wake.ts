@@ -1,7 +1,7 @@
 /** A wake: one `probe.wake_requested` row of the audit log, in the form that all code after the tailer uses. */
-import { isJsonObject, type Json, type JsonObject, mapStrings } from './json.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { limitBody, limitName, limitTitle } from './limits.ts';
-import { type Redact, redact as redactKnown } from './redact.ts';
+import { type Redact, redactJson, redact as redactKnown } from './redact.ts';
 
 export const WAKE_SEAM = 'probe.wake_requested';
 
@@ -85,13 +85,13 @@ export function readWake(line: Json, id: string, now: number, redact?: Redact): 
 
 function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): string {
   if (value === undefined || value === null) return whenEmpty;
-  const raw = typeof value === 'string' ? value : JSON.stringify(mapStrings(value, (s) => redact(s.toWellFormed())));
+  const raw = typeof value === 'string' ? value : JSON.stringify(redactJson(value, redact));
   // A lone surrogate is not valid text: percent-encoding, Redis and Slack would each change it in a different way.
   return raw.trim() === '' ? whenEmpty : redact(raw.toWellFormed());
 }
 
 function snapshotOf(value: Json | undefined, redact: Redact): JsonObject {
-  const clean = mapStrings(value ?? {}, (s) => redact(s.toWellFormed()));
+  const clean = redactJson(value ?? {}, redact);
   return isJsonObject(clean) ? clean : { value: clean };
 }
 
