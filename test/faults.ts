@@ -288,4 +288,11 @@ export const FAULT_TABLE: Record<number, Row> = {
       [DELIVERY, 'during a migration of the workspace is retried'],
     ],
   },
+  62: {
+    fault: 'a look-up limited while others wait',
+    tests: [
+      [EARLIER_POST, 'waits alone, and continues at the page that it reached'],
+      [EARLIER_POST, 'for long is sent after five minutes'],
+    ],
+  },
 };

@@ -62,7 +62,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'look-up before a second post',
     file: 'apps/worker/src/delivery/earlier-post.ts',
-    find: 'const found = await messenger.find(wakeId, since);',
+    find: 'const found = await messenger.find(wakeId, since, progress);',
     replace: 'const found = undefined;',
     test: EARLIER_POST,
     named: 'is found there and not posted again',

@@ -18,7 +18,14 @@ export interface SlackDouble extends HttpDouble {
   /** Accepts the message, and then gives this answer. */
   acceptThen(answer: Answer): Answer;
   /** The error code of `conversations.history` and `.open`, and the delay until a message appears in the history, ms. */
-  lookUp: { error?: string; lagMs?: number };
+  lookUp: {
+    error?: string;
+    lagMs?: number;
+    /** Answers to the next requests for a page of the history, one each. `undefined`: the page. */
+    next: Array<Answer | undefined>;
+    /** Messages of a page; default: all. */
+    pageSize?: number;
+  };
   /** Answer of `auth.test`: its scopes (undefined: no header), or an error code. */
   identity: { scopes?: string | undefined; error?: string };
 }
@@ -26,7 +33,7 @@ export interface SlackDouble extends HttpDouble {
 /** Answers in `next` are for posts. A look-up succeeds, or fails as `lookUp` says. */
 export async function slackDouble(): Promise<SlackDouble> {
   const accepted: Accepted[] = [];
-  const lookUp: SlackDouble['lookUp'] = {};
+  const lookUp: SlackDouble['lookUp'] = { next: [] };
   const identity: SlackDouble['identity'] = { scopes: 'chat:write,im:history,im:write' };
   const posts: Answer[] = [];
   const accept = (body: string) => {
@@ -58,15 +65,26 @@ export async function slackDouble(): Promise<SlackDouble> {
     } else if (lookUp.error) send({ ok: false, error: lookUp.error });
     else if (request.path.endsWith('/conversations.open')) send({ ok: true, channel: { id: 'DU0OPERATOR' } });
     else {
-      const oldest = Number(new URLSearchParams(request.body).get('oldest'));
-      const messages = accepted
-        .filter(({ ts, at }) => Number(ts) >= oldest && at <= Date.now() - (lookUp.lagMs ?? 0))
-        .map(({ ts, text, wakeId }) => ({
-          ts,
-          text,
-          metadata: { event_type: 'kora_wake', event_payload: { wake_id: wakeId } },
-        }));
-      send({ ok: true, messages, response_metadata: { next_cursor: '' } });
+      const scripted = lookUp.next.shift();
+      if (scripted) return scripted(request, response, socket);
+      const form = new URLSearchParams(request.body);
+      const [oldest, latest] = [Number(form.get('oldest')), Number(form.get('latest') ?? Infinity)];
+      // The last message before this page, because later posts must not move the pages.
+      const cursor = Number(form.get('cursor') ?? Infinity);
+      const { pageSize = Infinity } = lookUp;
+      const isVisible = ({ ts, at }: Accepted) =>
+        Number(ts) >= oldest && Number(ts) <= latest && Number(ts) < cursor && at <= Date.now() - (lookUp.lagMs ?? 0);
+      const found = accepted.filter(isVisible).toReversed();
+      const messages = found.slice(0, pageSize).map(({ ts, text, wakeId }) => ({
+        ts,
+        text,
+        metadata: { event_type: 'kora_wake', event_payload: { wake_id: wakeId } },
+      }));
+      send({
+        ok: true,
+        messages,
+        response_metadata: { next_cursor: found.length > pageSize ? messages.at(-1)?.ts : '' },
+      });
     }
     return undefined;
   });

@@ -4,10 +4,11 @@
  * lost the record of a post together with its last writes.
  */
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import type { DeliverJob, Posted } from '@kora-wake/shared/store/queues';
+import type { DeliverJob, LookUp, Posted } from '@kora-wake/shared/store/queues';
 import { type Begun, type Claim, setClaim } from '@kora-wake/shared/store/wake-record';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { DelayedError, type Job } from 'bullmq';
+import type { Progress } from './history.ts';
 import type { Delivery } from './job.ts';
 import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
 
@@ -17,7 +18,7 @@ const VISIBLE_MS = SLACK_TIMEOUT_MS + 5_000;
 export const CLOCK_SKEW_MS = 60_000;
 /** A Redis that lost more than this is not compensated for, ms. */
 const MAX_DATA_LOSS_MS = 24 * 3_600_000;
-/** The look-up is retried for this long, ms. Then the message is posted again, marked as a possible duplicate. */
+/** The look-up is retried for this long, ms, or this long after Slack first limited it. Then the message is posted again, marked as a possible duplicate. */
 const LOOK_UP_MS = 5 * 60_000;
 
 /** A wake that may be older than the data in Redis. */
@@ -79,14 +80,40 @@ export async function findEarlierPost(
   }
   const firstAt = earlier?.firstClaimedAt ?? now();
   const since = dataLoss ? Math.min(firstAt, Math.max(dataLoss.postedAfter, now() - MAX_DATA_LOSS_MS)) : firstAt;
+  const earlierLookUp = lookUpOf(job, claimedAt);
+  let place = earlierLookUp?.place;
+  const progress: Progress = {
+    from: place,
+    reached: (next) => {
+      place = next;
+    },
+  };
   try {
-    const found = await messenger.find(wakeId, since);
+    const found = await messenger.find(wakeId, since, progress);
     logEvent(log, 'delivery.looked_up', { wakeId, found: found !== undefined });
     return found ? { found, mayRepeat: false } : { mayRepeat: false };
   } catch (error) {
-    const isForbidden = error instanceof DeliveryFailure && error.kind === 'permanent';
-    if (!isForbidden && now() < (claimedAt ?? job.timestamp) + LOOK_UP_MS) throw error;
+    const { kind, code, retryAfterMs } = error instanceof DeliveryFailure ? error : {};
+    const isStaleCursor = code === 'invalid_cursor' && place !== undefined;
+    const beganAt = earlierLookUp?.beganAt ?? (retryAfterMs === undefined ? (claimedAt ?? job.timestamp) : now());
+    const leftMs = beganAt + LOOK_UP_MS - now();
+    if (leftMs > 0 && (kind !== 'permanent' || isStaleCursor)) {
+      const lookUp = { claimedAt: claimedAt ?? 0, beganAt, ...(!isStaleCursor && place && { place }) };
+      await job.updateData({ ...job.data, lookUp });
+      if (retryAfterMs === undefined) throw isStaleCursor ? new DeliveryFailure('unknown', 'invalid_cursor') : error;
+      // Only this look-up waits: posts have a limit of their own.
+      const waitMs = Math.min(retryAfterMs, leftMs);
+      logEvent(log, 'delivery.look_up_limited', { wakeId, waitMs });
+      await job.moveToDelayed(Date.now() + waitMs, token);
+      throw new DelayedError();
+    }
     logEvent(log, 'delivery.look_up_failed', { wakeId });
     return { open: earlier, mayRepeat: true };
   }
+}
+
+/** The progress of an earlier look-up for the same claim. A later claim belongs to a later post. */
+function lookUpOf(job: Job<DeliverJob>, claimedAt: number | undefined): LookUp | undefined {
+  const { lookUp } = job.data;
+  return lookUp?.claimedAt === (claimedAt ?? 0) ? lookUp : undefined;
 }

@@ -18,6 +18,7 @@ import {
   WebAPIRequestError,
   WebClient,
 } from '@slack/web-api';
+import { type Period, type Progress, searchHistory } from './history.ts';
 
 export interface Messenger {
   /**
@@ -31,9 +32,10 @@ export interface Messenger {
    * Searches the operator's messages for that of a wake, by the metadata of its post.
    *
    * @param since ms since the epoch
+   * @param progress to continue an earlier search that failed
    * @throws DeliveryFailure; `permanent` if the token may not do this, for example without `im:history` or `im:write`
    */
-  find(wakeId: string, since: number): Promise<Posted | undefined>;
+  find(wakeId: string, since: number, progress?: Progress): Promise<Posted | undefined>;
 }
 
 export interface SlackApp extends Messenger {
@@ -77,8 +79,6 @@ export class DeliveryFailure extends Error {
 
 const EVENT_TYPE = 'kora_wake';
 export const SLACK_TIMEOUT_MS = 10_000;
-/** Difference between Slack's clock and ours, seconds: ours may just have been set by an hour. */
-const CLOCK_SKEW_S = 65 * 60;
 /** Wait after a 429 without a Retry-After, ms. */
 const DEFAULT_RETRY_AFTER_MS = 30_000;
 
@@ -171,24 +171,16 @@ export function slackMessenger(options: {
         if (!answer.ok || !answer.ts) throw new DeliveryFailure('unknown', 'unreadable_answer');
         return { channel: answer.channel ?? options.channel, ts: answer.ts };
       }),
-    find: (wakeId, since) =>
+    find: (wakeId, since, progress = { reached: () => undefined }) =>
       withSpan('look-up', wakeId, async () => {
-        const opened = await client.conversations.open({ users: options.channel });
-        const channel = opened.channel?.id ?? options.channel;
-        let cursor: string | undefined;
-        do {
-          const page = await client.conversations.history({
-            channel,
-            oldest: String(since / 1000 - CLOCK_SKEW_S),
-            include_all_metadata: true,
-            limit: 200,
-            ...(cursor && { cursor }),
-          });
-          const found = page.messages?.find(({ metadata }) => belongsToWake(metadata, wakeId));
-          if (found?.ts) return { channel, ts: found.ts };
-          cursor = page.response_metadata?.next_cursor;
-        } while (cursor);
-        return undefined;
+        const channel = isPerson(options.channel) ? await openDm(options.channel) : options.channel;
+        const found = await searchHistory(
+          (period, cursor) => readHistory(channel, period, cursor),
+          ({ metadata }) => belongsToWake(metadata, wakeId),
+          since,
+          progress,
+        );
+        return found?.ts ? { channel, ts: found.ts } : undefined;
       }),
     identify: async () => {
       const answer = await client.auth.test().catch((error: unknown) => Promise.reject(classify(error, 'post')));
@@ -196,6 +188,25 @@ export function slackMessenger(options: {
       return { team, bot, scopes: metadata?.scopes };
     },
   };
+
+  /** The id of the DM with a person. */
+  async function openDm(person: string): Promise<string> {
+    const { channel } = await client.conversations.open({ users: person });
+    return channel?.id ?? person;
+  }
+
+  async function readHistory(channel: string, { oldest, latest }: Period, cursor: string | undefined) {
+    const page = await client.conversations.history({
+      channel,
+      oldest: String(oldest),
+      ...(latest !== undefined && { latest: String(latest) }),
+      inclusive: true,
+      include_all_metadata: true,
+      limit: 200,
+      ...(cursor && { cursor }),
+    });
+    return { messages: page.messages ?? [], cursor: page.response_metadata?.next_cursor };
+  }
 }
 
 /** One call, or a few calls with one purpose, as a span of the wake's trace. @throws DeliveryFailure */

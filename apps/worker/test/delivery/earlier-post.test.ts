@@ -1,4 +1,4 @@
-import { deliverJobId } from '@kora-wake/shared/store/queues';
+import { deliverJobId, deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { readWakeRecord, setClaim } from '@kora-wake/shared/store/wake-record';
 
 import { describe, expect } from 'vitest';
@@ -34,6 +34,71 @@ describe('a delivery', () => {
       expect((await readWakeRecord(ns.redis, ns.keys, wake.id))?.posted?.ts).toBe(double.accepted[0]?.ts);
     },
   );
+
+  test('whose look-up Slack limits waits alone, and continues at the page that it reached', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.lookUp.pageSize = 1;
+    double.lookUp.next.push(undefined, undefined, json(429, {}, { 'retry-after': '60' }));
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    for (const id of [wake.id, 'w-later-1', 'w-later-2']) await messengerTo(double).post('arrived', id);
+    const claimedAt = Date.now() - VISIBLE_MS;
+    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
+    const messenger = messengerTo(double);
+    const { log } = working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
+    await log.until('delivery.look_up_limited');
+    const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
+    expect(held.delay).toBeGreaterThan(50_000);
+
+    const other = await enqueue(ns);
+    await outcomeIs(ns, other, 'diagnosis');
+    expect(await ns.redis.hget(ns.keys.wake(wake.id), 'outcome')).toBeNull();
+
+    await held.promote();
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.filter(({ wakeId }) => wakeId === wake.id)).toHaveLength(1);
+    const pages = double.requests.filter(({ path }) => path.endsWith('.history'));
+    const [, second, third] = double.accepted.map(({ ts }) => ts);
+    expect(pages.map(({ body }) => new URLSearchParams(body).get('cursor'))).toEqual([null, third, second, second]);
+  });
+
+  test('whose look-up Slack limits for long is sent after five minutes as a possible duplicate', async ({
+    ns,
+    logPath,
+  }) => {
+    const double = await slack();
+    const limited = json(429, {}, { 'retry-after': '604800' });
+    double.lookUp.next.push(limited, limited);
+    double.next.push(double.acceptThen(reset));
+    const messenger = messengerTo(double);
+    const { log, clock } = working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
+    const wake = await enqueue(ns);
+    await log.until('delivery.retrying');
+    clock.aheadMs = VISIBLE_MS;
+    expect((await log.until('delivery.look_up_limited')).waitMs).toBe(300_000);
+    const held = await eventually(() => ns.deliveries.getDelayed().then(([job]) => job));
+    clock.aheadMs = 6 * 60_000;
+    await held.promote();
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ text }) => text.includes('Possible duplicate'))).toEqual([false, true]);
+  });
+
+  test('whose cursor Slack no longer accepts is looked up from the beginning', async ({ ns, logPath }) => {
+    const double = await slack();
+    double.lookUp.pageSize = 1;
+    const refusal = json(200, { ok: false, error: 'invalid_cursor' });
+    double.lookUp.next.push(undefined, refusal);
+    const wake = await enqueue(ns);
+    await ns.queue.remove(wake.id);
+    for (const id of [wake.id, 'w-later']) await messengerTo(double).post('arrived', id);
+    const claimedAt = Date.now() - VISIBLE_MS;
+    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await outcomeIs(ns, wake, 'diagnosis');
+    expect(double.accepted.map(({ text }) => text)).toEqual(['arrived', 'arrived']);
+  });
 
   test('whose answer was lost waits until Slack’s history is current, and is posted again without a mark if it is not there', async ({
     ns,

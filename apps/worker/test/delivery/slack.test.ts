@@ -80,6 +80,25 @@ describe('Slack', () => {
     expect(double.requests.at(-1)?.body).toContain('include_all_metadata=true');
   });
 
+  test('is searched from the claim on first, and then before it, because our clock may have been ahead', async () => {
+    const { double, messenger } = await messengerWith();
+    const { ts } = await messenger.post('one', 'w-1');
+    const aheadMs = 3_600_000;
+    expect(await messenger.find('w-1', Date.now())).toMatchObject({ ts });
+    const near = double.requests.filter(({ path }) => path.endsWith('.history')).length;
+    expect(await messenger.find('w-1', Date.now() + aheadMs)).toMatchObject({ ts });
+    expect([near, double.requests.filter(({ path }) => path.endsWith('.history')).length]).toEqual([1, 3]);
+  });
+
+  test('is searched in the channel itself if the operator is a channel', async () => {
+    const { double } = await messengerWith();
+    const messenger = slackMessenger({ token: 'xoxb-secret', channel: 'C0ALERTS', apiUrl: double.apiUrl });
+    const { ts } = await messenger.post('one', 'w-1');
+    expect(await messenger.find('w-1', Date.now())).toEqual({ channel: 'C0ALERTS', ts });
+    expect(double.requests.map(({ path }) => path)).toEqual(['/api/chat.postMessage', '/api/conversations.history']);
+    expect(double.requests[1]?.body).toContain('channel=C0ALERTS');
+  });
+
   test.each(['missing_scope', 'not_allowed_token_type'])(
     'that refuses a look-up with %s refuses all of them, but no message',
     async (code) => {

@@ -217,6 +217,11 @@ export const LOG_EVENTS = {
     message: 'looked up an earlier post in Slack',
     fields: ['wakeId', 'found'],
   },
+  'delivery.look_up_limited': {
+    level: 'warn',
+    message: 'Slack limits look-ups: this one waits, other DMs are sent',
+    fields: ['wakeId', 'waitMs'],
+  },
   'delivery.look_up_failed': {
     level: 'warn',
     message: 'cannot look up an earlier post; posting again, marked as a possible duplicate',

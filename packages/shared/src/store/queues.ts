@@ -20,6 +20,18 @@ export interface WakeJob {
 export interface DeliverJob {
   wake: Wake;
   report: Report;
+  /** Absent if no look-up had to be interrupted. */
+  lookUp?: LookUp;
+}
+
+/** An interrupted search for an earlier post. */
+export interface LookUp {
+  /** The claim whose post is searched, ms since the epoch; 0 if there is no claim. */
+  claimedAt: number;
+  /** Start of the time limit, ms since the epoch. */
+  beganAt: number;
+  /** The page to continue with. Absent: the first one. */
+  place?: { period: number; cursor?: string | undefined };
 }
 
 /** A message that Slack accepted. */
