@@ -1,7 +1,8 @@
 /** The API: it shows operators the state of Kora Wake and takes their changes, over HTTP. */
 import { join } from 'node:path';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
-import { isLoopback, secretsOf } from '@kora-wake/shared/runtime/config';
+import { isLoopback } from '@kora-wake/shared/runtime/config';
+import { knownValues } from '@kora-wake/shared/runtime/credentials';
 import { listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -13,7 +14,7 @@ import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
 
-await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
+await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => {
   const { host, port, basePath, ...tokens } = config.api;
   const { token } = tokens;
   if (!token && !isLoopback(host)) {
@@ -48,7 +49,7 @@ await runApp('api', async ({ config, log, tracing, stopping, onClose }) => {
     },
     consoleUrl: config.consoleUrl,
     append: auditLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log),
-    redact: redactor(config.redact, secretsOf(config)),
+    redact: redactor(config.redact, knownValues(env)),
     now: Date.now,
     consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),
     traced: tracing !== undefined,

@@ -24,7 +24,7 @@ export async function api(ns: Namespace, token?: string, readToken?: string, mor
     deliveries: ns.deliveries,
     tokens: { ...(token && { token }), ...(readToken && { readToken }) },
     basePath: '',
-    redact: redactor([], [token ?? '', readToken ?? '']),
+    redact: redactor([], { certain: [token ?? '', readToken ?? ''], likely: [] }),
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
     append: async (row) => void written.push(row),

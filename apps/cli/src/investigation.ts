@@ -1,6 +1,7 @@
 /** Shared by `investigate` and `replay`: the options of the agent, and the report in the terminal. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '@kora-wake/shared/runtime/config';
+import { knownValues } from '@kora-wake/shared/runtime/credentials';
 import { StartupError } from '@kora-wake/shared/runtime/errors';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { directMessage } from '@kora-wake/shared/wake/message';
@@ -10,17 +11,22 @@ import { readWake, type Wake } from '@kora-wake/shared/wake/wake';
 import type { AgentOptions } from '@kora-wake/worker/investigation/agent';
 import { type Prices, prices } from '@kora-wake/worker/investigation/prices';
 import { SYSTEM_PROMPT } from '@kora-wake/worker/investigation/prompt';
-import type { Io } from './command.ts';
+import type { Env, Io } from './command.ts';
 import { SILENT } from './settings.ts';
 
 /** @param nonce fences untrusted text in the prompt; a replay uses the one of its transcript */
-export function agentOptions(config: Config, nonce: string, io: Io): Omit<AgentOptions, 'model' | 'ledger' | 'tools'> {
+export function agentOptions(
+  config: Config,
+  env: Env,
+  nonce: string,
+  io: Io,
+): Omit<AgentOptions, 'model' | 'ledger' | 'tools'> {
   const modelPrices = prices(config.modelPrices);
   return {
     models: config.models,
     prices: modelPrices,
     systemPrompt: config.systemPromptPath ? readFileSync(config.systemPromptPath, 'utf8') : SYSTEM_PROMPT,
-    redact: redactor(config.redact),
+    redact: redactor(config.redact, knownValues(env)),
     timeoutMs: config.investigationTimeoutMs,
     maxToolRounds: config.maxToolRounds,
     retryDelayMs: 1_000,
@@ -37,8 +43,8 @@ export function agentOptions(config: Config, nonce: string, io: Io): Omit<AgentO
  * @param at time of reading, ms since the epoch
  * @throws StartupError if the details of the row are not an object
  */
-export function wakeFrom(row: JsonObject, at: number, config: Config): Wake {
-  const wake = readWake(row, 'w-replay', at, redactor(config.redact));
+export function wakeFrom(row: JsonObject, at: number, config: Config, env: Env): Wake {
+  const wake = readWake(row, 'w-replay', at, redactor(config.redact, knownValues(env)));
   if (!wake) throw new StartupError('the details of the row are not an object.');
   return wake;
 }

@@ -2,7 +2,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { unlessAborted } from '@kora-wake/shared/runtime/async';
-import { type Config, secretsOf } from '@kora-wake/shared/runtime/config';
+import type { Config } from '@kora-wake/shared/runtime/config';
+import { knownValues } from '@kora-wake/shared/runtime/credentials';
 import { StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -65,7 +66,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
         ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
         tools: (_wake, signal) => box.tools(signal),
         systemPrompt,
-        redact: redactor(config.redact, [...secretsOf(config), ...box.secrets]),
+        redact: redactor(config.redact, knownValues(env)),
         timeoutMs: config.investigationTimeoutMs,
         maxToolRounds: config.maxToolRounds,
         retryDelayMs: ENGINE_RETRY_MS,

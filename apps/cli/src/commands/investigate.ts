@@ -45,7 +45,7 @@ async function investigate(row: JsonObject, record: string | undefined, config: 
     answers: [],
     looks: [],
   };
-  const wake = wakeFrom(row, transcript.at, config);
+  const wake = wakeFrom(row, transcript.at, config, env);
   const redis = await openRedis(config);
   const keys = redisKeys(config.queuePrefix);
   const box = await toolbox(config, env, redis, keys, Date.now, SILENT);
@@ -53,7 +53,7 @@ async function investigate(row: JsonObject, record: string | undefined, config: 
     // Before the LLM costs anything.
     if (record !== undefined) assertWritable(record);
     const report = await agent({
-      ...agentOptions(config, transcript.nonce, io),
+      ...agentOptions(config, env, transcript.nonce, io),
       model: anthropicModel({ credential, baseUrl, fetch: recordingFetch(transcript, proxiedFetch(config.proxy)) }),
       ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
       tools: async (_wake, signal) => {

@@ -19,9 +19,9 @@ export const command = defineCommand({
     if (file === undefined) throw new UsageError('FILE is needed: a transcript that "investigate --record" wrote.');
     const config = readConfig(env, io, usedBy('worker'));
     const transcript = readTranscript(file);
-    const wake = wakeFrom(transcript.row, transcript.at, config);
+    const wake = wakeFrom(transcript.row, transcript.at, config, env);
     const report = await agent({
-      ...agentOptions(config, transcript.nonce, io),
+      ...agentOptions(config, env, transcript.nonce, io),
       model: anthropicModel({
         credential: { kind: 'apiKey', key: 'none' },
         baseUrl: undefined,

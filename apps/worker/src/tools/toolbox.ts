@@ -6,7 +6,7 @@ import type { Logger } from '@kora-wake/shared/runtime/log';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { auditRowsTool } from './audit-rows.ts';
-import { configuredValues, type McpServer, parseMcpConfig } from './mcp/config.ts';
+import { type McpServer, parseMcpConfig } from './mcp/config.ts';
 import { mcpPool } from './mcp/pool.ts';
 import { type AllowList, parseAllowList } from './network/allow-list.ts';
 import { networkTools } from './network/network-tools.ts';
@@ -16,8 +16,6 @@ import type { Tool } from './tool.ts';
 export interface Toolbox {
   /** The available tools, and the names of servers whose tools are missing. Waits for servers only a short time. */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
-  /** Values in the configuration of the MCP servers, which may be credentials. */
-  secrets: string[];
   close(): Promise<void>;
 }
 
@@ -44,7 +42,6 @@ export async function toolbox(
       const { tools, missing } = await pool.tools(signal);
       return { tools: [...builtIn, ...tools], missing };
     },
-    secrets: servers.flatMap(configuredValues),
     close: () => pool.close(),
   };
 }

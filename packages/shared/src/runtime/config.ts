@@ -275,26 +275,6 @@ function anthropicCredential(e: Parsed): AnthropicCredential | undefined {
   return e.ANTHROPIC_AUTH_TOKEN ? { kind: 'bearer', token: e.ANTHROPIC_AUTH_TOKEN } : undefined;
 }
 
-/** All credentials of a configuration, so that they can be redacted from texts. */
-export function secretsOf({ slack, anthropic, api, redisUrl, otlp, proxy }: Config): string[] {
-  const { credential } = anthropic;
-  const llmSecret = credential?.kind === 'apiKey' ? credential.key : credential?.token;
-  const headerValues = Object.values(otlp?.headers ?? {});
-  const { password, sentinelPassword } = readRedisUrl(redisUrl);
-  const proxyPassword = proxy && new URL(proxy.url).password;
-  const found = [
-    slack.botToken,
-    llmSecret,
-    api.token,
-    api.readToken,
-    password,
-    sentinelPassword,
-    ...headerValues,
-    ...(proxyPassword ? [proxyPassword, decodeURIComponent(proxyPassword)] : []),
-  ];
-  return found.filter((secret) => secret !== undefined);
-}
-
 /** True if only this machine can reach the address. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);

@@ -5,6 +5,7 @@
  * The text is untrusted, so every step runs in linear time. It may be JSON inside text, percent-encoded, or coloured for a terminal.
  */
 import { redactAssignments } from './assignments.ts';
+import { formsOf } from './encodings.ts';
 import { redactFormats } from './formats.ts';
 import { redactHeaders } from './headers.ts';
 import { type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
@@ -15,6 +16,16 @@ import { redactUrls } from './urlsecrets.ts';
 interface About {
   /** The key of the value, or the name of the variable. */
   key?: string;
+  /** True for probe, category and severity, which identify an alert: a value that is only likely a secret stays in them. */
+  isName?: boolean;
+}
+
+/** Values of our own environment. */
+export interface KnownValues {
+  /** Credentials. They may have any shape. */
+  certain: readonly string[];
+  /** Values that are likely credentials. */
+  likely: readonly string[];
 }
 
 /** Replaces every secret. A text without a secret stays the same. */
@@ -58,37 +69,48 @@ const VIEWS: ReadonlyArray<(text: string) => string> = [(text) => text.replace(I
  * Makes a function that replaces secrets.
  *
  * @param patterns the operator's own patterns
- * @param known credentials of our own environment, which may have any shape
+ * @param known values of our own environment; they are removed in all their forms
  */
-export function redactor(patterns: readonly RegExp[] = [], known: readonly string[] = []): Redact {
-  const longestFirst = known.filter(({ length }) => length >= MIN_KNOWN).toSorted((a, b) => b.length - a.length);
+export function redactor(
+  patterns: readonly RegExp[] = [],
+  { certain, likely }: KnownValues = { certain: [], likely: [] },
+): Redact {
+  const inNames = longestFirst(certain);
+  const inTexts = longestFirst([...certain, ...likely]);
 
-  function redactVisible(text: string): string {
+  function redactVisible(text: string, known: readonly string[]): string {
     let out = text;
-    for (const value of longestFirst) out = out.replaceAll(value, '[redacted credential]');
+    for (const value of known) out = out.replaceAll(value, '[redacted credential]');
     for (const pattern of patterns) out = out.replace(pattern, '[redacted by KORA_REDACT]');
     return redactAssignments(redactHeaders(redactFormats(redactUrls(out))));
   }
 
   /** Redacts the line as each view shows it. The line stays as it is if no view shows a secret. */
-  function redactHidden(line: string): string {
+  function redactHidden(line: string, known: readonly string[]): string {
     if (!HIDING.test(line)) return line;
     let clean = line;
     let out = line;
     for (const view of VIEWS) {
       const seen = view(clean);
       if (seen === clean) continue;
-      clean = redactVisible(seen);
+      clean = redactVisible(seen, known);
       if (clean !== seen) out = clean;
     }
     return out;
   }
 
-  return (text, { key } = {}) => {
+  return (text, { key, isName = false } = {}) => {
+    const known = isName ? inNames : inTexts;
     if (key !== undefined && isSecretValue(secrecyOf(key), text)) return '[redacted value]';
     // First, because the part of a secret before a hidden character may look like a whole one.
-    return redactVisible(HIDING.test(text) ? text.replace(LINE, redactHidden) : text);
+    return redactVisible(HIDING.test(text) ? text.replace(LINE, (line) => redactHidden(line, known)) : text, known);
   };
+}
+
+/** Each form of each value, once. A longer one first, because a shorter one may be a part of it. */
+function longestFirst(values: readonly string[]): string[] {
+  const forms = values.filter(({ length }) => length >= MIN_KNOWN).flatMap(formsOf);
+  return [...new Set(forms)].toSorted((a, b) => b.length - a.length);
 }
 
 /** Uses no values of the environment. */

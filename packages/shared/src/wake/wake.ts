@@ -67,20 +67,24 @@ export function wakeOf(details: JsonObject, id: string, emittedAt: number, redac
 /** The pair that {@link wakeOf} reads. */
 export function pairOf({ probe, category }: JsonObject, redact: Redact): { probe: string; category: string } {
   return {
-    probe: limitName(textOf(probe, 'unknown', redact)),
-    category: limitName(textOf(category, 'unknown', redact)),
+    probe: limitName(textOf(probe, 'unknown', nameRedactor(redact))),
+    category: limitName(textOf(category, 'unknown', nameRedactor(redact))),
   };
 }
 
 /** The severity that {@link wakeOf} reads. */
 export function severityOf(details: JsonObject, redact: Redact): string {
-  return limitName(textOf(details.severity, 'warning', redact));
+  return limitName(textOf(details.severity, 'warning', nameRedactor(redact)));
 }
 
 /** Reads a parsed line, or returns undefined if it is not a wake row. @param now used if its time cannot be read, ms */
 export function readWake(line: Json, id: string, now: number, redact?: Redact): Wake | undefined {
   const row = rowOf(line);
   return row.kind === 'wake' ? wakeOf(row.details, id, row.emittedAt ?? now, redact) : undefined;
+}
+
+function nameRedactor(redact: Redact): Redact {
+  return (text, about) => redact(text, { ...about, isName: true });
 }
 
 function textOf(value: Json | undefined, whenEmpty: string, redact: Redact): string {

@@ -203,7 +203,9 @@ describe('redaction of text within text', () => {
   });
 
   test('removes the configured values, whatever their shape', () => {
-    expect(redactor([], ['swordfish'])('the word is swordfish')).toBe('the word is [redacted credential]');
+    expect(redactor([], { certain: ['swordfish'], likely: [] })('the word is swordfish')).toBe(
+      'the word is [redacted credential]',
+    );
   });
 
   test('removes only one key if the secret has no end', () => {
