@@ -29,7 +29,7 @@ export type McpServer = StdioServer | HttpServer;
 type Environment = Record<string, string | undefined>;
 
 /**
- * Reads the text of an MCP configuration, and replaces `${VAR}` and `${VAR:-default}` with values of `env`.
+ * Reads the text of an MCP configuration, and replaces `${VAR}`, `${env:VAR}` and `${VAR:-default}` with values of `env`.
  *
  * @throws StartupError that lists every fault by server and field, without any value
  */
@@ -103,21 +103,24 @@ function schemas(env: Environment) {
   return { stdio, http: http.superRefine(checkHeaders) };
 }
 
+/** Some clients write `env:` in front of the name. */
+const VARIABLE = /\$\{(?:env:)?(?<name>[A-Za-z_]\w*)(?::-(?<fallback>[^}]*))?\}/g;
+
 /** As in a shell, the default also replaces an empty variable. */
 function filledFrom(env: Environment) {
-  return z.string().transform((text, context) =>
-    text.replaceAll(
-      /\$\{(?<name>[A-Za-z_]\w*)(?::-(?<fallback>[^}]*))?\}/g,
-      (_, name: string, fallback: string | undefined) => {
-        const value = Object.hasOwn(env, name) ? env[name] : undefined;
-        if (fallback !== undefined) return value || fallback;
-        if (value === undefined) {
-          context.addIssue({ code: 'custom', message: `the variable ${name} is not set and has no default` });
-        }
-        return value ?? '';
-      },
-    ),
-  );
+  return z.string().transform((text, context) => {
+    if (text.replaceAll(VARIABLE, '').includes('${')) {
+      context.addIssue({ code: 'custom', message: 'has a ${…} that is not ${NAME}, ${env:NAME} or ${NAME:-default}' });
+    }
+    return text.replaceAll(VARIABLE, (_, name: string, fallback: string | undefined) => {
+      const value = Object.hasOwn(env, name) ? env[name] : undefined;
+      if (fallback !== undefined) return value || fallback;
+      if (value === undefined) {
+        context.addIssue({ code: 'custom', message: `the variable ${name} is not set and has no default` });
+      }
+      return value ?? '';
+    });
+  });
 }
 
 function checkUrl(text: string, context: z.RefinementCtx): void {

@@ -85,6 +85,20 @@ describe('variables', () => {
     ]);
   });
 
+  test('may have env: in front of their name', () => {
+    const entry = { command: `\${env:A}`, args: [`\${env:NONE:-b}`] };
+    expect(parse({ a: entry }, { A: 'x' })).toMatchObject([{ command: 'x', args: ['b'] }]);
+  });
+
+  test.each(['${input:key}', '${A:?}', '${', '${A', '${}', '${env:}', '${a.b}'])(
+    'in another form are faults: %s',
+    (text) => {
+      expect(faultsOf({ a: { command: 'x', args: [text] } })).toEqual([
+        '- a: args.0: has a ${…} that is not ${NAME}, ${env:NAME} or ${NAME:-default}',
+      ]);
+    },
+  );
+
   test('are replaced only once', () => {
     expect(parse({ a: { command: `\${A}` } }, { A: `\${B}`, B: 'b' })).toMatchObject([{ command: `\${B}` }]);
   });
