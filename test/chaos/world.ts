@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import type { Random } from '../../apps/cli/src/random.ts';
 import { message } from '../support/anthropic.ts';
 import { httpDouble, json } from '../support/http-double.ts';
-import { tcpProxy } from '../support/proxy.ts';
+import { LOST, tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
 import { slackDouble } from '../support/slack.ts';
 import type { Counts, History, PaidAnswer, SeenDecision, SeenWake } from './history.ts';
@@ -33,8 +33,8 @@ export async function makeWorld(folder: string, chance: Random) {
   const target = { hostname: '127.0.0.1', port: redisServer.port };
   const proxy = await tcpProxy(target, {
     accepts: () => network.up,
-    requests: (chunk, forward) => network.requests && forward(chunk),
-    answers: (chunk, forward) => network.answers && forward(chunk),
+    requests: (chunk, forward) => (network.requests ? forward(chunk) : LOST),
+    answers: (chunk, forward) => (network.answers ? forward(chunk) : LOST),
   });
 
   const slack = await slackDouble();

@@ -2,7 +2,7 @@
 import { expect, onTestFinished } from 'vitest';
 import { doubles, environment, expectCleanStop, startAllApps } from '../support/doubles.ts';
 import { append, eventually, ownServer, test, wakeRow } from '../support/fixtures.ts';
-import { tcpProxy } from '../support/proxy.ts';
+import { LOST, tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
 
 /** Limit of the wait until all apps have noticed, ms. It only ends a failed run. */
@@ -39,8 +39,8 @@ test.for(CASES)(
     const proxy = await tcpProxy(
       { hostname: '127.0.0.1', port: server.port },
       {
-        requests: (chunk, forward) => network.requests && forward(chunk),
-        answers: (chunk, forward) => network.answers && forward(chunk),
+        requests: (chunk, forward) => (network.requests ? forward(chunk) : LOST),
+        answers: (chunk, forward) => (network.answers ? forward(chunk) : LOST),
       },
     );
     onTestFinished(() => proxy.close());

@@ -10,8 +10,13 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Receives the bytes of one side and forwards them or not. */
-type Pass = (chunk: Buffer, forward: (chunk: Buffer) => void) => void;
+/**
+ * Receives the bytes of one side and forwards them or not. After {@link LOST} the connection is silent for good: TCP never continues
+ * after a gap, so the answers that follow would belong to other commands.
+ */
+type Pass = (chunk: Buffer, forward: (chunk: Buffer) => void) => unknown;
+
+export const LOST = 'lost';
 
 /** @param pass handles the bytes of the client and of the server, and decides whether to accept a connection */
 export async function tcpProxy(
@@ -39,8 +44,11 @@ export async function tcpProxy(
       });
     }
     const forwardTo = (socket: Socket) => (chunk: Buffer) => !connection.silent && socket.write(chunk);
-    near.on('data', (chunk: Buffer) => pass.requests(chunk, forwardTo(far)));
-    far.on('data', (chunk: Buffer) => pass.answers(chunk, forwardTo(near)));
+    const passTo = (socket: Socket, through: Pass) => (chunk: Buffer) => {
+      if (through(chunk, forwardTo(socket)) === LOST) connection.silent = true;
+    };
+    near.on('data', passTo(far, pass.requests));
+    far.on('data', passTo(near, pass.answers));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

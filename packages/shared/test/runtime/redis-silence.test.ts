@@ -2,7 +2,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { eventually, type Namespace, ownServer, test } from '../../../../test/support/fixtures.ts';
-import { tcpProxy } from '../../../../test/support/proxy.ts';
+import { LOST, tcpProxy } from '../../../../test/support/proxy.ts';
 import { redisProcess } from '../../../../test/support/redis-process.ts';
 import { closeRedis, connectRedis } from '../../src/runtime/redis.ts';
 import { outageLog } from '../../src/runtime/redis-outage.ts';
@@ -16,9 +16,9 @@ async function path(target: { hostname: string; port: number }) {
   const proxy = await tcpProxy(target, {
     requests: (chunk, forward) => {
       state.chunks++;
-      if (state.requests) forward(chunk);
+      return state.requests ? forward(chunk) : LOST;
     },
-    answers: (chunk, forward) => state.answers && forward(chunk),
+    answers: (chunk, forward) => (state.answers ? forward(chunk) : LOST),
   });
   onTestFinished(() => proxy.close());
   return Object.assign(state, { proxy });
