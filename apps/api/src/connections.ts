@@ -19,7 +19,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   stopMs: 2_000,
 };
 
-/** Applies the limits that Node does not apply by itself. */
+/** Applies the limits for which Node's HTTP server has no option. */
 export function limitConnections(app: FastifyInstance, { stopMs }: ConnectionLimits): void {
   app.addHook('onSend', async (request, reply) => {
     // The rest of such a request could arrive for as long as its sender likes.

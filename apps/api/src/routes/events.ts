@@ -16,7 +16,7 @@ export const eventRoutes: FastifyPluginAsyncZod<{ store: WindowStore; tokens: To
   const places = streamPlaces();
   const rightOf = rightsBy(tokens);
   const events = liveEvents(store, app.log);
-  // Before the server waits for its connections: an open stream would never end by itself.
+  // Before the server waits for its connections: an open stream has no end of its own, and would hold up the stop.
   app.addHook('preClose', async () => events.close());
 
   app.get(

@@ -184,7 +184,7 @@ async function startOf(
 }
 
 /** Keys of the files that are still read. */
-export function openKeys({ files }: FollowedLog): Set<string> {
+export function openKeys({ files }: Pick<FollowedLog, 'files'>): Set<string> {
   return new Set(files.map(({ state }) => fileKey(state)));
 }
 
@@ -205,7 +205,7 @@ export async function rotatedSince(
   const { path, log, files, finished, elsewhere, reported } = followed;
   const since = BigInt(last?.birthtime ?? 0);
   const isFinished = finishedTest(finished);
-  const open = new Set([...files.map(({ state }) => fileKey(state)), fileKey(live.state)]);
+  const open = openKeys({ files: [...files, live] });
   if (last) open.add(fileKey(last));
   const unread = [...elsewhere, ...(await listRotatedFiles(path))].filter(
     (rotated) => BigInt(rotated.birthtime) >= since && !open.has(rotated.key) && !isFinished(rotated),

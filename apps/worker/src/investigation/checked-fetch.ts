@@ -1,4 +1,5 @@
 /** The `fetch` of the LLM adapter. It tells answers of the API from pages of a proxy, and follows no redirect. */
+import { parsedJson } from '@kora-wake/shared/wake/json';
 
 /** A page instead of JSON: an edge or a proxy answered, not the API. It may pass. */
 export class ServerPage extends Error {
@@ -32,18 +33,9 @@ export function checkedFetch(fetch: typeof globalThis.fetch): typeof globalThis.
     const text = await response.text();
     if (/^\s*</.test(text)) throw new ServerPage(response, text);
     // The SDK would mix plain text with its own words.
-    const body = response.ok || isJsonText(text) ? text : JSON.stringify({ message: text });
+    const body = response.ok || parsedJson(text) !== undefined ? text : JSON.stringify({ message: text });
     return new Response(body, { status, statusText, headers });
   };
-}
-
-function isJsonText(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isJson(headers: Headers): boolean {

@@ -1,5 +1,5 @@
 /** Finds the JSON objects in a text of an LLM, which may put words, code fences and other objects around the one that counts. */
-import { isJsonObject, type Json, type JsonObject } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type Json, type JsonObject, parsedJson } from '@kora-wake/shared/wake/json';
 
 export interface FoundObject {
   value: JsonObject;
@@ -45,15 +45,7 @@ function endOfObject(text: string, start: number): number | undefined {
 
 /** Parses JSON, also with unescaped line breaks in its strings, as LLMs write them. @returns undefined if it is not JSON */
 export function parseLenient(json: string): Json | undefined {
-  return parse(json) ?? parse(escapeControls(json));
-}
-
-function parse(json: string): Json | undefined {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+  return parsedJson(json) ?? parsedJson(escapeControls(json));
 }
 
 const ESCAPED: Record<string, string> = { '\n': '\\n', '\t': '\\t' };

@@ -53,7 +53,7 @@ interface Question {
 export type Reply = {
   model: string;
   usage: Usage;
-} /** `isAnnouncement`: the LLM ended its turn for a tool call, but the server returned no call. */ & (
+} & (
   | { kind: 'text'; text: string; isAnnouncement?: true }
   /**
    * `conversation` contains the calls and their results. `unknown`: names of tools that were not offered. If the reply broke

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { PaidTier } from '../wake/budget.ts';
 import type { DebouncePolicy } from '../wake/pair.ts';
 import { isInjectedPort, suggestion, unknownNames } from './env-names.ts';
-import { type AppName, COMPOSE_VARIABLES, ENV_GROUPS, ENV_TABLE, type Variable } from './env-table.ts';
+import { type AppName, COMPOSE_VARIABLES, ENV_TABLE, VARIABLES, type Variable } from './env-table.ts';
 import { isRedisUrl, type ModelChoice, type ModelPrice } from './env-types.ts';
 import { StartupError } from './errors.ts';
 import { homeFolder } from './folders.ts';
@@ -98,8 +98,6 @@ function prefixFits(e: { REDIS_URL: string; KORA_QUEUE_PREFIX: string }, context
 }
 
 const ENV = z.object(ENV_TABLE).superRefine(prefixFits).superRefine(tokensFit);
-const VARIABLES = ENV_GROUPS.flatMap(({ variables }) => variables);
-
 /** Selects the variables that an app or a command uses. */
 export type Uses = (variable: Variable) => boolean;
 

@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 import { isJsonObject, type Json } from '../wake/json.ts';
 import type { KnownValues } from '../wake/redact.ts';
 import { isSecretValue, secrecyOf } from '../wake/secretkeys.ts';
-import { ENV_GROUPS } from './env-table.ts';
+import { VARIABLES } from './env-table.ts';
 
 type Environment = Record<string, string | undefined>;
 
-const VARIABLES = ENV_GROUPS.flatMap(({ variables }) => variables);
 const OWN: ReadonlySet<string> = new Set([...VARIABLES.map(({ name }) => name), 'https_proxy']);
 const OWN_SECRETS: ReadonlySet<string> = new Set(VARIABLES.flatMap(({ name, secret }) => (secret ? [name] : [])));
 

@@ -247,5 +247,8 @@ export const ENV_GROUPS: ReadonlyArray<{ title: string; variables: Variable[] }>
   { title: 'Logs, metrics and traces', variables: variablesOf(MONITORING, APP_NAMES) },
 ];
 
+/** The variables of all groups. */
+export const VARIABLES: readonly Variable[] = ENV_GROUPS.flatMap(({ variables }) => variables);
+
 /** Variables that only docker-compose.yml reads. Compose also passes them to the apps. */
 export const COMPOSE_VARIABLES: ReadonlySet<string> = new Set(['KORA_LOG_DIR']);

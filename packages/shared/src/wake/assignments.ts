@@ -42,7 +42,7 @@ interface Value {
   from: number;
 }
 
-/** A text with what was found in it before, so that nothing is searched twice. */
+/** A text, with a cache of the searches in it. */
 interface Reader {
   text: string;
   secrecyOf(name: string): Secrecy;

@@ -45,6 +45,15 @@ export function parseJson(text: string): Json {
   return JSON.parse(text);
 }
 
+/** Parses JSON as `JSON.parse` does. @returns undefined if the text is not JSON */
+export function parsedJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function exactInteger(_key: string, value: Json, context?: { source?: string }): Json {
   const source = context?.source;
   const losesDigits = typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined;
