@@ -9,6 +9,7 @@ import { NO_USAGE } from '@kora-wake/shared/wake/report';
 import { auditWriter } from '../apps/worker/src/audit.ts';
 import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
+import { serviceReports } from '../apps/worker/src/presence.ts';
 import { startWorkers } from '../apps/worker/src/workers.ts';
 
 await runApp('worker', async ({ config, log, onClose }) => {
@@ -29,6 +30,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
         calls: [],
       }),
     },
+    services: serviceReports({ redis, keys, log }),
     concurrency: config.workerConcurrency,
     messenger: { post: async () => ({ channel: 'D1', ts: '1.1' }), find: async () => undefined },
     pace: undefined,

@@ -64,6 +64,8 @@ async function running(folder: string, options: string[], file?: string): Promis
     const ended = new Promise((resolve) => {
       guard.once('exit', resolve);
     });
+    // The guard does not keep this process alive, which must not end before the server has.
+    guard.ref();
     process.kill(pid, signal);
     await ended;
   }

@@ -152,7 +152,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
-    await app.register(statusRoutes, { redis, keys, budgetUsd, operations, tokens, setup, now });
+    await app.register(statusRoutes, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now });
     await app.register(eventRoutes, { store, tokens });
     const scrape = metrics({ store, deliveries, budgetUsd, now });
     app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>

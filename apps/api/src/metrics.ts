@@ -1,6 +1,7 @@
 /** Metrics of all processes together. Each scrape reads them from Redis. */
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
+import { readProblems } from '@kora-wake/shared/store/problems';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import { readSources } from '@kora-wake/shared/store/sources';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
@@ -53,6 +54,10 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const oldest = gauge('queue_oldest_seconds', 'Age of the oldest waiting job', ['queue']);
   const oldestPending = gauge('oldest_pending_seconds', 'Age of the oldest wake without an outcome');
   const held = gauge('deliveries_held', '1 while all DMs wait, for Slack or for a valid token');
+  const problem = gauge('service_problem', '1 while a service that we need fails, by service and kind of problem', [
+    'service',
+    'kind',
+  ]);
   const lag = gauge('tailer_lag_bytes', 'Bytes written but not decided yet; only if the API can read the log', [
     'source',
   ]);
@@ -69,7 +74,8 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const rung = gauge('budget_rung', '1 for the current budget tier', ['rung']);
 
   async function collect(): Promise<void> {
-    const [account, sources, spent, open, holdMs, pendingMs] = await Promise.all([
+    const [problems, account, sources, spent, open, holdMs, pendingMs] = await Promise.all([
+      readProblems(redis, keys),
       readAccount(redis, keys),
       readSources(redis, keys),
       readSpend(redis, keys, budgetUsd, now()),
@@ -89,6 +95,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     windows.set(open);
     oldestPending.set(pendingMs / 1_000);
     held.set(holdMs > HELD_MS ? 1 : 0);
+    for (const { service, kind } of problems) problem.set({ service, kind }, 1);
     for (const source of sources) {
       const label = source.name === '' ? source.path : `${source.path} (${source.name})`;
       if (source.lagBytes !== null) lag.set({ source: label }, source.lagBytes);

@@ -30,6 +30,8 @@ export interface OperationLog {
   record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;
   /** Name of the caller, as records have it. */
   nameOf(request: Pick<ChangeRequest, 'headers'>): string;
+  /** A reason without secrets, as records have it. */
+  reasonText(reason: string): string;
   /** The last changes, newest first. Entries that are not valid are left out. */
   last(): Promise<Operation[]>;
 }
@@ -64,10 +66,13 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
     }
   }
 
+  const reasonText = (reason: string) => text(reason, MAX_REASON);
+
   return {
     nameOf,
+    reasonText,
     record: async (request, what, { reason: ownReason, ...given }) => {
-      const reason = text(typeof ownReason === 'string' ? ownReason : reasonOf(request), MAX_REASON) || null;
+      const reason = reasonText(typeof ownReason === 'string' ? ownReason : reasonOf(request)) || null;
       const by = nameOf(request);
       const cleaned = mapStrings(given, detail);
       const details = isJsonObject(cleaned) ? cleaned : {};

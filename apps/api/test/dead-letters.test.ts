@@ -34,6 +34,55 @@ describe('dead letters', () => {
   });
 });
 
+describe('the detail of a wake that was not sent', () => {
+  test('has the reason and the job to retry, and later who dismissed it and why', async ({ ns }) => {
+    const { app } = await api(ns);
+    const jobId = await deadLetter(ns, 'w-1', 'channel_not_found');
+    const wake = aWake({ id: 'w-1', category: 'w-1' });
+    await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
+    const failure = { code: 'channel_not_found', attempts: 3 };
+    await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'dead', at: 1_000, failure });
+    const detail = async () => (await app.inject('/v1/investigations/w-1')).json();
+    expect(await detail()).toMatchObject({
+      failure: { ...failure, at: '1970-01-01T00:00:01.000Z' },
+      deadLetter: { queue: 'deliveries', jobId },
+      dismissed: null,
+    });
+    const url = `/v1/dead-letters/deliveries/${jobId}`;
+    const headers = { authorization: `Basic ${Buffer.from('jo:x').toString('base64')}` };
+    await app.inject({ method: 'DELETE', url, payload: { reason: 'told by phone' }, headers });
+    expect(await detail()).toMatchObject({
+      outcome: 'dead',
+      failure,
+      deadLetter: null,
+      dismissed: { by: 'jo', reason: 'told by phone' },
+    });
+  });
+
+  test('has no failure any more once it is retried', async ({ ns }) => {
+    const { app } = await api(ns);
+    const jobId = await deadLetter(ns, 'w-1', 'operator_unset');
+    const wake = aWake({ id: 'w-1', category: 'w-1' });
+    await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
+    const failure = { code: 'operator_unset', attempts: 1 };
+    await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'dead', at: 1_000, failure });
+    await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${jobId}/retry` });
+    expect((await app.inject('/v1/investigations/w-1')).json()).toMatchObject({
+      outcome: null,
+      failure: null,
+      deadLetter: null,
+      dismissed: null,
+    });
+  });
+
+  test('of which no record exists is dismissed without creating one', async ({ ns }) => {
+    const { app } = await api(ns);
+    const jobId = await deadLetter(ns, 'w-2', 'channel_not_found');
+    await app.inject({ method: 'DELETE', url: `/v1/dead-letters/deliveries/${jobId}`, payload: { reason: 'test' } });
+    expect(await ns.redis.exists(ns.keys.wake('w-2'))).toBe(0);
+  });
+});
+
 describe('several dead letters or callers', () => {
   test('are each on one page', async ({ ns }) => {
     const { app } = await api(ns);

@@ -4,9 +4,12 @@ import { appendFileSync, statSync } from 'node:fs';
 import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
+import { endProblem, reportProblem } from '@kora-wake/shared/store/problems';
+import { deliverJobOptions } from '@kora-wake/shared/store/queues';
+import { recordWorker } from '@kora-wake/shared/store/running-workers';
 import { describe, expect } from 'vitest';
 import { append, aWake, openWindow, test } from '../../../test/support/fixtures.ts';
-import { api } from './api.ts';
+import { api, report } from './api.ts';
 
 const onEachTier = (usd: number) => ({ normal: usd, warn_75: usd, downshift_90: usd });
 
@@ -167,6 +170,10 @@ describe('the set-up', () => {
     const { app } = await api(ns);
     const id = sourceId('/log');
     expect((await app.inject('/v1/status')).json()).toEqual({
+      problems: [],
+      workers: [],
+      slack: null,
+      llm: null,
       log: { path: '/log', sourceId: id, isWatched: false, unreadable: [] },
       tailers: [],
       redis: { address: 'redis://:***@redis', warnings: [] },
@@ -193,5 +200,49 @@ describe('the set-up', () => {
     const metrics = (await app.inject('/metrics')).body;
     expect(metrics).toContain('kora_log_missing{source="/log"} 1');
     expect(metrics).toContain('kora_log_conflict{source="/log"} 1');
+  });
+
+  test('the status names the problems of Slack and the LLM, with the number of waiting messages', async ({ ns }) => {
+    const { app } = await api(ns);
+    for (const id of ['w-1', 'w-2']) {
+      await ns.deliveries.add('deliver', { wake: aWake({ id }), report }, deliverJobOptions(id));
+    }
+    const silent = { debug: () => undefined };
+    await reportProblem(ns.redis, ns.keys, silent, 'slack', { kind: 'refused', code: 'token_revoked', message: '' });
+    const credit = { kind: 'refused', code: 'sdk_4xx_400', message: 'Your credit balance is too low' } as const;
+    await reportProblem(ns.redis, ns.keys, silent, 'llm', credit);
+    const { problems } = (await app.inject('/v1/status')).json();
+    expect(problems).toMatchObject([
+      { service: 'slack', kind: 'refused', code: 'token_revoked', waiting: 2 },
+      { service: 'llm', ...credit, waiting: 0 },
+    ]);
+    expect(Math.abs(Date.parse(problems[0].since) - Date.now())).toBeLessThan(60_000);
+    expect((await app.inject('/metrics')).body).toContain('kora_service_problem{service="slack",kind="refused"} 1');
+    await endProblem(ns.redis, ns.keys, silent, 'slack');
+    await endProblem(ns.redis, ns.keys, silent, 'llm');
+    expect((await app.inject('/v1/status')).json().problems).toEqual([]);
+    expect((await app.inject('/metrics')).body).not.toContain('kora_service_problem{');
+  });
+
+  test('the status has the set-up of the workers, and one that lacks a setting makes it lacking', async ({ ns }) => {
+    const { app } = await api(ns);
+    const identity = { team: 'Acme', bot: 'kora', scopes: ['chat:write'], missingScopes: ['im:history'] };
+    const slack = { operator: 'U0OPERATOR', identity };
+    const record = (id: string, more: object) =>
+      recordWorker(ns.redis, ns.keys, id, { startedAt: 1_000, model: 'claude-sonnet-5-5', slack, ...more });
+    await record('host:1', {});
+    const status = async () => (await app.inject('/v1/status')).json();
+    expect(await status()).toMatchObject({
+      workers: [{ id: 'host:1', startedAt: '1970-01-01T00:00:01.000Z' }],
+      slack: { isConfigured: true, operator: 'U0OPERATOR', ...identity },
+      llm: { isConfigured: true, model: 'claude-sonnet-5-5' },
+    });
+    await record('host:2', { model: null, slack: { operator: null, identity: null } });
+    expect(await status()).toMatchObject({
+      slack: { isConfigured: true, operator: null, team: 'Acme' },
+      llm: { isConfigured: false },
+    });
+    await record('host:2', { slack: null });
+    expect(await status()).toMatchObject({ slack: { isConfigured: false }, llm: { isConfigured: true } });
   });
 });

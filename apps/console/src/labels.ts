@@ -46,6 +46,19 @@ const CODE_LABELS: Record<string, string> = {
 /** Why there is no diagnosis. A code without a label is shown as it is. */
 export const codeLabel = (code: string) => CODE_LABELS[code] ?? code;
 
+const DELIVERY_CODE_LABELS: Record<string, string> = {
+  operator_unset: 'no recipient is configured',
+  channel_not_found: 'Slack does not know the recipient',
+  user_not_found: 'Slack does not know the recipient',
+  is_archived: 'the channel is archived',
+  not_in_channel: 'the Slack app is not in the channel',
+  cannot_dm_bot: 'the recipient is a bot',
+  user_disabled: "the recipient's account is disabled",
+};
+
+/** Why a message was not sent. */
+export const deliveryCodeLabel = (code: string) => DELIVERY_CODE_LABELS[code] ?? 'the delivery failed';
+
 /** The result of a wake in one line. */
 export function finding(entry: Investigation): string {
   if (entry.outcome === null && entry.summary === null) return STATE_LABELS[entry.state];

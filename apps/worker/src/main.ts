@@ -15,16 +15,18 @@ import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
+import type { WorkerSetup } from '@kora-wake/shared/store/running-workers';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { auditWriter } from './audit.ts';
-import { reportIdentity } from './delivery/identity.ts';
+import { type Check, watchIdentity } from './delivery/identity.ts';
 import { DeliveryFailure, type Messenger, type SlackApp, slackMessenger } from './delivery/slack.ts';
 import { agent, type Engine } from './investigation/agent.ts';
 import { anthropicModel } from './investigation/model.ts';
 import { prices } from './investigation/prices.ts';
 import { SYSTEM_PROMPT } from './investigation/prompt.ts';
 import { workerMetrics } from './metrics.ts';
+import { announce, serviceReports } from './presence.ts';
 import { proxiedFetch } from './proxy.ts';
 import { startSweeper } from './repair/sweeper.ts';
 import { toolbox } from './tools/toolbox.ts';
@@ -87,13 +89,28 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     : { investigate: async () => fallbackReport('engine_unavailable') };
   const { botToken, operatorUserId } = config.slack;
   const slackApp = slackAppFor(config);
-  if (slackApp && operatorUserId) void reportIdentity(slackApp, operatorUserId, { signal: stopping, log });
+  const services = serviceReports({ redis, keys, log });
+  const setup: WorkerSetup = {
+    startedAt: Date.now(),
+    model: credential ? config.models.normal.model : null,
+    slack: botToken === undefined ? null : { operator: operatorUserId ?? null, identity: null },
+  };
+  const announcement = announce({ redis, keys, log }, setup);
+  onClose(announcement.stop);
+  if (slackApp && operatorUserId) {
+    const checked = (check: Check) => {
+      services.identityChecked(check);
+      if ('identity' in check) announcement.update({ ...setup, slack: { operator: operatorUserId, ...check } });
+    };
+    void watchIdentity(slackApp, operatorUserId, { signal: stopping, checked, log });
+  }
   const messenger: Messenger | undefined =
     slackApp ?? (botToken === undefined ? undefined : { post: withoutRecipient, find: withoutRecipient });
   const workers = startWorkers({
     connection,
     telemetry: tracing?.telemetry,
     engine,
+    services,
     concurrency: config.workerConcurrency,
     messenger,
     consoleUrl: config.consoleUrl,

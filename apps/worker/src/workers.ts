@@ -22,6 +22,7 @@ import { type Delivery, deliverer } from './delivery/job.ts';
 import type { Engine } from './investigation/agent.ts';
 import { investigator } from './investigation/job.ts';
 import { releaseOlder } from './investigation/join.ts';
+import type { ServiceReports } from './presence.ts';
 
 /** Limit for recording the last outcomes when the process stops, ms. */
 const RECORD_MS = 2_000;
@@ -36,6 +37,7 @@ export interface WorkersOptions extends Delivery {
   /** Undefined: no traces. */
   telemetry?: Telemetry | undefined;
   engine: Engine;
+  services: ServiceReports;
   /** Concurrent investigations. */
   concurrency: number;
   /** Deliveries (`max`) per `duration` ms, over all workers. Undefined: no limit. */
@@ -51,7 +53,7 @@ export interface Workers {
 
 /** Starts both workers. */
 export function startWorkers(options: WorkersOptions): Workers {
-  const { connection, telemetry, engine, wakes, deliveries, audit, redis, keys, now, log } = options;
+  const { connection, telemetry, engine, services, wakes, deliveries, audit, redis, keys, now, log } = options;
   const common = {
     ...WORKER_OPTIONS,
     connection,
@@ -61,7 +63,9 @@ export function startWorkers(options: WorkersOptions): Workers {
   };
   const recording = new Set<Promise<void>>();
   const deliver = countJobs(rejectForeignJobs(deliverer(options)));
-  const investigate = countJobs(rejectForeignJobs(investigator({ engine, wakes, deliveries, redis, keys, now, log })));
+  const investigate = countJobs(
+    rejectForeignJobs(investigator({ engine, services, wakes, deliveries, redis, keys, now, log })),
+  );
 
   const delivering = runWorker(
     () =>
@@ -103,7 +107,7 @@ export function startWorkers(options: WorkersOptions): Workers {
     const { wake } = job.data;
     const reason = job.failedReason;
     logEvent(log, 'delivery.dead', { wakeId: wake.id, queue: job.queueName, reason });
-    const end = { wake, outcome: 'dead' as const, at: now(), reason };
+    const end = { wake, outcome: 'dead' as const, at: now(), failure: { code: reason, attempts: job.attemptsMade } };
     // Older wakes of the pair that wait for this one must look for another one.
     const recorded = Promise.all([
       recordOutcome(redis, keys, end).then(() => releaseOlder(options, wake.id)),

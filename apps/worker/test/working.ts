@@ -13,6 +13,7 @@ import { type SlackDouble, slackDouble } from '../../../test/support/slack.ts';
 import { auditWriter } from '../src/audit.ts';
 import { type Messenger, slackMessenger } from '../src/delivery/slack.ts';
 import type { Engine } from '../src/investigation/agent.ts';
+import { serviceReports } from '../src/presence.ts';
 import { SLACK_PACE, startWorkers } from '../src/workers.ts';
 
 /** After this time a post is visible in Slack's history, ms. */
@@ -63,6 +64,7 @@ export function working(
   const workers = startWorkers({
     connection,
     engine: options.engine,
+    services: serviceReports({ redis: ns.redis, keys: ns.keys, log: log.logger }),
     concurrency: 4,
     messenger: options.messenger,
     pace: options.messenger && SLACK_PACE,

@@ -1,7 +1,7 @@
 /** Everything an operator can change on the overview. */
 import { expect, test } from 'vitest';
 import { api, FAILED_LOAD, open, setUpConsole, text, windowRow } from '../../support/console/page.ts';
-import { busy, LONG, letter, MARKUP, NASTY } from '../../support/console/world.ts';
+import { busy, LONG, letter, MARKUP, NASTY, slackProblem } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
@@ -161,4 +161,46 @@ test('a token that may only read gets no buttons that change anything', async ()
   const page = await open(url);
   await page.getByText('read-only').waitFor();
   expect(await page.getByRole('button', { name: /End now|Pause|Resume|Retry|Dismiss/ }).count()).toBe(0);
+});
+
+test('the page of an alert that was not sent says why, and offers retry or dismiss', async () => {
+  const { url, changes, state } = await api(busy());
+  const page = await open(url, '#/investigations/w-4');
+  const box = page.locator('.delivery-state');
+  await box.waitFor();
+  expect(await box.innerText()).toMatch(/^Not sent: Slack does not know the recipient channel_not_found, /);
+  await box.getByRole('button', { name: 'Retry: stripe' }).click();
+  await page.getByText('Retrying stripe / webhook_backlog.').waitFor();
+  await box.getByRole('button', { name: 'Dismiss: stripe' }).click();
+  await box.getByLabel('Reason to dismiss').fill('told by phone');
+  await box.getByRole('button', { name: 'Dismiss' }).click();
+  await page.getByText('It will not be sent.').waitFor();
+  expect(changes.map(({ method, path, body }) => [method, path, body])).toEqual([
+    ['POST', '/v1/dead-letters/deliveries/deliver-w-4/retry', ''],
+    ['DELETE', '/v1/dead-letters/deliveries/deliver-w-4', '{"reason":"told by phone"}'],
+  ]);
+  const dismissed = { by: 'jo', reason: MARKUP, at: new Date().toISOString() };
+  const entry = state.world.investigations.entries.find(({ wakeId }) => wakeId === 'w-4');
+  Object.assign(entry!, { dismissed });
+  await page.reload();
+  await box.waitFor();
+  expect(await box.innerText()).toContain(`Dismissed by jo`);
+  expect(await box.innerText()).toContain(MARKUP);
+  expect(await box.getByRole('button').count()).toBe(0);
+});
+
+test('the page of an alert that waits for Slack says since when and why', async () => {
+  const world = busy();
+  Object.assign(world.investigations.entries[1]!, { outcome: null, outcomeAt: null, state: 'delivering' });
+  const { url, state, emit, streamCount } = await api(world);
+  const page = await open(url, '#/investigations/w-1');
+  await page.locator('.summary').waitFor();
+  expect(await page.locator('.delivery-state').count()).toBe(0);
+  await eventually(() => streamCount() === 1);
+  state.world.status = { ...world.status, problems: [slackProblem()] };
+  emit('problem.changed', { service: 'slack', code: 'token_revoked' });
+  await page.locator('.delivery-state').waitFor({ timeout: 20_000 });
+  expect(await text(page, '.delivery-state')).toMatch(
+    /^Not sent yet\. Slack has refused our requests since .* \(token_revoked\): 3 alerts wait/,
+  );
 });

@@ -1,7 +1,9 @@
 /** Empty answers, missing answers and wrong answers. */
+
+import type { Status } from '@kora-wake/api/contract';
 import { expect, test } from 'vitest';
 import { api, FAILED_LOAD, open, passTime, reloadWithClock, setUpConsole, text } from '../../support/console/page.ts';
-import { busy, quiet, wake } from '../../support/console/world.ts';
+import { busy, quiet, slackProblem } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
@@ -110,7 +112,7 @@ test('an answer that does not match the contract breaks one panel, not the page'
   state.override = (path) => (path === '/v1/queues' ? { status: 200, body: { queues: [null] } } : undefined);
   const page = await open(url);
   await page.getByText('Could not load: unexpected answer (at queues.0)').waitFor();
-  expect(await text(page, 'h1')).toBe('1 alert in progress');
+  expect(await text(page, 'h1')).toBe('State unknown');
   await page.locator('.wake').first().waitFor();
 });
 
@@ -134,16 +136,55 @@ test('All clear needs current data about every part', async () => {
   await page.getByRole('heading', { name: 'All clear' }).waitFor();
 });
 
-test('All clear needs Slack and the AI to be configured, as far as the last alert shows', async () => {
-  const world = quiet();
-  world.investigations.entries = [
-    wake({ outcome: 'dry_run', code: 'engine_unavailable', summary: null, verdict: null }),
-  ];
-  const { url } = await api(world);
+test('All clear needs workers that can reach the AI and a recipient in Slack', async () => {
+  const { url, state, emit, streamCount } = await api(quiet());
   const page = await open(url);
-  await page.getByRole('heading', { name: 'Needs attention' }).waitFor();
-  expect(await page.locator('.attention li').allInnerTexts()).toEqual([
-    'Slack is not configured: alerts are only logged',
-    'The AI is not configured: alerts are sent without diagnosis',
-  ]);
+  await page.getByRole('heading', { name: 'All clear' }).waitFor();
+  await eventually(() => streamCount() === 1);
+  const { status } = state.world;
+  const { slack, llm } = status;
+  const problems = page.locator('.attention li');
+  const shows = async (more: Partial<Status>, text: string) => {
+    state.world.status = { ...status, ...more };
+    emit('problem.changed', { service: 'slack', code: 'x' });
+    await problems.filter({ hasText: text }).waitFor({ timeout: 20_000 });
+    expect(await problems.count()).toBe(1);
+    expect(await page.locator('h1').innerText()).toBe('Needs attention');
+  };
+  await shows({ slack: { ...slack!, isConfigured: false } }, 'Slack is not configured: alerts are only logged');
+  await shows({ slack: { ...slack!, operator: null } }, 'No recipient is configured: messages fail');
+  await shows({ llm: { ...llm!, isConfigured: false } }, 'The AI is not configured: alerts are sent without diagnosis');
+  await shows({ slack: null, llm: null, workers: [] }, 'No worker has reported for 30 s');
+  await shows(
+    { problems: [slackProblem()] },
+    '(token_revoked): 3 alerts wait until the token or the scopes are corrected',
+  );
+  await shows(
+    { problems: [slackProblem({ kind: 'rate_limited', code: 'ratelimited', waiting: 1 })] },
+    '1 alert waits, retrying',
+  );
+  await shows(
+    { problems: [slackProblem({ kind: 'unreachable', code: 'ECONNREFUSED', waiting: 0 })] },
+    'new alerts wait, retrying',
+  );
+  await shows(
+    { problems: [slackProblem({ service: 'slack_rights', code: 'missing_scope', message: 'im:history' })] },
+    'The Slack app lacks im:history',
+  );
+  const credit = { service: 'llm', code: 'sdk_4xx_400', message: 'Your credit balance is too low' } as const;
+  await shows(
+    { problems: [slackProblem(credit)] },
+    '(sdk_4xx_400: Your credit balance is too low): alerts are sent without',
+  );
+});
+
+test('while Redis is down the headline does not call old data new', async () => {
+  const { url, state } = await api(busy());
+  const page = await open(url, '#/', {}, [FAILED_LOAD]);
+  await page.getByRole('heading', { name: '1 alert in progress' }).waitFor();
+  expect(await text(page, '.headline')).toContain('suppressed in');
+  const message = 'Redis does not answer; try again.';
+  state.override = () => ({ status: 503, body: { statusCode: 503, error: 'Service Unavailable', message } });
+  await page.getByRole('heading', { name: 'State unknown' }).waitFor();
+  expect(await text(page, '.headline')).not.toContain('suppressed in');
 });

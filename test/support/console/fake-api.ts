@@ -21,6 +21,7 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  Status,
   Tailer,
 } from '@kora-wake/api/contract';
 import { expect, onTestFinished } from 'vitest';
@@ -173,6 +174,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     if (name === null) return ok(OpenWindows, world.windows);
     return ok(OpenWindows, { entries: world.hiddenWindows.filter(({ probe }) => probe === name), nextCursor: null });
   }
+  if (kind === 'status') return ok(Status, world.status);
   if (kind === 'me') return ok(Me, world.me);
   if (kind === 'queues') return ok(Queues, world.queues);
   if (kind === 'account') return ok(Account, world.account);

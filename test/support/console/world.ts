@@ -12,6 +12,8 @@ import type {
   OpenWindows,
   Operation,
   Queues,
+  ServiceProblem,
+  Status,
   Tailer,
 } from '@kora-wake/api/contract';
 
@@ -44,6 +46,8 @@ export function wake(more: Partial<Investigation>): Investigation {
     durationMs: 12_840,
     dmStatus: 'sent',
     joinedInto: null,
+    failure: null,
+    dismissed: null,
     suppressed: 14,
     lastSuppressedAt: at(3 * MINUTE),
     ...more,
@@ -108,6 +112,7 @@ function wakes(): Investigation[] {
       title: 'Webhooks wait for more than ten minutes',
       enqueuedAt: at(7 * HOUR),
       outcome: 'dead',
+      failure: { code: 'channel_not_found', at: at(6 * HOUR), attempts: 1 },
       suppressed: 31,
     }),
     wake({
@@ -207,6 +212,8 @@ export function detailOf(entry: Investigation): InvestigationDetail {
       : [],
     droppedQuotes: diagnosed ? 1 : 0,
     dm: `🚨 Probe alert · ${entry.probe.slice(0, 200)}\n${entry.summary ?? `${entry.title}\n\nI was unable to investigate — engine returned: ${entry.code}`}\nNext step: Renew the token of the Fly probe, then wait for its next run.`,
+    deadLetter:
+      entry.outcome === 'dead' && !entry.dismissed ? { queue: 'deliveries', jobId: `deliver-${entry.wakeId}` } : null,
     posted: entry.dmStatus === 'sent' ? { channel: 'D0OPERATOR', ts: String((Date.now() - 12 * MINUTE) / 1000) } : null,
   };
 }
@@ -253,6 +260,38 @@ export interface World {
   deadLetters: DeadLetters;
   operations: Operation[];
   me: Me;
+  status: Status;
+}
+
+export const slackProblem = (more: Partial<ServiceProblem> = {}): ServiceProblem => ({
+  service: 'slack',
+  kind: 'refused',
+  code: 'token_revoked',
+  message: '',
+  since: at(3 * MINUTE),
+  lastSeenAt: at(4_000),
+  waiting: 3,
+  ...more,
+});
+
+/** Everything is configured, and every service answers. */
+function status(): Status {
+  return {
+    problems: [],
+    workers: [{ id: 'worker-1:1', startedAt: at(HOUR) }],
+    slack: {
+      isConfigured: true,
+      operator: 'U0OPERATOR',
+      team: 'Acme',
+      bot: 'kora',
+      scopes: ['chat:write', 'im:history', 'im:write'],
+      missingScopes: [],
+    },
+    llm: { isConfigured: true, model: 'claude-sonnet-5-5' },
+    log: { path: '/var/lib/kora/kora_audit_log.jsonl', sourceId: '3f2a9c', isWatched: true, unreadable: [] },
+    tailers: [{ holder: 'tailer-1', sourceId: '3f2a9c', path: '/var/lib/kora/kora_audit_log.jsonl' }],
+    redis: { address: 'redis://redis', warnings: [] },
+  };
 }
 
 export function busy(): World {
@@ -316,6 +355,7 @@ export function busy(): World {
       oldestPendingMs: 20_000,
     },
     me: { name: 'jo', may: 'change' },
+    status: status(),
     tailer: {
       sources: [
         {
@@ -353,7 +393,7 @@ export const letter = (more: Partial<DeadLetter> = {}): DeadLetter => ({
 });
 
 export function quiet(): World {
-  const { queues, account, tailer, costs, me } = busy();
+  const { queues, account, tailer, costs, me, status } = busy();
   const none = () => ({ entries: [], nextCursor: null });
   return {
     windows: none(),
@@ -369,6 +409,7 @@ export function quiet(): World {
     hiddenWindows: [],
     operations: [],
     me,
+    status,
     account: {
       ...account,
       rows: 0,

@@ -34,6 +34,14 @@ export const Investigation = z
       .string()
       .nullable()
       .describe('the newer wake that was sent for this one; only for the outcome joined'),
+    failure: z
+      .object({ code: z.string(), at: time, attempts: z.number() })
+      .nullable()
+      .describe('why it was not sent; only for the outcome dead'),
+    dismissed: z
+      .object({ by: z.string(), reason: z.string(), at: time })
+      .nullable()
+      .describe('who dismissed the dead letter; null if nobody did'),
     suppressed: z.number().describe('rows coalesced into this wake'),
     lastSuppressedAt: time.nullable(),
   })
@@ -93,6 +101,10 @@ export const InvestigationDetail = Investigation.extend({
   evidence: z.array(z.object({ source: z.string(), quote: z.string() })),
   droppedQuotes: z.number().describe('quotes that are not in the text they name'),
   dm: z.string().nullable().describe('text of the DM as Slack shows it'),
+  deadLetter: z
+    .object({ queue: z.string(), jobId: z.string() })
+    .nullable()
+    .describe('the job to retry or drop; null if there is none any more'),
   posted: z.object({ channel: z.string(), ts: z.string() }).nullable().describe('the message in Slack'),
 }).meta({ id: 'InvestigationDetail' });
 export type InvestigationDetail = z.infer<typeof InvestigationDetail>;

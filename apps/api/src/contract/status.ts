@@ -1,6 +1,8 @@
 /** The caller, the account, the logs, the costs, and the changes by operators. */
+
 import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
+import { PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
 import { z } from 'zod';
 import { time } from './common.ts';
 
@@ -88,8 +90,41 @@ export const UnreadableLine = z
   .meta({ id: 'UnreadableLine' });
 export type UnreadableLine = z.infer<typeof UnreadableLine>;
 
+export const ServiceProblem = z
+  .object({
+    service: z.enum(SERVICES).describe('slack: sending; slack_rights: looking up messages; llm: investigating'),
+    kind: z.enum(PROBLEM_KINDS),
+    code: z.string().describe("the service's error code, or ours in the same style"),
+    message: z.string().describe("the service's own words, redacted; may be empty"),
+    since: time,
+    lastSeenAt: time.describe('time of the last failure'),
+    waiting: z.number().describe('messages that wait to be sent; 0 for the LLM'),
+  })
+  .meta({ id: 'ServiceProblem' });
+export type ServiceProblem = z.infer<typeof ServiceProblem>;
+
 export const Status = z
   .object({
+    problems: z.array(ServiceProblem).describe('services that failed at the last attempt'),
+    workers: z.array(z.object({ id: z.string().describe('host:pid'), startedAt: time })),
+    slack: z
+      .object({
+        isConfigured: z.boolean().describe('whether every worker has a token'),
+        operator: z.string().nullable().describe('who gets the messages; null if a worker has nobody'),
+        team: z.string().nullable(),
+        bot: z.string().nullable(),
+        scopes: z.array(z.string()).nullable().describe('null if Slack does not name them, or has not answered yet'),
+        missingScopes: z.array(z.string()),
+      })
+      .nullable()
+      .describe('set-up of the running workers; null if no worker runs'),
+    llm: z
+      .object({
+        isConfigured: z.boolean().describe('whether every worker has a credential'),
+        model: z.string().nullable().describe('model of the first budget tier'),
+      })
+      .nullable()
+      .describe('set-up of the running workers; null if no worker runs'),
     log: z.object({
       path: z.string().describe('the audit log of this API'),
       sourceId: z.string(),

@@ -1,10 +1,11 @@
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { publish } from '@kora-wake/shared/store/events';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type Place, readPage } from '@kora-wake/shared/store/page';
 import type { DeliverJob, WakeJob } from '@kora-wake/shared/store/queues';
 import { failedAt, takeFailed } from '@kora-wake/shared/store/queues';
-import { reopen } from '@kora-wake/shared/store/wake-record';
+import { recordDismissal, reopen } from '@kora-wake/shared/store/wake-record';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -95,6 +96,12 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       // The caller who takes the job off the list drops it: after that nobody else can retry or drop it.
       if (!(await takeFailed(redis, keys, params.queue, params.jobId))) throw takenMeanwhile();
       await job.remove();
+      const { wakeId } = describe(job);
+      if (wakeId !== null) {
+        const by = operations.nameOf(request);
+        await recordDismissal(redis, keys, wakeId, { by, reason: operations.reasonText(body.reason), at: now() });
+        await publish(redis, keys, app.log, 'dm.dismissed', { wakeId });
+      }
       await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });
       return { dropped: true as const };
     },

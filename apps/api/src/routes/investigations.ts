@@ -1,4 +1,4 @@
-import { type DeliveriesQueue, deliverJobId } from '@kora-wake/shared/store/queues';
+import { type DeliveriesQueue, deliverJobId, failedAt } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import { readWakeRecord, type WakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-record';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
@@ -54,6 +54,8 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       durationMs: report?.durationMs ?? null,
       dmStatus: wake.dmStatus,
       joinedInto: wake.joinedInto,
+      failure: failureOf(wake),
+      dismissed: wake.dismissed && { ...wake.dismissed, at: isoTime(wake.dismissed.at) ?? EPOCH },
       suppressed: wake.suppressed,
       lastSuppressedAt: isoTime(wake.lastSuppressedAt),
     };
@@ -64,6 +66,16 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     // The state of a job can be read even if its data is not valid.
     if ((await deliveries.getJobState(deliverJobId(wakeId))) !== 'unknown') return 'delivering';
     return (await queue.getJobState(wakeId)) === 'active' ? 'investigating' : 'waiting';
+  }
+
+  async function findDeadLetter({ wakeId, outcome }: WakeRecord): Promise<InvestigationDetail['deadLetter']> {
+    if (outcome !== 'dead') return null;
+    const jobs = [
+      { queue: deliveries.name, jobId: deliverJobId(wakeId) },
+      { queue: queue.name, jobId: wakeId },
+    ];
+    const failed = await Promise.all(jobs.map((job) => failedAt(redis, keys, job.queue, job.jobId)));
+    return jobs.find((_, i) => failed[i] !== undefined) ?? null;
   }
 
   app.get(
@@ -107,11 +119,17 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
         tools: report?.toolCalls ?? [],
         ...evidenceOf(report),
         dm: report && directMessage(wakeFromRecord(wake), report, { note: wake.posted?.note ?? '', consoleUrl }),
+        deadLetter: await findDeadLetter(wake),
         posted: wake.posted && { channel: wake.posted.channel, ts: wake.posted.ts },
       };
     },
   );
 };
+
+function failureOf({ outcome, outcomeAt, failure }: WakeRecord): Investigation['failure'] {
+  if (outcome !== 'dead') return null;
+  return { code: failure?.code ?? 'unknown', at: isoTime(outcomeAt) ?? EPOCH, attempts: failure?.attempts ?? 0 };
+}
 
 function describeCall({ route, model, durationMs, error, reason }: Report['calls'][number]) {
   const failure = { ...(error !== undefined && { error }), ...(reason !== undefined && { reason }) };

@@ -3,7 +3,10 @@ import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { type Problem, readProblems } from '@kora-wake/shared/store/problems';
+import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
+import { type RunningWorker, readWorkers } from '@kora-wake/shared/store/running-workers';
 import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
@@ -17,6 +20,7 @@ import {
   Me,
   Operations,
   ReasonQuery,
+  type ServiceProblem,
   type Source,
   SourceParams,
   Status,
@@ -25,6 +29,7 @@ import {
 import { rightsBy, type Tokens } from '../credentials.ts';
 import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
+import { countJobs } from '../queue-state.ts';
 import { EPOCH, isoTime } from '../times.ts';
 
 /** The set-up of this API, as its configuration has it. */
@@ -40,12 +45,13 @@ export interface Setup {
 export const statusRoutes: FastifyPluginAsyncZod<{
   redis: RedisClient;
   keys: Keys;
+  deliveries: DeliveriesQueue;
   budgetUsd: number;
   operations: OperationLog;
   tokens: Tokens;
   setup: Setup;
   now(): number;
-}> = async (app, { redis, keys, budgetUsd, operations, tokens, setup, now }) => {
+}> = async (app, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now }) => {
   const rightOf = rightsBy(tokens);
   app.get(
     '/v1/me',
@@ -119,12 +125,19 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     '/v1/status',
     { schema: { summary: 'Set-up and health, without secrets', response: { 200: Status } } },
     async () => {
-      const [sources, unreadable, warnings] = await Promise.all([
+      const [problems, workers, counts, sources, unreadable, warnings] = await Promise.all([
+        readProblems(redis, keys),
+        readWorkers(redis, keys),
+        countJobs(deliveries),
         readSources(redis, keys),
         readUnreadableLines(redis, keys, setup.sourceId),
         unsafeSettings(redis, keys),
       ]);
+      const waiting = counts.waiting + counts.delayed + counts.prioritized;
       return {
+        problems: problems.map((problem) => describeProblem(problem, waiting)),
+        workers: workers.map(({ id, startedAt }) => ({ id, startedAt: isoTime(startedAt) ?? EPOCH })),
+        ...describeSetup(workers),
         log: {
           path: setup.logPath,
           sourceId: setup.sourceId,
@@ -159,6 +172,35 @@ function describeSource({ name, lastRowAt, committedAt, missingSince, ...source 
     lastRowAt: isoTime(lastRowAt),
     committedAt: isoTime(committedAt) ?? EPOCH,
     missingSince: isoTime(missingSince),
+  };
+}
+
+function describeProblem({ since, at, ...problem }: Problem, waiting: number): ServiceProblem {
+  return {
+    ...problem,
+    since: isoTime(since) ?? EPOCH,
+    lastSeenAt: isoTime(at) ?? EPOCH,
+    waiting: problem.service === 'llm' ? 0 : waiting,
+  };
+}
+
+/** The set-up of all workers together: one that lacks a setting makes it lacking. */
+function describeSetup(workers: RunningWorker[]): Pick<Status, 'slack' | 'llm'> {
+  const [newest] = workers;
+  if (!newest) return { slack: null, llm: null };
+  const withSlack = workers.flatMap(({ slack }) => slack ?? []);
+  const identity = withSlack.find((slack) => slack.identity)?.identity;
+  const hasOperators = withSlack.every(({ operator }) => operator !== null);
+  return {
+    slack: {
+      isConfigured: withSlack.length === workers.length,
+      operator: hasOperators ? (withSlack[0]?.operator ?? null) : null,
+      team: identity?.team || null,
+      bot: identity?.bot || null,
+      scopes: identity?.scopes ?? null,
+      missingScopes: identity?.missingScopes ?? [],
+    },
+    llm: { isConfigured: workers.every(({ model }) => model !== null), model: newest.model },
   };
 }
 

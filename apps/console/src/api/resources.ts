@@ -14,6 +14,7 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  Status,
   Tailer,
 } from '@kora-wake/api/contract';
 import type { z } from 'zod';
@@ -37,6 +38,7 @@ export const investigation = resourceFamily(
   InvestigationDetail,
   (id) => `/v1/investigations/${encodeURIComponent(id)}`,
 );
+export const status = resource(Status, '/v1/status');
 const me = resource(Me, '/v1/me');
 
 /** Whether the caller may change anything. True until the answer is here: most callers may. */

@@ -16,7 +16,9 @@ export type {
   Period,
   Queue,
   Queues,
+  ServiceProblem,
   Source,
+  Status,
   Tailer,
 } from '@kora-wake/api/contract';
 

@@ -6,6 +6,7 @@ import { OutcomeLabel, Severity } from '../components/outcome.tsx';
 import { Panel } from '../components/panel.tsx';
 import { When } from '../components/values.tsx';
 import { AlertData } from './investigation/alert-data.tsx';
+import { DeliveryState } from './investigation/delivery-state.tsx';
 import { Details } from './investigation/details.tsx';
 import { Diagnosis } from './investigation/diagnosis.tsx';
 import { SlackMessage } from './investigation/slack-message.tsx';
@@ -54,6 +55,7 @@ const Loaded = ({ entry }: { entry: InvestigationDetail }) => (
         <When at={entry.enqueuedAt} withAge />
       </p>
     </div>
+    <DeliveryState entry={entry} />
     <div class="columns">
       <div class="main-column">
         <Diagnosis entry={entry} />

@@ -20,11 +20,12 @@ export function Overview() {
   const costs = useResource(api.costs);
   const failed = useResource(api.deadLetters);
   const latest = useResource(api.latest);
+  const status = useResource(api.status);
   const operations = useResource(api.operations);
   const failedCount = failed.data?.entries.length;
   return (
     <>
-      <Headline {...{ windows, queues, account, tailer, costs, failed, latest }} />
+      <Headline {...{ windows, queues, account, tailer, costs, failed, latest, status }} />
       <div class="overview">
         <div class="main-column">
           {failedCount !== undefined && failedCount > 0 && <FailedDeliveries state={failed} />}

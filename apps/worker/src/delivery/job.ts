@@ -35,6 +35,7 @@ import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from '../audit.ts';
 import { countOlder, releaseOlder } from '../investigation/join.ts';
 import type { Stages } from '../metrics.ts';
+import type { ServiceReports } from '../presence.ts';
 import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
 import { DeliveryFailure, type Messenger, mayBeAcceptedWithoutBlocks } from './slack.ts';
 
@@ -53,6 +54,7 @@ export interface Delivery {
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   audit: AuditWriter;
+  services: Pick<ServiceReports, 'posted' | 'notPosted'>;
   redis: RedisClient;
   keys: Keys;
   /** Time from which the data of Redis is complete, ms since the epoch by its clock. */
@@ -66,7 +68,7 @@ export interface Delivery {
 }
 
 export function deliverer(delivery: Delivery) {
-  const { messenger, consoleUrl, deliveries, audit, redis, keys, now, log } = delivery;
+  const { messenger, consoleUrl, deliveries, audit, services, redis, keys, now, log } = delivery;
   // The printed DM is the only output of a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
@@ -160,6 +162,7 @@ export function deliverer(delivery: Delivery) {
   }
 
   async function handleFailure(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {
+    services.notPosted(failure);
     const fields = { wakeId: job.data.wake.id, code: failure.code };
     const { kind, retryAfterMs } = failure;
     if (kind === 'outage') logEvent(log, 'delivery.held', fields);
@@ -182,7 +185,10 @@ export function deliverer(delivery: Delivery) {
     const { wake, report } = job.data;
     const status = dmStatus(report, outcome !== 'dry_run');
     const endedAt = now();
-    if (posted) logEvent(log, 'delivery.sent', { wakeId: wake.id, channel: posted.channel, ts: posted.ts });
+    if (posted) {
+      services.posted();
+      logEvent(log, 'delivery.sent', { wakeId: wake.id, channel: posted.channel, ts: posted.ts });
+    }
     const isFirst = await recordOutcome(redis, keys, { wake, outcome, at: endedAt, dmStatus: status, posted });
     await audit.investigationCompleted(wake, report, status);
     if (isFirst) delivery.ended(outcome, report, { emittedAt: wake.emittedAt, readyAt: job.timestamp, endedAt });

@@ -26,6 +26,7 @@ import {
 } from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
 import { DelayedError, type Job, WaitingError } from 'bullmq';
+import type { ServiceReports } from '../presence.ts';
 import type { Engine } from './agent.ts';
 import { bringForward, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } from './join.ts';
 
@@ -36,13 +37,14 @@ export interface Investigation {
   engine: Engine;
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;
+  services: Pick<ServiceReports, 'investigated'>;
   redis: RedisClient;
   keys: Keys;
   now(): number;
   log: Logger;
 }
 
-export function investigator({ engine, wakes, deliveries, redis, keys, now, log }: Investigation) {
+export function investigator({ engine, wakes, deliveries, services, redis, keys, now, log }: Investigation) {
   const pair = { redis, keys, wakes, deliveries };
 
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
@@ -98,7 +100,9 @@ export function investigator({ engine, wakes, deliveries, redis, keys, now, log 
     logEvent(log, 'investigation.started', { wakeId, probe, category });
     void publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
     try {
-      return await engine.investigate(wake, signal);
+      const report = await engine.investigate(wake, signal);
+      services.investigated(report);
+      return report;
     } catch (error) {
       signal.throwIfAborted();
       // Without Redis there is no budget and no place for the report: BullMQ tries again.

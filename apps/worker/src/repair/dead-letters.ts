@@ -7,11 +7,12 @@ import { count, eachEnded, type Repairs } from './repairs.ts';
 export async function repairDeadLetters(repairs: Repairs, since: number): Promise<void> {
   const { redis, keys, wakes, deliveries, now } = repairs;
   for (const queue of [wakes, deliveries]) {
-    await eachEnded(repairs, queue, 'failed', since, async ({ data: { wake }, failedReason: reason }) => {
+    await eachEnded(repairs, queue, 'failed', since, async ({ data: { wake }, failedReason, attemptsMade }) => {
       if ((await readWakeState(redis, keys, wake.id)).outcome) return;
       // A wake that failed before it had a report must not suppress others. A delivery has a report.
       if (queue === wakes) await releaseWindow(redis, keys, wake);
-      const recorded = await recordOutcome(redis, keys, { wake, outcome: 'dead', at: now(), reason });
+      const failure = { code: failedReason, attempts: attemptsMade };
+      const recorded = await recordOutcome(redis, keys, { wake, outcome: 'dead', at: now(), failure });
       if (recorded) await count(repairs, 'dead_letter', wake.id);
     });
   }

@@ -1,27 +1,30 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { testLog } from '../../../../test/support/fixtures.ts';
-import { neededScopes, reportIdentity } from '../../src/delivery/identity.ts';
+import { type Check, neededScopes, watchIdentity } from '../../src/delivery/identity.ts';
 import { slackMessenger } from '../../src/delivery/slack.ts';
 import { slack } from '../working.ts';
 
-async function reporting(channel: string, identity: { scopes?: string | undefined; error?: string }) {
+async function checking(channel: string, identity: { scopes?: string | undefined; error?: string }) {
   const double = await slack();
   Object.assign(double.identity, identity);
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
   const log = testLog();
+  const checks: Check[] = [];
   const messenger = slackMessenger({ token: 'xoxb-secret', channel, apiUrl: double.apiUrl });
-  const reported = reportIdentity(messenger, channel, { retryMs: 10, signal: stop.signal, log: log.logger });
-  return { double, log, reported };
+  const options = { retryMs: 10, recheckMs: 20, signal: stop.signal, log: log.logger };
+  void watchIdentity(messenger, channel, { ...options, checked: (check) => void checks.push(check) });
+  return { double, log, checks };
 }
 
-describe('at its start a worker', () => {
-  test('reports team, bot and scopes', async () => {
-    const { log, reported } = await reporting('U0OPERATOR', {});
-    await reported;
+describe('a worker', () => {
+  test('reports team, bot and scopes once, although it asks again and again', async () => {
+    const { log, checks } = await checking('U0OPERATOR', {});
+    await expect.poll(() => checks.length).toBeGreaterThan(2);
     expect(log.lines).toMatchObject([
       { event: 'slack.connected', team: 'Acme', bot: 'kora', scopes: ['chat:write', 'im:history', 'im:write'] },
     ]);
+    expect(checks[0]).toMatchObject({ identity: { team: 'Acme', bot: 'kora', missingScopes: [] } });
   });
 
   test.for([
@@ -30,32 +33,34 @@ describe('at its start a worker', () => {
     ['C0ALERTS', 'chat:write', ['channels:history or groups:history'], 'may be sent twice'],
     ['D0OPERATOR', '', ['chat:write', 'im:history'], 'no DM can be sent'],
   ] as const)('names the scopes that it lacks for %s with %s', async ([channel, scopes, missing, effect]) => {
-    const { log, reported } = await reporting(channel, { scopes });
-    await reported;
+    const { log, checks } = await checking(channel, { scopes });
+    await expect.poll(() => checks.length).toBeGreaterThan(1);
     expect(log.lines.at(-1)).toMatchObject({
       event: 'slack.scopes_missing',
       missing,
       msg: expect.stringContaining(effect),
     });
+    expect(checks[0]).toMatchObject({ identity: { missingScopes: missing } });
   });
 
   test.for([
     ['C0ALERTS', 'chat:write,groups:history'],
     ['U0OPERATOR', undefined],
   ] as const)('names none for %s with %s', async ([channel, scopes]) => {
-    const { log, reported } = await reporting(channel, { scopes });
-    await reported;
+    const { log, checks } = await checking(channel, { scopes });
+    await expect.poll(() => checks.length).toBeGreaterThan(0);
     expect(log.lines.map(({ event }) => event)).toEqual(['slack.connected']);
   });
 
-  test('logs a refused token once, without the token, and reports when Slack accepts it', async () => {
-    const { double, log, reported } = await reporting('U0OPERATOR', { error: 'invalid_auth' });
-    await log.until('slack.check_failed');
-    await expect.poll(() => double.requests.length).toBeGreaterThan(2);
+  test('notices a token that is revoked later, logs it once and without the token, and notices the end', async () => {
+    const { double, log, checks } = await checking('U0OPERATOR', {});
+    await log.until('slack.connected');
+    double.identity.error = 'token_revoked';
+    await expect.poll(() => checks.filter((check) => 'failure' in check).length).toBeGreaterThan(2);
     delete double.identity.error;
-    await reported;
-    expect(log.lines.map(({ event }) => event)).toEqual(['slack.check_failed', 'slack.connected']);
-    expect(log.lines[0]).toMatchObject({ code: 'invalid_auth' });
+    await expect.poll(() => 'identity' in checks.at(-1)!).toBe(true);
+    expect(log.lines.map(({ event }) => event)).toEqual(['slack.connected', 'slack.check_failed', 'slack.connected']);
+    expect(log.lines[1]).toMatchObject({ code: 'token_revoked' });
     expect(JSON.stringify(log.lines)).not.toContain('xoxb-secret');
   });
 });

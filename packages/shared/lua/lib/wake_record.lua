@@ -19,7 +19,7 @@ end
 -- Takes back the outcome of a dead letter that is tried again.
 local function reopen_dead_letter(record_key, counters_key, pending_key, id, at)
   if redis.call('HGET', record_key, 'outcome') ~= 'dead' then return end
-  redis.call('HDEL', record_key, 'outcome', 'outcomeAt')
+  redis.call('HDEL', record_key, 'outcome', 'outcomeAt', 'failure', 'dismissed')
   redis.call('HSET', record_key, 'retriedAt', at)
   redis.call('HINCRBY', counters_key, 'outcome:dead', -1)
   redis.call('ZADD', pending_key, redis.call('HGET', record_key, 'enqueuedAt') or at, id)

@@ -128,6 +128,11 @@ export const LOG_EVENTS = {
 
   'worker.ready': { level: 'info', message: 'waiting for wakes', fields: ['concurrency', 'engine', 'slack'] },
   'worker.error': { level: 'debug', message: 'BullMQ worker error', fields: ['error'] },
+  'worker.not_announced': {
+    level: 'warn',
+    message: 'cannot record in Redis that this worker runs, trying again; the console may show it as down',
+    fields: ['error'],
+  },
   'worker.refused': {
     level: 'error',
     message: 'Redis refuses a command to its user, so this worker takes no jobs; docs/redis.md lists all rights',

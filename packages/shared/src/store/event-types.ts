@@ -19,6 +19,7 @@ export const EVENT_PAYLOADS = {
   'investigation.ended': z.object({ ...wake, found: z.string() }),
   'dm.sent': z.object({ ...wake, outcome: z.string() }),
   'dm.dead': z.object({ ...wake, reason: z.string() }),
+  'dm.dismissed': z.object({ wakeId: z.string() }),
   'window.opened': z.object(pair),
   /** One window: its pair and its wake. All windows, or all of one probe: `cleared` is their number. */
   'window.cleared': z.object({
@@ -28,6 +29,8 @@ export const EVENT_PAYLOADS = {
     cleared: count.optional(),
   }),
   'window.expired': z.object(pair),
+  /** `code`: the error code of the service, '' if its problem has ended. */
+  'problem.changed': z.object({ service: z.string(), code: z.string() }),
 } as const;
 
 export type EventType = keyof typeof EVENT_PAYLOADS;

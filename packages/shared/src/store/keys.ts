@@ -43,6 +43,10 @@ export interface Keys {
   spend(month: string): string;
   /** Sorted set: reservations of LLM calls in progress, by the time they lapse, ms. Owner: budget-ledger.ts. */
   reserved: string;
+  /** Hash: the current problem of each service as JSON. Owner: problems.ts; workers write it. */
+  problems: string;
+  /** Hash: running workers, id to time (ms) and set-up as JSON. Owner: running-workers.ts. */
+  workers: string;
   /** Stream: live events. Owner: events.ts. */
   events: string;
   /** List: operators' changes as JSON, newest first. Owner: the API's operations.ts. */
@@ -77,6 +81,8 @@ export function redisKeys(prefix: string): Keys {
     writeProbe: `${prefix}:write-probe`,
     spend: (month) => `${prefix}:spend:${month}`,
     reserved: `${prefix}:spend:reserved`,
+    problems: `${prefix}:problems`,
+    workers: `${prefix}:workers`,
     events: `${prefix}:events`,
     operations: `${prefix}:operations`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,

@@ -7,9 +7,10 @@
  *   report, investigatedAt                 the worker, after the investigation
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
- *   joinedInto
- *   retriedAt                              the API, when a person retries a dead letter
+ *   joinedInto, failure
+ *   retriedAt, dismissed                   the API, when a person retries or dismisses a dead letter
  */
+import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
 import type { Report } from '../wake/report.ts';
@@ -38,9 +39,24 @@ export interface WakeRecord {
   posted: Posted | null;
   /** The newer wake that was sent for this one; only for the outcome `joined`. */
   joinedInto: string | null;
+  /** Only for the outcome `dead`. Null also for dead letters of earlier releases. */
+  failure: WakeFailure | null;
+  /** Who dismissed the dead letter; null if nobody did. */
+  dismissed: Dismissal | null;
   suppressed: number;
   lastSuppressedAt: number | null;
 }
+
+const wakeFailure = z.object({
+  /** Why its job failed for good: an error code of Slack, or ours in the same style. */
+  code: z.string(),
+  attempts: z.number(),
+});
+type WakeFailure = z.infer<typeof wakeFailure>;
+
+const dismissal = z.object({ by: z.string(), reason: z.string(), at: z.number() });
+/** `at` in ms since the epoch. */
+export type Dismissal = z.infer<typeof dismissal>;
 
 /** Reads the record of one wake. Undefined if it does not exist or its row is not valid; other invalid fields are null. */
 export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: string): Promise<WakeRecord | undefined> {
@@ -58,9 +74,19 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     dmStatus: DM_STATUSES.find((status) => status === fields.dmStatus) ?? null,
     posted: parsePosted(fields.posted),
     joinedInto: fields.joinedInto ?? null,
+    failure: parseJson(wakeFailure, fields.failure),
+    dismissed: parseJson(dismissal, fields.dismissed),
     suppressed: Number(fields.suppressed ?? 0) || 0,
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
   };
+}
+
+function parseJson<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
+  try {
+    return schema.parse(JSON.parse(text ?? ''));
+  } catch {
+    return null;
+  }
 }
 
 function parseTime(text: string | undefined): number | null {
@@ -127,8 +153,8 @@ export interface WakeEnd {
   posted?: Posted | undefined;
   /** The newer wake that was sent for this one. */
   joinedInto?: string | undefined;
-  /** Why it failed; only for dead letters. */
-  reason?: string | undefined;
+  /** Only for dead letters. */
+  failure?: WakeFailure | undefined;
 }
 
 const RECORD_OUTCOME = luaScript('record-outcome');
@@ -140,12 +166,13 @@ const RECORD_OUTCOME = luaScript('record-outcome');
  * @returns whether this call recorded it
  */
 export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd): Promise<boolean> {
-  const { wake, outcome, at, dmStatus, posted, joinedInto } = end;
+  const { wake, outcome, at, dmStatus, posted, joinedInto, failure } = end;
   const { id } = wake;
   const fields = {
     ...(dmStatus && { dmStatus }),
     ...(posted && { posted: JSON.stringify(posted) }),
     ...(joinedInto !== undefined && { joinedInto }),
+    ...(failure && { failure: JSON.stringify(failure) }),
   };
   const recordKeys = [keys.wake(id), keys.counters, keys.pending, keys.events];
   return (
@@ -158,9 +185,9 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
   );
 }
 
-function endEvent({ wake, outcome, reason = '', joinedInto = '' }: WakeEnd) {
+function endEvent({ wake, outcome, failure, joinedInto = '' }: WakeEnd) {
   const named = { wakeId: wake.id, probe: wake.probe, category: wake.category };
-  if (outcome === 'dead') return flatEvent('dm.dead', { ...named, reason });
+  if (outcome === 'dead') return flatEvent('dm.dead', { ...named, reason: failure?.code ?? '' });
   return outcome === 'joined'
     ? flatEvent('wake.joined', { ...named, into: joinedInto })
     : flatEvent('dm.sent', { ...named, outcome });
@@ -190,6 +217,18 @@ const REOPEN = luaScript('reopen-dead-letter');
 /** Takes back the outcome of a dead letter that is tried again. @param at ms since the epoch */
 export async function reopen(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<void> {
   await REOPEN(redis, [keys.wake(wakeId), keys.counters, keys.pending], wakeId, at);
+}
+
+const RECORD_DISMISSAL = luaScript('record-dismissal');
+
+/** Stores who dismissed the dead letter of a wake. */
+export async function recordDismissal(
+  redis: RedisClient,
+  keys: Keys,
+  wakeId: string,
+  dismissed: Dismissal,
+): Promise<void> {
+  await RECORD_DISMISSAL(redis, [keys.wake(wakeId)], dismissed);
 }
 
 const BEGIN_DELIVERY = luaScript('begin-delivery');

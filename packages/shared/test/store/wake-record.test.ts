@@ -77,6 +77,8 @@ describe('a record', () => {
     });
     expect(await readWakeRecord(ns.redis, ns.keys, 'w-1')).toEqual({
       joinedInto: null,
+      failure: null,
+      dismissed: null,
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
       report,

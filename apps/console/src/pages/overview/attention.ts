@@ -1,8 +1,18 @@
 /** The problems that need a person, worst first. */
 import type { ResourceState } from '../../api/resource.ts';
-import type { Account, Costs, DeadLetters, Investigations, OpenWindows, Queues, Tailer } from '../../api/types.ts';
+import type {
+  Account,
+  Costs,
+  DeadLetters,
+  Investigations,
+  OpenWindows,
+  Queues,
+  Status,
+  Tailer,
+} from '../../api/types.ts';
 import { brief, count, counted, span } from '../../format.ts';
 import { queueEffect, queueLabel } from '../../labels.ts';
+import { problemText } from '../../service-problem.ts';
 
 export interface OverviewState {
   windows: ResourceState<OpenWindows>;
@@ -12,19 +22,22 @@ export interface OverviewState {
   costs: ResourceState<Costs>;
   failed: ResourceState<DeadLetters>;
   latest: ResourceState<Investigations>;
+  status: ResourceState<Status>;
 }
 
 /** An alert without an outcome for longer than this is late, ms. */
 const LATE_MS = 5 * 60_000;
 
-export function problemsOf({ queues, account, tailer, costs, failed, latest }: OverviewState): string[] {
+/** @param now ms */
+export function problemsOf({ queues, account, tailer, costs, failed, status }: OverviewState, now: number): string[] {
   return [
     ...accountProblems(account.data),
     ...queueProblems(queues.data),
     ...tailerProblems(tailer.data),
     ...deliveryProblems(failed.data),
     ...(costs.data?.rung === 'hard_stop_100' ? ['The AI budget is spent: alerts are sent without diagnosis'] : []),
-    ...setupProblems(latest.data),
+    ...(status.data?.problems ?? []).map((problem) => problemText(problem, now)),
+    ...setupProblems(status.data, queues.data),
   ];
 }
 
@@ -68,16 +81,25 @@ function deliveryProblems(failed?: DeadLetters): string[] {
   return [`${counted(n, 'alert')} ${n === 1 ? 'was' : 'were'} not delivered`];
 }
 
-/** The console sees a missing setting only by its effect on the last finished alert. */
-function setupProblems(latest?: Investigations): string[] {
-  const last = latest?.entries.find(({ outcome }) => outcome !== null);
+function setupProblems(status?: Status, queues?: Queues): string[] {
+  if (!status) return [];
+  const { slack, llm } = status;
+  if (!slack || !llm) {
+    const areListed = queues?.queues.some(({ workers }) => workers === 0);
+    return areListed ? [] : ['No worker has reported for 30 s: alerts may not be sent'];
+  }
   const problems: string[] = [];
-  if (last?.outcome === 'dry_run') problems.push('Slack is not configured: alerts are only logged');
-  if (last?.code === 'engine_unavailable') problems.push('The AI is not configured: alerts are sent without diagnosis');
+  if (!slack.isConfigured) problems.push('Slack is not configured: alerts are only logged');
+  else if (slack.operator === null) {
+    problems.push('No recipient is configured: messages fail until KORA_SLACK_OPERATOR_USER_ID is set');
+  }
+  if (!llm.isConfigured) problems.push('The AI is not configured: alerts are sent without diagnosis');
   return problems;
 }
 
 /** Whether the console has current data about every part that can fail. Only then may it say `All clear`. */
-export function isComplete({ queues, account, tailer, costs, failed, latest }: OverviewState): boolean {
-  return [queues, account, tailer, costs, failed, latest].every(({ data, fault }) => data !== undefined && !fault);
+export function isComplete({ queues, account, tailer, costs, failed, latest, status }: OverviewState): boolean {
+  return [queues, account, tailer, costs, failed, latest, status].every(
+    ({ data, fault }) => data !== undefined && !fault,
+  );
 }

@@ -6,7 +6,7 @@ import { isComplete, type OverviewState, problemsOf } from './attention.ts';
 
 export function Headline(state: OverviewState) {
   const { account, windows, latest } = state;
-  const problems = problemsOf(state);
+  const problems = problemsOf(state, useNow());
   const inProgress = account.data?.inFlight ?? 0;
   return (
     <div class="headline">
@@ -21,7 +21,7 @@ export function Headline(state: OverviewState) {
       <p>
         {problems.length > 0 && inProgress > 0 && `${counted(inProgress, 'alert')} in progress. `}
         <LastAlert latest={latest} />
-        {windows.data && repeatsText(windows.data)}
+        {windows.data && !windows.fault && repeatsText(windows.data)}
       </p>
     </div>
   );
@@ -29,10 +29,11 @@ export function Headline(state: OverviewState) {
 
 function titleOf(state: OverviewState, problems: string[]): string {
   if (problems.length > 0) return 'Needs attention';
+  // The last good data may be old.
+  if (Object.values(state).some(({ fault }) => fault)) return 'State unknown';
   const inProgress = state.account.data?.inFlight ?? 0;
   if (inProgress > 0) return `${counted(inProgress, 'alert')} in progress`;
-  if (isComplete(state)) return 'All clear';
-  return Object.values(state).some(({ fault }) => fault) ? 'State unknown' : 'Loading…';
+  return isComplete(state) ? 'All clear' : 'Loading…';
 }
 
 function LastAlert({ latest }: Pick<OverviewState, 'latest'>) {
