@@ -4,6 +4,7 @@ import { limitBody, limitName, limitTitle } from './limits.ts';
 import { type Redact, redactJson, redact as redactKnown } from './redact.ts';
 
 export const WAKE_SEAM = 'probe.wake_requested';
+export const RECOVERED_SEAM = 'probe.recovered';
 
 export interface Wake {
   /** `w-` and a hash of the row's bytes and its byte offset: the same row read twice is the same wake. */

@@ -1,0 +1,63 @@
+/** Writes an ingested alert as a row of the audit log. We write these rows ourselves, so they are redacted and bounded before. */
+import { isJsonObject, type JsonObject } from '../wake/json.ts';
+import { limitBody, limitName, limitTitle } from '../wake/limits.ts';
+import { type Redact, redactJson } from '../wake/redact.ts';
+import { RECOVERED_SEAM, WAKE_SEAM } from '../wake/wake.ts';
+import type { IngestedAlert } from './alert.ts';
+
+/** Links that are kept, and the longest URL, characters. */
+const MAX_LINKS = 10;
+const MAX_URL = 2_000;
+
+/**
+ * The row of an alert.
+ *
+ * @param source name of the source, such as `alertmanager`
+ * @param at time of receipt, ms since the epoch
+ */
+export function rowOfAlert(alert: IngestedAlert, source: string, at: number, redact: Redact): JsonObject {
+  const name = (value: string) => limitName(redact(value.toWellFormed(), { isName: true }));
+  const text = (value: string) => redact(value.toWellFormed());
+  const pair = {
+    ...(alert.probe !== '' && { probe: name(alert.probe) }),
+    ...(alert.category !== '' && { category: name(alert.category) }),
+  };
+  const snapshot = redactJson(
+    { ...alert.facts, ...(alert.startedAt !== undefined && { started_at: alert.startedAt }) },
+    redact,
+  );
+  const body = limitBody(text(alert.detail), isJsonObject(snapshot) ? snapshot : {});
+  const shared = {
+    ...pair,
+    title: limitTitle(text(alert.title)),
+    detail: body.detail,
+    ...(alert.instance !== undefined && { instance: name(alert.instance) }),
+    received_from: source,
+  };
+  const details =
+    alert.status === 'recovered'
+      ? shared
+      : {
+          ...shared,
+          severity: alert.severity,
+          snapshot_details: body.snapshot,
+          envelope_enabled: false,
+          envelope_fix_name: '(none)',
+          links: safeLinks(alert.links, redact),
+        };
+  return {
+    emitted_at: new Date(at).toISOString().replace('Z', '+00:00'),
+    seam: alert.status === 'recovered' ? RECOVERED_SEAM : WAKE_SEAM,
+    details,
+    caller_session_id: null,
+    source: null,
+  };
+}
+
+/** Only web addresses without a secret: a redacted address leads nowhere. */
+function safeLinks(links: Record<string, string>, redact: Redact): Record<string, string> {
+  const safe = Object.entries(links).filter(
+    ([, url]) => /^https?:\/\/[^\s<>"|]+$/i.test(url) && url.length <= MAX_URL && redact(url) === url,
+  );
+  return Object.fromEntries(safe.slice(0, MAX_LINKS).map(([key, url]) => [limitName(redact(key)), url]));
+}
