@@ -12,6 +12,7 @@ import { neededScopes } from '../apps/worker/src/delivery/identity.ts';
 import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
 import { test } from './support/fixtures.ts';
+import { ingestionTo } from './support/ingestion.ts';
 import { program } from './support/programs.ts';
 
 const deploy = join(import.meta.dirname, '..', 'deploy');
@@ -118,6 +119,7 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
     tokens: {},
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: 'source', redisAddress: 'redis://redis' },
+    ingestion: ingestionTo('/nonexistent/log'),
     append: async () => undefined,
     now: Date.now,
     log: log.logger,

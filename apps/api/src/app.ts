@@ -22,6 +22,8 @@ import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './co
 import type { Tokens } from './credentials.ts';
 import { answerUnknownPath, type ErrorAnswers, errorAnswers } from './errors.ts';
 import { GUESS_LIMITS, type GuessLimits } from './guesses.ts';
+import type { DurableLog } from './ingest/durable-log.ts';
+import { ingest } from './ingest/ingest.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
 import { recordText } from './record-text.ts';
@@ -29,6 +31,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
 import { HEALTH_PATHS, healthRoutes } from './routes/health.ts';
+import { INGEST_PATHS, type IngestRoutes, ingestRoutes } from './routes/ingest.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
@@ -46,6 +49,8 @@ export interface ApiOptions {
   /** USD per UTC month; 0 = no limit. */
   budgetUsd: number;
   setup: Setup;
+  /** Access and mappings of the alerts of other tools. */
+  ingestion: Omit<IngestRoutes, 'ingest'> & { log: DurableLog };
   /** Address of the console, to which shortened DMs link. */
   consoleUrl?: string | undefined;
   /** Removes secrets from texts of people. */
@@ -107,7 +112,7 @@ export async function buildApp(options: ApiOptions) {
     // Only files that say otherwise may be stored: they are the same for everybody.
     if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
   });
-  const open = new Set(HEALTH_PATHS.flatMap((path) => [path, `${basePath}${path}`]));
+  const open = new Set([...HEALTH_PATHS, ...INGEST_PATHS].flatMap((path) => [path, `${basePath}${path}`]));
   guard(app, { tokens, guessLimits, basePath, open });
   await app.register(swagger, {
     openapi: {
@@ -154,6 +159,9 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
     await app.register(statusRoutes, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now });
     await app.register(eventRoutes, { store, tokens });
+    const { log: durable, ...ingestion } = options.ingestion;
+    const ingesting = { redis, keys, log: durable, ...setup, redact, now, events: log };
+    await app.register(ingestRoutes, { ingest: ingest(ingesting), ...ingestion });
     const scrape = metrics({ store, deliveries, budgetUsd, now });
     app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
       reply.type(scrape.type).send(await scrape.text()),

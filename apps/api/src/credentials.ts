@@ -29,12 +29,18 @@ export function operatorOf(request: WithHeaders): string {
   return given.user === '' ? 'token' : given.user;
 }
 
-function passwordOf({ headers }: WithHeaders): { user: string; password: string } | undefined {
+/** User and password of a request; a bearer token is a password without a user. Undefined if it has neither. */
+export function passwordOf({ headers }: WithHeaders): { user: string; password: string } | undefined {
   const [, scheme = '', value = ''] = /^(Bearer|Basic) +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (scheme === '') return undefined;
   if (scheme.toLowerCase() === 'bearer') return { user: '', password: value };
   const [user = '', ...password] = Buffer.from(value, 'base64').toString().split(':');
   return { user, password: password.join(':') };
+}
+
+/** Compares two tokens in constant time. */
+export function sameToken(a: string, b: string): boolean {
+  return timingSafeEqual(digest(a), digest(b));
 }
 
 /** All digests have the same length, as the comparison in constant time requires. */

@@ -1,5 +1,6 @@
 /** The API: it shows operators the state of Kora Wake and takes their changes, over HTTP. */
 import { join } from 'node:path';
+import { namedSources } from '@kora-wake/shared/ingest/named';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -13,10 +14,14 @@ import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
+import { durableLog } from './ingest/durable-log.ts';
+import { signings } from './ingest/signatures.ts';
+import { readPublicUrl, sns } from './ingest/sns.ts';
 
 await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => {
   const { host, port, basePath, ...tokens } = config.api;
   const { token } = tokens;
+  const { token: ingestToken, snsTopicArns, ...secrets } = config.ingest;
   if (!token && !isLoopback(host)) {
     throw new StartupError(
       `KORA_API_HOST is ${host}, which other machines can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
@@ -46,6 +51,18 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       logPath: config.auditLogPath,
       sourceId: sourceId(config.auditLogPath, config.sourceName),
       redisAddress: redactedUrl(config.redisUrl),
+    },
+    ingestion: {
+      log: durableLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }),
+      sources: namedSources(),
+      chooseForEvents: (_event, defaults) => defaults,
+      access: {
+        ...(ingestToken !== undefined && { token: ingestToken }),
+        signings: signings(secrets),
+        isLocal: isLoopback(host),
+        apiTokens: tokens,
+      },
+      sns: snsTopicArns && sns(snsTopicArns, readPublicUrl, Date.now),
     },
     consoleUrl: config.consoleUrl,
     append: auditLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log),

@@ -1,6 +1,7 @@
 /** Metrics of all processes together. Each scrape reads them from Redis. */
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
+import { INGEST_RESULTS, readIngestCounts } from '@kora-wake/shared/store/ingestion';
 import { readProblems } from '@kora-wake/shared/store/problems';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import { readSources } from '@kora-wake/shared/store/sources';
@@ -44,6 +45,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const ended = counter('wakes_ended', 'Wakes by outcome', ['outcome']);
   const repaired = counter('repaired', 'Repairs after crashes, by kind', ['kind']);
   const unread = counter('unread_lines', 'Lines that name a wake but cannot be read');
+  const ingested = counter('ingested', 'Alerts and requests of other tools by source and result', ['source', 'result']);
   const inFlight = gauge('wakes_in_flight', 'Wakes in progress');
   const unaccounted = gauge(
     'wakes_unaccounted',
@@ -74,8 +76,9 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const rung = gauge('budget_rung', '1 for the current budget tier', ['rung']);
 
   async function collect(): Promise<void> {
-    const [problems, account, sources, spent, open, holdMs, pendingMs] = await Promise.all([
+    const [problems, ingestCounts, account, sources, spent, open, holdMs, pendingMs] = await Promise.all([
       readProblems(redis, keys),
+      readIngestCounts(redis, keys),
       readAccount(redis, keys),
       readSources(redis, keys),
       readSpend(redis, keys, budgetUsd, now()),
@@ -90,6 +93,11 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     for (const [outcome, n] of Object.entries(account.outcomes)) ended.inc({ outcome }, n);
     for (const [kind, n] of Object.entries(account.repaired)) repaired.inc({ kind }, n);
     unread.inc(account.unreadLines);
+    for (const counts of ingestCounts) {
+      for (const result of INGEST_RESULTS) {
+        if (counts[result] > 0) ingested.inc({ source: counts.source, result }, counts[result]);
+      }
+    }
     inFlight.set(account.inFlight);
     unaccounted.set(account.unaccounted);
     windows.set(open);

@@ -9,6 +9,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Worker } from 'bullmq';
 import { onTestFinished } from 'vitest';
 import { aWake, eventually, type Namespace, testLog } from '../../../test/support/fixtures.ts';
+import { ingestionTo } from '../../../test/support/ingestion.ts';
 import { type ApiOptions, buildApp } from '../src/app.ts';
 
 export const TOKEN = 'the-token-of-this-test';
@@ -27,6 +28,7 @@ export async function api(ns: Namespace, token?: string, readToken?: string, mor
     redact: redactor([], { certain: [token ?? '', readToken ?? ''], likely: [] }),
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
+    ingestion: ingestionTo('/nonexistent/log'),
     append: async (row) => void written.push(row),
     now: Date.now,
     log: log.logger,

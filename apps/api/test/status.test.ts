@@ -174,6 +174,7 @@ describe('the set-up', () => {
       workers: [],
       slack: null,
       llm: null,
+      ingestion: { sources: [], faults: [] },
       log: { path: '/log', sourceId: id, isWatched: false, unreadable: [] },
       tailers: [],
       redis: { address: 'redis://:***@redis', warnings: [] },

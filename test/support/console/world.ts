@@ -289,6 +289,7 @@ function status(): Status {
     },
     llm: { isConfigured: true, model: 'claude-sonnet-5-5' },
     log: { path: '/var/lib/kora/kora_audit_log.jsonl', sourceId: '3f2a9c', isWatched: true, unreadable: [] },
+    ingestion: { sources: [], faults: [] },
     tailers: [{ holder: 'tailer-1', sourceId: '3f2a9c', path: '/var/lib/kora/kora_audit_log.jsonl' }],
     redis: { address: 'redis://redis', warnings: [] },
   };

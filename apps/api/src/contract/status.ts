@@ -90,6 +90,30 @@ export const UnreadableLine = z
   .meta({ id: 'UnreadableLine' });
 export type UnreadableLine = z.infer<typeof UnreadableLine>;
 
+const rows = z.number().describe('alerts');
+const IngestSource = z
+  .object({
+    source: z.string(),
+    lastAt: time.describe('time of the last request'),
+    accepted: rows,
+    recovered: rows,
+    ignored: rows,
+    unmapped: z.number().describe('requests whose body could not be mapped'),
+    refused: z.number().describe('requests with a wrong token or signature'),
+    unavailable: z.number().describe('requests that were asked to try again'),
+  })
+  .meta({ id: 'IngestSource' });
+
+const IngestFault = z
+  .object({
+    at: time,
+    source: z.string(),
+    field: z.string().describe('dot path of the field that is missing or wrong'),
+    message: z.string(),
+    text: z.string().describe('the beginning of the body, without secrets'),
+  })
+  .meta({ id: 'IngestFault' });
+
 export const ServiceProblem = z
   .object({
     service: z.enum(SERVICES).describe('slack: sending; slack_rights: looking up messages; llm: investigating'),
@@ -131,6 +155,12 @@ export const Status = z
       isWatched: z.boolean().describe('whether a tailer holds the lease of this log'),
       unreadable: z.array(UnreadableLine).describe('the last lines that name a wake but cannot be read, newest first'),
     }),
+    ingestion: z
+      .object({
+        sources: z.array(IngestSource).describe('tools that have sent something'),
+        faults: z.array(IngestFault).describe('the last bodies that could not be mapped, newest first'),
+      })
+      .describe('alerts of other tools'),
     tailers: z.array(z.object({ holder: z.string().describe('host:pid'), sourceId: z.string(), path: z.string() })),
     redis: z.object({
       address: z.string().describe('without the password'),

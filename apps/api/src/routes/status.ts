@@ -2,6 +2,7 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
+import { readIngestCounts, readIngestFaults } from '@kora-wake/shared/store/ingestion';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type Problem, readProblems } from '@kora-wake/shared/store/problems';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
@@ -125,10 +126,12 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     '/v1/status',
     { schema: { summary: 'Set-up and health, without secrets', response: { 200: Status } } },
     async () => {
-      const [problems, workers, counts, sources, unreadable, warnings] = await Promise.all([
+      const [problems, workers, counts, ingested, faults, sources, unreadable, warnings] = await Promise.all([
         readProblems(redis, keys),
         readWorkers(redis, keys),
         countJobs(deliveries),
+        readIngestCounts(redis, keys),
+        readIngestFaults(redis, keys),
         readSources(redis, keys),
         readUnreadableLines(redis, keys, setup.sourceId),
         unsafeSettings(redis, keys),
@@ -148,6 +151,10 @@ export const statusRoutes: FastifyPluginAsyncZod<{
             reason,
             text,
           })),
+        },
+        ingestion: {
+          sources: ingested.map((source) => ({ ...source, lastAt: isoTime(source.lastAt) ?? EPOCH })),
+          faults: faults.map((fault) => ({ ...fault, at: isoTime(fault.at) ?? EPOCH })),
         },
         tailers: sources.flatMap(({ id, path, holder }) => (holder === null ? [] : [{ holder, sourceId: id, path }])),
         redis: { address: setup.redisAddress, warnings },

@@ -113,18 +113,22 @@ export async function appendRows(target: AuditLogFile, rows: string[]): Promise<
   const file = await openToAppend(target);
   if (!file) return false;
   try {
-    const { size } = await file.stat();
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
-    const lastLineComplete = bytesRead === 0 || buffer[0] === NEWLINE;
-    await file.write(`${lastLineComplete ? '' : '\n'}${rows.join('\n')}\n`);
+    await file.write(`${await missingNewline(file)}${rows.join('\n')}\n`);
     return true;
   } finally {
     await file.close();
   }
 }
 
+/** A newline if the file ends in an incomplete line of a writer that died, otherwise an empty text. */
+export async function missingNewline(file: FileHandle): Promise<'' | '\n'> {
+  const { size } = await file.stat();
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+  return bytesRead === 0 || buffer[0] === NEWLINE ? '' : '\n';
+}
+
 /** Opens the log, or undefined if it must be left to its owner to create it. */
-async function openToAppend({ path, createsFolder }: AuditLogFile): Promise<FileHandle | undefined> {
+export async function openToAppend({ path, createsFolder }: AuditLogFile): Promise<FileHandle | undefined> {
   const existing = await openExisting(path);
   if (existing) return existing;
   if (createsFolder) await makeFolder(dirname(path));

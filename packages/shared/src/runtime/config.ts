@@ -54,6 +54,14 @@ export interface Config {
   proxy?: { url: string; noProxy: string };
   /** `basePath`: '' or a path such as `/kora`, without a slash at the end. */
   api: { host: string; port: number; basePath: string; token?: string; readToken?: string };
+  /** Credentials of alerting tools: a token, and secrets with which a source signs its requests. */
+  ingest: {
+    token?: string;
+    sentrySecret?: string;
+    pagerdutySecret?: string;
+    grafanaSecret?: string;
+    snsTopicArns?: string[];
+  };
   /** Address at which people reach the console, without a slash at the end; undefined: not known. */
   consoleUrl?: string;
   /** Port of the metrics of tailer and worker; undefined: off. */
@@ -69,16 +77,30 @@ const LOOPBACK = /^(?:localhost|::1|127(?:\.\d{1,3}){3})$/;
 const MIN_TOKEN = 16;
 
 function tokensFit(
-  e: { KORA_API_HOST: string; KORA_API_TOKEN?: string | undefined; KORA_API_READ_TOKEN?: string | undefined },
+  e: {
+    KORA_API_HOST: string;
+    KORA_API_TOKEN?: string | undefined;
+    KORA_API_READ_TOKEN?: string | undefined;
+    KORA_INGEST_TOKEN?: string | undefined;
+  },
   context: z.RefinementCtx,
 ): void {
-  const { KORA_API_HOST: host, KORA_API_TOKEN: token, KORA_API_READ_TOKEN: readToken } = e;
+  const {
+    KORA_API_HOST: host,
+    KORA_API_TOKEN: token,
+    KORA_API_READ_TOKEN: readToken,
+    KORA_INGEST_TOKEN: ingestToken,
+  } = e;
   const fault = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message });
   // A read-only token protects nothing if requests without a token, or with the same one, may change everything.
   if (readToken !== undefined && token === undefined) fault('KORA_API_READ_TOKEN', 'needs KORA_API_TOKEN beside it');
   if (readToken !== undefined && readToken === token) fault('KORA_API_READ_TOKEN', 'must differ from KORA_API_TOKEN');
+  // Many tools hold the token for alerts, so it must not open anything else.
+  if (ingestToken !== undefined && [token, readToken].includes(ingestToken)) {
+    fault('KORA_INGEST_TOKEN', 'must differ from KORA_API_TOKEN and KORA_API_READ_TOKEN');
+  }
   if (isLoopback(host)) return;
-  const tokens = { KORA_API_TOKEN: token, KORA_API_READ_TOKEN: readToken };
+  const tokens = { KORA_API_TOKEN: token, KORA_API_READ_TOKEN: readToken, KORA_INGEST_TOKEN: ingestToken };
   for (const [name, value = ''] of Object.entries(tokens)) {
     const isShort = value !== '' && value.length < MIN_TOKEN;
     if (isShort) fault(name, `must have at least ${MIN_TOKEN} characters if KORA_API_HOST is not loopback`);
@@ -181,6 +203,13 @@ export function loadConfig(
         basePath: e.KORA_API_BASE_PATH ?? '',
         ...(e.KORA_API_TOKEN && { token: e.KORA_API_TOKEN }),
         ...(e.KORA_API_READ_TOKEN && { readToken: e.KORA_API_READ_TOKEN }),
+      },
+      ingest: {
+        ...(e.KORA_INGEST_TOKEN && { token: e.KORA_INGEST_TOKEN }),
+        ...(e.KORA_SENTRY_CLIENT_SECRET && { sentrySecret: e.KORA_SENTRY_CLIENT_SECRET }),
+        ...(e.KORA_PAGERDUTY_WEBHOOK_SECRET && { pagerdutySecret: e.KORA_PAGERDUTY_WEBHOOK_SECRET }),
+        ...(e.KORA_GRAFANA_WEBHOOK_SECRET && { grafanaSecret: e.KORA_GRAFANA_WEBHOOK_SECRET }),
+        ...(e.KORA_SNS_TOPIC_ARNS && { snsTopicArns: e.KORA_SNS_TOPIC_ARNS }),
       },
       ...(e.KORA_CONSOLE_URL && { consoleUrl: e.KORA_CONSOLE_URL }),
       ...(e.KORA_METRICS_PORT !== undefined && { metricsPort: e.KORA_METRICS_PORT }),

@@ -192,6 +192,28 @@ const API = {
   }),
 };
 
+const INGESTION = {
+  KORA_INGEST_TOKEN: optional(type.word('a token'), {
+    secret: true,
+    doc: 'Allows alerting tools to send alerts: as Bearer token, as the password of HTTP Basic, or as `routing_key` of PagerDuty events. Without it only this machine may send alerts, and only if the API listens on loopback. At least 16 characters unless the host is loopback. See [sources.md](sources.md).',
+  }),
+  KORA_SENTRY_CLIENT_SECRET: optional(type.word('a secret'), {
+    secret: true,
+    doc: 'Client secret of the Sentry integration. If it is set, Sentry needs no token, and only signed requests are accepted.',
+  }),
+  KORA_PAGERDUTY_WEBHOOK_SECRET: optional(type.word('a secret'), {
+    secret: true,
+    doc: 'Secret of the PagerDuty webhook subscription. If it is set, PagerDuty needs no token, and only signed requests are accepted.',
+  }),
+  KORA_GRAFANA_WEBHOOK_SECRET: optional(type.word('a secret'), {
+    secret: true,
+    doc: 'HMAC secret of the Grafana webhook. If it is set, Grafana needs no token, and only signed requests are accepted.',
+  }),
+  KORA_SNS_TOPIC_ARNS: optional(type.topicArns, {
+    doc: 'ARNs of the SNS topics that may send CloudWatch alarms, comma-separated. Their messages are accepted by their signature.',
+  }),
+};
+
 const MONITORING = {
   LOG_LEVEL: withDefault(type.logLevel, 'info', { doc: 'A pino level in any case, such as `debug` or `warn`.' }),
   KORA_METRICS_PORT: optional(type.port, {
@@ -216,6 +238,7 @@ export const ENV_TABLE = {
   ...INVESTIGATION,
   ...PROXY,
   ...API,
+  ...INGESTION,
   ...MONITORING,
 };
 
@@ -244,6 +267,7 @@ export const ENV_GROUPS: ReadonlyArray<{ title: string; variables: Variable[] }>
   { title: 'Investigations', variables: variablesOf(INVESTIGATION, ['worker']) },
   { title: 'Proxy', variables: variablesOf(PROXY, ['worker']) },
   { title: 'API and console', variables: variablesOf(API, ['api']) },
+  { title: 'Alerts from other tools', variables: variablesOf(INGESTION, ['api']) },
   { title: 'Logs, metrics and traces', variables: variablesOf(MONITORING, APP_NAMES) },
 ];
 

@@ -69,6 +69,21 @@ export const basePath = z
 
 export const slackId = z.string().regex(/^[UWCDG][A-Z0-9]{2,}$/, 'must be a Slack id such as U024BE7LH');
 
+/** Comma-separated ARNs of SNS topics. */
+export const topicArns = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((arn) => arn.trim())
+      .filter((arn) => arn !== ''),
+  )
+  .refine(
+    (arns) =>
+      arns.length > 0 && arns.every((arn) => /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}$/.test(arn)),
+    'must be ARNs of SNS topics such as arn:aws:sns:eu-central-1:123456789012:alarms, comma-separated',
+  );
+
 export const httpUrl = z
   .string()
   .refine(

@@ -261,6 +261,16 @@ export const LOG_EVENTS = {
   'repair.done': { level: 'warn', message: 'repaired after a crash', fields: ['wakeId', 'kind'] },
   'repair.failed': { level: 'warn', message: 'a repair run failed; the next one continues', fields: ['error'] },
 
+  'ingest.redis_failing': {
+    level: 'warn',
+    message: 'Redis does not answer: alerts of other tools are accepted, but their retries are not recognised',
+    fields: ['error'],
+  },
+  'ingest.log_unavailable': {
+    level: 'error',
+    message: 'cannot write alerts of other tools to the audit log; their senders are asked to try again',
+    fields: ['path', 'error'],
+  },
   'api.listening': { level: 'info', message: 'listening', fields: ['url'] },
   'api.request_failed': { level: 'error', message: 'request failed', fields: ['method', 'route', 'error'] },
   'api.redis_failing': {

@@ -47,6 +47,12 @@ export interface Keys {
   problems: string;
   /** Hash: running workers, id to time (ms) and set-up as JSON. Owner: running-workers.ts. */
   workers: string;
+  /** String with a TTL: an event of a sender that is being written, or was. Owner: ingestion.ts. */
+  ingestEvent(hash: string): string;
+  /** Hash: counters of ingested alerts by source and result, and the time of the last request, ms. Owner: ingestion.ts. */
+  ingestCounts: string;
+  /** List: the last bodies that could not be mapped, as JSON, newest first. Owner: ingestion.ts. */
+  ingestFaults: string;
   /** Stream: live events. Owner: events.ts. */
   events: string;
   /** List: operators' changes as JSON, newest first. Owner: the API's operations.ts. */
@@ -83,6 +89,9 @@ export function redisKeys(prefix: string): Keys {
     reserved: `${prefix}:spend:reserved`,
     problems: `${prefix}:problems`,
     workers: `${prefix}:workers`,
+    ingestEvent: (hash) => `${prefix}:ingest:event:${hash}`,
+    ingestCounts: `${prefix}:ingest:counts`,
+    ingestFaults: `${prefix}:ingest:faults`,
     events: `${prefix}:events`,
     operations: `${prefix}:operations`,
     dedup: (debounceId) => `${prefix}:wakes:de:${debounceId}`,

@@ -1,0 +1,189 @@
+/**
+ * Accepts the alerts of one request: maps the body to rows, recognises retries, and writes the rows durably. The tailer does the
+ * rest, so decisions and accounting stay in one place.
+ */
+import { randomUUID } from 'node:crypto';
+import { type IngestedAlert, type IngestRequest, type MapBody } from '@kora-wake/shared/ingest/alert';
+import { rowOfAlert } from '@kora-wake/shared/ingest/row';
+import { withTimeLimit } from '@kora-wake/shared/runtime/async';
+import { errorFields } from '@kora-wake/shared/runtime/log';
+import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { readCheckpoint } from '@kora-wake/shared/store/checkpoint';
+import {
+  claimEvents,
+  countIngested,
+  type EventState,
+  type IngestCounts,
+  recordIngestFault,
+  type SenderEvent,
+  senderEvent,
+  settleEvents,
+} from '@kora-wake/shared/store/ingestion';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import type { Redact } from '@kora-wake/shared/wake/redact';
+import { firstChars } from '@kora-wake/shared/wake/text';
+import { type DurableLog, LogUnavailable } from './durable-log.ts';
+
+/** The answer to a request whose rows are durable. */
+export interface Accepted {
+  accepted: number;
+  recovered: number;
+  ignored: number;
+}
+
+/** The request cannot be answered now; its sender should try again. */
+export class IngestUnavailable extends Error {
+  override name = 'IngestUnavailable';
+}
+
+export interface IngestOptions {
+  redis: RedisClient;
+  keys: Keys;
+  log: DurableLog;
+  /** Id of the log that the rows are written to. */
+  sourceId: string;
+  logPath: string;
+  redact: Redact;
+  /** ms since the epoch */
+  now(): number;
+  events: LogTarget;
+}
+
+export interface Ingest {
+  /**
+   * @throws MappingError, IngestUnavailable
+   */
+  accept(source: string, map: MapBody, request: IngestRequest): Promise<Accepted>;
+  /** Counts a request, and keeps its body if it could not be mapped. Never rejects. */
+  count(source: string, counts: Partial<IngestCounts>, fault?: { field: string; message: string; body: Buffer }): void;
+}
+
+const HOUR_MS = 3_600_000;
+/** Time in which an event with the same id is a retry, ms. */
+const EVENT_TTL_MS = 24 * HOUR_MS;
+/** The same without an id: later it is a repeat of an alert that still fires, ms. */
+const REPEAT_TTL_MS = 5 * 60_000;
+/** Redis only recognises retries here: if it does not answer in this time, alerts are accepted without it, ms. */
+const REDIS_MS = 1_000;
+/** How long a request waits for another one that is writing the same event, and time between two looks, ms. */
+const BUSY_MS = 3_000;
+const LOOK_MS = 50;
+/** Time between two looks whether a tailer follows the log, while none was seen, ms. */
+const TAILER_LOOK_MS = 1_000;
+/** Bytes of a body that are redacted for the operator, and characters of it that are kept. */
+const MAX_REDACTED_BYTES = 16 * 1024;
+const MAX_KEPT_CHARS = 2_000;
+
+export function ingest(options: IngestOptions): Ingest {
+  const { redis, keys, log, sourceId, logPath, redact, now, events } = options;
+  let isFollowed = false;
+  let lookedAt = -Infinity;
+
+  /** Whether a tailer has ever followed this log. Without one nobody would read the rows. */
+  async function assertFollowed(): Promise<void> {
+    if (!isFollowed && now() - lookedAt >= TAILER_LOOK_MS) {
+      const limited = await fromRedis(() => readCheckpoint(redis, keys, sourceId));
+      isFollowed = limited !== undefined && limited.position !== '';
+      lookedAt = isFollowed ? lookedAt : now();
+    }
+    if (!isFollowed) {
+      throw new IngestUnavailable(`No tailer has followed ${logPath} yet. Start one, then send the alert again.`);
+    }
+  }
+
+  /** Undefined if Redis does not answer in time. */
+  async function fromRedis<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    if (redis.status !== 'ready') return undefined;
+    try {
+      const limited = await withTimeLimit(ask(), REDIS_MS);
+      return limited.inTime ? limited.value : undefined;
+    } catch (error) {
+      logEvent(events, 'ingest.redis_failing', errorFields(error));
+      return undefined;
+    }
+  }
+
+  /** Claims the events. Waits for other requests that are writing one of them. */
+  async function claim(token: string, senderEvents: SenderEvent[]): Promise<EventState[]> {
+    const until = now() + BUSY_MS;
+    for (;;) {
+      const states = await fromRedis(() => claimEvents(redis, keys, token, senderEvents));
+      if (!states) return senderEvents.map(() => 'new');
+      if (!states.includes('busy')) return states;
+      // Its own claims must not hold up the other request, which may wait for them.
+      await settle(
+        token,
+        senderEvents.filter((_, i) => states[i] === 'new'),
+        false,
+      );
+      if (now() > until) throw new IngestUnavailable('Another request is writing the same event.');
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  async function settle(token: string, senderEvents: SenderEvent[], isWritten: boolean): Promise<void> {
+    await fromRedis(() => settleEvents(redis, keys, token, senderEvents, isWritten));
+  }
+
+  async function write(
+    source: string,
+    alerts: IngestedAlert[],
+  ): Promise<{ written: IngestedAlert[]; retries: number }> {
+    const token = randomUUID();
+    const distinct = [...new Map(alerts.map((alert) => [eventOf(source, alert).hash, alert])).values()];
+    const claimed = distinct.map((alert) => eventOf(source, alert));
+    const states = await claim(token, claimed);
+    const fresh = distinct.filter((_, i) => states[i] === 'new');
+    const own = claimed.filter((_, i) => states[i] === 'new');
+    if (fresh.length > 0) {
+      const at = now();
+      const rows = fresh.map((alert) => JSON.stringify(rowOfAlert(alert, source, at, redact)));
+      const { promise: isSettled, resolve } = Promise.withResolvers<void>();
+      await log
+        .append(rows, (isWritten) => void settle(token, own, isWritten).then(resolve))
+        .catch((error: unknown) => {
+          if (!(error instanceof LogUnavailable)) throw error;
+          logEvent(events, 'ingest.log_unavailable', { path: logPath, ...errorFields(error) });
+          throw new IngestUnavailable(`The alerts cannot be written to ${logPath} now: ${error.message}.`);
+        });
+      await isSettled;
+    }
+    return { written: fresh, retries: alerts.length - fresh.length };
+  }
+
+  return {
+    accept: async (source, map, request) => {
+      const mapped = map(request);
+      if (mapped.alerts.length > 0) await assertFollowed();
+      const { written, retries } = mapped.alerts.length > 0 ? await write(source, mapped.alerts) : NOTHING;
+      const recovered = written.filter(({ status }) => status === 'recovered').length;
+      return { accepted: written.length - recovered, recovered, ignored: mapped.ignored + retries };
+    },
+    count: (source, counts, fault) => {
+      void fromRedis(async () => {
+        const at = now();
+        await countIngested(redis, keys, source, counts, at);
+        if (!fault) return;
+        const text = firstChars(redact(fault.body.subarray(0, MAX_REDACTED_BYTES).toString()), MAX_KEPT_CHARS);
+        const { field, message } = fault;
+        await recordIngestFault(redis, keys, { at, source, field, message: redact(message), text });
+      });
+    },
+  };
+}
+
+const NOTHING = { written: [], retries: 0 };
+
+/** What is equal in a retry: the sender's id of the event, or else source, alert, status and start. */
+function eventOf(source: string, alert: IngestedAlert): SenderEvent {
+  const { status, probe, category, instance = null, eventId, startedAt = null, title } = alert;
+  // One event may hold several alerts.
+  const key = [source, probe, category, instance];
+  if (eventId !== undefined) return senderEvent(status, [...key, 'event', eventId], EVENT_TTL_MS);
+  return senderEvent(
+    status,
+    [...key, startedAt, startedAt === null && instance === null && status === 'firing' ? title : null],
+    REPEAT_TTL_MS,
+  );
+}

@@ -1,0 +1,147 @@
+/** What alerting tools sent: events that were written, so that a retry is recognised, counters, and bodies that cannot be mapped. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { RedisClient } from '../runtime/redis.ts';
+import type { Keys } from './keys.ts';
+import { luaScript } from './scripts.ts';
+
+/** An event of a sender, by which a retry is recognised. */
+export interface SenderEvent {
+  /** Hash of the facts that are equal in a retry. */
+  hash: string;
+  /** The event that ends the state which this one begins: after it, an equal event is no retry. */
+  opposite: string;
+  /** Time in which an equal event is a retry, ms. */
+  ttlMs: number;
+}
+
+/** @param facts equal in each retry */
+export function senderEvent(status: 'firing' | 'recovered', facts: Array<string | null>, ttlMs: number): SenderEvent {
+  const hashOf = (which: string) =>
+    createHash('sha256')
+      .update(JSON.stringify([which, ...facts]))
+      .digest('hex')
+      .slice(0, 32);
+  return { hash: hashOf(status), opposite: hashOf(status === 'firing' ? 'recovered' : 'firing'), ttlMs };
+}
+
+export type EventState = 'new' | 'done' | 'busy';
+
+const CLAIM = luaScript('claim-events');
+const SETTLE = luaScript('settle-events');
+/** A request is over long before this. If its process died, a retry is accepted after it; ms. */
+const CLAIM_MS = 20_000;
+
+/** Claims events. @param token of the request @returns a state for each event */
+export async function claimEvents(
+  redis: RedisClient,
+  keys: Keys,
+  token: string,
+  events: SenderEvent[],
+): Promise<EventState[]> {
+  if (events.length === 0) return [];
+  const answer = await CLAIM(
+    redis,
+    events.map(({ hash }) => keys.ingestEvent(hash)),
+    token,
+    CLAIM_MS,
+  );
+  const states = Array.isArray(answer) ? answer : [];
+  return events.map((_, i) => (states[i] === 'done' || states[i] === 'busy' ? states[i] : 'new'));
+}
+
+/** Ends claims. @param isWritten whether their rows are durable */
+export async function settleEvents(
+  redis: RedisClient,
+  keys: Keys,
+  token: string,
+  events: SenderEvent[],
+  isWritten: boolean,
+): Promise<void> {
+  if (events.length === 0) return;
+  const ttls = events.map(({ ttlMs }) => ttlMs);
+  const scriptKeys = [...events.map(({ hash }) => hash), ...events.map(({ opposite }) => opposite)].map(
+    keys.ingestEvent,
+  );
+  await SETTLE(redis, scriptKeys, token, isWritten ? '1' : '0', ...ttls);
+}
+
+/** `refused`: wrong token or signature. `unmapped`: the body cannot be mapped. The others count alerts. */
+export const INGEST_RESULTS = ['accepted', 'recovered', 'ignored', 'unmapped', 'refused', 'unavailable'] as const;
+export type IngestResult = (typeof INGEST_RESULTS)[number];
+export type IngestCounts = Record<IngestResult, number>;
+
+/** Counts the results of one request. @param at ms since the epoch */
+export async function countIngested(
+  redis: RedisClient,
+  keys: Keys,
+  source: string,
+  counts: Partial<IngestCounts>,
+  at: number,
+): Promise<void> {
+  const pipeline = redis.pipeline();
+  for (const [result, n = 0] of Object.entries(counts)) {
+    if (n > 0) pipeline.hincrby(keys.ingestCounts, `${result}:${source}`, n);
+  }
+  pipeline.hset(keys.ingestCounts, `lastAt:${source}`, at);
+  await pipeline.exec();
+}
+
+/** Counters of one source. */
+export interface SourceCounts extends IngestCounts {
+  source: string;
+  /** Time of the last request, ms since the epoch. */
+  lastAt: number;
+}
+
+export async function readIngestCounts(redis: RedisClient, keys: Keys): Promise<SourceCounts[]> {
+  const fields = await redis.hgetall(keys.ingestCounts);
+  const count = (name: string) => Number(fields[name] ?? 0) || 0;
+  const sources = Object.keys(fields).flatMap((name) => (name.startsWith('lastAt:') ? [name.slice(7)] : []));
+  return sources.toSorted().map((source) => ({
+    source,
+    lastAt: count(`lastAt:${source}`),
+    accepted: count(`accepted:${source}`),
+    recovered: count(`recovered:${source}`),
+    ignored: count(`ignored:${source}`),
+    unmapped: count(`unmapped:${source}`),
+    refused: count(`refused:${source}`),
+    unavailable: count(`unavailable:${source}`),
+  }));
+}
+
+const ingestFault = z.object({
+  /** ms since the epoch. */
+  at: z.number(),
+  source: z.string(),
+  /** Dot path of the field that is missing or wrong. */
+  field: z.string(),
+  message: z.string(),
+  /** The beginning of the body, redacted. */
+  text: z.string(),
+});
+export type IngestFault = z.infer<typeof ingestFault>;
+
+/** Bodies that are kept. */
+const MAX_FAULTS = 50;
+
+/** Keeps a body that cannot be mapped, for the operator. */
+export async function recordIngestFault(redis: RedisClient, keys: Keys, fault: IngestFault): Promise<void> {
+  await redis
+    .pipeline()
+    .lpush(keys.ingestFaults, JSON.stringify(fault))
+    .ltrim(keys.ingestFaults, 0, MAX_FAULTS - 1)
+    .exec();
+}
+
+/** Newest first. An entry that cannot be read is left out. */
+export async function readIngestFaults(redis: RedisClient, keys: Keys): Promise<IngestFault[]> {
+  const stored = await redis.lrange(keys.ingestFaults, 0, MAX_FAULTS - 1);
+  return stored.flatMap((text) => {
+    try {
+      return [ingestFault.parse(JSON.parse(text))];
+    } catch {
+      return [];
+    }
+  });
+}
