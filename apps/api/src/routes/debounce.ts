@@ -59,8 +59,9 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
       if (after !== undefined && query.probe !== undefined && !after.startsWith(probePrefix(query.probe))) {
         throw httpErrors.badRequest('The cursor belongs to the list of another probe.');
       }
-      const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
-      return { entries: entries.map(openWindow), nextCursor: next === null ? null : cursorTo(next) };
+      const place = after === undefined ? undefined : { at: 0, id: after };
+      const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after: place });
+      return { entries: entries.map(openWindow), nextCursor: next === null ? null : cursorTo(next.id) };
     },
   );
 
