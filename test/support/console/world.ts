@@ -9,7 +9,6 @@ import type {
   Investigations,
   Me,
   OpenWindow,
-  OpenWindows,
   Operation,
   Queues,
   ServiceProblem,
@@ -249,9 +248,8 @@ function costs(): Costs {
 }
 
 export interface World {
-  windows: OpenWindows;
-  /** Windows beyond the first page. */
-  hiddenWindows: OpenWindow[];
+  /** All open windows, on all pages. */
+  windows: { entries: OpenWindow[] };
   queues: Queues;
   account: Account;
   tailer: Tailer;
@@ -297,7 +295,6 @@ function status(): Status {
 export function busy(): World {
   const counts = { waiting: 0, active: 0, delayed: 0, prioritized: 0, completed: 209, failed: 0 };
   return {
-    hiddenWindows: [],
     windows: {
       entries: [
         openWindow({}),
@@ -319,7 +316,6 @@ export function busy(): World {
           lastSuppressedAt: null,
         }),
       ],
-      nextCursor: null,
     },
     queues: {
       queues: [
@@ -406,7 +402,6 @@ export function quiet(): World {
         oldestWaitingMs: null,
       })),
     },
-    hiddenWindows: [],
     operations: [],
     me,
     status,
