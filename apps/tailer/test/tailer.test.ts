@@ -186,6 +186,10 @@ describe('the tailer', () => {
       open: 2,
       suppressed: 2,
     });
+    // Rows of a later batch count for a window that is open already.
+    append(logPath, wakeRow());
+    await rowsAre(ns, 5);
+    expect(await listWindows(ns, { limit: 1 })).toMatchObject({ open: 2, suppressed: 3 });
   });
 
   test('takes two equal lines for two wakes', async ({ ns, logPath }) => {
