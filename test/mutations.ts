@@ -188,6 +188,22 @@ export const MUTATIONS: Mutation[] = [
     named: 'counts a batch once',
   },
   {
+    guard: 'repeats of an earlier wake do not count for the window of a later one',
+    file: 'packages/shared/lua/lib/windows.lua',
+    find: "  if redis.call('GET', dedup_key) ~= wake_id then return end\n",
+    replace: '',
+    test: 'packages/shared/test/store/windows.model.test.ts',
+    named: 'the lists and totals are those of the open windows',
+  },
+  {
+    guard: 'a page of windows continues at its place, although its last window has other repeats now',
+    file: 'packages/shared/lua/read-page.lua',
+    find: 'if stored and tonumber(stored) == tonumber(score) then',
+    replace: 'if stored then',
+    test: 'packages/shared/test/store/windows.test.ts',
+    named: 'continues at the same number of repeats',
+  },
+  {
     guard: 'the job id is the wake id',
     file: 'packages/shared/src/store/queues.ts',
     find: 'jobId: wake.id,',

@@ -141,6 +141,7 @@ export async function openWindow({ queue, redis, keys }: Namespace, wake: Wake):
   const id = debounceId(wake.probe, wake.category);
   await redis.zadd(keys.windowNames, 0, id);
   await redis.zadd(keys.windowEnds, Date.now() + windowMs, id);
+  await redis.zadd(keys.windowRepeats, 'NX', 0, id);
 }
 
 /** Polls `probe` until it returns a value; for states without a log event. @throws if that takes longer than `ms` */

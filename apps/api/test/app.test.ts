@@ -85,6 +85,45 @@ describe('debounce windows', () => {
     ]);
   });
 
+  test('are sorted, found by a part of a name, and counted over all pages', async ({ ns }) => {
+    const { app } = await api(ns);
+    for (const probe of ['fly', 'flyer', 'vercel']) await open(ns, probe);
+    for (const [probe, rows] of [
+      ['flyer', 9],
+      ['vercel', 4],
+    ] as const) {
+      await ns.redis.hset(ns.keys.wake(`w-${probe}x`), 'suppressed', rows);
+    }
+    // The index is filled from the records.
+    await ns.redis.del(ns.keys.windowRepeats);
+    const get = async (query: string) => (await app.inject(`/v1/debounce?${query}`)).json();
+    const found = async (query: string) => {
+      const { entries, ...more } = await get(query);
+      return { ...more, probes: entries.map(({ probe }: { probe: string }) => probe) };
+    };
+    expect(await found('sort=suppressed')).toEqual({
+      probes: ['flyer', 'vercel', 'fly'],
+      nextCursor: null,
+      open: 3,
+      suppressed: 13,
+    });
+    const first = await found('sort=suppressed&limit=2');
+    expect(first).toMatchObject({ probes: ['flyer', 'vercel'], open: 3, suppressed: 13 });
+    expect(await found(`sort=suppressed&limit=2&cursor=${first.nextCursor}`)).toMatchObject({ probes: ['fly'] });
+    expect(await found('q=FLY&limit=1')).toMatchObject({ probes: ['fly'], open: 2, suppressed: 9 });
+    expect(await found('probe=vercel')).toMatchObject({ probes: ['vercel'], open: 1, suppressed: 4 });
+    expect(await found('probe=vercel&category=down')).toMatchObject({ probes: ['vercel'], open: 1, suppressed: 4 });
+    expect(await found('probe=vercel&category=up')).toMatchObject({ probes: [], open: 0, suppressed: 0 });
+    expect(await found('probe=vercel&category=down&q=fly')).toMatchObject({ probes: [], open: 0 });
+    expect(await found('category=down&sort=expires')).toMatchObject({ probes: ['fly', 'flyer', 'vercel'], open: 3 });
+    for (const other of ['', 'sort=expires', 'sort=suppressed&q=fly', 'sort=suppressed&probe=fly']) {
+      expect(await get(`${other}&cursor=${first.nextCursor}`)).toMatchObject({
+        statusCode: 400,
+        message: 'The cursor belongs to another list. Sort and filters must be those of the previous page.',
+      });
+    }
+  });
+
   test.for(['fly', 'a/b', 'a:b', '100%', '😀', '<script>', 'p'.repeat(3_000), '..%2f', '__proto__'])(
     'of a probe named %.20s are found and cleared by its encoded name',
     async (probe, { ns }) => {
@@ -135,6 +174,9 @@ describe('bad requests', () => {
     ['GET', '/v1/debounce?cursor='],
     ['GET', '/v1/debounce?probe=a&probe=b'],
     ['GET', '/v1/debounce?probe='],
+    ['GET', '/v1/debounce?q='],
+    ['GET', '/v1/debounce?sort=loudest'],
+    ['GET', `/v1/debounce?cursor=${Buffer.from('["name",0,"\\ud800","b"]').toString('base64url')}`],
     ['DELETE', '/v1/debounce?probe='],
     ['GET', `/v1/debounce?probe=a&cursor=${Buffer.from('b:c').toString('base64url')}`],
     ['GET', '/v1/debounce/%zz/x'],
@@ -272,6 +314,8 @@ describe('documents', () => {
     expect(document.paths['/v1/debounce'].get.parameters.map(({ name }: { name: string }) => name)).toEqual([
       'probe',
       'category',
+      'q',
+      'sort',
       'limit',
       'cursor',
     ]);

@@ -66,10 +66,11 @@ export function tallyOf(
     tally.enqueued.set(wake.id, wake);
     tally.opened.add(debounceId(wake.probe, wake.category));
   }
-  for (const { winner, rows } of coalesced) {
-    tally.suppressed.set(winner, (tally.suppressed.get(winner) ?? 0) + rows);
+  for (const { first, winner, rows } of coalesced) {
+    const earlier = tally.suppressed.get(winner)?.rows ?? 0;
+    tally.suppressed.set(winner, { pair: debounceId(first.probe, first.category), rows: earlier + rows });
   }
-  const suppressed = [...tally.suppressed.values()].reduce((sum, rows) => sum + rows, 0);
+  const suppressed = coalesced.reduce((sum, { rows }) => sum + rows, 0);
   const counts = {
     // The commit itself counts the enqueued rows, since some of them may be replays.
     rows: suppressed + rejected.stale + rejected.malformed,

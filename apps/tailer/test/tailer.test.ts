@@ -19,7 +19,7 @@ import { sourceId } from '@kora-wake/shared/store/keys';
 import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { recordOutcome } from '@kora-wake/shared/store/wake-record';
-import { getWindow } from '@kora-wake/shared/store/windows';
+import { getWindow, listWindows } from '@kora-wake/shared/store/windows';
 import { redact } from '@kora-wake/shared/wake/redact';
 import { describe, expect, onTestFinished } from 'vitest';
 import {
@@ -181,6 +181,15 @@ describe('the tailer', () => {
       'fly:service_unhealthy',
       'vercel:service_unhealthy',
     ]);
+    expect(await listWindows(ns, { sort: 'suppressed', limit: 1 })).toMatchObject({
+      entries: [{ probe: 'fly' }],
+      open: 2,
+      suppressed: 2,
+    });
+    // Rows of a later batch count for a window that is open already.
+    append(logPath, wakeRow());
+    await rowsAre(ns, 5);
+    expect(await listWindows(ns, { limit: 1 })).toMatchObject({ open: 2, suppressed: 3 });
   });
 
   test('takes two equal lines for two wakes', async ({ ns, logPath }) => {
@@ -212,6 +221,10 @@ describe('the tailer', () => {
     expect(await rowsAre(ns, 3)).toEqual({ rows: 3, enqueued: 2, coalesced: 1 });
     const window = await getWindow(ns, 'fly', 'service_unhealthy');
     expect(window).toMatchObject({ severity: 'critical', suppressed: 1 });
+    // Only rows of the wake that holds the window now count.
+    append(logPath, wakeRow(), wakeRow({ severity: 'critical' }), wakeRow(), wakeRow(), wakeRow());
+    await rowsAre(ns, 8);
+    expect(await listWindows(ns, { limit: 1 })).toMatchObject({ open: 1, suppressed: 3 });
   });
 
   test('holds a critical wake in an open window without the bypass', async ({ ns, logPath }) => {

@@ -1,13 +1,13 @@
 -- Commits one batch of the log: position, counters, records, indexes and events change together. There are two
 -- fences. The lease stops a tailer that was overtaken. The start position stops a commit that is sent twice because its answer
 -- was lost.
--- KEYS: 1 lease, 2 source, 3 counters, 4 window names, 5 window ends, 6 sources, 7 events, 8 pending wakes,
--- 9 unreadable lines; then a wake record for each winner, a deduplication key for each opened window, and a wake record and
--- its three indexes for each enqueued wake.
+-- KEYS: 1 lease, 2 source, 3 counters, 4 sources, 5 events, 6 pending wakes, 7 unreadable lines, 8 to 11 the index of windows;
+-- then a wake record and the deduplication key of its pair for each winner, a deduplication key for each opened window, and
+-- a wake record, the deduplication key of its pair and its three indexes for each enqueued wake.
 -- ARGV: one JSON object:
 --   token, from, to (positions as stored), path, name (may be empty), sourceId, now (ms), recordTtlS, hasRows, mayReplay,
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
---   counters: [[name, amount]], suppressed: [rows per winner], opened: [deduplication ids],
+--   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}]
 -- Returns 1 if the batch is committed, now or before, or 0 if the lease or the position is no longer ours.
 -- @include lib/clock
@@ -22,45 +22,48 @@ if stored ~= batch.from then return 0 end
 
 local deciding = batch.mayReplay and '1' or '0'
 redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'name', batch.name, 'committedAt', batch.now, 'deciding', deciding)
-redis.call('SADD', KEYS[6], batch.sourceId)
+redis.call('SADD', KEYS[4], batch.sourceId)
 if batch.hasRows then redis.call('HSET', KEYS[2], 'lastRowAt', batch.now) end
 
 for _, counter in ipairs(batch.counters) do
   local name, amount = counter[1], counter[2]
   redis.call('HINCRBY', KEYS[3], name, amount)
   local reason = string.match(name, '^rejected:(.+)')
-  if reason then publish_event(KEYS[7], 'wake.rejected', 'reason', reason, 'count', amount) end
+  if reason then publish_event(KEYS[5], 'wake.rejected', 'reason', reason, 'count', amount) end
 end
 
-for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[9], line) end
-if #batch.unreadable > 0 then redis.call('LTRIM', KEYS[9], 0, batch.maxUnreadable - 1) end
+for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[7], line) end
+if #batch.unreadable > 0 then redis.call('LTRIM', KEYS[7], 0, batch.maxUnreadable - 1) end
 
-local key = 10
-for _, rows in ipairs(batch.suppressed) do
-  count_suppressed(KEYS[key], rows, batch.now, batch.recordTtlS)
-  publish_event(KEYS[7], 'wake.coalesced', 'winner', string.match(KEYS[key], '[^:]+$'), 'count', rows)
-  key = key + 1
+local index = {unpack(KEYS, 8, 11)}
+local key = 12
+for _, group in ipairs(batch.suppressed) do
+  count_suppressed(KEYS[key], group.rows, batch.now, batch.recordTtlS)
+  copy_repeats(index, group.pair, KEYS[key + 1], KEYS[key], group.winner)
+  publish_event(KEYS[5], 'wake.coalesced', 'winner', group.winner, 'count', group.rows)
+  key = key + 2
 end
 
 local now = redis_now()
 for _, id in ipairs(batch.opened) do
   local left = redis.call('PTTL', KEYS[key])
   if left > 0 then
-    index_window(KEYS[4], KEYS[5], id, now + left)
-    publish_event(KEYS[7], 'window.opened', 'pair', id)
+    index_window(index, id, now + left)
+    publish_event(KEYS[5], 'window.opened', 'pair', id)
   end
   key = key + 1
 end
 
 for _, wake in ipairs(batch.enqueued) do
-  if record_enqueued(KEYS[key], KEYS[8], wake.id, wake.row, batch.now, batch.recordTtlS) then
+  if record_enqueued(KEYS[key], KEYS[6], wake.id, wake.row, batch.now, batch.recordTtlS) then
     redis.call('HINCRBY', KEYS[3], 'rows', 1)
     redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
-    publish_event(KEYS[7], 'wake.enqueued', 'wakeId', wake.id, 'pair', wake.pair, 'severity', wake.severity, 'title', wake.title)
-    index_wake({KEYS[key + 1], KEYS[key + 2], KEYS[key + 3]}, wake.id, batch.now, batch.recordTtlS)
+    publish_event(KEYS[5], 'wake.enqueued', 'wakeId', wake.id, 'pair', wake.pair, 'severity', wake.severity, 'title', wake.title)
+    index_wake({KEYS[key + 2], KEYS[key + 3], KEYS[key + 4]}, wake.id, batch.now, batch.recordTtlS)
   else
     redis.call('HINCRBY', KEYS[3], 'replayed', 1)
   end
-  key = key + 4
+  copy_repeats(index, wake.pair, KEYS[key + 1], KEYS[key], wake.id)
+  key = key + 5
 end
 return 1

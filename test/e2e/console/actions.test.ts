@@ -56,25 +56,29 @@ test('a log that nobody follows can be removed from the list, with a reason', as
   expect(await page.locator('.sources li').getByRole('button', { name: 'Remove' }).count()).toBe(0);
 });
 
-test('the search finds a window beyond the first page by the name of its probe', async () => {
+test('the search finds windows beyond the first page by a part of a name', async () => {
   const { url, state, emit, streamCount } = await api(busy());
   const page = await open(url);
   await windowRow(page, 'postgres').waitFor();
   expect(await page.getByRole('button', { name: 'Find' }).count()).toBe(0);
   await eventually(() => streamCount() === 1);
   const [some] = state.world.windows.entries;
-  state.world.windows.nextCursor = 'more';
-  state.world.hiddenWindows = [{ ...some!, probe: NASTY, category: 'far_down', wakeId: 'w-far' }];
-  emit('window.opened', { probe: NASTY, category: 'far_down' });
-  await page.getByLabel('Probe').fill(NASTY);
+  state.world.windows.entries.push(
+    ...Array.from({ length: 240 }, (_, i) => ({ ...some!, category: `storm-${i}`, wakeId: `w-${i}` })),
+    { ...some!, probe: NASTY, category: 'Far_Down', wakeId: 'w-far', suppressed: 3 },
+    { ...some!, probe: 'far', category: 'off', wakeId: 'w-off', suppressed: 2 },
+  );
+  emit('window.opened', { probe: NASTY, category: 'Far_Down' });
+  await page.getByLabel('Name').fill('far');
   await page.keyboard.press('Enter');
-  await windowRow(page, 'far_down').waitFor();
-  expect(await page.locator('.windows li').count()).toBe(1);
-  await page.getByLabel('Probe').fill('nobody');
+  await windowRow(page, 'Far_Down').waitFor();
+  expect(await page.locator('.windows li').count()).toBe(2);
+  await page.getByText('5 repeats suppressed in 2 windows with far in the name.').waitFor();
+  await page.getByLabel('Name').fill('nobody');
   await page.getByRole('button', { name: 'Find' }).click();
-  await page.getByText('No suppression window of nobody is open').waitFor();
-  await page.getByRole('button', { name: 'All probes' }).click();
-  await windowRow(page, 'postgres').waitFor();
+  await page.getByText('No open suppression window has nobody in its probe or category.').waitFor();
+  await page.getByRole('button', { name: 'All windows' }).click();
+  await windowRow(page, 'storm').first().waitFor();
 });
 
 test('a suppression with names of 3,000 characters can be ended, and a failure shows its reason', async () => {

@@ -136,6 +136,37 @@ test('windows with the most repeats come first, and a button shows all changes',
   expect(await text(page, '.operations')).toContain('thing 4 done');
 });
 
+test('with more than 100 windows the noisiest come first, and totals are totals', async () => {
+  const world = busy();
+  world.windows.entries = Array.from({ length: 240 }, (_, i) =>
+    openWindow({ probe: `probe-${i}`, wakeId: `w-${i}`, suppressed: i === 239 ? 31 : 0 }),
+  );
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.getByText('31 repeats suppressed in 240 suppression windows.').waitFor();
+  const rows = page.locator('.windows li');
+  expect(await rows.first().locator('b').first().innerText()).toBe('probe-239');
+  await page.getByRole('button', { name: 'Show 100 of 240 windows' }).click();
+  expect(await rows.count()).toBe(100);
+  await page.getByRole('button', { name: 'Show 100 more windows' }).click();
+  await eventually(async () => (await rows.count()) === 200);
+  await page.getByRole('button', { name: 'Show 100 more windows' }).click();
+  await eventually(async () => (await rows.count()) === 240);
+  expect(await page.getByRole('button', { name: 'Show 100 more windows' }).count()).toBe(0);
+  await page.getByRole('button', { name: 'Show the first 6' }).click();
+  expect(await rows.count()).toBe(6);
+});
+
+test('"Nothing is suppressed" is not claimed after a failed read', async () => {
+  const { url, state } = await api(quiet());
+  const page = await open(url, '#/', {}, [FAILED_LOAD]);
+  await page.getByText('Nothing is suppressed: the next alert of any probe is sent.').waitFor();
+  await page.getByText('Nothing is suppressed. The next alert of any probe is investigated and sent.').waitFor();
+  state.override = (path) => (path === '/v1/debounce' ? { status: 503, body: {} } : undefined);
+  await page.getByText('No suppression window was open at the last successful update.').waitFor();
+  expect(await page.getByText('Nothing is suppressed').count()).toBe(0);
+});
+
 test('the page updates itself, and asks nothing while it is hidden', async () => {
   const { url, state, requests, emit, streamCount } = await api(busy());
   const page = await open(url);

@@ -141,7 +141,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (method === 'DELETE' && kind === 'debounce') {
     const named = (one: OpenWindow) => one.probe === query.get('probe') && one.category === query.get('category');
     const entry = world.windows.entries.find(named);
-    world.windows = { ...world.windows, entries: world.windows.entries.filter((one) => one !== entry) };
+    world.windows = { entries: world.windows.entries.filter((one) => one !== entry) };
     return ok(ClearedWindows, { cleared: entry ? 1 : 0 });
   }
   if (method === 'POST' && kind === 'queues') {
@@ -170,9 +170,17 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     return ok(Investigations, { entries: all.slice(after, end), nextCursor: end < all.length ? String(end) : null });
   }
   if (kind === 'debounce') {
-    const name = query.get('probe');
-    if (name === null) return ok(OpenWindows, world.windows);
-    return ok(OpenWindows, { entries: world.hiddenWindows.filter(({ probe }) => probe === name), nextCursor: null });
+    const part = (query.get('q') ?? '').toLowerCase();
+    const limit = Number(query.get('limit'));
+    const all = world.windows.entries
+      .filter(({ probe, category }) => [probe, category].some((name) => name.toLowerCase().includes(part)))
+      .toSorted((a, b) => (query.get('sort') === 'suppressed' ? b.suppressed - a.suppressed : 0));
+    return ok(OpenWindows, {
+      entries: all.slice(0, limit),
+      nextCursor: all.length > limit ? String(limit) : null,
+      open: all.length,
+      suppressed: all.reduce((sum, { suppressed }) => sum + suppressed, 0),
+    });
   }
   if (kind === 'status') return ok(Status, world.status);
   if (kind === 'me') return ok(Me, world.me);

@@ -9,7 +9,6 @@ import type {
   Investigations,
   Me,
   OpenWindow,
-  OpenWindows,
   Operation,
   Queues,
   ServiceProblem,
@@ -249,9 +248,8 @@ function costs(): Costs {
 }
 
 export interface World {
-  windows: OpenWindows;
-  /** Windows beyond the first page. */
-  hiddenWindows: OpenWindow[];
+  /** All open windows, on all pages. */
+  windows: { entries: OpenWindow[] };
   queues: Queues;
   account: Account;
   tailer: Tailer;
@@ -298,7 +296,6 @@ function status(): Status {
 export function busy(): World {
   const counts = { waiting: 0, active: 0, delayed: 0, prioritized: 0, completed: 209, failed: 0 };
   return {
-    hiddenWindows: [],
     windows: {
       entries: [
         openWindow({}),
@@ -320,7 +317,6 @@ export function busy(): World {
           lastSuppressedAt: null,
         }),
       ],
-      nextCursor: null,
     },
     queues: {
       queues: [
@@ -407,7 +403,6 @@ export function quiet(): World {
         oldestWaitingMs: null,
       })),
     },
-    hiddenWindows: [],
     operations: [],
     me,
     status,

@@ -1,4 +1,5 @@
 /** Debounce windows. */
+import { WINDOW_SORTS } from '@kora-wake/shared/wake/pair';
 import { z } from 'zod';
 import { nextCursor, page, probeName, ReasonQuery, time } from './common.ts';
 
@@ -17,12 +18,24 @@ export const OpenWindow = z
   .meta({ id: 'OpenWindow' });
 export type OpenWindow = z.infer<typeof OpenWindow>;
 
-export const OpenWindows = z.object({ entries: z.array(OpenWindow), nextCursor }).meta({ id: 'OpenWindows' });
+export const OpenWindows = z
+  .object({
+    entries: z.array(OpenWindow),
+    nextCursor,
+    open: z.number().describe('number of open windows that match the filters, on all pages'),
+    suppressed: z.number().describe('rows suppressed in these windows so far'),
+  })
+  .meta({ id: 'OpenWindows' });
 export type OpenWindows = z.infer<typeof OpenWindows>;
 
 export const OpenWindowsQuery = z.object({
   probe: probeName.optional(),
   category: z.string().optional().describe('with a probe: only the window of this pair'),
+  q: z.string().min(1, 'must not be empty').optional().describe('part of the probe or of the category, in any case'),
+  sort: z
+    .enum(WINDOW_SORTS)
+    .default('name')
+    .describe('name; suppressed: most suppressed rows first; expires: the window that ends next first'),
   ...page,
 });
 

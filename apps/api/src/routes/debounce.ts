@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { publish } from '@kora-wake/shared/store/events';
+import type { Place } from '@kora-wake/shared/store/page';
 import {
   clearWindow,
   clearWindows,
@@ -8,7 +10,7 @@ import {
   type Window,
   type WindowStore,
 } from '@kora-wake/shared/store/windows';
-import { debounceId, pairOfDebounceId, probePrefix } from '@kora-wake/shared/wake/pair';
+import { debounceId, pairOfDebounceId } from '@kora-wake/shared/wake/pair';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
@@ -51,16 +53,15 @@ export const debounceRoutes: FastifyPluginAsyncZod<{ store: WindowStore; operati
       },
     },
     async ({ query }) => {
-      if (query.probe !== undefined && query.category !== undefined) {
-        const window = await getWindow(store, query.probe, query.category);
-        return { entries: window ? [openWindow(window)] : [], nextCursor: null };
+      const { cursor, ...page } = query;
+      const after = cursor === undefined ? undefined : placeIn(query, cursor);
+      if (page.probe !== undefined && page.category !== undefined && page.q === undefined) {
+        const window = await getWindow(store, page.probe, page.category);
+        const entries = window ? [openWindow(window)] : [];
+        return { entries, nextCursor: null, open: entries.length, suppressed: window?.suppressed ?? 0 };
       }
-      const after = query.cursor === undefined ? undefined : idOf(query.cursor);
-      if (after !== undefined && query.probe !== undefined && !after.startsWith(probePrefix(query.probe))) {
-        throw httpErrors.badRequest('The cursor belongs to the list of another probe.');
-      }
-      const { entries, next } = await listWindows(store, { probe: query.probe, limit: query.limit, after });
-      return { entries: entries.map(openWindow), nextCursor: next === null ? null : cursorTo(next) };
+      const { entries, next, ...totals } = await listWindows(store, { ...page, after });
+      return { entries: entries.map(openWindow), nextCursor: next && cursorTo(query, next), ...totals };
     },
   );
 
@@ -126,19 +127,35 @@ function openWindow({ openedAt, remainingMs, lastSuppressedAt, ...window }: Wind
   };
 }
 
-/** A cursor is the pair of the last window of a page, in characters that need no encoding. */
-function cursorTo(id: string): string {
-  const { probe, category } = pairOfDebounceId(id);
-  return Buffer.from(JSON.stringify([probe, category])).toString('base64url');
+type ListQuery = Pick<z.infer<typeof OpenWindowsQuery>, 'sort' | 'probe' | 'category' | 'q'>;
+
+/** A short name of a list. A cursor has it, because the place in one list means nothing in another. */
+function listName({ sort, probe, category, q }: ListQuery): string {
+  const filter = JSON.stringify([probe ?? null, category ?? null, q ?? null]);
+  return `${sort}-${createHash('sha256').update(filter).digest('base64url').slice(0, 8)}`;
 }
 
-const pairInCursor = z.tuple([z.string(), z.string()]);
+/** A cursor is the list with the pair and the sort key of the last window of a page, in characters that need no encoding. */
+function cursorTo(query: ListQuery, { at, id }: Place): string {
+  const { probe, category } = pairOfDebounceId(id);
+  return Buffer.from(JSON.stringify([listName(query), at, probe, category])).toString('base64url');
+}
 
-/** The deduplication id of a cursor. Throws a 400 if no page ended with this cursor. */
-function idOf(cursor: string): string {
+const CursorParts = z.tuple([z.string(), z.number(), z.string(), z.string()]);
+
+/** The place of a cursor. Throws a 400 if no page of this list ended with this cursor. */
+function placeIn(query: ListQuery, cursor: string): Place {
+  const [list, place] = readCursor(cursor);
+  if (list === listName(query)) return place;
+  throw httpErrors.badRequest(
+    'The cursor belongs to another list. Sort and filters must be those of the previous page.',
+  );
+}
+
+function readCursor(cursor: string): [list: string, place: Place] {
   try {
-    const [probe, category] = pairInCursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
-    return debounceId(probe, category);
+    const [list, at, probe, category] = CursorParts.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    return [list, { at, id: debounceId(probe, category) }];
   } catch {
     throw invalidCursor();
   }

@@ -21,11 +21,17 @@ import type { z } from 'zod';
 import { type Result, request } from './client.ts';
 import { refresh, resource, resourceFamily, useResource } from './resource.ts';
 
-export const windows = resource(OpenWindows, '/v1/debounce?limit=100');
-export const windowsOf = resourceFamily(
-  OpenWindows,
-  (probe) => `/v1/debounce?limit=100&probe=${encodeURIComponent(probe)}`,
-);
+const windowLists = resourceFamily(OpenWindows, (query) => `/v1/debounce?${query}`);
+/**
+ * The first windows of a list. Those with the most repeats explain the most missing messages, so they come first.
+ *
+ * @param part of the probe or the category; empty: all windows
+ */
+export const windowsWith = (part: string, limit: number) =>
+  windowLists(`sort=suppressed&limit=${limit}${part && `&q=${encodeURIComponent(part)}`}`);
+/** Windows that are read at first, and how many more are read at a time. */
+export const WINDOWS_STEP = 100;
+export const windows = windowsWith('', WINDOWS_STEP);
 export const queues = resource(Queues, '/v1/queues');
 export const account = resource(Account, '/v1/account');
 export const tailer = resource(Tailer, '/v1/tailer');

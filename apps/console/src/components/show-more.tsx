@@ -1,13 +1,20 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { count } from '../format.ts';
 
-/** The first entries of a list, and a button that shows all of them. The button is null for a short list. */
-export function useShowMore<T>(all: T[], few: number, noun: string): [T[], ComponentChildren] {
+/**
+ * The first entries of a list, and a button that shows all of them. The button is null for a short list.
+ *
+ * @param total number of entries that exist, if it can be more than `all` has
+ */
+export function useShowMore<T>(all: T[], few: number, noun: string, total = all.length): [T[], ComponentChildren] {
   const [open, setOpen] = useState(false);
   const button =
     all.length > few ? (
       <button type="button" class="more" aria-expanded={open} onClick={() => setOpen(!open)}>
-        {open ? `Show the first ${few}` : `Show all ${all.length} ${noun}`}
+        {open
+          ? `Show the first ${few}`
+          : `Show ${total > all.length ? `${all.length} of` : 'all'} ${count(total)} ${noun}`}
       </button>
     ) : null;
   return [open ? all : all.slice(0, few), button];

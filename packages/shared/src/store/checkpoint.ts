@@ -13,6 +13,7 @@ import { storedRow } from './stored-wake.ts';
 import { type KeptLine, MAX_KEPT_UNREADABLE, type UnreadableLine } from './unreadable-lines.ts';
 import { historyKeys } from './wake-history.ts';
 import { WAKE_RECORD_TTL_S } from './wake-record.ts';
+import { windowIndex } from './windows.ts';
 
 /** Changes of one batch to the counters, the winners and the index of windows. */
 export interface Tally {
@@ -20,8 +21,8 @@ export interface Tally {
   counters: Map<string, number>;
   /** Enqueued wakes by id. */
   enqueued: Map<string, Wake>;
-  /** Number of coalesced rows by the id of their winner. */
-  suppressed: Map<string, number>;
+  /** Coalesced rows by the id of their winner. `pair`: its deduplication id. */
+  suppressed: Map<string, { pair: string; rows: number }>;
   /** The last lines that could not be read, oldest first. */
   unreadable: UnreadableLine[];
   /** Deduplication ids of the windows that this batch opened. */
@@ -59,15 +60,14 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
     keys.lease(sourceId),
     keys.source(sourceId),
     keys.counters,
-    keys.windowNames,
-    keys.windowEnds,
     keys.sources,
     keys.events,
     keys.pending,
     keys.unreadable(sourceId),
-    ...[...tally.suppressed.keys()].map(keys.wake),
+    ...windowIndex(keys),
+    ...[...tally.suppressed].flatMap(([winner, { pair }]) => [keys.wake(winner), keys.dedup(pair)]),
     ...[...tally.opened].map(keys.dedup),
-    ...wakes.flatMap((wake) => [keys.wake(wake.id), ...historyKeys(keys, wake)]),
+    ...wakes.flatMap((wake) => [keys.wake(wake.id), keys.dedup(pairIdOf(wake)), ...historyKeys(keys, wake)]),
   ];
   const committed = await COMMIT(redis, scriptKeys, {
     token,
@@ -83,18 +83,20 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
     unreadable: tally.unreadable.map((line) => JSON.stringify({ ...line, at: tally.at } satisfies KeptLine)),
     maxUnreadable: MAX_KEPT_UNREADABLE,
     counters: [...tally.counters],
-    suppressed: [...tally.suppressed.values()],
+    suppressed: [...tally.suppressed].map(([winner, { pair, rows }]) => ({ winner, pair, rows })),
     opened: [...tally.opened],
     enqueued: wakes.map((wake) => ({
       id: wake.id,
       row: storedRow(wake),
-      pair: debounceId(wake.probe, wake.category),
+      pair: pairIdOf(wake),
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
   });
   return committed === 1;
 }
+
+const pairIdOf = ({ probe, category }: Wake) => debounceId(probe, category);
 
 /** The checkpoint as it is stored. Empty texts and nulls stand for missing fields. */
 export interface StoredCheckpoint {

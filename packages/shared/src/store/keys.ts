@@ -13,6 +13,10 @@ export interface Keys {
   windowNames: string;
   /** Sorted set: the same ids by the end of their window, ms. Owner: windows.ts. */
   windowEnds: string;
+  /** Sorted set: the same ids by the number of rows suppressed in their window. Owner: windows.ts. */
+  windowRepeats: string;
+  /** String: the sum of these numbers. Owner: windows.ts. */
+  windowRepeatsTotal: string;
   /** Hash: the stored facts about one wake, see wake-record.ts, its owner. */
   wake(wakeId: string): string;
   /** Set: ids of the older wakes of its pair that wait until this wake is sent. Owner: wake-record.ts. */
@@ -72,6 +76,8 @@ export function redisKeys(prefix: string): Keys {
     counters: `${prefix}:counters`,
     windowNames: `${prefix}:windows:names`,
     windowEnds: `${prefix}:windows:ends`,
+    windowRepeats: `${prefix}:windows:repeats`,
+    windowRepeatsTotal: `${prefix}:windows:repeats:total`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
     joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
     pending: `${prefix}:untold`,

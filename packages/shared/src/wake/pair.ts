@@ -7,6 +7,10 @@ export interface DebouncePolicy {
   bypassCritical: boolean;
 }
 
+/** Orders of a list of windows: by name; most suppressed rows first; the window that ends next first. */
+export const WINDOW_SORTS = ['name', 'suppressed', 'expires'] as const;
+export type WindowSort = (typeof WINDOW_SORTS)[number];
+
 /**
  * The deduplication id of a pair. Both parts are percent-encoded, so that (`a:b`, `c`) and (`a`, `b:c`)
  * differ, and so that the ids of one probe share a prefix.

@@ -47,9 +47,7 @@ function LastAlert({ latest }: Pick<OverviewState, 'latest'>) {
   );
 }
 
-function repeatsText({ entries, nextCursor }: OpenWindows): string {
-  if (entries.length === 0) return 'Nothing is suppressed: the next alert of any probe is sent.';
-  const repeats = entries.reduce((sum, { suppressed }) => sum + suppressed, 0);
-  const shown = nextCursor ? 'the first ' : '';
-  return `${counted(repeats, 'repeat')} suppressed in ${shown}${counted(entries.length, 'suppression window')}.`;
+function repeatsText({ open, suppressed }: OpenWindows): string {
+  if (open === 0) return 'Nothing is suppressed: the next alert of any probe is sent.';
+  return `${counted(suppressed, 'repeat')} suppressed in ${counted(open, 'suppression window')}.`;
 }

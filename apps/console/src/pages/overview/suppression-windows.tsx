@@ -1,5 +1,5 @@
 /** The open suppression windows explain why an alert was not sent. */
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { type ResourceState, useResource } from '../../api/resource.ts';
 import * as api from '../../api/resources.ts';
 import type { OpenWindow, OpenWindows } from '../../api/types.ts';
@@ -10,16 +10,21 @@ import { brief, count, counted, withoutStop } from '../../format.ts';
 import { WindowRow } from './window-row.tsx';
 import { WindowSearch } from './window-search.tsx';
 
+/** The API has at most this many windows on one page. */
+const MOST = 500;
+
 export function SuppressionWindows({ state: firstPage }: { state: ResourceState<OpenWindows> }) {
   const [notice, setNotice] = useState<NoticeContent>();
-  const [probe, setProbe] = useState('');
-  const found = useResource(probe === '' ? api.windows : api.windowsOf(probe));
-  const state = probe === '' ? firstPage : found;
-  // Windows with the most repeats explain the most missing messages, so they come first.
-  const all = (state.data?.entries ?? []).toSorted(
-    (a, b) => b.suppressed - a.suppressed || b.openedAt.localeCompare(a.openedAt),
-  );
-  const [shown, more] = useShowMore(all, 6, 'windows');
+  const [part, setPart] = useState('');
+  const [limit, setLimit] = useState(api.WINDOWS_STEP);
+  const find = (next: string) => {
+    setPart(next);
+    setLimit(api.WINDOWS_STEP);
+  };
+  const state = useLastOf(part, useResource(api.windowsWith(part, limit)));
+  const { entries = [], nextCursor = null, open = 0, suppressed = 0 } = state.data ?? {};
+  const [shown, more] = useShowMore(entries, 6, 'windows', open);
+  const areAllShown = shown.length === entries.length;
   const end = async (entry: OpenWindow, reason: string) => setNotice(await endWindow(entry, reason));
   return (
     <Panel
@@ -29,13 +34,14 @@ export function SuppressionWindows({ state: firstPage }: { state: ResourceState<
       state={state}
     >
       <Notice notice={notice} dismiss={() => setNotice(undefined)} />
-      {(firstPage.data?.nextCursor || probe !== '') && <WindowSearch probe={probe} find={setProbe} />}
-      {all.length === 0 ? (
-        <Empty>
-          {probe === ''
-            ? 'Nothing is suppressed. The next alert of any probe is investigated and sent.'
-            : `No suppression window of ${brief(probe)} is open. Enter the exact name of the probe.`}
-        </Empty>
+      {(firstPage.data?.nextCursor || part !== '') && <WindowSearch part={part} find={find} />}
+      {part !== '' && open > 0 && (
+        <p class="fine">
+          {counted(suppressed, 'repeat')} suppressed in {counted(open, 'window')} with {brief(part)} in the name.
+        </p>
+      )}
+      {entries.length === 0 ? (
+        <Empty>{emptyText(part, state)}</Empty>
       ) : (
         <ul class="windows">
           {shown.map((entry) => (
@@ -48,12 +54,36 @@ export function SuppressionWindows({ state: firstPage }: { state: ResourceState<
           ))}
         </ul>
       )}
+      {areAllShown && nextCursor !== null && limit < MOST && (
+        <button type="button" class="more" onClick={() => setLimit(limit + api.WINDOWS_STEP)}>
+          Show {api.WINDOWS_STEP} more windows
+        </button>
+      )}
       {more}
-      {state.data?.nextCursor && (
-        <p class="fine">These are the first {count(all.length)} windows. Search for a probe to find others.</p>
+      {areAllShown && nextCursor !== null && limit >= MOST && (
+        <p class="fine">
+          These are the {count(entries.length)} windows with the most repeats, of {count(open)}. Search for a name to
+          find others.
+        </p>
       )}
     </Panel>
   );
+}
+
+/** Keeps the last answer while a longer page of the same search is loading. */
+function useLastOf(part: string, state: ResourceState<OpenWindows>): ResourceState<OpenWindows> {
+  const last = useRef({ part, state });
+  const isLoading = state.data === undefined && state.fault === undefined;
+  if (!isLoading || last.current.part !== part) last.current = { part, state };
+  return last.current.state;
+}
+
+function emptyText(part: string, { data, fault }: ResourceState<OpenWindows>): string {
+  if (part !== '') return `No open suppression window has ${brief(part)} in its probe or category.`;
+  // Old data must not promise that the next alert is sent.
+  if (fault) return 'No suppression window was open at the last successful update.';
+  if (data && data.open > 0) return 'The open suppression windows cannot be shown.';
+  return 'Nothing is suppressed. The next alert of any probe is investigated and sent.';
 }
 
 async function endWindow({ probe, category, suppressed }: OpenWindow, reason: string): Promise<NoticeContent> {

@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
 
-/** Finds the windows of one probe if more windows are open than one page of the API holds. */
-export function WindowSearch({ probe, find }: { probe: string; find: (probe: string) => void }) {
-  const [typed, setTyped] = useState(probe);
+/** Finds windows by a part of their probe or category, if more are open than one page of the API has. */
+export function WindowSearch({ part, find }: { part: string; find: (part: string) => void }) {
+  const [typed, setTyped] = useState(part);
   return (
     <form
       class="filter"
@@ -11,17 +11,17 @@ export function WindowSearch({ probe, find }: { probe: string; find: (probe: str
         find(typed);
       }}
     >
-      <label for="window-probe">Probe</label>
+      <label for="window-name">Name</label>
       <input
-        id="window-probe"
+        id="window-name"
         autocomplete="off"
         spellcheck={false}
-        placeholder="all probes"
+        placeholder="part of a probe or category"
         value={typed}
         onInput={(event) => setTyped(event.currentTarget.value)}
       />
       <button type="submit">Find</button>
-      {probe !== '' && (
+      {part !== '' && (
         <button
           type="button"
           class="quiet"
@@ -30,7 +30,7 @@ export function WindowSearch({ probe, find }: { probe: string; find: (probe: str
             find('');
           }}
         >
-          All probes
+          All windows
         </button>
       )}
     </form>
