@@ -81,7 +81,10 @@ describe('imports', () => {
         'apps/worker/src/tools/mcp/transport.ts',
       ],
     ],
-    ['ipaddr.js', ['apps/worker/src/proxy.ts', 'apps/worker/src/tools/network/allow-list.ts']],
+    [
+      'ipaddr.js',
+      ['apps/api/src/ingest/sns.ts', 'apps/worker/src/proxy.ts', 'apps/worker/src/tools/network/allow-list.ts'],
+    ],
     ['undici', ['apps/worker/src/proxy.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
   ])('of %s are in one module', (name, files) => {

@@ -1,6 +1,7 @@
 /** The API: it shows operators the state of Kora Wake and takes their changes, over HTTP. */
 import { join } from 'node:path';
-import { namedSources } from '@kora-wake/shared/ingest/named';
+import { mappings } from '@kora-wake/shared/ingest/sources';
+import { NO_POLICY } from '@kora-wake/shared/policy/policy';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -54,7 +55,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
     },
     ingestion: {
       log: durableLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }),
-      sources: namedSources(),
+      sources: mappings(NO_POLICY),
       chooseForEvents: (_event, defaults) => defaults,
       access: {
         ...(ingestToken !== undefined && { token: ingestToken }),

@@ -300,6 +300,7 @@ describe('documents', () => {
       '/v1/debounce',
       '/v1/debounce/{probe}/{category}',
       '/v1/events',
+      '/v1/ingest/{source}',
       '/v1/investigations',
       '/v1/investigations/{wakeId}',
       '/v1/me',
@@ -310,6 +311,8 @@ describe('documents', () => {
       '/v1/status',
       '/v1/tailer',
       '/v1/tailer/{id}',
+      '/v1/wakes',
+      '/v2/enqueue',
     ]);
     expect(document.paths['/v1/debounce'].get.parameters.map(({ name }: { name: string }) => name)).toEqual([
       'probe',

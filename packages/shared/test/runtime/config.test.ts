@@ -11,6 +11,7 @@ describe('loadConfig', () => {
     const { config, warnings } = loadConfig(NOTHING);
     expect(warnings).toEqual([]);
     expect(config).toEqual({
+      ingest: {},
       modelPrices: {},
       httpCheckAllow: '',
       maxToolRounds: 5,
@@ -359,6 +360,15 @@ test.each([
     { KORA_API_HOST: '::', KORA_API_TOKEN: 'x'.repeat(16), KORA_API_READ_TOKEN: 'short' },
     'KORA_API_READ_TOKEN must have at least 16 characters',
   ],
+  [{ KORA_API_TOKEN: 'same', KORA_INGEST_TOKEN: 'same' }, 'KORA_INGEST_TOKEN must differ from KORA_API_TOKEN'],
+  [
+    { KORA_API_TOKEN: 'a', KORA_API_READ_TOKEN: 'same', KORA_INGEST_TOKEN: 'same' },
+    'KORA_INGEST_TOKEN must differ from KORA_API_TOKEN and KORA_API_READ_TOKEN',
+  ],
+  [
+    { KORA_API_HOST: '::', KORA_API_TOKEN: 'x'.repeat(16), KORA_INGEST_TOKEN: 'short' },
+    'KORA_INGEST_TOKEN must have at least 16 characters',
+  ],
 ])('tokens that protect too little are a fault: %j', (env, message) => {
   expect(() => loadConfig(env)).toThrow(message);
 });
@@ -367,6 +377,16 @@ test('on loopback a token may be short; elsewhere 16 characters are enough', () 
   expect(loadConfig({ KORA_API_TOKEN: 't', KORA_API_READ_TOKEN: 'r' }).config.api).toMatchObject({ token: 't' });
   const env = { KORA_API_HOST: '0.0.0.0', KORA_API_TOKEN: 'x'.repeat(16), KORA_API_READ_TOKEN: 'y'.repeat(16) };
   expect(loadConfig(env).config.api.readToken).toBe('y'.repeat(16));
+});
+
+test('the topics of SNS are a list of ARNs', () => {
+  const arn = 'arn:aws:sns:eu-central-1:123456789012:alarms';
+  expect(loadConfig({ KORA_SNS_TOPIC_ARNS: ` ${arn}, ${arn}-2 ,` }).config.ingest).toEqual({
+    snsTopicArns: [arn, `${arn}-2`],
+  });
+  for (const bad of [',', 'alarms', `${arn} ${arn}`, arn.replace('123456789012', '1')]) {
+    expect(() => loadConfig({ KORA_SNS_TOPIC_ARNS: bad })).toThrow('KORA_SNS_TOPIC_ARNS must be ARNs of SNS topics');
+  }
 });
 
 type Loaded = ReturnType<typeof loadConfig>['config'];
