@@ -23,6 +23,8 @@ export interface IngestedAlert {
   startedAt?: string;
   /** Further named fields for the snapshot. */
   facts: JsonObject;
+  /** Only of our own senders: a tool knows of no envelope. */
+  envelope?: { enabled: boolean; fixName: string };
   /** The sender's id of this event, the same in each retry. */
   eventId?: string;
 }

@@ -41,8 +41,8 @@ export function rowOfAlert(alert: IngestedAlert, source: string, at: number, red
           ...shared,
           severity: alert.severity,
           snapshot_details: body.snapshot,
-          envelope_enabled: false,
-          envelope_fix_name: '(none)',
+          envelope_enabled: alert.envelope?.enabled ?? false,
+          envelope_fix_name: name(alert.envelope?.fixName ?? '(none)'),
           links: safeLinks(alert.links, redact),
         };
   return {
