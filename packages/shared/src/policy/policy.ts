@@ -1,0 +1,117 @@
+/** The policy file: an operator's decisions that are too long for the environment. */
+import { z } from 'zod';
+import { INGESTED_SEVERITIES } from '../ingest/alert.ts';
+import type { PairSpec } from '../ingest/field-spec.ts';
+import type { Mapper } from '../ingest/mapper.ts';
+import { EVENTS_V2 } from '../ingest/sources/events-v2.ts';
+import { WAKES } from '../ingest/sources/wakes.ts';
+import { type IngestPolicy, SOURCE_NAMES } from '../ingest/sources.ts';
+import { faultsOf, fieldSpec, keys, named, needs, path, wordOf } from './schema.ts';
+import { type Fault, parseYaml } from './yaml-text.ts';
+
+export type Policy = IngestPolicy;
+
+/** The policy without a file. */
+export const NO_POLICY: Policy = { sources: new Map(), mappers: new Map() };
+
+/** Names of one's own choice in the policy file are part of URLs. */
+const NAME = /^[A-Za-z0-9][\w-]{0,63}$/;
+const TAKEN: ReadonlySet<string> = new Set([...SOURCE_NAMES, EVENTS_V2, WAKES]);
+
+const mapperName = z
+  .string()
+  .regex(NAME, 'is no name for a mapper: use letters, digits, - and _, at most 64')
+  .refine((name) => !TAKEN.has(name), 'is the name of a source: choose another one');
+
+const severityMap = named(z.string(), wordOf(INGESTED_SEVERITIES));
+
+const pair = {
+  probe: fieldSpec.optional(),
+  category: fieldSpec.optional(),
+  severity: fieldSpec.optional(),
+  severity_map: severityMap.optional(),
+};
+
+const source = keys(pair).refine(...needs('severity_map', 'severity'));
+
+const MUST_BE_VALUES = 'must be a value such as resolved, or a list of values';
+
+/** Values of a status, one or a list. Numbers and booleans read as texts, as they do in a body. */
+const values = z.preprocess(
+  (given) => (Array.isArray(given) ? given : [given]),
+  z
+    .array(
+      z
+        .union([z.string().min(1), z.number(), z.boolean()], { error: () => MUST_BE_VALUES })
+        .transform((value) => String(value).trim().toLowerCase()),
+    )
+    .min(1, MUST_BE_VALUES),
+);
+
+const mapper = keys({
+  ...pair,
+  items: path.optional(),
+  probe: fieldSpec,
+  category: fieldSpec,
+  title: fieldSpec.optional(),
+  detail: fieldSpec.optional(),
+  instance: fieldSpec.optional(),
+  links: named(z.string(), fieldSpec).optional(),
+  started_at: fieldSpec.optional(),
+  status: fieldSpec.optional(),
+  resolved_value: values.optional(),
+  event_id: fieldSpec.optional(),
+})
+  .refine(...needs('severity_map', 'severity'))
+  .refine(...needs('status', 'resolved_value'))
+  .refine(...needs('resolved_value', 'status'));
+
+const FILE = keys({
+  version: z.literal(1, { error: () => 'must be 1' }),
+  sources: keys(Object.fromEntries([...SOURCE_NAMES, EVENTS_V2].map((name) => [name, source.optional()]))).nullish(),
+  mappers: named(mapperName, mapper).nullish(),
+});
+
+/**
+ * Reads the text of a policy file.
+ *
+ * @returns the policy, or every fault, in the order of the lines
+ */
+export function parsePolicy(text: string): { policy: Policy } | { faults: Fault[] } {
+  const yaml = parseYaml(text);
+  if (yaml.kind === 'faulty') return { faults: yaml.faults };
+  const file = FILE.safeParse(yaml.value);
+  if (file.success) return { policy: policyOf(file.data) };
+  const faults = faultsOf(file.error).map(({ path: at, message }) => ({
+    line: yaml.lineOf(at),
+    message: at.length > 0 ? `${at.join('.')} ${message}` : `the file ${message}`,
+  }));
+  return { faults: faults.toSorted((a, b) => a.line - b.line) };
+}
+
+function policyOf({ sources, mappers }: z.infer<typeof FILE>): Policy {
+  return {
+    sources: new Map(
+      Object.entries(sources ?? {}).flatMap(([name, spec]) => (spec === undefined ? [] : [[name, pairSpecOf(spec)]])),
+    ),
+    mappers: new Map(Object.entries(mappers ?? {}).map(([name, definition]) => [name, mapperOf(definition)])),
+  };
+}
+
+function pairSpecOf({ severity_map: words = {}, ...spec }: z.infer<typeof source>): PairSpec {
+  const severities = Object.entries(words).map(([word, severity]) => [word.trim().toLowerCase(), severity] as const);
+  return { ...spec, severityMap: new Map(severities) };
+}
+
+function mapperOf(definition: z.infer<typeof mapper>): Mapper {
+  const { links = {}, started_at: start, resolved_value: resolved = [], event_id: eventId, ...fields } = definition;
+  const { severityMap: severities } = pairSpecOf(definition);
+  return {
+    ...fields,
+    severityMap: severities,
+    links: new Map(Object.entries(links)),
+    startedAt: start,
+    resolvedValues: new Set(resolved),
+    eventId,
+  };
+}
