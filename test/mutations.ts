@@ -16,6 +16,7 @@ const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
+const MCP_LISTING = 'apps/worker/test/tools/mcp/listing.test.ts';
 const BUDGET = 'apps/worker/test/investigation/budget.test.ts';
 
 export const MUTATIONS: Mutation[] = [
@@ -442,5 +443,71 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
     test: 'apps/worker/test/tools/mcp/pool.test.ts',
     named: 'never offers a tool that writes',
+  },
+  {
+    guard: 'an empty or null cursor ends a list',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: "if (cursor === undefined || cursor === null || cursor === '') return found;",
+    replace: 'if (cursor === undefined) return found;',
+    test: MCP_LISTING,
+    named: 'ends if the cursor is empty',
+  },
+  {
+    guard: 'a repeated cursor ends a list',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'if (cursors.has(cursor))',
+    replace: 'if (cursors.has(cursor) && page > 19)',
+    test: MCP_LISTING,
+    named: 'ends if the cursor goes round',
+  },
+  {
+    guard: 'a tool that is listed again is kept',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'if (earlier === definition || earlier === AMBIGUOUS) return;',
+    replace: '',
+    test: MCP_LISTING,
+    named: 'ignores the cursor has each tool once',
+  },
+  {
+    guard: 'different tools of one name are left out',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'this.tools.delete(name);',
+    replace: '',
+    test: MCP_LISTING,
+    named: 'none of two different tools of one name',
+  },
+  {
+    guard: 'a refused later page keeps the earlier ones',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'if (page === 1 || !isRefusal(error)) throw error;',
+    replace: 'throw error;',
+    test: MCP_LISTING,
+    named: 'keeps its first page',
+  },
+  {
+    guard: 'structured content next to a text is shown',
+    file: 'apps/worker/src/tools/mcp/result.ts',
+    find: '!isInTexts(data, blocks.flatMap(textOf))',
+    replace: 'blocks.flatMap(textOf).length === 0',
+    test: 'apps/worker/test/tools/mcp/result.test.ts',
+    named: 'is shown: next to a summary',
+  },
+  {
+    guard: 'structured content is not shown twice',
+    file: 'apps/worker/src/tools/mcp/result.ts',
+    find: '!isInTexts(data, blocks.flatMap(textOf))',
+    replace: 'true',
+    test: 'apps/worker/test/tools/mcp/result.test.ts',
+    named: 'is not shown twice',
+  },
+  {
+    guard: 'an MCP server that ignores SIGTERM is killed',
+    file: 'apps/worker/src/tools/mcp/transport.ts',
+    find: `      const force = setTimeout(() => {
+        signalGroup(ending, 'SIGKILL');`,
+    replace: `      const force = setTimeout(() => {
+`,
+    test: 'apps/worker/test/tools/mcp/pool.test.ts',
+    named: 'ends a server and its child that ignore SIGTERM',
   },
 ];

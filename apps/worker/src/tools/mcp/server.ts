@@ -12,16 +12,12 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
-import {
-  type CallToolResult,
-  Client,
-  ProtocolError,
-  StreamableHTTPClientTransport,
-  type Transport,
-} from '@modelcontextprotocol/client';
+import { Client, ProtocolError, StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
+import type { z } from 'zod';
 import { ToolRefused } from '../tool.ts';
 import { configuredValues, type McpServer, withParts } from './config.ts';
-import { type Listing, listTools, type OfferedTool, resultText } from './listing.ts';
+import { type Listing, listTools, type OfferedTool } from './listing.ts';
+import { resultText, toolResult } from './result.ts';
 import { httpTransport, stdioTransport } from './transport.ts';
 
 /** Times in ms. */
@@ -218,12 +214,10 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       if (listed.get(tool.name)?.fingerprint !== tool.fingerprint) {
         throw new ToolRefused(`the MCP server ${server.name} changed or removed this tool after it was offered`);
       }
-      let result: CallToolResult;
+      let result: z.infer<typeof toolResult>;
       try {
-        result = await current.client.callTool(
-          { name: tool.name, arguments: input },
-          { timeout: times.callMs, signal },
-        );
+        const request = { method: 'tools/call', params: { name: tool.name, arguments: input } };
+        result = await current.client.request(request, toolResult, { timeout: times.callMs, signal });
       } catch (error) {
         const reason = (current !== connection && current.lastError) || error;
         // The server did not answer the call. A new listing shows whether it answers at all.
