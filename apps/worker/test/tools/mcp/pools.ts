@@ -19,10 +19,10 @@ export const http = (url: string, more: Partial<HttpServer> = {}): HttpServer =>
 });
 
 export function pool(log: TestLog, ...servers: McpServer[]): McpPool {
-  return quickPool(log, {}, ...servers);
+  return poolWith(log, {}, ...servers);
 }
 
-export function quickPool(log: TestLog, times: Partial<McpTimes>, ...servers: McpServer[]): McpPool {
+export function poolWith(log: TestLog, times: Partial<McpTimes>, ...servers: McpServer[]): McpPool {
   const opened = mcpPool(servers, log.logger, times);
   endBeforeCleanup(() => opened.close());
   return opened;
