@@ -17,6 +17,7 @@ const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
 const MCP_LISTING = 'apps/worker/test/tools/mcp/listing.test.ts';
+const MCP_SESSION = 'apps/worker/test/tools/mcp/session.test.ts';
 const BUDGET = 'apps/worker/test/investigation/budget.test.ts';
 
 export const MUTATIONS: Mutation[] = [
@@ -485,6 +486,54 @@ export const MUTATIONS: Mutation[] = [
     named: 'keeps its first page',
   },
   {
+    guard: 'an expired session is opened again and the call repeated',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (mayRepeat && !signal.aborted && lostSession(current, error)) {',
+    replace: 'if (false) {',
+    test: MCP_SESSION,
+    named: 'is opened again, and the call repeated',
+  },
+  {
+    guard: 'a call is repeated only once',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'for (let mayRepeat = true; ; mayRepeat = false) {',
+    replace: 'for (let mayRepeat = true, n = 0; ; n += 1, mayRepeat = n < 3) {',
+    test: MCP_SESSION,
+    named: 'fails the call after one repetition',
+  },
+  {
+    guard: 'a 404 without a session opens no new one',
+    file: 'apps/worker/src/tools/mcp/failure.ts',
+    find: 'if (sessionId === undefined || !(error',
+    replace: 'if (!(error',
+    test: MCP_SESSION,
+    named: 'of a server without sessions is not',
+  },
+  {
+    guard: 'calls in an old session are repeated too',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: ' || (isExpired && isConnectionClosed(error))',
+    replace: '',
+    test: MCP_SESSION,
+    named: 'that still runs in the old session',
+  },
+  {
+    guard: 'an expired session is opened again for a list',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (!isSessionExpired(error, current.transport.sessionId)) throw error;',
+    replace: 'throw error;',
+    test: MCP_SESSION,
+    named: 'for a new list of tools',
+  },
+  {
+    guard: 'a new session is waited for only until the time limit of the call',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (work) await withTimeLimit(work, timeLeftMs(), signal);',
+    replace: 'if (work) await work;',
+    test: MCP_SESSION,
+    named: 'is not waited for after the signal aborts',
+  },
+  {
     guard: 'structured content next to a text is shown',
     file: 'apps/worker/src/tools/mcp/result.ts',
     find: '!isInTexts(data, blocks.flatMap(textOf))',
@@ -499,6 +548,14 @@ export const MUTATIONS: Mutation[] = [
     replace: 'true',
     test: 'apps/worker/test/tools/mcp/result.test.ts',
     named: 'is not shown twice',
+  },
+  {
+    guard: 'the log has the HTTP status',
+    file: 'apps/worker/src/tools/mcp/failure.ts',
+    find: 'answer}`, status };',
+    replace: 'answer}` };',
+    test: MCP_SESSION,
+    named: 'of a server that refuses the handshake',
   },
   {
     guard: 'an MCP server that ignores SIGTERM is killed',

@@ -46,7 +46,7 @@ interface Options {
 
 export const look = { name: 'look', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } };
 
-const text = (value: string) => ({ content: [{ type: 'text', text: value }] });
+export const text = (value: string) => ({ content: [{ type: 'text', text: value }] });
 
 const NOT_FOUND = json(404, { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } });
 const NO_STREAM: Answer = (_request, response) => void response.writeHead(405).end();
