@@ -534,6 +534,23 @@ export const MUTATIONS: Mutation[] = [
     named: 'is not waited for after the signal aborts',
   },
   {
+    guard: 'a start has a time limit',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: `void opened.transport.close();
+    }, startupMs);`,
+    replace: '}, startupMs);',
+    test: MCP_SESSION,
+    named: 'ends a start whose initialize',
+  },
+  {
+    guard: 'the time limit of a start ends with it',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'clearTimeout(deadline);',
+    replace: '',
+    test: MCP_SESSION,
+    named: 'does not end a server that has started',
+  },
+  {
     guard: 'structured content next to a text is shown',
     file: 'apps/worker/src/tools/mcp/result.ts',
     find: '!isInTexts(data, blocks.flatMap(textOf))',

@@ -83,6 +83,7 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
   const mayLogError = perMinute(10);
   const mayLogStderr = perMinute(10);
   const mayLogCall = perMinute(10);
+  const startupMs = server.startupTimeoutMs ?? STARTUP_MS;
   const mcpServer = server.name;
   let connection: Connection | undefined;
   /** The current attempt to connect or list. */
@@ -156,12 +157,12 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
     connection = opened;
     // The client's own timeouts do not cover the whole handshake.
     const deadline = setTimeout(() => {
-      opened.closedFor = new Error(`it did not start within ${STARTUP_MS} ms`);
+      opened.closedFor = new Error(`it did not start within ${startupMs} ms`);
       void opened.transport.close();
-    }, STARTUP_MS);
+    }, startupMs);
     try {
-      await opened.client.connect(opened.transport, { timeout: STARTUP_MS });
-      const { size } = await list(opened, STARTUP_MS);
+      await opened.client.connect(opened.transport, { timeout: startupMs });
+      const { size } = await list(opened, startupMs);
       logEvent(log, 'mcp.connected', { mcpServer, tools: size });
     } finally {
       clearTimeout(deadline);

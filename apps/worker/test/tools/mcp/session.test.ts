@@ -236,3 +236,29 @@ describe('the log has the reason and the HTTP status', () => {
     });
   });
 });
+
+describe('startupTimeout', () => {
+  test.for(['initialize', 'tools/list'])('ends a start whose %s is not answered', async (method, { log }) => {
+    const double = await ownDouble();
+    double.on[method] = () => hang;
+    const mcp = pool(log, http(double.url, { startupTimeoutMs: 200 }));
+    expect((await mcp.tools(never)).missing).toEqual(['e']);
+    const line = await log.until('mcp.unavailable');
+    expect(line.error).toBe('Error: it did not start within 200 ms');
+  });
+
+  test('does not end a server that has started', async ({ log }) => {
+    const double = await ownDouble();
+    double.on['tools/call'] = () => hang;
+    const mcp = poolWith(log, { callMs: 1_500 }, http(double.url, { startupTimeoutMs: 1_000 }));
+    await expect(run(named(await allTools(mcp), 'e__look'))).rejects.toThrow('timed out');
+  });
+
+  test('of one server does not delay the others', async ({ log }) => {
+    const slow = await ownDouble();
+    slow.on.initialize = () => hang;
+    const mcp = pool(log, http(slow.url, { name: 'slow', startupTimeoutMs: 600_000 }), http((await ownDouble()).url));
+    expect(await mcp.tools(never)).toMatchObject({ tools: [{ name: 'e__look' }], missing: ['slow'] });
+    await log.until('mcp.connected', (line) => line.mcpServer === 'e');
+  });
+});
