@@ -330,6 +330,8 @@ describe('a server', () => {
     const double = await httpDouble(hang);
     endBeforeCleanup(() => double.close());
     const mcp = pool(log, hostileServer('silent'), http(double.url), hostileServer('polite', { name: 'p' }));
+    void mcp.tools(never);
+    await log.until('mcp.connected', (line) => line.mcpServer === 'p');
     const { tools, missing } = await mcp.tools(never);
     expect(missing.sort()).toEqual(['e', 'h']);
     expect(names(tools)).toEqual(['p__look']);
@@ -383,6 +385,8 @@ describe('close', () => {
 
   test('ends a connection that is being made, and fails running calls', async ({ log }) => {
     const mcp = pool(log, hostileServer('silent'), hostileServer('mute', { name: 'm' }));
+    void mcp.tools(never);
+    await log.until('mcp.connected', (line) => line.mcpServer === 'm');
     const { tools } = await mcp.tools(never);
     const answer = run(named(tools, 'm__look')).catch((error: Error) => error.message);
     await log.until('mcp.stderr', (line) => line.stderr === 'asked');
