@@ -76,6 +76,7 @@ describe('imports', () => {
     [
       '@modelcontextprotocol/client',
       [
+        'apps/worker/src/tools/mcp/failure.ts',
         'apps/worker/src/tools/mcp/listing.ts',
         'apps/worker/src/tools/mcp/server.ts',
         'apps/worker/src/tools/mcp/transport.ts',

@@ -16,6 +16,8 @@ const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
+const MCP_LISTING = 'apps/worker/test/tools/mcp/listing.test.ts';
+const MCP_SESSION = 'apps/worker/test/tools/mcp/session.test.ts';
 const BUDGET = 'apps/worker/test/investigation/budget.test.ts';
 
 export const MUTATIONS: Mutation[] = [
@@ -442,5 +444,144 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
     test: 'apps/worker/test/tools/mcp/pool.test.ts',
     named: 'never offers a tool that writes',
+  },
+  {
+    guard: 'an empty or null cursor ends a list',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: "if (cursor === undefined || cursor === null || cursor === '') return found;",
+    replace: 'if (cursor === undefined) return found;',
+    test: MCP_LISTING,
+    named: 'ends if the cursor is empty',
+  },
+  {
+    guard: 'a repeated cursor ends a list',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'if (cursors.has(cursor))',
+    replace: 'if (cursors.has(cursor) && page > 19)',
+    test: MCP_LISTING,
+    named: 'ends if the cursor goes round',
+  },
+  {
+    guard: 'a tool that is listed again is kept',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'if (earlier === definition || earlier === AMBIGUOUS) return;',
+    replace: '',
+    test: MCP_LISTING,
+    named: 'ignores the cursor has each tool once',
+  },
+  {
+    guard: 'different tools of one name are left out',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'this.tools.delete(name);',
+    replace: '',
+    test: MCP_LISTING,
+    named: 'none of two different tools of one name',
+  },
+  {
+    guard: 'a refused later page keeps the earlier ones',
+    file: 'apps/worker/src/tools/mcp/listing.ts',
+    find: 'if (page === 1 || !isRefusal(error)) throw error;',
+    replace: 'throw error;',
+    test: MCP_LISTING,
+    named: 'keeps its first page',
+  },
+  {
+    guard: 'an expired session is opened again and the call repeated',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (mayRepeat && !signal.aborted && lostSession(current, error)) {',
+    replace: 'if (false) {',
+    test: MCP_SESSION,
+    named: 'is opened again, and the call repeated',
+  },
+  {
+    guard: 'a call is repeated only once',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'for (let mayRepeat = true; ; mayRepeat = false) {',
+    replace: 'for (let mayRepeat = true, n = 0; ; n += 1, mayRepeat = n < 3) {',
+    test: MCP_SESSION,
+    named: 'fails the call after one repetition',
+  },
+  {
+    guard: 'a 404 without a session opens no new one',
+    file: 'apps/worker/src/tools/mcp/failure.ts',
+    find: 'if (sessionId === undefined || !(error',
+    replace: 'if (!(error',
+    test: MCP_SESSION,
+    named: 'of a server without sessions is not',
+  },
+  {
+    guard: 'calls in an old session are repeated too',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: ' || (isExpired && isConnectionClosed(error))',
+    replace: '',
+    test: MCP_SESSION,
+    named: 'that still runs in the old session',
+  },
+  {
+    guard: 'an expired session is opened again for a list',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (!isSessionExpired(error, current.transport.sessionId)) throw error;',
+    replace: 'throw error;',
+    test: MCP_SESSION,
+    named: 'for a new list of tools',
+  },
+  {
+    guard: 'a new session is waited for only until the time limit of the call',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (work) await withTimeLimit(work, timeLeftMs(), signal);',
+    replace: 'if (work) await work;',
+    test: MCP_SESSION,
+    named: 'is not waited for after the signal aborts',
+  },
+  {
+    guard: 'a start has a time limit',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: `void opened.transport.close();
+    }, startupMs);`,
+    replace: '}, startupMs);',
+    test: MCP_SESSION,
+    named: 'ends a start whose initialize',
+  },
+  {
+    guard: 'the time limit of a start ends with it',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'clearTimeout(deadline);',
+    replace: '',
+    test: MCP_SESSION,
+    named: 'does not end a server that has started',
+  },
+  {
+    guard: 'structured content next to a text is shown',
+    file: 'apps/worker/src/tools/mcp/result.ts',
+    find: '!isInTexts(data, blocks.flatMap(textOf))',
+    replace: 'blocks.flatMap(textOf).length === 0',
+    test: 'apps/worker/test/tools/mcp/result.test.ts',
+    named: 'is shown: next to a summary',
+  },
+  {
+    guard: 'structured content is not shown twice',
+    file: 'apps/worker/src/tools/mcp/result.ts',
+    find: '!isInTexts(data, blocks.flatMap(textOf))',
+    replace: 'true',
+    test: 'apps/worker/test/tools/mcp/result.test.ts',
+    named: 'is not shown twice',
+  },
+  {
+    guard: 'the log has the HTTP status',
+    file: 'apps/worker/src/tools/mcp/failure.ts',
+    find: 'answer}`, status };',
+    replace: 'answer}` };',
+    test: MCP_SESSION,
+    named: 'of a server that refuses the handshake',
+  },
+  {
+    guard: 'an MCP server that ignores SIGTERM is killed',
+    file: 'apps/worker/src/tools/mcp/transport.ts',
+    find: `      const force = setTimeout(() => {
+        signalGroup(ending, 'SIGKILL');`,
+    replace: `      const force = setTimeout(() => {
+`,
+    test: 'apps/worker/test/tools/mcp/pool.test.ts',
+    named: 'ends a server and its child that ignore SIGTERM',
   },
 ];

@@ -42,7 +42,7 @@ const answers = {
       { type: 'resource', resource: { uri: 'file:///b', text: 'embedded \ud800' } },
       { type: 'resource', resource: { uri: 'file:///c', blob: Buffer.alloc(10).toString('base64') } },
     ],
-    structuredContent: { not: 'shown' },
+    structuredContent: { only: 'here' },
   }),
   structured: () => ({ content: [], structuredContent: { up: false } }),
   nothing: () => ({ content: [] }),

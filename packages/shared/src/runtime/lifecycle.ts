@@ -32,6 +32,27 @@ export interface App {
   onClose(close: () => Promise<unknown>): void;
 }
 
+const lastActions = new Set<() => void>();
+
+/**
+ * Registers a function that runs when the process exits, also if a second signal or a crash ends it. It must be synchronous.
+ *
+ * @returns a function that takes the registration back
+ */
+export function onProcessExit(action: () => void): () => void {
+  // One listener for all, because Node warns about more than ten.
+  if (lastActions.size === 0) process.once('exit', runLastActions);
+  lastActions.add(action);
+  return () => {
+    lastActions.delete(action);
+    if (lastActions.size === 0) process.off('exit', runLastActions);
+  };
+}
+
+function runLastActions(): void {
+  for (const action of lastActions) action();
+}
+
 /** Runs one app: reads its configuration, starts it, and stops it on a signal. */
 export async function runApp(name: AppName, start: (app: App) => Promise<void>): Promise<void> {
   const closers: Array<() => Promise<unknown>> = [];

@@ -193,7 +193,21 @@ export const LOG_EVENTS = {
   },
   'tool.call': { level: 'info', message: 'tool call', fields: ['wakeId', 'name', 'status', 'durationMs'] },
   'mcp.connected': { level: 'info', message: 'connected to an MCP server', fields: ['mcpServer', 'tools'] },
-  'mcp.unavailable': { level: 'warn', message: 'an MCP server is not available', fields: ['mcpServer', 'retryInMs'] },
+  'mcp.unavailable': {
+    level: 'warn',
+    message: 'an MCP server is not available',
+    fields: ['mcpServer', 'retryInMs', 'error'],
+  },
+  'mcp.session_expired': {
+    level: 'info',
+    message: 'the session of an MCP server expired; opening a new one',
+    fields: ['mcpServer'],
+  },
+  'mcp.call_failed': {
+    level: 'warn',
+    message: 'a call to an MCP server failed',
+    fields: ['mcpServer', 'tool', 'error'],
+  },
   'mcp.servers_missing': {
     level: 'warn',
     message: 'MCP servers are down; investigating without their tools',
@@ -207,7 +221,7 @@ export const LOG_EVENTS = {
   'mcp.names_collide': { level: 'warn', message: 'left out MCP tools with colliding names', fields: ['names'] },
   'mcp.tools_left_out': { level: 'warn', message: 'left out tools of an MCP server', fields: ['mcpServer', 'leftOut'] },
   'mcp.stderr': { level: 'debug', message: 'stderr of an MCP server', fields: ['mcpServer', 'stderr'] },
-  'mcp.error': { level: 'debug', message: 'error of an MCP server', fields: ['mcpServer'] },
+  'mcp.error': { level: 'debug', message: 'error of an MCP server', fields: ['mcpServer', 'error'] },
   'slack.connected': { level: 'info', message: 'connected to Slack', fields: ['team', 'bot', 'scopes'] },
   'slack.scopes_missing': { level: 'warn', message: 'the Slack app lacks scopes', fields: ['missing'] },
   'slack.check_failed': {

@@ -8,6 +8,8 @@ interface Named {
   name: string;
   /** Globs for the server's own tool names. Only matching tools are offered. */
   allow: string[];
+  /** Time limit of the handshake and the first listing, ms. */
+  startupTimeoutMs?: number;
 }
 
 export interface StdioServer extends Named {
@@ -68,12 +70,7 @@ function readServer(name: string, entry: unknown, env: Environment): McpServer |
   const kind = kindOf(entry);
   if ('fault' in kind) return [...nameFaults, kind.fault];
   const fields = schemas(env);
-  const read =
-    kind.kind === 'stdio'
-      ? fields.stdio
-          .transform(({ cwd, ...server }) => ({ ...server, ...(cwd !== undefined && { cwd }) }))
-          .safeParse(entry)
-      : fields.http.safeParse(entry);
+  const read = kind.kind === 'stdio' ? fields.stdio.safeParse(entry) : fields.http.safeParse(entry);
   if (!read.success) return [...nameFaults, ...faultsOf(read.error)];
   if (nameFaults.length > 0) return nameFaults;
   return 'command' in read.data ? { kind: 'stdio', name, ...read.data } : { kind: 'http', name, ...read.data };
@@ -98,9 +95,30 @@ function schemas(env: Environment) {
     env: z.record(z.string().regex(/^[^=\0]+$/, 'must be the name of a variable'), text).default({}),
     cwd: z.string().min(1).optional(),
     allow,
+    startupTimeout,
   });
-  const http = z.object({ url: text.superRefine(checkUrl), headers: z.record(z.string(), text).default({}), allow });
-  return { stdio, http: http.superRefine(checkHeaders) };
+  const http = z.object({
+    url: text.superRefine(checkUrl),
+    headers: z.record(z.string(), text).default({}),
+    allow,
+    startupTimeout,
+  });
+  return {
+    stdio: stdio.transform(({ cwd, ...server }) => ({ ...withMs(server), ...(cwd !== undefined && { cwd }) })),
+    http: http.superRefine(checkHeaders).transform(withMs),
+  };
+}
+
+/** The lower limit finds most values that were meant as seconds. Other clients also use milliseconds in this file. */
+const STARTUP_RULE = 'must be a whole number of milliseconds from 1000 to 600000';
+const startupTimeout = z
+  .int(STARTUP_RULE)
+  .min(1_000, STARTUP_RULE)
+  .max(10 * 60_000, STARTUP_RULE)
+  .optional();
+
+function withMs<Fields extends { startupTimeout?: number | undefined }>({ startupTimeout: ms, ...rest }: Fields) {
+  return { ...rest, ...(ms !== undefined && { startupTimeoutMs: ms }) };
 }
 
 /** Some clients write `env:` in front of the name. */

@@ -2,33 +2,28 @@
  * The connection to one MCP server. The server may hang, die, lie or flood, and none of that may delay an investigation.
  *
  * The first `ready()` connects to the server and lists its tools. After a failure the connection is closed, its process
- * is ended, and a new connection follows after a pause that doubles each time. The tools are available only while the
- * server is connected and its listing is up to date.
+ * is ended, and a new connection follows after a pause that doubles each time. If only the session of a server has expired,
+ * a new one is opened at once. The tools are available only while the server is connected and its listing is up to date.
  */
 import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
-import { errorCode } from '@kora-wake/shared/runtime/errors';
-import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
+import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
-import {
-  type CallToolResult,
-  Client,
-  ProtocolError,
-  StreamableHTTPClientTransport,
-  type Transport,
-} from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import { ToolRefused } from '../tool.ts';
 import { configuredValues, type McpServer, withParts } from './config.ts';
-import { type Listing, listTools, type OfferedTool, resultText } from './listing.ts';
+import { failureOf, isConnectionClosed, isErrorAnswer, isSessionExpired, isTimeout } from './failure.ts';
+import { type Listing, listTools, type OfferedTool } from './listing.ts';
+import { resultText, toolResult } from './result.ts';
 import { httpTransport, stdioTransport } from './transport.ts';
 
 /** Times in ms. */
 export interface McpTimes {
   /** Longest wait for servers that are connecting or listing. */
   waitMs: number;
-  /** Time limit of one tool call. */
+  /** Time limit of one tool call, with a new session if that is needed. */
   callMs: number;
   /** Pause before the first new attempt to connect. It doubles with each failure, up to `retryMaxMs`. */
   retryMinMs: number;
@@ -37,8 +32,8 @@ export interface McpTimes {
 
 export const DEFAULT_TIMES: McpTimes = { waitMs: 2_000, callMs: 15_000, retryMinMs: 1_000, retryMaxMs: 60_000 };
 
-/** Long enough for `npx` to download a server at its first start. */
-const CONNECT_MS = 30_000;
+/** Time limit of the handshake and the first listing. Long enough for `npx` to download a server at its first start. */
+const STARTUP_MS = 30_000;
 const LISTING_FRESH_MS = 60_000;
 /** Minimum time between two listings of a server that keeps reporting changes. */
 const LISTING_PAUSE_MS = 250;
@@ -74,8 +69,12 @@ interface Connection {
   listedAt: number;
   /** True if the server may have other tools by now, or may be gone. */
   stale: boolean;
+  /** True if the server does not have the session any more. */
+  isExpired: boolean;
   /** The last error of the transport. If the connection is lost, this is the reason. */
   lastError?: Error;
+  /** Why we closed the connection ourselves. */
+  closedFor?: Error;
 }
 
 /** Keeps one server connected, from the first `ready()` until `close()`. */
@@ -83,6 +82,8 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
   const forLog = logCleaner(server);
   const mayLogError = perMinute(10);
   const mayLogStderr = perMinute(10);
+  const mayLogCall = perMinute(10);
+  const startupMs = server.startupTimeoutMs ?? STARTUP_MS;
   const mcpServer = server.name;
   let connection: Connection | undefined;
   /** The current attempt to connect or list. */
@@ -93,11 +94,10 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
   let loggedNotes = '';
   let closed = false;
 
-  /** Error fields for the log. An error of fetch names the reason only in its cause. */
   function loggedError(error: unknown) {
-    const { error: message, code } = errorFields(error);
-    const anyCode = code ?? (error instanceof Error ? errorCode(error.cause) : undefined);
-    return { error: forLog(message), ...(anyCode !== undefined && { code: anyCode }) };
+    const { reason, ...rest } = failureOf(error);
+    const name = error instanceof Error ? `${error.name}: ` : '';
+    return { error: forLog(`${name}${reason}`), ...rest };
   }
 
   function onStderr(chunk: Buffer): void {
@@ -128,25 +128,63 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
   }
 
   async function connectAndList(): Promise<void> {
-    const isNew = !connection;
-    const current = connection ?? (await connect());
+    const current = connection;
+    if (current && !current.isExpired) {
+      try {
+        await list(current);
+        return;
+      } catch (error) {
+        if (!isSessionExpired(error, current.transport.sessionId)) throw error;
+      }
+    }
+    if (current) await leave(current);
+    await open();
+  }
+
+  /** Closes a connection whose session has expired. Its running calls fail, and are repeated. */
+  async function leave(expired: Connection): Promise<void> {
+    logEvent(log, 'mcp.session_expired', { mcpServer });
+    expired.isExpired = true;
+    connection = undefined;
+    await expired.transport.close();
+  }
+
+  /** Connects and lists. An expired session is an error here, so there is no endless loop of new sessions. */
+  async function open(): Promise<void> {
+    await lastEnded;
+    if (closed) throw new Error('the pool is closed');
+    const opened = newConnection();
+    connection = opened;
+    // The client's own timeouts do not cover the whole handshake.
+    const deadline = setTimeout(() => {
+      opened.closedFor = new Error(`it did not start within ${startupMs} ms`);
+      void opened.transport.close();
+    }, startupMs);
+    try {
+      await opened.client.connect(opened.transport, { timeout: startupMs });
+      const { size } = await list(opened, startupMs);
+      logEvent(log, 'mcp.connected', { mcpServer, tools: size });
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async function list(current: Connection, limitMs?: number): Promise<Listing> {
     if (performance.now() - current.listedAt < LISTING_PAUSE_MS) await sleep(LISTING_PAUSE_MS);
     // Reset before the listing, so that a change during the listing is not lost.
     current.stale = false;
-    const { tools, notes } = await listTools(current.client, server);
+    const { tools, notes } = await listTools(current.client, server, limitMs);
     current.listing = tools;
     current.listedAt = performance.now();
-    if (isNew) logEvent(log, 'mcp.connected', { mcpServer, tools: tools.size });
     const leftOut = notes.slice(0, 10).map(forLog);
     if (leftOut.join('\n') !== loggedNotes && leftOut.length > 0) {
       logEvent(log, 'mcp.tools_left_out', { mcpServer, leftOut, of: notes.length });
     }
     loggedNotes = leftOut.join('\n');
+    return tools;
   }
 
-  async function connect(): Promise<Connection> {
-    await lastEnded;
-    if (closed) throw new Error('the pool is closed');
+  function newConnection(): Connection {
     const transport = server.kind === 'stdio' ? stdioTransport(server, onStderr) : httpTransport(server);
     const client = new Client({ name: 'kora-wake', version: '0.2.0' }, { capabilities: {} });
     const opened: Connection = {
@@ -156,8 +194,8 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       listing: new Map(),
       listedAt: -Infinity,
       stale: true,
+      isExpired: false,
     };
-    connection = opened;
     const mayListAgain = perMinute(30);
     const mayContinue = perMinute(MAX_ERRORS_PER_MINUTE);
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a client is not an event target
@@ -165,6 +203,8 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       opened.lastError = error;
       if (mayLogError()) logEvent(log, 'mcp.error', { mcpServer, ...loggedError(error) });
       if (!mayContinue()) void transport.close();
+      // The request that failed opens a new session.
+      else if (isSessionExpired(error, transport.sessionId)) return;
       // Over HTTP only a new request shows whether the server is gone.
       else if (server.kind === 'http' && mayListAgain()) markStale(opened);
     };
@@ -174,13 +214,6 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       if (opened === connection && !work) fail(new Error('it closed the connection'));
     };
     client.setNotificationHandler('notifications/tools/list_changed', () => markStale(opened));
-    // The client's own timeout does not cover the whole handshake.
-    const deadline = setTimeout(() => void transport.close(), CONNECT_MS);
-    try {
-      await client.connect(transport, { timeout: CONNECT_MS });
-    } finally {
-      clearTimeout(deadline);
-    }
     return opened;
   }
 
@@ -193,11 +226,29 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
     if (failed && performance.now() - failed.openedAt > times.retryMaxMs) failures = 0;
     const retryInMs = Math.min(times.retryMaxMs, times.retryMinMs * 2 ** failures);
     failures += 1;
-    logEvent(log, 'mcp.unavailable', { mcpServer, retryInMs, ...loggedError(failed?.lastError ?? error) });
+    logEvent(log, 'mcp.unavailable', { mcpServer, retryInMs, ...loggedError(reasonOf(error, failed)) });
     retry = setTimeout(() => {
       retry = undefined;
       void update();
     }, retryInMs);
+  }
+
+  /** @throws ToolRefused or Error if the tool cannot be called now */
+  function connectionFor(tool: OfferedTool): Connection {
+    const listed = listing();
+    if (!connection || !listed) throw new Error(`the MCP server ${server.name} is not available now`);
+    if (listed.get(tool.name)?.fingerprint !== tool.fingerprint) {
+      throw new ToolRefused(`the MCP server ${server.name} changed or removed this tool after it was offered`);
+    }
+    return connection;
+  }
+
+  function callFailure(tool: OfferedTool, cause: unknown, signal: AbortSignal): Error {
+    if (!isStopped(signal) && mayLogCall()) {
+      logEvent(log, 'mcp.call_failed', { mcpServer, tool: forLog(tool.name), ...loggedError(cause) });
+    }
+    const reason = firstChars(redact(failureOf(cause).reason), MAX_ERROR_CHARS);
+    return new Error(`the MCP server ${server.name}: ${reason}`, { cause });
   }
 
   return {
@@ -211,31 +262,28 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
     },
 
     async call(tool, input, signal) {
+      const endsAt = performance.now() + times.callMs;
+      const timeLeftMs = () => Math.max(1, endsAt - performance.now());
       if (work) await withTimeLimit(work, times.waitMs, signal);
-      const current = connection;
-      const listed = listing();
-      if (!current || !listed) throw new Error(`the MCP server ${server.name} is not available now`);
-      if (listed.get(tool.name)?.fingerprint !== tool.fingerprint) {
-        throw new ToolRefused(`the MCP server ${server.name} changed or removed this tool after it was offered`);
+      for (let mayRepeat = true; ; mayRepeat = false) {
+        const current = connectionFor(tool);
+        try {
+          return await callOnce(current, tool, input, { timeout: timeLeftMs(), signal });
+        } catch (error) {
+          if (error instanceof ToolFailed) throw error;
+          if (mayRepeat && !signal.aborted && lostSession(current, error)) {
+            if (current === connection) {
+              current.isExpired = true;
+              markStale(current);
+            }
+            if (work) await withTimeLimit(work, timeLeftMs(), signal);
+            continue;
+          }
+          // The server did not answer the call. A new listing shows whether it answers at all.
+          if (!isErrorAnswer(error)) markStale(current);
+          throw callFailure(tool, reasonOf(error, current), signal);
+        }
       }
-      let result: CallToolResult;
-      try {
-        result = await current.client.callTool(
-          { name: tool.name, arguments: input },
-          { timeout: times.callMs, signal },
-        );
-      } catch (error) {
-        const reason = (current !== connection && current.lastError) || error;
-        // The server did not answer the call. A new listing shows whether it answers at all.
-        if (!(error instanceof ProtocolError)) markStale(current);
-        const message = reason instanceof Error ? reason.message : String(reason);
-        throw new Error(`the MCP server ${server.name}: ${firstChars(redact(message), MAX_ERROR_CHARS)}`, {
-          cause: error,
-        });
-      }
-      const text = resultText(result);
-      if (result.isError) throw new Error(firstChars(redact(text), MAX_ERROR_CHARS));
-      return text;
     },
 
     async close() {
@@ -253,6 +301,44 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       await lastEnded;
     },
   };
+}
+
+/** The tool itself reports an error. */
+class ToolFailed extends Error {}
+
+/** @throws ToolFailed if the result is an error of the tool; an error of the client if the server does not answer */
+async function callOnce(
+  { client }: Connection,
+  { name }: OfferedTool,
+  input: JsonObject,
+  options: { timeout: number; signal: AbortSignal },
+): Promise<string> {
+  const request = { method: 'tools/call', params: { name, arguments: input } };
+  const result = await client.request(request, toolResult, options);
+  const text = resultText(result);
+  if (result.isError) throw new ToolFailed(firstChars(redact(text), MAX_ERROR_CHARS));
+  return text;
+}
+
+/**
+ * True if a call failed because the session has expired, or because another call found that out and closed the connection. Such a call
+ * may be repeated even if it had begun: only tools that are marked as read-only are offered.
+ */
+function lostSession({ transport, isExpired }: Connection, error: unknown): boolean {
+  return isSessionExpired(error, transport.sessionId) || (isExpired && isConnectionClosed(error));
+}
+
+/** True if the investigation was stopped, and not if its time or the time of the call is over. */
+function isStopped({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof DOMException && reason.name === 'TimeoutError');
+}
+
+/** The error that says most about a failure. */
+function reasonOf(error: unknown, failed: Connection | undefined): unknown {
+  const { closedFor, lastError } = failed ?? {};
+  if (isConnectionClosed(error)) return closedFor ?? lastError ?? error;
+  if (!isTimeout(error) || !(error instanceof Error) || !lastError) return closedFor ?? error;
+  return new Error(`${error.message}; last error: ${failureOf(lastError).reason}`, { cause: error });
 }
 
 /** A function that returns true for the first `max` calls of each minute. */

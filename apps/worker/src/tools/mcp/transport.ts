@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { kill } from 'node:process';
+import { onProcessExit } from '@kora-wake/shared/runtime/lifecycle';
 import {
   type FetchLike,
   ReadBuffer,
@@ -95,9 +96,12 @@ export function stdioTransport(server: StdioServer, onStderr: (chunk: Buffer) =>
       }
       // Otherwise processes that it left behind could keep the pipes open.
       started.once('exit', () => isOpen && signalGroup(started, 'SIGKILL'));
+      // The group does not get the signals of a terminal, so a server that ignores the end of its input would stay.
+      const unregister = onProcessExit(() => signalGroup(started, 'SIGKILL'));
       ended = new Promise<void>((resolve) => {
         started.once('close', (code, signal) => {
           signalGroup(started, 'SIGKILL');
+          unregister();
           if (isOpen) transport.onerror?.(new Error(`its process ended (${signal ?? `exit code ${code}`})`));
           hangUp();
           resolve();

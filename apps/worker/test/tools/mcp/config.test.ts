@@ -51,6 +51,27 @@ describe('servers', () => {
     expect(servers).toEqual([{ kind: 'stdio', name: 'a', command: 'a', args: [], env: {}, allow: [] }]);
   });
 
+  test('may have a startup timeout in milliseconds', () => {
+    const servers = parse({
+      a: { command: 'a', startupTimeout: 120_000 },
+      b: { url: 'http://b', startupTimeout: 1_000 },
+      c: { command: 'c', cwd: '/', startupTimeout: 600_000 },
+    });
+    expect(servers.map(({ startupTimeoutMs }) => startupTimeoutMs)).toEqual([120_000, 1_000, 600_000]);
+    expect(servers[0]).not.toHaveProperty('startupTimeout');
+  });
+
+  test.each([0, -1, 30, 999, 600_001, 1_000.5, '30000', null, true])(
+    'with %j as startup timeout are faults, because it may be meant as seconds',
+    (startupTimeout) => {
+      const rule = 'startupTimeout: must be a whole number of milliseconds from 1000 to 600000';
+      expect(faultsOf({ a: { command: 'a', startupTimeout }, b: { url: 'http://b', startupTimeout } })).toEqual([
+        `- a: ${rule}`,
+        `- b: ${rule}`,
+      ]);
+    },
+  );
+
   test('that are disabled are left out, whatever else is wrong with them', () => {
     expect(parse({ a: { disabled: true, url: `\${NOT_SET}` }, b: { disabled: false, command: 'b' } })).toHaveLength(1);
   });

@@ -4,13 +4,13 @@ import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { redact } from '@kora-wake/shared/wake/redact';
+import { kill } from 'node:process';
 import { describe, expect, vi } from 'vitest';
-import { aWake, endBeforeCleanup, eventually, type TestLog, test } from '../../../../../test/support/fixtures.ts';
+import { endBeforeCleanup, eventually, type TestLog, test } from '../../../../../test/support/fixtures.ts';
 import { hang, httpDouble } from '../../../../../test/support/http-double.ts';
-import type { HttpServer, McpServer, StdioServer } from '../../../src/tools/mcp/config.ts';
-import { type McpPool, mcpPool } from '../../../src/tools/mcp/pool.ts';
+import type { StdioServer } from '../../../src/tools/mcp/config.ts';
 import { type Tool, ToolRefused } from '../../../src/tools/tool.ts';
+import { allTools, http, named, names, never, pool, poolWith, run } from './pools.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..', '..');
 const require = createRequire(import.meta.url);
@@ -18,46 +18,12 @@ const filesystem = require.resolve('@modelcontextprotocol/server-filesystem/dist
 const everything = require.resolve('@modelcontextprotocol/server-everything/dist/index.js');
 const hostile = join(root, 'test/support/mcp-hostile.mjs');
 
-const never = new AbortController().signal;
-
 function stdio(name: string, args: string[], more: Partial<StdioServer> = {}): StdioServer {
   return { kind: 'stdio', name, command: process.execPath, args, env: {}, allow: ['*'], ...more };
 }
 
 const hostileServer = (manner: string, more: Partial<StdioServer> = {}, file = '') =>
   stdio('h', [hostile, manner, file], more);
-
-const http = (url: string, more: Partial<HttpServer> = {}): HttpServer => ({
-  kind: 'http',
-  name: 'e',
-  url,
-  headers: {},
-  allow: ['*'],
-  ...more,
-});
-
-function pool(log: TestLog, ...servers: McpServer[]): McpPool {
-  const opened = mcpPool(servers, log.logger);
-  endBeforeCleanup(() => opened.close());
-  return opened;
-}
-
-/** The tools, once no server is missing any more. */
-const allTools = (from: McpPool) =>
-  eventually(async () => {
-    const { tools, missing } = await from.tools(never);
-    return missing.length === 0 && tools;
-  });
-
-const names = (tools: Tool[]) => tools.map((tool) => tool.name).sort();
-
-function named(tools: Tool[], name: string): Tool {
-  const tool = tools.find((tool) => tool.name === name);
-  if (!tool) throw new Error(`no ${name} among ${names(tools).join(', ')}`);
-  return tool;
-}
-
-const run = (tool: Tool, input = {}, signal = never) => tool.run(input, { wake: aWake(), redact, signal });
 
 /** The output of `look` of the hostile server. */
 const looked = async (log: TestLog, manner: string, more: Partial<StdioServer> = {}) =>
@@ -269,7 +235,7 @@ describe('an answer', () => {
     ['nothing', '(nothing)'],
     [
       'blocks',
-      'one\n[image, 1000 bytes]\n[audio, 2001 bytes]\n[resource link: file:///a]\nembedded \ufffd\n[blob, 10 bytes]',
+      'one\n[image, 1000 bytes]\n[audio, 2001 bytes]\n[resource link: file:///a]\nembedded \ufffd\n[blob, 10 bytes]\n{"only":"here"}',
     ],
   ])('becomes text: %s', async ([manner = '', text], { log }) => {
     expect(await looked(log, manner)).toBe(text);
@@ -298,7 +264,8 @@ describe('an answer', () => {
   });
 
   test('of 50 MB fails the call, and the server comes back', async ({ log }) => {
-    const mcp = pool(log, hostileServer('huge'));
+    // A busy machine may need more than the usual time limit for 50 MB.
+    const mcp = poolWith(log, { callMs: 120_000 }, hostileServer('huge'));
     await expect(run(named(await allTools(mcp), 'h__look'))).rejects.toThrow('more than 8 MiB');
     expect((await mcp.tools(never)).missing).toEqual(['h']);
     expect(names(await allTools(mcp))).toEqual(['h__look']);
@@ -323,8 +290,7 @@ describe('an answer', () => {
   });
 
   test('that does not come fails the call at its time limit', async ({ log }) => {
-    const mcp = mcpPool([hostileServer('mute')], log.logger, { callMs: 200 });
-    endBeforeCleanup(() => mcp.close());
+    const mcp = poolWith(log, { callMs: 200 }, hostileServer('mute'));
     await expect(run(named(await allTools(mcp), 'h__look'))).rejects.toThrow('timed out');
   });
 
@@ -364,6 +330,8 @@ describe('a server', () => {
     const double = await httpDouble(hang);
     endBeforeCleanup(() => double.close());
     const mcp = pool(log, hostileServer('silent'), http(double.url), hostileServer('polite', { name: 'p' }));
+    void mcp.tools(never);
+    await log.until('mcp.connected', (line) => line.mcpServer === 'p');
     const { tools, missing } = await mcp.tools(never);
     expect(missing.sort()).toEqual(['e', 'h']);
     expect(names(tools)).toEqual(['p__look']);
@@ -398,11 +366,15 @@ describe('a server', () => {
 });
 
 describe('close', () => {
-  test('ends a server and its child that ignore SIGTERM', async ({ folder, log }) => {
+  test('ends a server and its child that ignore SIGTERM', { timeout: 60_000 }, async ({ folder, log }) => {
     const file = join(folder, 'pids');
-    const mcp = mcpPool([hostileServer('stubborn', {}, file)], log.logger);
+    const mcp = pool(log, hostileServer('stubborn', {}, file));
     await allTools(mcp);
     const pids: number[] = await eventually(() => existsSync(file) && JSON.parse(readFileSync(file, 'utf8') || '0'));
+    // If close() does not end them, the test fails, but leaves no processes behind.
+    endBeforeCleanup(async () =>
+      pids.filter((pid) => /^[RSD]/.test(processState(pid))).forEach((pid) => kill(pid, 'SIGKILL')),
+    );
     expect(pids.map(processState).join()).toMatch(/^[SR].*,[SR]/);
     await mcp.close();
     expect(processState(pids[0] ?? 0)).toBe('');
@@ -413,6 +385,8 @@ describe('close', () => {
 
   test('ends a connection that is being made, and fails running calls', async ({ log }) => {
     const mcp = pool(log, hostileServer('silent'), hostileServer('mute', { name: 'm' }));
+    void mcp.tools(never);
+    await log.until('mcp.connected', (line) => line.mcpServer === 'm');
     const { tools } = await mcp.tools(never);
     const answer = run(named(tools, 'm__look')).catch((error: Error) => error.message);
     await log.until('mcp.stderr', (line) => line.stderr === 'asked');
