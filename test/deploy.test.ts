@@ -72,6 +72,8 @@ test.for<[alert: string | undefined, wrong: Record<string, string | undefined>]>
   ['KoraWakeDeadLetters', { 'kora_queue_jobs{queue="deliveries",state="failed"}': '0x5 1x15' }],
   ['KoraWakeDeliveriesHeld', { kora_deliveries_held: '1x20' }],
   ['KoraWakeServiceProblem', { 'kora_service_problem{service="slack",kind="refused"}': '1x20' }],
+  ['KoraWakeIngestFailing', { 'kora_ingested_total{source="gatus",result="unmapped"}': '0x10 1x10' }],
+  ['KoraWakeIngestFailing', { 'kora_ingested_total{source="gatus",result="refused"}': '_x15 1x5' }],
   ['KoraWakeQueueOld', { 'kora_queue_oldest_seconds{queue="wakes"}': '0+60x20' }],
   ['KoraWakeBudget', { 'kora_budget_rung{rung="downshift_90"}': '1x20' }],
 ])('%s fires alone: %j', ([alert, wrong], { folder }) => {

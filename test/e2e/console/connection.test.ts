@@ -171,6 +171,17 @@ test('All clear needs workers that can reach the AI and a recipient in Slack', a
     { problems: [slackProblem({ service: 'slack_rights', code: 'missing_scope', message: 'im:history' })] },
     'The Slack app lacks im:history',
   );
+  const fault = {
+    at: new Date().toISOString(),
+    source: 'gatus',
+    field: 'status',
+    message: 'status is missing',
+    text: '',
+  };
+  await shows(
+    { ingestion: { sources: [], faults: [fault, fault] } },
+    'An alert of gatus could not be read: status is missing',
+  );
   const credit = { service: 'llm', code: 'sdk_4xx_400', message: 'Your credit balance is too low' } as const;
   await shows(
     { problems: [slackProblem(credit)] },

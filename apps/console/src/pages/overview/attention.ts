@@ -37,6 +37,7 @@ export function problemsOf({ queues, account, tailer, costs, failed, status }: O
     ...deliveryProblems(failed.data),
     ...(costs.data?.rung === 'hard_stop_100' ? ['The AI budget is spent: alerts are sent without diagnosis'] : []),
     ...(status.data?.problems ?? []).map((problem) => problemText(problem, now)),
+    ...ingestProblems(status.data, now),
     ...setupProblems(status.data, queues.data),
   ];
 }
@@ -79,6 +80,17 @@ function deliveryProblems(failed?: DeadLetters): string[] {
   if (n === 0) return [];
   if (failed?.nextCursor) return [`${count(n)} or more alerts were not delivered`];
   return [`${counted(n, 'alert')} ${n === 1 ? 'was' : 'were'} not delivered`];
+}
+
+/** A tool whose alerts cannot be read stays a problem for this time, ms. */
+const UNMAPPED_MS = 60 * 60_000;
+
+/** One problem for each tool: its last body that could not be mapped. */
+function ingestProblems(status: Status | undefined, now: number): string[] {
+  const recent = (status?.ingestion.faults ?? []).filter(({ at }) => now - Date.parse(at) < UNMAPPED_MS);
+  return [...Map.groupBy(recent, ({ source }) => source)].map(
+    ([source, [last]]) => `An alert of ${brief(source)} could not be read: ${brief(last?.message ?? '', 100)}`,
+  );
 }
 
 function setupProblems(status?: Status, queues?: Queues): string[] {
