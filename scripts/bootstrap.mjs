@@ -13,7 +13,7 @@ const bin = join(root, 'node_modules', '.bin');
 const [command = '', ...args] = process.argv.slice(2);
 
 /** Commands for users run from the build in apps/cli. Commands for developers run from their source in scripts/. */
-const USER_COMMANDS = new Set(['start', 'wake', 'audit', 'investigate', 'replay', 'simulate']);
+const USER_COMMANDS = new Set(['start', 'wake', 'audit', 'investigate', 'replay', 'simulate', 'map']);
 
 const unlock = lock();
 install();

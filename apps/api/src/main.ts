@@ -1,7 +1,9 @@
 /** The API: it shows operators the state of Kora Wake and takes their changes, over HTTP. */
 import { join } from 'node:path';
+import { choosePairBy } from '@kora-wake/shared/ingest/field-spec';
 import { mappings } from '@kora-wake/shared/ingest/sources';
-import { NO_POLICY } from '@kora-wake/shared/policy/policy';
+import { EVENTS_V2 } from '@kora-wake/shared/ingest/sources/events-v2';
+import { readPolicy } from '@kora-wake/shared/policy/policy-file';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -28,6 +30,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       `KORA_API_HOST is ${host}, which other machines can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
     );
   }
+  const policy = readPolicy(config.policyPath);
   const keys = redisKeys(config.queuePrefix);
   let countsWorkers = true;
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
@@ -55,8 +58,8 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
     },
     ingestion: {
       log: durableLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }),
-      sources: mappings(NO_POLICY),
-      chooseForEvents: (_event, defaults) => defaults,
+      sources: mappings(policy),
+      chooseForEvents: choosePairBy(policy.sources.get(EVENTS_V2)),
       access: {
         ...(ingestToken !== undefined && { token: ingestToken }),
         signings: signings(secrets),

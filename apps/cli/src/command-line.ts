@@ -29,6 +29,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'forecast load, delays and cost of a plan',
     load: () => import('./commands/simulate.ts'),
   },
+  map: {
+    summary: 'show the rows that the body of an alerting tool becomes',
+    load: () => import('./commands/map.ts'),
+  },
 };
 
 const USAGE = `Usage: kora-wake COMMAND [options]

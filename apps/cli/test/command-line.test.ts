@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { rowsOf, test } from '../../../test/support/fixtures.ts';
 import { runCommand } from './terminal.ts';
 
-const COMMANDS = ['start', 'wake', 'audit', 'investigate', 'replay', 'simulate'];
+const COMMANDS = ['start', 'wake', 'audit', 'investigate', 'replay', 'simulate', 'map'];
 
 describe('help', () => {
   test.for([['--help'], ['-h'], ['help']])('of kora-wake %s lists every command on stdout', async (args) => {

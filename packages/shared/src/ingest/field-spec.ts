@@ -9,7 +9,7 @@ import type { ChoosePair } from './source.ts';
 export type FieldSpec = ReadonlyArray<{ path: string } | { text: string }>;
 
 /** The operator's own severity words, in lower case. */
-export type SeverityMap = ReadonlyMap<string, IngestedSeverity>;
+type SeverityMap = ReadonlyMap<string, IngestedSeverity>;
 
 /** The fields of the pair that an operator takes from other places than the source does. */
 export interface PairSpec {

@@ -4,7 +4,7 @@ import type { Json } from '../wake/json.ts';
 import type { IngestedAlert, IngestRequest, Mapped } from './alert.ts';
 
 /** The fields that an operator may take from other places of an alert. */
-export type PairFields = Pick<IngestedAlert, 'probe' | 'category' | 'severity'>;
+type PairFields = Pick<IngestedAlert, 'probe' | 'category' | 'severity'>;
 
 /**
  * Chooses the pair and the severity of one alert.

@@ -32,6 +32,8 @@ export interface Config {
   pollMs: number;
   /** Older rows are stale, ms; 0 = no limit. */
   maxAgeMs: number;
+  /** Absolute path of the policy file; undefined: none. */
+  policyPath?: string;
   slack: { botToken?: string; operatorUserId?: string; apiUrl?: string };
   anthropic: { credential?: AnthropicCredential; baseUrl?: string };
   systemPromptPath?: string;
@@ -177,6 +179,7 @@ export function loadConfig(
       },
       pollMs: Math.max(1, e.KORA_PROBE_WAKE_POLL_SEC * 1000),
       maxAgeMs: e.KORA_PROBE_WAKE_MAX_AGE_SECONDS * 1000,
+      ...(e.KORA_POLICY_PATH && { policyPath: expandHome(e.KORA_POLICY_PATH) }),
       slack: {
         ...(e.KORA_SLACK_BOT_TOKEN && { botToken: e.KORA_SLACK_BOT_TOKEN }),
         ...(operatorUserId && { operatorUserId }),

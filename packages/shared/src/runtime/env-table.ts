@@ -78,6 +78,10 @@ const ALERTS = {
   KORA_PROBE_WAKE_MAX_AGE_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '3600', {
     doc: 'Alerts older than this, in seconds, are rejected as stale. 0: no limit.',
   }),
+  KORA_POLICY_PATH: optional(type.path, {
+    apps: ['api'],
+    doc: 'Path of a YAML file: how alerts of other tools become alerts of Kora Wake. See [sources.md](sources.md#the-policy-file). A file with faults stops the API at its start.',
+  }),
 };
 
 const SLACK = {

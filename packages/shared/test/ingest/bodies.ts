@@ -115,7 +115,7 @@ export const sentryMetricAlert = (action: string): JsonObject => ({
   },
 });
 
-export const kumaBody = (status: number): JsonObject => ({
+const kumaBody = (status: number): JsonObject => ({
   heartbeat: {
     monitorID: 12,
     status,

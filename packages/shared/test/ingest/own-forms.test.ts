@@ -224,6 +224,15 @@ describe('a wake of a script', () => {
   });
 });
 
+function errorOf(run: () => void): unknown {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 test('hostile bodies of both forms become rows, or a plain error', () => {
   let deep: Json = 'x';
   for (let i = 0; i < 10_000; i++) deep = { a: deep };
@@ -238,11 +247,10 @@ test('hostile bodies of both forms become rows, or a plain error', () => {
       const wakes = [() => mapWakes({ body: fields, headers: {} }), () => mapWakes({ body: [fields], headers: {} })];
       const events = [() => mapEventV2(payload({ custom_details: details, component: details }), 'new', asIs)];
       for (const mapBody of [...wakes, ...events]) {
-        try {
+        const error = errorOf(() => {
           for (const alert of mapBody().alerts) JSON.stringify(rowOfAlert(alert, 'wakes', 0, redact));
-        } catch (error) {
-          expect(error).toBeInstanceOf(MappingError);
-        }
+        });
+        expect(error === undefined || error instanceof MappingError).toBe(true);
       }
     }),
     { interruptAfterTimeLimit: 4_000 },

@@ -415,9 +415,10 @@ describe('hostile bodies', () => {
   const hostile = (source: SourceName) =>
     fc
       .tuple(fc.constantFrom(...Object.values(bodies.BODIES[source])), fc.nat(), fc.jsonValue())
-      .map(([body, n, value]) => {
+      .map(([body, n, value]): Json => {
         const all = variants(body);
-        return { ...(all[n % all.length] ?? body), extra: JSON.parse(JSON.stringify(value)) };
+        const extra: Json = JSON.parse(JSON.stringify(value));
+        return Object.assign({}, all[n % all.length], { extra });
       });
 
   test.each(SOURCE_NAMES)('of %s cause no error but a MappingError', (source) => {

@@ -41,7 +41,6 @@ export function readEventV2(body: Json, newDedupKey: string, choosePair: ChooseP
 
 function errorsOf(body: JsonObject): string[] {
   const action = textAt(body, 'event_action');
-  const oneOf = (names: string[]) => `must be one of the following: ${names.map((name) => `'${name}'`).join(', ')}`;
   const errors = [...missing(body, 'event_action'), ...tooLong(body, 'dedup_key', MAX_DEDUP_KEY)];
   if (action !== '' && !ACTIONS.includes(action)) errors.push(`'event_action' is invalid (${oneOf(ACTIONS)})`);
   if (action === 'acknowledge' || action === 'resolve') errors.push(...missing(body, 'dedup_key'));
@@ -56,6 +55,10 @@ function errorsOf(body: JsonObject): string[] {
   return errors;
 }
 
+function oneOf(names: string[]): string {
+  return `must be one of the following: ${names.map((name) => `'${name}'`).join(', ')}`;
+}
+
 function missing(body: JsonObject, path: string): string[] {
   return textAt(body, path) === '' ? [`'${path}' is missing or blank`] : [];
 }
@@ -63,7 +66,7 @@ function missing(body: JsonObject, path: string): string[] {
 function tooLong(body: JsonObject, path: string, max: number): string[] {
   const text = textAt(body, path);
   // A character may take two UTF-16 code units.
-  const isTooLong = text.length > 2 * max || [...text].length > max;
+  const isTooLong = text.length > 2 * max || Array.from(text).length > max;
   return isTooLong ? [`'${path}' is too long (maximum is ${max} characters)`] : [];
 }
 
