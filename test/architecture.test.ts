@@ -84,7 +84,7 @@ describe('imports', () => {
     ],
     [
       'ipaddr.js',
-      ['apps/api/src/ingest/sns.ts', 'apps/worker/src/proxy.ts', 'apps/worker/src/tools/network/allow-list.ts'],
+      ['apps/worker/src/proxy.ts', 'apps/worker/src/tools/network/allow-list.ts', 'apps/api/src/ingest/sns.ts'],
     ],
     ['undici', ['apps/worker/src/proxy.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
