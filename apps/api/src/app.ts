@@ -25,6 +25,7 @@ import { GUESS_LIMITS, type GuessLimits } from './guesses.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
 import { recordText } from './record-text.ts';
+import { costRoutes } from './routes/costs.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -152,7 +153,8 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
-    await app.register(statusRoutes, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now });
+    await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
+    await app.register(statusRoutes, { redis, keys, deliveries, operations, tokens, setup, now });
     await app.register(eventRoutes, { store, tokens });
     const scrape = metrics({ store, deliveries, budgetUsd, now });
     app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>

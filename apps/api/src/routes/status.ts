@@ -1,6 +1,5 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
-import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type Problem, readProblems } from '@kora-wake/shared/store/problems';
@@ -10,11 +9,9 @@ import { type RunningWorker, readWorkers } from '@kora-wake/shared/store/running
 import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
-import { dayOf } from '@kora-wake/shared/wake/budget';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import {
   Account,
-  Costs,
   ErrorAnswer,
   ForgottenSource,
   Me,
@@ -41,17 +38,16 @@ export interface Setup {
   redisAddress: string;
 }
 
-/** The state of Kora Wake itself: the account, the logs, the costs, the changes by operators. */
+/** The state of Kora Wake itself: the account, the logs, the changes by operators. */
 export const statusRoutes: FastifyPluginAsyncZod<{
   redis: RedisClient;
   keys: Keys;
   deliveries: DeliveriesQueue;
-  budgetUsd: number;
   operations: OperationLog;
   tokens: Tokens;
   setup: Setup;
   now(): number;
-}> = async (app, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now }) => {
+}> = async (app, { redis, keys, deliveries, operations, tokens, setup, now }) => {
   const rightOf = rightsBy(tokens);
   app.get(
     '/v1/me',
@@ -152,15 +148,6 @@ export const statusRoutes: FastifyPluginAsyncZod<{
         tailers: sources.flatMap(({ id, path, holder }) => (holder === null ? [] : [{ holder, sourceId: id, path }])),
         redis: { address: setup.redisAddress, warnings },
       };
-    },
-  );
-
-  app.get(
-    '/v1/costs',
-    { schema: { summary: 'Costs of this UTC month, and the budget tier', response: { 200: Costs } } },
-    async () => {
-      const at = now();
-      return describeCosts(await readSpend(redis, keys, budgetUsd, at), budgetUsd, dayOf(at));
     },
   );
 };
