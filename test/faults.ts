@@ -30,7 +30,6 @@ const READY = 'apps/api/test/readiness.test.ts';
 const RIGHTS = 'test/e2e/redis-rights.test.ts';
 const SILENT = 'test/field/silent-redis.field.test.ts';
 const REFUSALS = 'apps/worker/test/investigation/refusals.test.ts';
-const MCP = 'apps/worker/test/tools/mcp/pool.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
 
 export const FAULT_TABLE: Record<number, Row> = {
@@ -309,9 +308,9 @@ export const FAULT_TABLE: Record<number, Row> = {
   64: {
     fault: 'an MCP session that expired, cursors that do not advance',
     tests: [
-      [MCP, 'gets a new session for a call'],
-      [MCP, 'is not missing in the first investigation after that'],
-      [MCP, 'is listed once if the cursor does not advance'],
+      ['apps/worker/test/tools/mcp/session.test.ts', 'may expire again and again, once for each call'],
+      ['apps/worker/test/tools/mcp/session.test.ts', 'is opened again for a new list of tools'],
+      ['apps/worker/test/tools/mcp/listing.test.ts', 'of a server that ignores the cursor has each tool once'],
     ],
   },
   65: {

@@ -190,28 +190,3 @@ function describeSetup(workers: RunningWorker[]): Pick<Status, 'slack' | 'llm'> 
     llm: { isConfigured: workers.every(({ model }) => model !== null), model: newest.model },
   };
 }
-
-function describeCosts(
-  { month, tier, spentUsd, reservedUsd, entries }: Spend,
-  budgetUsd: number,
-  today: string,
-): Costs {
-  const sums = (by: (entry: Spend['entries'][number]) => string) =>
-    [...Map.groupBy(entries, by)].map(([name, group]) => ({
-      name,
-      usd: group.reduce((sum, entry) => sum + entry.usd, 0),
-    }));
-  const days = sums(({ day }) => day).map(({ name, usd: spent }) => ({ day: name, usd: spent }));
-  return {
-    rung: tier,
-    budgetUsd,
-    month,
-    spentMonthUsd: spentUsd,
-    spentTodayUsd: days.find(({ day }) => day === today)?.usd ?? 0,
-    reservedUsd,
-    days,
-    byRoute: sums(({ route }) => route).map(({ name, usd: spent }) => ({ route: name, usd: spent })),
-    byModel: sums(({ model }) => model).map(({ name, usd: spent }) => ({ model: name, usd: spent })),
-    entries,
-  };
-}
