@@ -29,6 +29,7 @@ const FAIL_OVER = 'packages/shared/test/runtime/redis-fail-over.test.ts';
 const READY = 'apps/api/test/readiness.test.ts';
 const RIGHTS = 'test/e2e/redis-rights.test.ts';
 const SILENT = 'test/field/silent-redis.field.test.ts';
+const REFUSALS = 'apps/worker/test/investigation/refusals.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
 
 export const FAULT_TABLE: Record<number, Row> = {
@@ -157,7 +158,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   39: {
     fault: '400, 401',
     tests: [
-      ['apps/worker/test/investigation/refusals.test.ts', 'everything gets a request that every server understands'],
+      [REFUSALS, 'everything gets a request that every server understands'],
       [ENGINE, 'a wrong key'],
     ],
   },
@@ -293,6 +294,29 @@ export const FAULT_TABLE: Record<number, Row> = {
     tests: [
       [EARLIER_POST, 'waits alone, and continues at the page that it reached'],
       [EARLIER_POST, 'for long is sent after five minutes'],
+    ],
+  },
+  63: {
+    fault: 'refusals of a gateway, in the first and in later rounds',
+    tests: [
+      [REFUSALS, '%s still gives a diagnosis, and the next wake knows'],
+      [REFUSALS, '%s are used as far as they work'],
+      [REFUSALS, 'with %s is answered from the data so far'],
+      ['test/e2e/investigator.test.ts', 'shows each request with fewer features'],
+    ],
+  },
+  64: {
+    fault: 'an MCP session that expired, cursors that do not advance',
+    tests: [
+      ['apps/worker/test/tools/mcp/session.test.ts', 'may expire again and again, once for each call'],
+      ['apps/worker/test/tools/mcp/session.test.ts', 'is opened again for a new list of tools'],
+      ['apps/worker/test/tools/mcp/listing.test.ts', 'of a server that ignores the cursor has each tool once'],
+    ],
+  },
+  65: {
+    fault: 'absurd usage',
+    tests: [
+      ['apps/worker/test/investigation/budget.test.ts', 'is charged the reservation if the reported usage exceeds it'],
     ],
   },
 };

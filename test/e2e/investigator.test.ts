@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import { gateway, noOutputConfig, noTools } from '../../apps/worker/test/investigation/gateways.ts';
 import { callsTools, finds } from '../support/anthropic.ts';
 import { doubles, environment, startTailerAndWorker } from '../support/doubles.ts';
 import { append, eventually, rowsOf, test, wakeRow } from '../support/fixtures.ts';
@@ -94,6 +95,36 @@ test('a worker calls its tools, sends its diagnosis, and writes each call into t
   ]);
   worker.child.kill('SIGTERM');
   expect(await worker.exited).toBe(0);
+});
+
+test('an investigation in the terminal shows each request with fewer features', async ({ ns, logPath }) => {
+  const { anthropic } = await doubles();
+  anthropic.next.push(...Array.from({ length: 4 }, () => gateway(noOutputConfig, noTools)));
+  append(logPath, wakeRow());
+  const investigated = runScript('apps/cli/dist/main.js', ['investigate', '--file', logPath], {
+    REDIS_URL: ns.redisUrl,
+    KORA_QUEUE_PREFIX: ns.prefix,
+    KORA_AUDIT_LOG_PATH: logPath,
+    ANTHROPIC_API_KEY: 'sk-ant-secret-0123456789',
+    ANTHROPIC_BASE_URL: anthropic.url,
+  });
+  expect([await investigated.exited, investigated.stderr()]).toEqual([0, '']);
+  const shown = investigated.lines.map(({ msg }) => msg).filter((line) => line?.startsWith('▸'));
+  expect(shown).toEqual([
+    expect.stringMatching(
+      / out {2}\$[\d.]+ {2}sdk_4xx_400 {2}HTTP 400: output_config: Extra inputs are not permitted$/,
+    ),
+    expect.stringMatching(
+      / {2}without effort, schema {2}sdk_4xx_400 {2}HTTP 400: Function calling is not enabled for .*$/,
+    ),
+    expect.stringMatching(/ {2}without effort, schema, tools$/),
+  ]);
+  const sent = anthropic.requests.map(({ body }) => JSON.parse(body));
+  expect(sent.map(({ output_config, tools }) => [output_config !== undefined, tools !== undefined])).toEqual([
+    [true, true],
+    [false, true],
+    [false, false],
+  ]);
 });
 
 test('an investigation in the terminal is shown live and recorded, and replayed without any request', async ({

@@ -27,6 +27,7 @@ import { ingest } from './ingest/ingest.ts';
 import { metrics } from './metrics.ts';
 import { operationLog } from './operations.ts';
 import { recordText } from './record-text.ts';
+import { costRoutes } from './routes/costs.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -157,7 +158,8 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
-    await app.register(statusRoutes, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now });
+    await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
+    await app.register(statusRoutes, { redis, keys, deliveries, operations, tokens, setup, now });
     await app.register(eventRoutes, { store, tokens });
     const { log: durable, ...ingestion } = options.ingestion;
     const ingesting = { redis, keys, log: durable, ...setup, redact, now, events: log };

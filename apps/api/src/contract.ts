@@ -5,6 +5,7 @@
  * milliseconds.
  */
 export { ErrorAnswer, PageQuery, ReasonQuery } from './contract/common.ts';
+export * from './contract/costs.ts';
 export * from './contract/dead-letters.ts';
 export * from './contract/health.ts';
 export * from './contract/ingestion.ts';

@@ -113,6 +113,8 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
       conflict.set({ source: label }, source.conflictWith === null ? 0 : 1);
     }
     for (const { route, model, usd } of boundedSpend(spent.entries)) spend.inc({ route, model }, usd);
+    // The sum of all labels is the spend that decides the budget tier.
+    if (spent.correctedUsd !== 0) spend.inc({ route: 'correction', model: 'correction' }, spent.correctedUsd);
     budget.set(budgetUsd);
     for (const tier of BUDGET_TIERS) rung.set({ rung: tier }, tier === spent.tier ? 1 : 0);
     for (const each of [queue, deliveries]) {

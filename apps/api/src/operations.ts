@@ -28,10 +28,14 @@ export interface OperationLog {
    * @param details a `reason` in it replaces the one in the request
    */
   record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;
+  /**
+   * The reason of a change as records have it, or null if the request has none.
+   *
+   * @param own a reason in the body: it replaces the others
+   */
+  reasonOf(request: Pick<ChangeRequest, 'headers' | 'query'>, own?: string): string | null;
   /** Name of the caller, as records have it. */
   nameOf(request: Pick<ChangeRequest, 'headers'>): string;
-  /** A reason without secrets, as records have it. */
-  reasonText(reason: string): string;
   /** The last changes, newest first. Entries that are not valid are left out. */
   last(): Promise<Operation[]>;
 }
@@ -53,6 +57,8 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
   const detail = (value: string) => text(value, MAX_DETAIL);
   const nameOf = (request: Pick<ChangeRequest, 'headers'>) => text(operatorOf(request), MAX_NAME);
 
+  const reasonOf: OperationLog['reasonOf'] = (request, own) => text(own ?? givenReason(request), MAX_REASON) || null;
+
   function parse(stored: string): Operation[] {
     try {
       // Version 0.2 stored names and reasons as they were typed.
@@ -66,13 +72,11 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
     }
   }
 
-  const reasonText = (reason: string) => text(reason, MAX_REASON);
-
   return {
     nameOf,
-    reasonText,
+    reasonOf,
     record: async (request, what, { reason: ownReason, ...given }) => {
-      const reason = reasonText(typeof ownReason === 'string' ? ownReason : reasonOf(request)) || null;
+      const reason = reasonOf(request, typeof ownReason === 'string' ? ownReason : undefined);
       const by = nameOf(request);
       const cleaned = mapStrings(given, detail);
       const details = isJsonObject(cleaned) ? cleaned : {};
@@ -91,7 +95,7 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
 }
 
 /** The reason in the query or in the header `X-Reason`, or ''. */
-function reasonOf({ headers, query }: ChangeRequest): string {
+function givenReason({ headers, query }: Pick<ChangeRequest, 'headers' | 'query'>): string {
   const fromQuery = isJsonObject(query) ? query.reason : undefined;
   return typeof fromQuery === 'string' ? fromQuery : utf8(headers['x-reason']);
 }

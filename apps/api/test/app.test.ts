@@ -294,6 +294,7 @@ describe('documents', () => {
       '/readyz',
       '/v1/account',
       '/v1/costs',
+      '/v1/costs/corrections',
       '/v1/dead-letters',
       '/v1/dead-letters/{queue}/{jobId}',
       '/v1/dead-letters/{queue}/{jobId}/retry',

@@ -22,6 +22,9 @@ export function usd(amount: number): string {
   return Number.isInteger(amount) ? whole.format(amount) : cents.format(amount);
 }
 
+/** A difference, with its sign. */
+export const signedUsd = (amount: number) => `${amount < 0 ? '−' : '+'}${usd(Math.abs(amount))}`;
+
 export const count = (n: number) => n.toLocaleString('en');
 export const counted = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 

@@ -1,6 +1,6 @@
 /** Every label for a code of the API. The person on call reads these: an alert is a wake, the AI is the LLM. */
 import type { Investigation, Operation } from './api/types.ts';
-import { brief } from './format.ts';
+import { brief, signedUsd } from './format.ts';
 
 /** How a wake ended, for the person on call. */
 export type Outcome = 'sent' | 'dry_run' | 'fallback' | 'joined' | 'not_sent' | 'in_progress';
@@ -107,6 +107,7 @@ const OPERATION_LABELS: Record<string, string> = {
   queue_resumed: 'resumed',
   dead_letter_retried: 'retried the delivery of',
   dead_letter_dropped: 'dismissed the failed delivery of',
+  ledger_corrected: 'corrected the AI costs of',
   bull_board_used: 'used Bull Board:',
 };
 
@@ -116,7 +117,8 @@ export function operationLabel({ what, details }: Operation): string {
   return `${action} ${operationObject(details)}`.replace(/[: ]*$/, '');
 }
 
-function operationObject({ probe, category, queue, request, jobId }: Record<string, unknown>): string {
+function operationObject({ probe, category, queue, request, jobId, month, usd }: Record<string, unknown>): string {
+  if (typeof month === 'string' && typeof usd === 'number') return `${month} by ${signedUsd(usd)}`;
   const pair = [probe, category].filter((part) => typeof part === 'string');
   if (pair.length > 0) return brief(pair.join(' / '));
   if (typeof request === 'string') return brief(request);

@@ -6,6 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   Account,
   ClearedWindows,
+  CorrectedCosts,
+  CostCorrectionRequest,
   Costs,
   DeadLetters,
   DroppedDeadLetter,
@@ -59,7 +61,7 @@ export async function startFakeApi(folder: string, world: World) {
       for (const stream of streams) stream.end();
     },
   };
-  const changes: { method: string; path: string; body: string }[] = [];
+  const changes: { method: string; path: string; body: string; key?: string }[] = [];
   const requests: { method: string; path: string }[] = [];
   const streams = new Set<ServerResponse>();
   const violations: string[] = [];
@@ -83,14 +85,15 @@ export async function startFakeApi(folder: string, world: World) {
       return;
     }
     requests.push({ method, path });
-    if (method !== 'GET') changes.push({ method, path, body });
+    const key = request.headers['idempotency-key'];
+    if (method !== 'GET') changes.push({ method, path, body, ...(typeof key === 'string' && { key }) });
     const over = state.override(pathname, method);
     if (over === 'hang') return;
     if (over === 'reset') {
       request.socket.resetAndDestroy();
       return;
     }
-    const found = over ?? checked(answer(state.world, method, pathname, searchParams), pathname, violations);
+    const found = over ?? checked(answer(state.world, method, pathname, searchParams, body), pathname, violations);
     response.writeHead(found.status, { 'content-type': 'application/json' }).end(JSON.stringify(found.body));
   };
   // Names of 3,000 characters, percent-encoded, are a long address.
@@ -135,7 +138,7 @@ const notFound: Answer = {
 const ok = (schema: z.ZodType, body: unknown): Answer => ({ status: 200, schema, body });
 
 /** The behaviour of the API as far as the console uses it. */
-function answer(world: World, method: string, pathname: string, query: URLSearchParams): Answer {
+function answer(world: World, method: string, pathname: string, query: URLSearchParams, body: string): Answer {
   const [, , kind, ...rest] = pathname.split('/').map(decodeURIComponent);
   const [first, second] = rest;
   if (method === 'DELETE' && kind === 'debounce') {
@@ -192,9 +195,26 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     return ok(ForgottenSource, { forgotten: true, id: first });
   }
   if (kind === 'tailer') return ok(Tailer, world.tailer);
+  if (method === 'POST' && kind === 'costs') return correctCosts(world, body);
   if (kind === 'costs') return ok(Costs, world.costs);
   if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);
   return notFound;
+}
+
+function correctCosts({ costs, me }: World, body: string): Answer {
+  const { usd, reason = '', month = costs.month } = CostCorrectionRequest.parse(JSON.parse(body));
+  costs.spentMonthUsd += usd;
+  costs.correctedUsd += usd;
+  const correction = {
+    id: reason,
+    at: new Date().toISOString(),
+    usd,
+    spentUsd: costs.spentMonthUsd,
+    by: me.name,
+    reason,
+  };
+  costs.corrections = [correction, ...costs.corrections];
+  return ok(CorrectedCosts, { month, rung: costs.rung, correction });
 }
 
 /** Entries of a page of investigations: the world has more, so that a second page exists. */

@@ -244,6 +244,8 @@ function costs(): Costs {
     byRoute: by('route').map(({ name, usd }) => ({ route: name, usd })),
     byModel: by('model').map(({ name, usd }) => ({ model: name, usd })),
     entries,
+    correctedUsd: 0,
+    corrections: [],
   };
 }
 

@@ -1,12 +1,9 @@
-/** The caller, the account, the logs, the costs, and the changes by operators. */
-
-import { BUDGET_TIERS } from '@kora-wake/shared/wake/budget';
+/** The caller, the account, the logs, and the changes by operators. */
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
 import { PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
 import { z } from 'zod';
 import { time } from './common.ts';
 
-const usd = z.number().describe('USD');
 const counts = z.record(z.string(), z.number());
 
 /** Rights of a caller: `change` may do everything, `look` may only read. */
@@ -169,19 +166,3 @@ export const Status = z
   })
   .meta({ id: 'Status' });
 export type Status = z.infer<typeof Status>;
-
-export const Costs = z
-  .object({
-    rung: z.enum(BUDGET_TIERS).describe('budget tier'),
-    budgetUsd: usd.describe('USD of a UTC month; 0 = no limit'),
-    month: z.string().describe('UTC month, such as 2026-11'),
-    spentMonthUsd: usd,
-    spentTodayUsd: usd,
-    reservedUsd: usd.describe('USD that calls in progress may still cost'),
-    days: z.array(z.object({ day: z.string(), usd })),
-    byRoute: z.array(z.object({ route: z.string(), usd })),
-    byModel: z.array(z.object({ model: z.string(), usd })),
-    entries: z.array(z.object({ day: z.string(), route: z.string(), model: z.string(), usd })),
-  })
-  .meta({ id: 'Costs' });
-export type Costs = z.infer<typeof Costs>;

@@ -99,7 +99,8 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       const { wakeId } = describe(job);
       if (wakeId !== null) {
         const by = operations.nameOf(request);
-        await recordDismissal(redis, keys, wakeId, { by, reason: operations.reasonText(body.reason), at: now() });
+        const reason = operations.reasonOf(request, body.reason) ?? '';
+        await recordDismissal(redis, keys, wakeId, { by, reason, at: now() });
         await publish(redis, keys, app.log, 'dm.dismissed', { wakeId });
       }
       await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });

@@ -1,6 +1,5 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
-import { readSpend, type Spend } from '@kora-wake/shared/store/budget-ledger';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import { readIngestCounts, readIngestFaults } from '@kora-wake/shared/store/ingestion';
 import type { Keys } from '@kora-wake/shared/store/keys';
@@ -11,11 +10,9 @@ import { type RunningWorker, readWorkers } from '@kora-wake/shared/store/running
 import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
-import { dayOf } from '@kora-wake/shared/wake/budget';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import {
   Account,
-  Costs,
   ErrorAnswer,
   ForgottenSource,
   Me,
@@ -42,17 +39,16 @@ export interface Setup {
   redisAddress: string;
 }
 
-/** The state of Kora Wake itself: the account, the logs, the costs, the changes by operators. */
+/** The state of Kora Wake itself: the account, the logs, the changes by operators. */
 export const statusRoutes: FastifyPluginAsyncZod<{
   redis: RedisClient;
   keys: Keys;
   deliveries: DeliveriesQueue;
-  budgetUsd: number;
   operations: OperationLog;
   tokens: Tokens;
   setup: Setup;
   now(): number;
-}> = async (app, { redis, keys, deliveries, budgetUsd, operations, tokens, setup, now }) => {
+}> = async (app, { redis, keys, deliveries, operations, tokens, setup, now }) => {
   const rightOf = rightsBy(tokens);
   app.get(
     '/v1/me',
@@ -161,15 +157,6 @@ export const statusRoutes: FastifyPluginAsyncZod<{
       };
     },
   );
-
-  app.get(
-    '/v1/costs',
-    { schema: { summary: 'Costs of this UTC month, and the budget tier', response: { 200: Costs } } },
-    async () => {
-      const at = now();
-      return describeCosts(await readSpend(redis, keys, budgetUsd, at), budgetUsd, dayOf(at));
-    },
-  );
 };
 
 function describeSource({ name, lastRowAt, committedAt, missingSince, ...source }: StoredSource): Source {
@@ -208,30 +195,5 @@ function describeSetup(workers: RunningWorker[]): Pick<Status, 'slack' | 'llm'> 
       missingScopes: identity?.missingScopes ?? [],
     },
     llm: { isConfigured: workers.every(({ model }) => model !== null), model: newest.model },
-  };
-}
-
-function describeCosts(
-  { month, tier, spentUsd, reservedUsd, entries }: Spend,
-  budgetUsd: number,
-  today: string,
-): Costs {
-  const sums = (by: (entry: Spend['entries'][number]) => string) =>
-    [...Map.groupBy(entries, by)].map(([name, group]) => ({
-      name,
-      usd: group.reduce((sum, entry) => sum + entry.usd, 0),
-    }));
-  const days = sums(({ day }) => day).map(({ name, usd: spent }) => ({ day: name, usd: spent }));
-  return {
-    rung: tier,
-    budgetUsd,
-    month,
-    spentMonthUsd: spentUsd,
-    spentTodayUsd: days.find(({ day }) => day === today)?.usd ?? 0,
-    reservedUsd,
-    days,
-    byRoute: sums(({ route }) => route).map(({ name, usd: spent }) => ({ route: name, usd: spent })),
-    byModel: sums(({ model }) => model).map(({ name, usd: spent }) => ({ model: name, usd: spent })),
-    entries,
   };
 }

@@ -23,12 +23,25 @@ export const serverNow = () => Date.now() + skewMs;
  */
 export const addressOf = (path: string) => new URL(`.${path}`, new URL(location.pathname, location.origin));
 
-/** @param options.cached the last good answer: if it is still the same, the API does not send it again */
+export type RequestBody = Record<string, string | number>;
+
+/**
+ * @param options.cached the last good answer: if it is still the same, the API does not send it again
+ * @param options.key the API applies requests with the same key once
+ */
 export async function request<T>(
   schema: z.ZodType<T>,
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
-  { body, cached }: { body?: Record<string, string> | undefined; cached?: { body: T; etag: string } | undefined } = {},
+  {
+    body,
+    cached,
+    key,
+  }: {
+    body?: RequestBody | undefined;
+    cached?: { body: T; etag: string } | undefined;
+    key?: string | undefined;
+  } = {},
 ): Promise<Result<T>> {
   let response: Response;
   let answer: unknown;
@@ -40,6 +53,7 @@ export async function request<T>(
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(cached !== undefined && { 'if-none-match': cached.etag }),
+        ...(key !== undefined && { 'idempotency-key': key }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),

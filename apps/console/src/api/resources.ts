@@ -2,6 +2,7 @@
 import {
   Account,
   ClearedWindows,
+  CorrectedCosts,
   Costs,
   DeadLetters,
   DroppedDeadLetter,
@@ -18,7 +19,7 @@ import {
   Tailer,
 } from '@kora-wake/api/contract';
 import type { z } from 'zod';
-import { type Result, request } from './client.ts';
+import { type RequestBody, type Result, request } from './client.ts';
 import { refresh, resource, resourceFamily, useResource } from './resource.ts';
 
 const windowLists = resourceFamily(OpenWindows, (query) => `/v1/debounce?${query}`);
@@ -75,6 +76,13 @@ export const dismissDelivery = (queue: string, jobId: string, reason: string) =>
   change(DroppedDeadLetter, 'DELETE', ['dead-letters', queue, jobId], { body: { reason } });
 
 /**
+ * @param usd added to the spend of the month
+ * @param key the same for each attempt of one correction: an attempt without an answer may have been applied
+ */
+export const correctCosts = (month: string, usd: number, reason: string, key: string) =>
+  change(CorrectedCosts, 'POST', ['costs', 'corrections'], { body: { month, usd, reason }, key });
+
+/**
  * Changes something, then reads every resource on the page again.
  *
  * @param path segments, each encoded here; names from a probe go into the query, because `..` is not a safe segment
@@ -84,12 +92,12 @@ async function change<T>(
   schema: z.ZodType<T>,
   method: 'POST' | 'DELETE',
   path: string[],
-  { query = {}, body }: { query?: Record<string, string>; body?: Record<string, string> } = {},
+  { query = {}, body, key }: { query?: Record<string, string>; body?: RequestBody; key?: string } = {},
 ): Promise<Result<T>> {
   const given = Object.entries(query).filter(([, value]) => value !== '');
   const search = given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
   const address = `/v1/${path.map(encodeURIComponent).join('/')}${search && `?${search}`}`;
-  const result = await request(schema, method, address, { body });
+  const result = await request(schema, method, address, { body, key });
   await refresh(true);
   return result;
 }

@@ -5,6 +5,7 @@ import { BudgetTiers, Spent } from '../components/budget.tsx';
 import { Empty, Panel } from '../components/panel.tsx';
 import { routeLabel } from '../labels.ts';
 import { Chart } from './costs/chart.tsx';
+import { Corrections } from './costs/corrections.tsx';
 import { Shares } from './costs/shares.tsx';
 import { CostTable } from './costs/table.tsx';
 
@@ -47,6 +48,7 @@ export function Costs() {
           <Panel id="byroute" title="By step" state={state}>
             {data && <Shares rows={data.byRoute.map(({ route, usd }) => ({ name: routeLabel(route), usd }))} />}
           </Panel>
+          <Corrections state={state} />
         </div>
       </div>
     </div>

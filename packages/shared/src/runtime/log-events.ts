@@ -298,6 +298,11 @@ export const LOG_EVENTS = {
     fields: ['probe', 'category', 'suppressed'],
   },
   'api.windows_cleared': { level: 'info', message: 'debounce windows cleared', fields: ['probe', 'cleared'] },
+  'api.ledger_corrected': {
+    level: 'info',
+    message: 'the spend of a month was corrected',
+    fields: ['month', 'usd', 'spentUsd'],
+  },
   'api.record_unreadable': {
     level: 'warn',
     message: 'left out a record that is not valid',

@@ -2,15 +2,21 @@
  * The budget ledger: cost of LLM calls, shared by all workers. Before a call its worst case is reserved, in one script with the
  * money spent and reserved so far, so that no number of workers together exceeds the budget. After the call its real cost
  * replaces the reservation. The reservation of a worker that died lapses.
+ *
+ * An operator corrects the ledger by an amount, not to an amount. Calls that are charged at the same time are then kept, and so
+ * are the reservations of calls in progress.
  */
 
+import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import {
   type BudgetTier,
   budgetTierOf,
   dayOf,
+  MAX_SPEND_USD,
   microUsd,
   monthOf,
+  nearestMicroUsd,
   PAID_TIERS,
   type PaidTier,
   TIER_STARTS,
@@ -42,11 +48,18 @@ const LAPSE_MS = 3 * 60_000;
 /** Thirteen months, seconds. */
 const KEEP_S = 400 * 86_400;
 
+/** Micro-USD in a USD. */
+const MICRO = 1e6;
+
 /** Field of a month's spend: the budget at which a call was refused. It exists until a call is accepted again. */
 const REFUSED_AT = 'refusedAt';
 
+/** Corrections of one month that are stored to be shown, and to recognise a repeated request. */
+const KEPT_CORRECTIONS = 100;
+
 const RESERVE = luaScript('reserve-budget');
 const CHARGE = luaScript('charge-budget');
+const CORRECT = luaScript('correct-budget');
 
 /**
  * @param budgetUsd of a UTC month; 0 = no limit
@@ -99,14 +112,80 @@ export interface Spend {
   /** Worst case of the calls in progress. */
   reservedUsd: number;
   entries: Array<{ day: string; route: string; model: string; usd: number }>;
+  /** Sum of all corrections of the month; `spentUsd` includes it, `entries` do not. */
+  correctedUsd: number;
+  /** The last corrections, newest first. */
+  corrections: Correction[];
 }
+
+/** A change of a month's spend by an operator. */
+export interface Correction {
+  id: string;
+  /** ms since the epoch */
+  at: number;
+  /** Negative: the spend was too high. */
+  usd: number;
+  /** Spend of the month after it, USD. */
+  spentUsd: number;
+  by: string;
+  reason: string;
+}
+
+const storedAmount = z
+  .string()
+  .regex(/^-?\d+$/)
+  .transform((microUsd) => Number(microUsd) / MICRO);
+
+/** Stored as JSON by the script, with its amounts in micro-USD. */
+const storedCorrection = z.object({
+  id: z.string(),
+  at: z.number(),
+  usd: storedAmount,
+  spentUsd: storedAmount,
+  by: z.string(),
+  reason: z.string(),
+});
+
+export type CorrectionResult =
+  /** `repeated`: a correction with this id was stored before, and nothing has changed now. */
+  | { result: 'applied' | 'repeated'; correction: Correction }
+  /** The month's spend would be negative, or above `MAX_SPEND_USD`. Nothing has changed. */
+  | { result: 'out_of_range'; spentUsd: number };
+
+/**
+ * Adds a signed amount to the spend of a UTC month.
+ *
+ * @param given.id a later request with the same id is a repetition of this one
+ * @param given.usd exact to a micro-USD
+ */
+export async function correctSpend(
+  redis: RedisClient,
+  keys: Keys,
+  month: string,
+  { id, usd, ...entry }: Omit<Correction, 'spentUsd'>,
+): Promise<CorrectionResult> {
+  const reply = await CORRECT(redis, [keys.spend(month), keys.corrections(month)], {
+    id,
+    amount: nearestMicroUsd(usd),
+    most: MAX_SPEND_USD * MICRO,
+    kept: KEPT_CORRECTIONS,
+    keepS: KEEP_S,
+    entry,
+  });
+  const [result, value] = correctionReply.parse(reply);
+  if (result === 'out_of_range') return { result, spentUsd: amountOf(value) / MICRO };
+  return { result, correction: storedCorrection.parse(JSON.parse(value)) };
+}
+
+const correctionReply = z.tuple([z.enum(['applied', 'repeated', 'out_of_range']), z.string()]);
 
 /** Reads the ledger of a UTC month. @param at any time in it, ms since the epoch */
 export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: number, at: number): Promise<Spend> {
   const month = monthOf(at);
-  const [fields, reserved] = await Promise.all([
+  const [fields, reserved, corrections] = await Promise.all([
     redis.hgetall(keys.spend(month)),
     redis.zrangebyscore(keys.reserved, at, '+inf'),
+    redis.lrange(keys.corrections(month), 0, KEPT_CORRECTIONS - 1),
   ]);
   const total = amountOf(fields.total);
   const budget = microUsd(budgetUsd);
@@ -114,15 +193,26 @@ export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: numbe
   const refused = fields[REFUSED_AT] !== undefined && budget <= Number(fields[REFUSED_AT]);
   const entries = Object.entries(fields).flatMap(([field, amount]) => {
     const [day, route, ...model] = field.split('|');
-    return day && route ? [{ day, route, model: model.join('|'), usd: amountOf(amount) / 1e6 }] : [];
+    return day && route ? [{ day, route, model: model.join('|'), usd: amountOf(amount) / MICRO }] : [];
   });
   return {
     month,
     tier: refused && budget > 0 ? 'hard_stop_100' : budgetTierOf(total, budget),
-    spentUsd: total / 1e6,
-    reservedUsd: reserved.reduce((sum, member) => sum + Number(/:(\d+)$/.exec(member)?.[1] ?? 0), 0) / 1e6,
+    spentUsd: total / MICRO,
+    reservedUsd: reserved.reduce((sum, member) => sum + Number(/:(\d+)$/.exec(member)?.[1] ?? 0), 0) / MICRO,
     entries: entries.toSorted((a, b) => a.day.localeCompare(b.day)),
+    correctedUsd: amountOf(fields.corrected) / MICRO,
+    corrections: corrections.flatMap(parseCorrection),
   };
+}
+
+/** An entry that cannot be read is left out. */
+function parseCorrection(text: string): Correction[] {
+  try {
+    return [storedCorrection.parse(JSON.parse(text))];
+  } catch {
+    return [];
+  }
 }
 
 /** Micro-USD of a stored amount; 0 if it is missing or not a number. */

@@ -31,6 +31,8 @@ export const EVENT_PAYLOADS = {
   'window.expired': z.object(pair),
   /** `code`: the error code of the service, '' if its problem has ended. */
   'problem.changed': z.object({ service: z.string(), code: z.string() }),
+  /** `usd`: the amount that an operator added to the spend of the UTC month. */
+  'costs.corrected': z.object({ month: z.string(), usd: z.coerce.number() }),
 } as const;
 
 export type EventType = keyof typeof EVENT_PAYLOADS;

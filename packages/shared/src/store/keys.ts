@@ -43,8 +43,13 @@ export interface Keys {
   dataLostAt: string;
   /** String with a TTL: written to find out whether Redis accepts writes. Owner: redis-state.ts. */
   writeProbe: string;
-  /** Hash: cost of a UTC month in micro-USD: `total`, one field per day, route and model, and `refusedAt`. Owner: budget-ledger.ts. */
+  /**
+   * Hash: cost of a UTC month in micro-USD: `total`, `corrected` (the part of it that operators added), one field per day, route
+   * and model, and `refusedAt`. Owner: budget-ledger.ts.
+   */
   spend(month: string): string;
+  /** List: the last corrections of that month as JSON, newest first. Owner: budget-ledger.ts. */
+  corrections(month: string): string;
   /** Sorted set: reservations of LLM calls in progress, by the time they lapse, ms. Owner: budget-ledger.ts. */
   reserved: string;
   /** Hash: the current problem of each service as JSON. Owner: problems.ts; workers write it. */
@@ -92,6 +97,7 @@ export function redisKeys(prefix: string): Keys {
     dataLostAt: `${prefix}:forgot`,
     writeProbe: `${prefix}:write-probe`,
     spend: (month) => `${prefix}:spend:${month}`,
+    corrections: (month) => `${prefix}:spend:${month}:corrections`,
     reserved: `${prefix}:spend:reserved`,
     problems: `${prefix}:problems`,
     workers: `${prefix}:workers`,

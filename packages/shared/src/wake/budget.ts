@@ -30,6 +30,14 @@ export function microUsd(usd: number): number {
   return Math.ceil(Math.round(usd * 1e9) / 1e3);
 }
 
+/** The largest spend to which a month can be corrected, USD. */
+export const MAX_SPEND_USD = 1_000_000_000;
+
+/** USD as the nearest whole number of micro-USD. A correction may be negative, so it is not rounded up as a cost is. */
+export function nearestMicroUsd(usd: number): number {
+  return Math.round(usd * 1e6);
+}
+
 /** The UTC month of a time, as `2026-11`. @param at ms since the epoch */
 export function monthOf(at: number): string {
   return new Date(at).toISOString().slice(0, 7);
