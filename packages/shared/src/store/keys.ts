@@ -17,6 +17,10 @@ export interface Keys {
   wake(wakeId: string): string;
   /** Set: ids of the older wakes of its pair that wait until this wake is sent. Owner: wake-record.ts. */
   joining(wakeId: string): string;
+  /** Set: the firing instances of a pair. Owner: firing.ts. `:wakes` after it is a list: the pair's wakes since its last recovery. */
+  firing(debounceId: string): string;
+  /** String with a TTL: the pair in which an instance of a sender fires. Owner: firing.ts. */
+  instance(origin: string): string;
   /** Sorted set: wakes without an outcome yet, by the time they were enqueued, ms. Owner: wake-record.ts. */
   pending: string;
   /** Sorted set: all wakes with a record, by the time they were enqueued, ms. Owner: wake-history.ts. */
@@ -68,6 +72,8 @@ export function redisKeys(prefix: string): Keys {
     windowEnds: `${prefix}:windows:ends`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
     joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
+    firing: (debounceId) => `${prefix}:firing:${debounceId}`,
+    instance: (origin) => `${prefix}:instance:${origin}`,
     pending: `${prefix}:untold`,
     history: `${prefix}:history`,
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,
