@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { debounceId } from '@kora-wake/shared/wake/pair';
-import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
+import { SEAMS, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { Queue } from 'bullmq';
 import { type LineStart, scanner } from '../apps/tailer/src/log/scan.ts';
 import { decided, fromItsStart } from './from-start.ts';
@@ -27,10 +27,10 @@ async function runTime(command: string, args: string[]): Promise<number> {
   );
 }
 
-/** Time to read a file as the tailer does and to search it for a seam, without handling the matches; ms. */
-async function scanTime(path: string, seam: string): Promise<number> {
+/** Time to read a file as the tailer does and to search it for seams, without handling the matches; ms. */
+async function scanTime(path: string, ...seams: string[]): Promise<number> {
   const file = await open(path);
-  const { sweep } = scanner(seam);
+  const { sweep } = scanner(seams);
   const into = { take: () => undefined, full: () => false };
   const ms = await timed(async () => {
     let sandbox: LineStart = { offset: 0, tail: Buffer.alloc(0) };
@@ -59,7 +59,7 @@ export const following: Bench = {
       await stop(tailer);
       return {
         ours,
-        searched: await scanTime(path, WAKE_SEAM),
+        searched: await scanTime(path, ...SEAMS),
         // These bytes occur in no text.
         read: await scanTime(path, '\0.\0'),
         cat: await runTime('sh', ['-c', 'cat "$1" > /dev/null', 'sh', path]),

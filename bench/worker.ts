@@ -41,6 +41,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
     keys,
     redisCompleteSince: redisCompleteSince(redis, keys),
     ended: metrics.ended,
+    withdrawn: metrics.withdrawn,
     now: Date.now,
     log,
   });

@@ -13,6 +13,8 @@ const TAILER = 'apps/tailer/test/tailer.test.ts';
 const WORKERS = 'apps/worker/test/workers.test.ts';
 const DELIVERY = 'apps/worker/test/delivery/job.test.ts';
 const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
+const FIRING = 'apps/tailer/test/decide/firing.test.ts';
+const WITHDRAWN = 'apps/worker/test/delivery/withdrawn.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
@@ -120,8 +122,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a repeat that cannot be ruled out is marked',
     file: 'apps/worker/src/delivery/job.ts',
-    find: 'deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat })',
-    replace: 'deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat: false })',
+    find: 'deliveryNote({ lateMs: lateMs(wake, now()), older, ...about })',
+    replace: 'deliveryNote({ lateMs: lateMs(wake, now()), older, ...about, mayRepeat: false })',
     test: EARLIER_POST,
     named: 'may not be looked up',
   },
@@ -451,7 +453,7 @@ export const MUTATIONS: Mutation[] = [
     find: "if (cursor === undefined || cursor === null || cursor === '') return found;",
     replace: 'if (cursor === undefined) return found;',
     test: MCP_LISTING,
-    named: 'ends if the cursor is empty',
+    named: 'ends if the cursor ',
   },
   {
     guard: 'a repeated cursor ends a list',
@@ -459,7 +461,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'if (cursors.has(cursor))',
     replace: 'if (cursors.has(cursor) && page > 19)',
     test: MCP_LISTING,
-    named: 'ends if the cursor goes round',
+    named: 'ends if the cursor ',
   },
   {
     guard: 'a tool that is listed again is kept',
@@ -540,7 +542,7 @@ export const MUTATIONS: Mutation[] = [
     }, startupMs);`,
     replace: '}, startupMs);',
     test: MCP_SESSION,
-    named: 'ends a start whose initialize',
+    named: 'ends a start whose ',
   },
   {
     guard: 'the time limit of a start ends with it',
@@ -556,7 +558,7 @@ export const MUTATIONS: Mutation[] = [
     find: '!isInTexts(data, blocks.flatMap(textOf))',
     replace: 'blocks.flatMap(textOf).length === 0',
     test: 'apps/worker/test/tools/mcp/result.test.ts',
-    named: 'is shown: next to a summary',
+    named: 'is shown: ',
   },
   {
     guard: 'structured content is not shown twice',
@@ -583,5 +585,93 @@ export const MUTATIONS: Mutation[] = [
 `,
     test: 'apps/worker/test/tools/mcp/pool.test.ts',
     named: 'ends a server and its child that ignore SIGTERM',
+  },
+  {
+    guard: 'a row that is coalesced into a withdrawn wake is decided again',
+    file: 'packages/shared/lua/commit-batch.lua',
+    find: 'if release_withdrawn(batch.firing, KEYS[4], KEYS[5]) then return -1 end',
+    replace: '',
+    test: FIRING,
+    named: 'becomes a wake of its own',
+  },
+  {
+    guard: 'the window of a withdrawn wake is closed before its rows are decided again',
+    file: 'packages/shared/lua/lib/firing.lua',
+    find: "if redis.call('GET', dedup) == change.wakeId then",
+    replace: 'if false then',
+    test: FIRING,
+    named: 'becomes a wake of its own',
+  },
+  {
+    guard: 'a wake that fires again is no longer over',
+    file: 'packages/shared/lua/lib/firing.lua',
+    find: "local stands_again = not row.isOwn and redis.call('HDEL', record, 'recoveredAt') == 1",
+    replace: 'local stands_again = false',
+    test: WITHDRAWN,
+    named: 'fires again before it is sent is sent',
+  },
+  {
+    guard: 'the first critical wake is sent although it is over',
+    file: 'packages/shared/lua/lib/wake_record.lua',
+    find: 'fields[2] or fields[3] or fields[4]',
+    replace: 'fields[2] or fields[4]',
+    test: WITHDRAWN,
+    named: 'the first critical one is sent',
+  },
+  {
+    guard: 'a wake that a person retries is sent although it is over',
+    file: 'packages/shared/lua/lib/wake_record.lua',
+    find: 'fields[2] or fields[3] or fields[4]',
+    replace: 'fields[2] or fields[3]',
+    test: WITHDRAWN,
+    named: 'that a person retries is sent',
+  },
+  {
+    guard: 'a wake that may be in Slack is looked up before it is withdrawn',
+    file: 'packages/shared/lua/withdraw-wake.lua',
+    find: '(claimed and not args.isLookedUp)',
+    replace: 'false',
+    test: WITHDRAWN,
+    named: 'after a post that Slack does not have',
+  },
+  {
+    guard: 'a wake that is over is not claimed',
+    file: 'packages/shared/lua/begin-delivery.lua',
+    find: 'and (claimed or not over)',
+    replace: '',
+    test: WITHDRAWN,
+    named: 'during the investigation',
+  },
+  {
+    guard: 'a withdrawn wake gives its window back',
+    file: 'packages/shared/lua/withdraw-wake.lua',
+    find: "if redis.call('GET', KEYS[5]) == args.id then",
+    replace: 'if false then',
+    test: WITHDRAWN,
+    named: 'gives its window back',
+  },
+  {
+    guard: 'a withdrawn wake starts the older ones that wait for it',
+    file: 'apps/worker/src/investigation/job.ts',
+    find: '    await releaseOlder(pair, wake.id);\n    return true;\n  }\n\n  /** Ends a wake that waited',
+    replace: '    return true;\n  }\n\n  /** Ends a wake that waited',
+    test: WITHDRAWN,
+    named: 'starts the older wakes',
+  },
+  {
+    guard: 'no wake joins a withdrawn one',
+    file: 'apps/worker/src/investigation/join.ts',
+    find: "['dead', 'joined', 'withdrawn']",
+    replace: "['dead', 'joined']",
+    test: WITHDRAWN,
+    named: 'starts the older wakes',
+  },
+  {
+    guard: 'more instances than are stored stay firing',
+    file: 'packages/shared/lua/lib/firing.lua',
+    find: "return redis.call('SISMEMBER', set, '*') == 1 and 'partial' or 'ignored'",
+    replace: "return 'ignored'",
+    test: FIRING,
+    named: 'need one without an instance',
   },
 ];

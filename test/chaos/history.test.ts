@@ -24,6 +24,7 @@ function correct(): History {
     windowMs: 20_000,
     bypass: false,
     rows: [row('a'), row('b'), row('c', { pair: 'vercel down' }), row('d', { kind: 'malformed' })],
+    recoveries: [],
     posts: [
       { wakeId: 'a', text: 'row-a', at: T0 + 100 },
       { wakeId: 'c', text: 'row-c', at: T0 + 100 },
@@ -39,7 +40,7 @@ function correct(): History {
     delays: [],
     wakes: [first, second],
     windowOwners: ['a'],
-    counts: { rows: 4, enqueued: 2, coalesced: 1, rejected: 1, inFlight: 0, unaccounted: 0 },
+    counts: { rows: 4, enqueued: 2, coalesced: 1, rejected: 1, recovered: 0, inFlight: 0, unaccounted: 0 },
     crashes: [],
     tailerPeakBytes: 100_000_000,
     settled: true,
@@ -96,6 +97,8 @@ test.each<[string, string, Partial<History>]>([
   ['an offset that decreases', 'I7', { offsets: back }],
   ['a window inside a window', 'I8', later({})],
   ['counters that do not add up', 'I9', { counts: { ...correct().counts, coalesced: 2, rows: 4 } }],
+  ['a recovery that is not counted', 'I9', { recoveries: [{ pair: 'fly down', at: T0 }] }],
+  ['a wake withdrawn without a recovery', 'I2', { wakes: [first, { ...second, outcome: 'withdrawn' }] }],
   ['an unaccounted row', 'I9', { counts: { ...correct().counts, unaccounted: 1 } }],
   ['a window owned by a wake without a message', 'I10', { windowOwners: ['b'] }],
   ['an LLM call after the DM', 'I11', { paid: [{ marker: 'row-a', at: T0 + 9_000 }] }],
@@ -107,6 +110,15 @@ test.each<[string, string, Partial<History>]>([
 });
 
 test.each<[string, Partial<History>]>([
+  [
+    'a wake without a message that was withdrawn after a recovery',
+    {
+      posts: correct().posts.slice(0, 1),
+      wakes: [first, { ...second, outcome: 'withdrawn' }],
+      recoveries: [{ pair: 'vercel down', at: T0 + 5 }],
+      counts: { ...correct().counts, recovered: 1 },
+    },
+  ],
   ['a repeat that is marked', { posts: [...correct().posts, marked] }],
   [
     'a job that reached Redis late, because its connection was silent',

@@ -16,6 +16,12 @@ export interface WrittenRow {
   at: number;
 }
 
+/** A recovery row as it was written. `at` in ms since the epoch. */
+export interface WrittenRecovery {
+  pair: string;
+  at: number;
+}
+
 /** A message that the Slack double accepted. */
 interface Post {
   wakeId: string;
@@ -57,6 +63,8 @@ export interface Counts {
   enqueued: number;
   coalesced: number;
   rejected: number;
+  /** Rows of recoveries, whatever their result. */
+  recovered: number;
   inFlight: number;
   unaccounted: number;
 }
@@ -66,6 +74,7 @@ export interface History {
   /** Whether critical wakes pass an open window. */
   bypass: boolean;
   rows: WrittenRow[];
+  recoveries: WrittenRecovery[];
   posts: Post[];
   paid: PaidAnswer[];
   decisions: SeenDecision[];
@@ -131,10 +140,14 @@ export function check(history: History): Verdict {
   for (const { id } of history.wakes) if (!rows.has(id)) violated('I1', `wake ${id} belongs to no row`);
 
   if (!history.settled) violated('I2', `${counts.inFlight} jobs had not ended when the time was up`);
-  const unsent = history.wakes.filter(
-    ({ id, outcome }) => outcome !== 'dead' && outcome !== 'joined' && !posts.has(id),
-  );
+  const silent = new Set(['dead', 'joined', 'withdrawn']);
+  const unsent = history.wakes.filter(({ id, outcome }) => !silent.has(outcome ?? '') && !posts.has(id));
   for (const { id, outcome } of unsent) violated('I2', `wake ${id} was never sent; its outcome is ${outcome}`);
+  for (const { id, outcome } of history.wakes) {
+    const row = rows.get(id);
+    const hasRecovered = history.recoveries.some(({ pair, at }) => row && pair === row.pair && at >= row.at);
+    if (outcome === 'withdrawn' && !hasRecovered) violated('I2', `wake ${id} was withdrawn without a recovery`);
+  }
   for (const { id, outcome } of history.wakes) if (!outcome) violated('I2', `wake ${id} has no outcome`);
 
   for (const decision of history.decisions) {
@@ -173,6 +186,9 @@ export function check(history: History): Verdict {
   if (counts.unaccounted !== 0) violated('I9', `${counts.unaccounted} unaccounted`);
   if (counts.rows !== counts.enqueued + counts.coalesced + counts.rejected)
     violated('I9', 'the counters do not add up');
+  if (counts.recovered !== history.recoveries.length) {
+    violated('I9', `${history.recoveries.length} recoveries were written and ${counts.recovered} counted`);
+  }
   if (counts.enqueued !== history.wakes.length) {
     violated('I9', `${counts.enqueued} counted as enqueued, ${history.wakes.length} stored`);
   }
@@ -232,7 +248,7 @@ function checkWindows(history: History, rows: Map<string, WrittenRow>, violated:
       const passes = history.bypass && wake.row.critical;
       const lostData = history.dataLosses.some((at) => at >= before.addedAt && at <= wake.addedAt);
       const mayBeLate = arrivalOf(history, wake.addedAt) > wake.addedAt;
-      if (!passes && !lostData && !mayBeLate && before.outcome !== 'dead') {
+      if (!passes && !lostData && !mayBeLate && before.outcome !== 'dead' && before.outcome !== 'withdrawn') {
         violated('I8', `${wake.id} opened a window ${wake.addedAt - before.addedAt} ms after ${before.id}`);
       }
     }

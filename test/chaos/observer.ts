@@ -75,15 +75,16 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
   async function settled(ms: number): Promise<boolean> {
     return holdsWithin(ms, async () => {
       const { inFlight, outcomes, enqueued } = await readAccount(redis, keys);
-      const ended = outcomes.diagnosis + outcomes.fallback + outcomes.dry_run + outcomes.joined + outcomes.dead;
+      const ended = Object.values(outcomes).reduce((sum, n) => sum + n, 0);
       return inFlight === 0 && ended >= enqueued;
     });
   }
 
   async function counts(): Promise<Counts> {
-    const { rows, enqueued, coalesced, rejected, inFlight, unaccounted } = await readAccount(redis, keys);
+    const { rows, enqueued, coalesced, rejected, recovered, inFlight, unaccounted } = await readAccount(redis, keys);
     const refused = Object.values(rejected).reduce((sum, n) => sum + n, 0);
-    return { rows, enqueued, coalesced, rejected: refused, inFlight, unaccounted };
+    const recoveries = recovered.closed + recovered.partial + recovered.ignored;
+    return { rows, enqueued, coalesced, rejected: refused, recovered: recoveries, inFlight, unaccounted };
   }
 
   async function storedWakes(): Promise<SeenWake[]> {

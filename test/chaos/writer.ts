@@ -17,7 +17,7 @@ import {
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../apps/cli/src/random.ts';
-import type { WrittenRow } from './history.ts';
+import type { WrittenRecovery, WrittenRow } from './history.ts';
 
 const PAIRS = ['fly', 'vercel', 'supabase'].flatMap((probe) =>
   ['service_unhealthy', 'deploy:failed'].map((category) => ({ probe, category })),
@@ -30,6 +30,7 @@ interface NewRow extends Pick<WrittenRow, 'marker' | 'kind' | 'pair' | 'critical
 
 export class Writer {
   readonly rows: WrittenRow[] = [];
+  readonly recoveries: WrittenRecovery[] = [];
   readonly emptied: Array<{ inode: string; at: number }> = [];
   readonly path: string;
   /** True while an operation needs the log for itself. */
@@ -58,7 +59,8 @@ export class Writer {
   randomLine(): void {
     if (this.busy) return;
     const dice = this.#random.between(1, 100);
-    if (dice <= 80) this.row();
+    if (dice <= 70) this.row();
+    else if (dice <= 80) this.recovery();
     else if (dice <= 84) this.row({ kind: 'old' });
     else if (dice <= 86) this.row({ kind: 'malformed' });
     else if (dice <= 90) this.row({ ending: '\r\n' });
@@ -78,10 +80,25 @@ export class Writer {
     this.#write(this.#file, made, '\n');
   }
 
+  /** Writes that a pair has recovered: as a whole, or one of its instances. */
+  recovery(): void {
+    const { probe, category } = this.#random.of([PAIRS[0] ?? { probe: '', category: '' }, ...PAIRS]);
+    const instance = this.#instance();
+    const details = { probe, category, ...(instance !== undefined && { instance }) };
+    const emittedAt = new Date().toISOString();
+    writeSync(this.#file, `${JSON.stringify({ emitted_at: emittedAt, seam: 'probe.recovered', details })}\n`);
+    this.recoveries.push({ pair: `${probe} ${category}`, at: Date.now() });
+  }
+
+  #instance(): string | undefined {
+    return this.#random.of([undefined, undefined, 'm1', 'm2']);
+  }
+
   noise(): void {
     const line = this.#random.of<string | Buffer>([
       '\n\n\r\n',
       '{"seam":"probe.wake_requested","details":\n',
+      '{"seam":"probe.recovered","details":\n',
       '{"seam":"probe.checked","details":{}}\n',
       Buffer.from([0, 0, 0xff, 0xfe, 0x0a]),
       `{"seam":"probe.wake_requested","details":{"detail":"${'x'.repeat(1_200_000)}"}}\n`,
@@ -204,8 +221,10 @@ export class Writer {
     const marker = `row-${++this.#count}`;
     const { probe, category } = this.#random.of([PAIRS[0] ?? { probe: '', category: '' }, ...PAIRS]);
     const severity = this.#random.between(1, 100) <= 3 ? 'critical' : 'warning';
+    const instance = this.#instance();
     const details = {
       probe,
+      ...(instance !== undefined && { instance }),
       severity,
       category,
       title: `${marker} is down – “größer”`,

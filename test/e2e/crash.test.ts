@@ -9,7 +9,16 @@ import { sourceId } from '@kora-wake/shared/store/keys';
 import { expect } from 'vitest';
 import { DIAGNOSIS } from '../support/anthropic.ts';
 import { doubles, environment } from '../support/doubles.ts';
-import { append, eventually, type Namespace, namespace, removeNamespace, test, wakeRow } from '../support/fixtures.ts';
+import {
+  append,
+  eventually,
+  type Namespace,
+  namespace,
+  recoveredRow,
+  removeNamespace,
+  test,
+  wakeRow,
+} from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 import { tripwire } from '../support/tripwire.ts';
 
@@ -35,7 +44,7 @@ async function allEnded(ns: Namespace, wakes: number): Promise<void> {
 
 /** More messages than an app sends for the rows of these tests. After the last one nothing fires and nothing is killed. */
 const TAILER_MESSAGES = 5;
-const WORKER_MESSAGES = 32;
+const WORKER_MESSAGES = 33;
 /**
  * `npm test` takes every third message of the worker, and different ones before and after it. To test each message:
  * `CRASH_EVERY_ARROW=1 npm test -- test/e2e/crash.test.ts`.
@@ -90,7 +99,8 @@ test('a tailer killed around any message to Redis is replaced by another, and ea
     wire.arm(at, () => {
       fired = first.child.kill('SIGKILL');
     });
-    append(logPath, wakeRow(), wakeRow(), wakeRow({ probe: 'vercel' }));
+    const recovered = recoveredRow({ probe: 'vercel', category: 'service_unhealthy' });
+    append(logPath, wakeRow(), wakeRow(), wakeRow({ probe: 'vercel' }), recovered);
     const rows = () => ns.redis.hget(ns.keys.counters, 'rows');
     await Promise.race([first.exited, eventually(() => rows().then((n) => n === '3'))]);
     first.child.kill('SIGKILL');
@@ -105,7 +115,8 @@ test('a tailer killed around any message to Redis is replaced by another, and ea
       [2, 1],
       [3, 0],
     ]).toContainEqual([enqueued, coalesced]);
-    expect(account).toMatchObject({ rows: 3, inFlight: enqueued, unaccounted: 0 });
+    const recoveries = { closed: 1, partial: 0, ignored: 0 };
+    expect(account).toMatchObject({ rows: 3, recovered: recoveries, inFlight: enqueued, unaccounted: 0 });
     second.child.kill('SIGKILL');
     await second.exited;
     await removeNamespace(ns);
@@ -153,6 +164,58 @@ test('a worker killed around any message to Redis is replaced by another; the wa
   });
   expect(killed).toBeGreaterThanOrEqual(WORKER_MESSAGES / WORKER_STRIDE);
 }, 900_000);
+
+/** More messages than a worker sends to end a wake that has recovered. */
+const WITHDRAW_MESSAGES = 12;
+
+test.for(['before its investigation', 'after its investigation'])(
+  'a wake that recovers %s is withdrawn once, whenever its worker is killed',
+  { timeout: 900_000 },
+  async (moment, { folder }) => {
+    const killed = await atEveryMessage(WITHDRAW_MESSAGES, WORKER_STRIDE, async (at, when) => {
+      const { ns, logPath, env, slack } = await ownWorld(folder);
+      const tailer = runApp('tailer', env);
+      await tailer.until('tailer.following');
+      const held = moment === 'before its investigation' ? ns.queue : ns.deliveries;
+      await held.pause();
+      const wire = await tripwire(ns.redisUrl, matters, when);
+      const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+      await first.until('worker.ready');
+      append(logPath, wakeRow());
+      await eventually(async () => (await held.getWaitingCount()) === 1);
+      append(logPath, recoveredRow({ probe: 'fly', category: 'service_unhealthy' }));
+      await eventually(async () => (await readAccount(ns.redis, ns.keys)).recovered.closed === 1);
+      tailer.child.kill('SIGKILL');
+      let fired = false;
+      wire.arm(at, () => {
+        fired = first.child.kill('SIGKILL');
+      });
+      await held.resume();
+      const isWithdrawn = () =>
+        eventually(async () => {
+          const { outcomes, inFlight } = await readAccount(ns.redis, ns.keys);
+          return outcomes.withdrawn === 1 && inFlight === 0;
+        }, 180_000);
+      await Promise.race([first.exited, isWithdrawn()]);
+      first.child.kill('SIGKILL');
+      await first.exited;
+      await wire.close();
+      await expireLocks(ns);
+      const second = runApp('worker', env);
+      await second.until('worker.ready');
+      await expireLocks(ns);
+      await isWithdrawn();
+      expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
+      expect(slack.accepted).toEqual([]);
+      expect(await ns.redis.zcard(ns.keys.windowNames)).toBe(0);
+      second.child.kill('SIGKILL');
+      await second.exited;
+      await removeNamespace(ns);
+      return fired;
+    });
+    expect(killed).toBeGreaterThan(0);
+  },
+);
 
 test('a wake whose worker is killed three times around its post, before Slack answers, is still sent once', async ({
   ns,

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/store/queues';
 import type { WakeEnd } from '@kora-wake/shared/store/wake-record';
-import type { Outcome } from '@kora-wake/shared/wake/outcome';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Redis } from 'ioredis';
@@ -16,7 +15,7 @@ import { test as base, inject } from 'vitest';
 import type { RedisProcess } from './redis-process.ts';
 import { eventOrTextWaiter, type LogLine, WAIT_MS } from './spawn.ts';
 
-export { append, rowsOf, wakeRow } from './rows.ts';
+export { append, recoveredRow, rowsOf, wakeRow } from './rows.ts';
 
 /** Ends each process or server that still uses the namespace or the folder of the running test. */
 const users: Array<() => Promise<void>> = [];
@@ -130,7 +129,7 @@ export function aWake(more: Partial<Wake> = {}): Wake {
 }
 
 /** The outcome record of a wake of {@link aWake}. @param at ms since the epoch */
-export function ending(id: string, outcome: Outcome, at: number): WakeEnd {
+export function ending(id: string, outcome: WakeEnd['outcome'], at: number): WakeEnd {
   return { wake: aWake({ id }), outcome, at };
 }
 

@@ -32,6 +32,17 @@ export function wakeRow(options: RowOptions = {}): string {
   });
 }
 
+/** One recovery row without its newline. */
+export function recoveredRow(details: Record<string, unknown>, emittedAt = new Date().toISOString()): string {
+  return JSON.stringify({
+    emitted_at: emittedAt,
+    seam: 'probe.recovered',
+    details,
+    caller_session_id: null,
+    source: null,
+  });
+}
+
 export function append(path: string, ...rows: string[]): void {
   appendFileSync(path, rows.map((row) => `${row}\n`).join(''));
 }

@@ -42,9 +42,10 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     new Counter({ name: `kora_${name}_total`, help, labelNames, registers: [registry] });
 
   const rows = counter('wake_rows', 'Wake rows by decision, and by reason if rejected', ['decision', 'reason']);
+  const recovered = counter('recovered_rows', 'Rows of recoveries by result', ['result']);
   const ended = counter('wakes_ended', 'Wakes by outcome', ['outcome']);
   const repaired = counter('repaired', 'Repairs after crashes, by kind', ['kind']);
-  const unread = counter('unread_lines', 'Lines that name a wake but cannot be read');
+  const unread = counter('unread_lines', 'Lines that name a wake or a recovery but cannot be read');
   const ingested = counter('ingested', 'Alerts and requests of other tools by source and result', ['source', 'result']);
   const inFlight = gauge('wakes_in_flight', 'Wakes in progress');
   const unaccounted = gauge(
@@ -90,6 +91,7 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     rows.inc({ decision: 'enqueued', reason: '' }, account.enqueued);
     rows.inc({ decision: 'coalesced', reason: '' }, account.coalesced);
     for (const [reason, n] of Object.entries(account.rejected)) rows.inc({ decision: 'rejected', reason }, n);
+    for (const [result, n] of Object.entries(account.recovered)) recovered.inc({ result }, n);
     for (const [outcome, n] of Object.entries(account.outcomes)) ended.inc({ outcome }, n);
     for (const [kind, n] of Object.entries(account.repaired)) repaired.inc({ kind }, n);
     unread.inc(account.unreadLines);

@@ -13,6 +13,10 @@ const COMMANDS: Record<string, Entry> = {
     load: () => import('./commands/start.ts'),
   },
   wake: { summary: 'append a wake row to the audit log, as a probe does', load: () => import('./commands/wake.ts') },
+  recover: {
+    summary: 'append a recovery row to the audit log, as a probe does',
+    load: () => import('./commands/recover.ts'),
+  },
   audit: {
     summary: 'check that each row has a decision and each wake an outcome',
     load: () => import('./commands/audit.ts'),

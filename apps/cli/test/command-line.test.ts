@@ -83,14 +83,39 @@ test('a bad configuration exits with 2 and no stack', async () => {
 });
 
 test('wake appends one row with the given details', async ({ folder, logPath }) => {
-  const args = ['--probe', 'fly', '--category', 'down', '--severity', 'critical', '--snapshot', '{"status": 401}'];
+  const args = [
+    '--probe',
+    'fly',
+    '--category',
+    'down',
+    '--severity',
+    'critical',
+    '--snapshot',
+    '{"status": 401}',
+    '--instance',
+    'm1',
+  ];
   expect(await runCommand(['wake', ...args], { KORA_HOME: folder })).toMatchObject({ code: 0, err: '' });
   expect(rowsOf(logPath)).toMatchObject([
     {
       seam: 'probe.wake_requested',
       source: null,
-      details: { probe: 'fly', category: 'down', severity: 'critical', snapshot_details: { status: 401 } },
+      details: {
+        probe: 'fly',
+        category: 'down',
+        severity: 'critical',
+        snapshot_details: { status: 401 },
+        instance: 'm1',
+      },
     },
+  ]);
+});
+
+test('recover appends one recovery with the given details', async ({ folder, logPath }) => {
+  const args = ['--probe', 'fly', '--category', 'down', '--instance', 'm1'];
+  expect(await runCommand(['recover', ...args], { KORA_HOME: folder })).toMatchObject({ code: 0, err: '' });
+  expect(rowsOf(logPath)).toMatchObject([
+    { seam: 'probe.recovered', source: null, details: { probe: 'fly', category: 'down', instance: 'm1' } },
   ]);
 });
 

@@ -41,9 +41,9 @@ export interface Checkpoint {
    * Commits a batch.
    *
    * @param mayReplay whether lines after `to` may already have jobs
-   * @returns false if the lease or the position is no longer ours; then nothing was changed
+   * @returns see {@link commitBatch}
    */
-  commit(token: string, from: Position, to: Position, tally: Tally, mayReplay: boolean): Promise<boolean>;
+  commit(token: string, from: Position, to: Position, tally: Tally, mayReplay: boolean): ReturnType<typeof commitBatch>;
 }
 
 /**
@@ -52,13 +52,14 @@ export interface Checkpoint {
  * @param skipped lines of the batch that were not read
  */
 export function tallyOf(
-  { enqueued, coalesced, rejected, bad, unreadable }: Decided,
+  { enqueued, coalesced, rejected, firing, bad, unreadable }: Decided,
   skipped: SkippedLine[],
   { now, redact }: Pick<Decider, 'now' | 'redact'>,
 ): Tally {
   const skippedParts = skipped.map(({ offset, reason, head }) => ({ offset, reason, text: beginningOf(head, redact) }));
   const tally = {
     ...emptyTally(now()),
+    firing,
     unreadable: [...unreadable, ...skippedParts].slice(-MAX_KEPT_UNREADABLE),
   };
   const overlong = skipped.filter(({ reason }) => reason === 'too_long').length;
@@ -85,7 +86,15 @@ export function tallyOf(
 }
 
 function emptyTally(at: number): Tally {
-  return { counters: new Map(), enqueued: new Map(), suppressed: new Map(), unreadable: [], opened: new Set(), at };
+  return {
+    counters: new Map(),
+    enqueued: new Map(),
+    suppressed: new Map(),
+    unreadable: [],
+    opened: new Set(),
+    firing: [],
+    at,
+  };
 }
 
 export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string, name = ''): Checkpoint {
@@ -97,7 +106,8 @@ export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, pat
       return { stored, position: decodePosition(stored), mayReplay };
     },
     recordMayReplay: () => recordMayReplay(redis, keys, sourceId),
-    begin: (token, stored, at, mayReplay) => commit(token, stored, at, emptyTally(Date.now()), mayReplay),
+    begin: async (token, stored, at, mayReplay) =>
+      (await commit(token, stored, at, emptyTally(Date.now()), mayReplay)) === 'committed',
     commit: (token, from, to, tally, mayReplay) => commit(token, encodePosition(from), to, tally, mayReplay),
   };
 }

@@ -9,7 +9,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { recordConflict, recordMissing } from '@kora-wake/shared/store/checkpoint';
 import type { Position } from '@kora-wake/shared/store/position';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
-import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
+import { SEAMS } from '@kora-wake/shared/wake/wake';
 import { type Checkpoint, tallyOf } from './checkpoint.ts';
 import { type Batch, batchOf, type Decided } from './decide/batch.ts';
 import type { Decider } from './decide/enqueue.ts';
@@ -175,7 +175,7 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
   const follower = followLog({
     path,
     start,
-    seam: WAKE_SEAM,
+    seams: SEAMS,
     collect: (backlog) => batchOf(decider, state.mayReplay, appendedAfter(state, startedAt, backlog)),
     rotateWaitMs: ROTATE_WAIT_MS,
     clock: () => performance.now(),
@@ -230,7 +230,7 @@ function appendedAfter({ caughtUpAt }: TailerState, startedAt: number, { end, ma
 
 /** Decides all lines that can be read now. Resolves to false if the log is no longer ours. */
 async function decideAll(
-  { checkpoint, decider, committed }: Tailer,
+  { checkpoint, decider, committed: report }: Tailer,
   follower: Follower<Batch>,
   state: TailerState,
   lease: Lease,
@@ -257,13 +257,19 @@ async function decideAll(
     await recorded;
     if (!decided) return false;
     const tally = tallyOf(decided, batch.skipped, decider);
-    if (!(await checkpoint.commit(lease.token, batch.from, batch.to, tally, state.mayReplay))) {
+    const committed = await checkpoint.commit(lease.token, batch.from, batch.to, tally, state.mayReplay);
+    if (committed === 'withdrawn') {
+      // The batch is read again. Its jobs exist by now.
+      state.mayReplay = true;
+      continue;
+    }
+    if (committed === 'fenced') {
       logEvent(log, 'tailer.fenced', {});
       return false;
     }
     follower.accept(batch);
     state.position = batch.to;
-    committed(decided);
+    report(decided);
     logDecisions(decider, decided);
   }
   return true;

@@ -21,5 +21,15 @@ export function keeping(): Kept {
 /** A decision without rows, except for `more`. */
 export function decisionOn(more: Partial<Decided>): Decided {
   const rejected = { stale: 0, malformed: 0 };
-  return { lines: 0, enqueued: [], coalesced: [], rejected, bad: 0, unreadable: [], oldest: Infinity, ...more };
+  return {
+    lines: 0,
+    enqueued: [],
+    coalesced: [],
+    rejected,
+    firing: [],
+    bad: 0,
+    unreadable: [],
+    oldest: Infinity,
+    ...more,
+  };
 }

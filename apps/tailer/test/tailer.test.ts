@@ -55,7 +55,7 @@ interface Options {
   minConflicts?: number;
   watcher?: FileWatcher;
   /** Replaces the commit of a batch. */
-  commit?: () => Promise<boolean>;
+  commit?: () => Promise<'committed'>;
   log?: TestLog;
 }
 
@@ -493,8 +493,8 @@ describe('the commit', () => {
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
-    expect(await source.commit(lease.token, at(0), at(10), oneRow(), false)).toBe(true);
-    expect(await source.commit(lease.token, at(0), at(10), oneRow(), false)).toBe(true);
+    expect(await source.commit(lease.token, at(0), at(10), oneRow(), false)).toBe('committed');
+    expect(await source.commit(lease.token, at(0), at(10), oneRow(), false)).toBe('committed');
     expect(await counters(ns)).toEqual({ rows: 1, 'rejected:stale': 1 });
     expect((await source.load()).position).toEqual(at(10));
   });
@@ -519,7 +519,7 @@ describe('the commit', () => {
     await ns.redis.del(key); // it lapsed
     const next = await takeLease(ns.redis, key, newToken());
     expect(next).toHaveProperty('token');
-    expect(await source.commit(old.token, at(0), at(10), oneRow(), false)).toBe(false);
+    expect(await source.commit(old.token, at(0), at(10), oneRow(), false)).toBe('fenced');
     expect(await old.renew()).toBe(false);
     await old.release();
     expect(await ns.redis.exists(key)).toBe(1);
@@ -531,7 +531,7 @@ describe('the commit', () => {
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
-    expect(await source.commit(lease.token, at(5), at(10), oneRow(), false)).toBe(false);
+    expect(await source.commit(lease.token, at(5), at(10), oneRow(), false)).toBe('fenced');
     expect(await counters(ns)).toEqual({});
   });
 });

@@ -122,6 +122,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     keys,
     redisCompleteSince: redisCompleteSince(redis, keys),
     ended: metrics.ended,
+    withdrawn: metrics.withdrawn,
     now: Date.now,
     log,
   });

@@ -83,6 +83,7 @@ export function workerMetrics(prices: Prices) {
     // The model can invent names of tools, also because a planted text asks it to.
     toolCall: ({ name, status, excType }: ToolCall) =>
       tools.inc({ tool: excType === UNKNOWN_TOOL ? 'unknown' : toolLabel(name), status }),
+    withdrawn: () => dms.inc({ outcome: 'withdrawn' }),
     ended: (outcome: string, report: Report, { emittedAt, readyAt, endedAt }: Stages) => {
       dms.inc({ outcome });
       wakeToDm.observe({ stage: 'whole' }, seconds(emittedAt, endedAt));

@@ -64,7 +64,9 @@ export function startWorkers(options: WorkersOptions): Workers {
   const recording = new Set<Promise<void>>();
   const deliver = countJobs(rejectForeignJobs(deliverer(options)));
   const investigate = countJobs(
-    rejectForeignJobs(investigator({ engine, services, wakes, deliveries, redis, keys, now, log })),
+    rejectForeignJobs(
+      investigator({ engine, services, withdrawn: options.withdrawn, wakes, deliveries, redis, keys, now, log }),
+    ),
   );
 
   const delivering = runWorker(

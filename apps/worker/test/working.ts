@@ -74,6 +74,7 @@ export function working(
     redis: ns.redis,
     keys: ns.keys,
     ended: () => undefined,
+    withdrawn: () => undefined,
     redisCompleteSince: async () => options.completeSince ?? 0,
     now: () => Date.now() + clock.aheadMs,
     holdMs: 1_000,

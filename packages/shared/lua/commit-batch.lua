@@ -8,17 +8,22 @@
 --   token, from, to (positions as stored), path, name (may be empty), sourceId, now (ms), recordTtlS, hasRows, mayReplay,
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
 --   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
---   enqueued: [{id, row, pair, severity, title}]
--- Returns 1 if the batch is committed, now or before, or 0 if the lease or the position is no longer ours.
+--   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts
+-- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
+-- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if rows were
+-- coalesced into a wake that was withdrawn meanwhile: they must be decided again.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/windows
 -- @include lib/wake_record
+-- @include lib/firing
 local batch = cjson.decode(ARGV[1])
 if redis.call('GET', KEYS[1]) ~= batch.token then return 0 end
 local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == batch.to and batch.from ~= batch.to then return 1 end
 if stored ~= batch.from then return 0 end
+local index = {unpack(KEYS, 8, 11)}
+if release_withdrawn(batch.firing, index) then return -1 end
 
 local deciding = batch.mayReplay and '1' or '0'
 redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'name', batch.name, 'committedAt', batch.now, 'deciding', deciding)
@@ -35,7 +40,6 @@ end
 for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[7], line) end
 if #batch.unreadable > 0 then redis.call('LTRIM', KEYS[7], 0, batch.maxUnreadable - 1) end
 
-local index = {unpack(KEYS, 8, 11)}
 local key = 12
 for _, group in ipairs(batch.suppressed) do
   count_suppressed(KEYS[key], group.rows, batch.now, batch.recordTtlS)
@@ -66,4 +70,6 @@ for _, wake in ipairs(batch.enqueued) do
   copy_repeats(index, wake.pair, KEYS[key + 1], KEYS[key], wake.id)
   key = key + 5
 end
+
+apply_firing(batch.firing, KEYS[3], KEYS[5])
 return 1

@@ -49,6 +49,7 @@ export function wake(more: Partial<Investigation>): Investigation {
     dismissed: null,
     suppressed: 14,
     lastSuppressedAt: at(3 * MINUTE),
+    recoveredAt: null,
     ...more,
   };
 }
@@ -346,7 +347,8 @@ export function busy(): World {
       enqueued: 210,
       coalesced: 950,
       rejected: { stale: 40, malformed: 4 },
-      outcomes: { diagnosis: 178, fallback: 21, dry_run: 5, joined: 2, dead: 3 },
+      outcomes: { diagnosis: 178, fallback: 21, dry_run: 5, joined: 2, withdrawn: 1, dead: 3 },
+      recovered: { closed: 30, partial: 2, ignored: 5 },
       inFlight: 1,
       unreadLines: 0,
       repaired: {},
@@ -414,7 +416,8 @@ export function quiet(): World {
       enqueued: 0,
       coalesced: 0,
       rejected: {},
-      outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, joined: 0, dead: 0 },
+      outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, joined: 0, withdrawn: 0, dead: 0 },
+      recovered: { closed: 0, partial: 0, ignored: 0 },
       inFlight: 0,
       oldestPendingMs: 0,
     },

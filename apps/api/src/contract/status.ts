@@ -36,8 +36,11 @@ export const Account = z
     coalesced: z.number(),
     rejected: counts.describe('rows by reason'),
     outcomes: z.record(z.enum(OUTCOMES), z.number()).describe('wakes by outcome'),
+    recovered: z
+      .object({ closed: z.number(), partial: z.number(), ignored: z.number() })
+      .describe('rows of recoveries by result; partial: other instances still fire; ignored: it was not firing'),
     inFlight: z.number().describe('wakes in progress'),
-    unreadLines: z.number().describe('lines that name a wake but cannot be read'),
+    unreadLines: z.number().describe('lines that name a wake or a recovery but cannot be read'),
     repaired: counts.describe('repairs after crashes, by kind'),
     unaccounted: z.number().describe('rows without a decision and wakes without an outcome; anything but 0 is a fault'),
     oldestPendingMs: z.number().describe('age of the oldest wake without an outcome; 0 if there is no such wake'),
@@ -81,7 +84,7 @@ export const UnreadableLine = z
   .object({
     at: time.describe('when it was read'),
     offset: z.number().describe('byte offset in its file'),
-    reason: z.string().describe('not_json, torn, cut_by_wrapper, too_long or utf_16'),
+    reason: z.string().describe('not_json, torn, cut_by_wrapper, malformed, too_long or utf_16'),
     text: z.string().describe('the beginning of the line, without secrets'),
   })
   .meta({ id: 'UnreadableLine' });

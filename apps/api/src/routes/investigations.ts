@@ -58,6 +58,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
       dismissed: wake.dismissed && { ...wake.dismissed, at: isoTime(wake.dismissed.at) ?? EPOCH },
       suppressed: wake.suppressed,
       lastSuppressedAt: isoTime(wake.lastSuppressedAt),
+      recoveredAt: isoTime(wake.recoveredAt),
     };
   }
 

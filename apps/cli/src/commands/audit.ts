@@ -46,9 +46,12 @@ export const command = defineCommand({
 });
 
 function accountText(account: Account): string {
-  const { rows, enqueued, coalesced, rejected, outcomes, inFlight, unreadLines, repaired, unaccounted } = account;
+  const { rows, enqueued, coalesced, rejected, outcomes, recovered, inFlight, unreadLines, repaired, unaccounted } =
+    account;
+  const recoveredRows = recovered.closed + recovered.partial + recovered.ignored;
   return `${rows} rows = ${enqueued} enqueued + ${coalesced} coalesced + rejected (${kinds(rejected)})
 ${enqueued} enqueued = ${kinds(outcomes)} + ${inFlight} in progress
+${recoveredRows} recovered rows = ${kinds(recovered)}
 unreadable lines: ${unreadLines}   repaired: ${kinds(repaired)}
 unaccounted: ${unaccounted}`;
 }
@@ -99,7 +102,7 @@ async function readWakeIds(path: string, sourceName: string | undefined): Promis
   const follower = followLog({
     path,
     start: NOWHERE,
-    seam: WAKE_SEAM,
+    seams: [WAKE_SEAM],
     collect: () => ({
       take: (line: Line) => {
         for (const id of wakeIdsIn(line, sourceName)) ids.add(id);

@@ -3,10 +3,12 @@ import type { ComponentChildren } from 'preact';
 import type { Investigation } from '../api/types.ts';
 import { brief, count } from '../format.ts';
 import { OUTCOME_LABELS, type Outcome, outcomeOf } from '../labels.ts';
+import { When } from './values.tsx';
 
 const SHAPES: Record<Outcome, ComponentChildren> = {
   sent: <circle class="solid" cx="8" cy="8" r="6" />,
   joined: <circle class="solid" cx="8" cy="8" r="3" />,
+  withdrawn: <path class="line" d="M2.5 8.5 6.5 12.5 13.5 4" />,
   dry_run: <circle class="open" cx="8" cy="8" r="5" />,
   fallback: <path class="solid" d="M8 1.5 15 14H1z" />,
   not_sent: <path class="cross" d="M3 3 13 13M13 3 3 13" />,
@@ -42,6 +44,14 @@ export const RepeatCount = ({ entry }: { entry: Pick<Investigation, 'suppressed'
   entry.suppressed > 0 ? (
     <span class="repeat-count" title={`${count(entry.suppressed)} repeats of this alert were suppressed`}>
       +{count(entry.suppressed)}
+    </span>
+  ) : null;
+
+/** Shown next to an outcome. A withdrawn alert says it already. */
+export const RecoveredMark = ({ entry }: { entry: Pick<Investigation, 'recoveredAt' | 'outcome'> }) =>
+  entry.recoveredAt !== null && entry.outcome !== 'withdrawn' ? (
+    <span class="recovered">
+      Recovered <When at={entry.recoveredAt} />
     </span>
   ) : null;
 

@@ -2,7 +2,7 @@
 import type { Investigation } from '../api/types.ts';
 import { finding, OUTCOME_LABELS, outcomeOf, STATE_LABELS } from '../labels.ts';
 import { toInvestigation } from '../route.ts';
-import { OutcomeMark, RepeatCount, Severity } from './outcome.tsx';
+import { OutcomeMark, RecoveredMark, RepeatCount, Severity } from './outcome.tsx';
 import { Pair } from './pair.tsx';
 import { Money, When } from './values.tsx';
 
@@ -19,6 +19,7 @@ export function WakeRow({ entry }: { entry: Investigation }) {
         </span>
       </a>
       <span class="marks">
+        <RecoveredMark entry={entry} />
         <RepeatCount entry={entry} />
         <Severity of={entry.severity} />
       </span>

@@ -2,7 +2,7 @@
 import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
 import type { InvestigationDetail } from '../api/types.ts';
-import { OutcomeLabel, Severity } from '../components/outcome.tsx';
+import { OutcomeLabel, RecoveredMark, Severity } from '../components/outcome.tsx';
 import { Panel } from '../components/panel.tsx';
 import { When } from '../components/values.tsx';
 import { AlertData } from './investigation/alert-data.tsx';
@@ -48,6 +48,7 @@ const Loaded = ({ entry }: { entry: InvestigationDetail }) => (
       <h1>{entry.title || '(no title)'}</h1>
       <p>
         <OutcomeLabel entry={entry} />
+        <RecoveredMark entry={entry} />
         <span class="name">
           <b>{entry.probe}</b> / {entry.category}
         </span>

@@ -7,15 +7,17 @@
  * window, every critical row is sent.
  */
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { FiringChange } from '@kora-wake/shared/store/firing';
 import { MAX_KEPT_UNREADABLE, type UnreadableLine } from '@kora-wake/shared/store/unreadable-lines';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
-import { pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
+import { hasPair, pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
 import type { Collector, Line } from '../log/scan.ts';
 import { anyEnqueued, type Candidate, type Decider, enqueue } from './enqueue.ts';
+import { firingOf } from './firing.ts';
 import type { Unreadable } from './read-line.ts';
-import { dedupIds, readRows, type WakeRow, wakeId, writtenAt } from './rows.ts';
+import { dedupIds, instances, readRows, type WakeRow, wakeId, writtenAt } from './rows.ts';
 
 /** The decisions on the lines of one batch. */
 export interface Decided {
@@ -27,7 +29,9 @@ export interface Decided {
   coalesced: Array<{ first: Wake; winner: string; rows: number }>;
   /** Number of rejected rows by reason. */
   rejected: Record<'stale' | 'malformed', number>;
-  /** Number of parts of lines that name the seam but cannot be read. */
+  /** Firing rows and recoveries, in the order of their rows. */
+  firing: FiringChange[];
+  /** Number of parts of lines that name a seam but cannot be read. */
   bad: number;
   /** The last of them, oldest first. */
   unreadable: UnreadableLine[];
@@ -86,16 +90,19 @@ export function batchOf(
     enqueued: [],
     coalesced: [],
     rejected: { stale: 0, malformed: 0 },
+    firing: [],
     bad: 0,
     unreadable: [],
     oldest: Infinity,
   };
   const dedupIdOf = dedupIds(redact);
+  const instanceIn = instances(redact);
   const lastOfPair = new Map<string, Candidate>();
   /** Sent one after the other. Within a round, no candidate depends on another. */
   const rounds: Candidate[][] = [[]];
-  /** Rows that may be replays. They are grouped once Redis shows whether they have jobs. */
-  const possibleReplays: WakeRow[] = [];
+  const firing = firingOf();
+  /** Rows that may be replays, and the recoveries between them. They are grouped once Redis shows whether they have jobs. */
+  const possibleReplays: Array<WakeRow | (() => void)> = [];
   const held = { rows: 0, bytes: 0 };
 
   function hold({ bytes }: Line): void {
@@ -110,6 +117,7 @@ export function batchOf(
     for (const { line: own, row } of rows) {
       if (row.kind === 'malformed') decided.rejected.malformed++;
       if (row.kind === 'wake') takeWake(own, row.details, row.emittedAt ?? now);
+      if (row.kind === 'recovered') takeRecovery(own, row.details, row.emittedAt ?? now);
     }
   }
 
@@ -119,6 +127,18 @@ export function batchOf(
       possibleReplays.push({ ...wakeRow, line: { ...line, bytes: Buffer.from(line.bytes) } });
       hold(line);
     } else group(wakeRow, policy.windowMs === 0);
+  }
+
+  function takeRecovery(line: Line, details: JsonObject, emittedAt: number): void {
+    const at = Math.min(writtenAt({ line, details, emittedAt, appendedAfter: appendedAfter(line.offset) }), now);
+    const row = instanceIn(details);
+    const isNamedBySender = !hasPair(details) && row.sender !== '' && row.instance !== '';
+    const pair = isNamedBySender ? '' : dedupIdOf(details);
+    const recover = () => {
+      if (firing.recovers(pair, row, at)) hold(line);
+    };
+    if (mayReplay) possibleReplays.push(recover);
+    else recover();
   }
 
   function keepUnreadable({ bytes, offset, reason }: Unreadable): void {
@@ -146,8 +166,10 @@ export function batchOf(
     const dedupId = dedupIdOf(details);
     const bypasses = bypassCritical && severityOf(details, redact) === 'critical';
     const last = lastOfPair.get(dedupId);
+    const instance = instanceIn(details);
     if (last && !bypasses && !alone) {
       last.followers++;
+      if (firing.fires(last, instance, false)) hold(line);
       return;
     }
     let round = rounds.at(-1) ?? [];
@@ -164,6 +186,7 @@ export function batchOf(
     const candidate = { wake, dedupId, bypasses, winner: undefined, followers: 0 };
     round.push(candidate);
     hold(line);
+    firing.fires(candidate, instance, true);
     lastOfPair.set(dedupId, candidate);
   }
 
@@ -182,8 +205,13 @@ export function batchOf(
 
   async function decide(mayAdd: () => Promise<boolean>): Promise<Decided | undefined> {
     // A row that has a job must find that job again, although windows and settings may have changed since.
-    const replayed = await anyEnqueued(decider, possibleReplays);
+    const rows = possibleReplays.filter((row) => typeof row !== 'function');
+    const replayed = await anyEnqueued(decider, rows);
     for (const row of possibleReplays) {
+      if (typeof row === 'function') {
+        row();
+        continue;
+      }
       // A row that was enqueued before the crash may be stale by now. It still counts as enqueued.
       const alreadyEnqueued =
         replayed && isStale(row) && (await queue.getJob(wakeId(row.line, sourceName))) !== undefined;
@@ -199,6 +227,7 @@ export function batchOf(
         if (rows > 0) decided.coalesced.push({ first: wake, winner, rows });
       }
     }
+    decided.firing = firing.decided();
     return decided;
   }
 

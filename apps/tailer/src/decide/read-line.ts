@@ -1,17 +1,17 @@
 /**
- * Finds the rows in a line that names the wake seam. Nearly every line is one JSON object. Other lines are read as far as
+ * Finds the rows in a line that names a seam. Nearly every line is one JSON object. Other lines are read as far as
  * possible, because an alert must not be lost: rows that are almost JSON, several rows on one line, a torn row before a whole
  * one, and rows that a container runtime has wrapped. The rest is reported as unreadable.
  */
 import { isJsonObject, type Json, type JsonObject, parseJson } from '@kora-wake/shared/wake/json';
-import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
+import { SEAMS } from '@kora-wake/shared/wake/wake';
 import type { Line } from '../log/scan.ts';
 import { rewriteObject } from './almost-json.ts';
 
-/** Why a part of the log cannot be read. */
-export type UnreadableReason = 'not_json' | 'torn' | 'cut_by_wrapper';
+/** Why a part of the log cannot be read. `malformed`: a recovery that names no pair. */
+export type UnreadableReason = 'not_json' | 'torn' | 'cut_by_wrapper' | 'malformed';
 
-/** A part of a line that names the seam but cannot be read. Its bytes are valid as long as the line's. */
+/** A part of a line that names a seam but cannot be read. Its bytes are valid as long as the line's. */
 export interface Unreadable extends Line {
   reason: UnreadableReason;
 }
@@ -107,16 +107,16 @@ function unwrap(line: Line, json: JsonObject, wraps: number): LineContent {
   return wrapped.objects.length === 0 && wrapped.unreadable.length === 0 ? whole : wrapped;
 }
 
-/** The rows in a value of a wrapper; none if the value does not name the seam inside of something that looks like JSON. */
+/** The rows in a value of a wrapper; none if the value does not name a seam inside of something that looks like JSON. */
 function unwrapValue(line: Line, value: Json, wraps: number): LineContent {
   const rows: LineContent = { objects: [], unreadable: [], isRepaired: true };
   if (Array.isArray(value)) {
     for (const item of value) add(rows, unwrapValue(line, item, wraps + 1));
   } else if (isJsonObject(value)) {
-    const isRow = value.seam === WAKE_SEAM;
+    const isRow = SEAMS.some((seam) => seam === value.seam);
     if (isRow) rows.objects.push({ line: innerLine(line, JSON.stringify(value)), json: value });
     else if (wraps < MAX_WRAPS) add(rows, rowsOnly(unwrap(line, value, wraps + 1)));
-  } else if (typeof value === 'string' && value.includes(WAKE_SEAM) && value.includes('{')) {
+  } else if (typeof value === 'string' && SEAMS.some((seam) => value.includes(seam)) && value.includes('{')) {
     const { objects, unreadable } = findObjects(innerLine(line, value), wraps + 1);
     add(rows, rowsOnly({ objects, unreadable: [], isRepaired: true }));
     if (rows.objects.length === 0 && unreadable.length > 0) rows.unreadable.push({ ...line, reason: 'cut_by_wrapper' });

@@ -5,7 +5,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Json, JsonObject } from '@kora-wake/shared/wake/json';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
-import { pairOf, type Row, rowOf } from '@kora-wake/shared/wake/wake';
+import { instanceOf, pairOf, type Row, type RowInstance, rowOf } from '@kora-wake/shared/wake/wake';
 import type { Line } from '../log/scan.ts';
 import { readLine, type Unreadable } from './read-line.ts';
 
@@ -47,25 +47,43 @@ export function wakeIdsIn(line: Line, sourceName: string | undefined): string[] 
   return rows.map((row) => wakeId(row.line, sourceName));
 }
 
-/** Reads the rows of a line that names the wake seam. Each fault is logged, without the text of the line. */
+/** Reads the rows of a line that names a seam. Each fault is logged, without the text of the line. */
 export function readRows(line: Line, log: Logger): { rows: ReadRow[]; unreadable: Unreadable[] } {
   const { objects, unreadable, isRepaired } = readLine(line);
   if (isRepaired) logEvent(log, 'line.repaired', { offset: line.offset, bytes: line.bytes.length });
-  for (const { reason, offset, bytes } of unreadable) {
+  const rows = objects.map((object) => ({ line: object.line, row: rowOf(object.json) }));
+  // Nobody can say which pair has recovered, so it counts as a line that cannot be read, and people find it there.
+  const malformed = rows.flatMap(({ line: own, row }) =>
+    row.kind === 'malformed_recovery' ? [{ ...own, reason: 'malformed' as const }] : [],
+  );
+  const all = [...unreadable, ...malformed];
+  for (const { reason, offset, bytes } of all) {
     logEvent(log, 'line.unreadable', { reason, offset, bytes: bytes.length });
   }
-  const rows = objects.map((object) => ({ line: object.line, row: rowOf(object.json) }));
   for (const { line: at, row } of rows) logFault(row, at.offset, log);
-  return { rows, unreadable };
+  return { rows, unreadable: all };
 }
 
 function logFault(row: Row, offset: number, log: Logger): void {
   if (row.kind === 'malformed') {
     const message = 'rejected a wake row: its details are not an object';
     logEvent(log, 'wake.rejected', { reason: 'malformed', offset }, message);
-  } else if (row.kind === 'wake' && row.emittedAt === undefined) {
+  } else if ((row.kind === 'wake' || row.kind === 'recovered') && row.emittedAt === undefined) {
     logEvent(log, 'row.time_unreadable', { offset });
   }
+}
+
+/** Returns a function that gives the instance of a row. It caches each name, since redacting is slow. */
+export function instances(redact: Redact): (details: JsonObject) => RowInstance {
+  const cache = new Map<string, RowInstance>();
+  return (details) => {
+    const { instance, received_from: sender } = details;
+    if (instance === undefined && sender === undefined) return instanceOf(details, redact);
+    const key = JSON.stringify([instance, sender]);
+    const found = cache.get(key) ?? instanceOf(details, redact);
+    cache.set(key, found);
+    return found;
+  };
 }
 
 /** Returns a function that gives the deduplication id of a row. It caches each pair, since redacting a pair is slow. */

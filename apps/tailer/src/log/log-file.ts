@@ -73,8 +73,8 @@ export interface LogFileReader<C> {
 }
 
 export interface LogFileOptions<C> {
-  /** Text that a line must contain to be collected. */
-  seam: string;
+  /** Texts of which a line must contain one to be collected. */
+  seams: readonly string[];
   /** Makes the collector for the lines of one batch of a file. It is called again if a batch is read again. */
   collect(backlog: Backlog): C;
   /** A clock that never goes back, ms. */
@@ -84,9 +84,9 @@ export interface LogFileOptions<C> {
 /** Size of the first read, bytes. Most polls find less new data. */
 export const CHUNK_BYTES = 256 * 1024;
 
-export function logFileReader<C extends Collector>({ seam, collect, clock }: LogFileOptions<C>): LogFileReader<C> {
+export function logFileReader<C extends Collector>({ seams, collect, clock }: LogFileOptions<C>): LogFileReader<C> {
   let buffer = Buffer.allocUnsafeSlow(FINGERPRINT_BYTES + CHUNK_BYTES);
-  const { scan, sweep } = scanner(seam);
+  const { scan, sweep } = scanner(seams);
 
   async function read(file: LogFile): Promise<FileRead<C>> {
     for (;;) {

@@ -1,5 +1,5 @@
 /**
- * Finds the few lines that contain the seam, at about the speed of memory. It searches the bytes, so a line without a
+ * Finds the few lines that contain a seam, at about the speed of memory. It searches the bytes, so a line without a
  * hit is never cut out, copied or parsed. A hit is only a candidate: the line may contain the seam anywhere, and
  * decide/rows.ts parses it later.
  */
@@ -43,7 +43,7 @@ export const CARRIAGE_RETURN = 0x0d;
 
 export interface Scanner {
   /**
-   * Passes the lines of `bytes` that contain the seam to `into`.
+   * Passes the lines of `bytes` that contain a seam to `into`, each once and in order.
    *
    * @param bytes start at the start of a line
    * @param offset of the first byte in the file
@@ -54,27 +54,56 @@ export interface Scanner {
   sweep(file: FileHandle, from: LineStart, into: Collector): Promise<LineStart>;
 }
 
-/** Makes a scanner for a seam, such as `probe.wake_requested`. */
-export function scanner(seam: string): Scanner {
-  // `indexOf` looks for the first byte first. The `p` of the prefix is frequent; the first byte after the dot is rare.
-  const prefix = Buffer.from(seam.slice(0, seam.lastIndexOf('.') + 1));
-  const rare = Buffer.from(seam.slice(prefix.length));
+/** `indexOf` searches up to this length for the first byte, many bytes at a time. A longer text costs several times as much. */
+const MAX_NEEDLE = 6;
+/** Rare in logs, the rarest first. */
+const RARE_LETTERS = 'qjzxvwk';
+
+/** A seam, and the part of it that is searched for: it begins with the rarest letter. */
+interface Needle {
+  seam: Buffer;
+  part: Buffer;
+  /** Index of the part in the seam. */
+  at: number;
+}
+
+function needleOf(seam: string): Needle {
+  const rarest = [...RARE_LETTERS].find((letter) => seam.includes(letter));
+  const at = rarest === undefined ? 0 : seam.indexOf(rarest);
+  return { seam: Buffer.from(seam), part: Buffer.from(seam.slice(at, at + MAX_NEEDLE)), at };
+}
+
+/** The index of the seam at or after `from`, or Infinity. */
+function indexOfSeam(bytes: Buffer, { seam, part, at }: Needle, from: number): number {
+  for (let found = bytes.indexOf(part, from + at); found >= 0; found = bytes.indexOf(part, found + 1)) {
+    const hit = found - at;
+    if (seam.every((byte, i) => bytes[hit + i] === byte)) return hit;
+  }
+  return Infinity;
+}
+
+/** Makes a scanner for seams, such as `probe.wake_requested`. */
+export function scanner(seams: readonly string[]): Scanner {
+  const needles = seams.map(needleOf);
   let blocks: Buffer[] | undefined;
 
   function scan(bytes: Buffer, offset: number, into: Collector): number {
     let from = 0;
+    // Each seam is searched on its own; its next hit stays valid until the search has passed it.
+    const hits = needles.map(() => -1);
     while (!into.full()) {
-      const found = bytes.indexOf(rare, from);
-      if (found < 0) return bytes.length;
-      const hit = found - prefix.length;
-      if (hit < 0 || !prefix.every((byte, i) => bytes[hit + i] === byte)) {
-        from = found + 1;
-        continue;
+      let hit = Infinity;
+      for (const [i, needle] of needles.entries()) {
+        const next = hits[i] ?? -1;
+        const found = next < from ? indexOfSeam(bytes, needle, from) : next;
+        hits[i] = found;
+        hit = Math.min(hit, found);
       }
+      if (hit === Infinity) return bytes.length;
       let begin = hit;
       // Most lines are short, so stepping back is faster than `lastIndexOf`.
       while (begin > 0 && bytes[begin - 1] !== NEWLINE) begin--;
-      const newline = bytes.indexOf(NEWLINE, found);
+      const newline = bytes.indexOf(NEWLINE, hit);
       const end = newline < 0 ? bytes.length : newline;
       into.take({ bytes: bytes.subarray(begin, end), offset: offset + begin });
       from = Math.min(end + 1, bytes.length);

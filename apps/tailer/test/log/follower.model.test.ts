@@ -94,7 +94,7 @@ class World {
     return followLog({
       path: this.path,
       start: this.position,
-      seam: 'wake',
+      seams: ['wake'],
       collect: keeping,
       rotateWaitMs: ROTATE_WAIT_MS,
       clock: () => this.clock,

@@ -16,7 +16,7 @@ export function following(path: string, start: Position = NOWHERE) {
   const follower = followLog({
     path,
     start,
-    seam: SEAM,
+    seams: [SEAM],
     collect: keeping,
     rotateWaitMs: 10_000,
     clock: () => time.now,

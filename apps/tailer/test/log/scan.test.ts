@@ -2,7 +2,7 @@
 import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { NOWHERE } from '@kora-wake/shared/store/position';
-import { rowOf, WAKE_SEAM } from '@kora-wake/shared/wake/wake';
+import { rowOf, SEAMS } from '@kora-wake/shared/wake/wake';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
@@ -42,7 +42,7 @@ function following(path: string, clock = () => 0) {
   const follower = followLog({
     path,
     start: NOWHERE,
-    seam: WAKE_SEAM,
+    seams: SEAMS,
     collect: keeping,
     rotateWaitMs: 10_000,
     clock,
@@ -71,6 +71,7 @@ const row = (name: string | number) => `{"seam":"probe.wake_requested","details"
 
 const line: fc.Arbitrary<string> = fc.oneof(
   fc.nat().map(row),
+  fc.nat().map((n) => `{"seam":"probe.recovered","details":{"instance":"${n}"}}`),
   fc.constantFrom(
     '',
     '{"seam":"mcp.tool_called","details":{}}',
@@ -80,6 +81,10 @@ const line: fc.Arbitrary<string> = fc.oneof(
     '{"seam":"other","details":{"title":"asked for probe.wake_requested"}}',
     '{"seam":"probe.probe.wake_requested","details":{}}',
     '{"seam":"probe.wake_requested_twice","details":{}}',
+    '{"seam":"probe.recovered","details":{"title":"of probe.wake_requested"}}',
+    '{"seam":"probe.wake_requested","details":{"title":"probe.recovered"}}',
+    '{"seam":"probe.discovered","details":{"title":"recovered, delivered, requested"}}',
+    '{"seam":"probe.recovered"}',
     'wake_requested',
     'probe.wake_requested',
     '{"seam":"probe.wake_requested","details":',
@@ -145,7 +150,7 @@ describe('the search', () => {
       const buffer = into instanceof Uint8Array ? into.fill(0x0a) : new Uint8Array();
       return { buffer, bytesRead: 960 * 1024 };
     });
-    const swept = scanner(WAKE_SEAM).sweep(file, { offset: 0, tail: Buffer.alloc(0) }, keeping());
+    const swept = scanner(SEAMS).sweep(file, { offset: 0, tail: Buffer.alloc(0) }, keeping());
     // By now Node would have reported an unhandled rejection, which would end the tailer.
     await new Promise((resolve) => setImmediate(resolve));
     letGo();

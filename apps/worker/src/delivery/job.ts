@@ -11,7 +11,8 @@
  *
  * The claim is stored before the post. So a worker that dies in between and an answer that is lost leave the same state, and
  * are handled in the same way (see earlier-post.ts). If Slack does not allow the look-up, the message is posted again and says
- * that it may be a duplicate. Without a Slack token the DM is printed in the log, and the wake ends as `dry_run`.
+ * that it may be a duplicate. A wake whose pair recovered before the claim is not posted: it ends as `withdrawn`, after a look-up if
+ * Slack may have it. Without a Slack token the DM is printed in the log, and the wake ends as `dry_run`.
  */
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -25,6 +26,7 @@ import {
   recordOutcome,
   reopen,
   setClaim,
+  withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
 import { dmBlocks } from '@kora-wake/shared/wake/blocks';
 import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/message';
@@ -59,8 +61,10 @@ export interface Delivery {
   keys: Keys;
   /** Time from which the data of Redis is complete, ms since the epoch by its clock. */
   redisCompleteSince(): Promise<number>;
-  /** Called with the outcome of each wake, once. */
+  /** Called with the outcome of each wake that was sent or printed, once. */
   ended(outcome: Outcome, report: Report, stages: Stages): void;
+  /** Called once for each wake that ends as withdrawn. */
+  withdrawn(): void;
   now(): number;
   /** Default {@link HOLD_MS}. */
   holdMs?: number;
@@ -76,6 +80,7 @@ export function deliverer(delivery: Delivery) {
     const { wake, report } = job.data;
     if (!messenger) {
       if (job.attemptsStarted > 1) await reopen(redis, keys, wake.id, now());
+      if (await withdraw(job, false)) return;
       const dm = { wakeId: wake.id, text: directMessage(wake, report, { consoleUrl }) };
       logEvent(printed, 'delivery.dry_run', { dm });
       return record(job, 'dry_run');
@@ -84,9 +89,11 @@ export function deliverer(delivery: Delivery) {
       const at = now();
       const begun = await beginDelivery(redis, keys, wake.id, at);
       // Its row in the audit log may be missing.
+      if (begun.ended === 'withdrawn') return void (await withdraw(job, false));
       if (begun.ended) return await record(job, begun.ended);
       const claim = { claimedAt: at, firstClaimedAt: at };
-      return await record(job, report.kind, await deliver(job, token, messenger, begun, claim));
+      const posted = await deliver(job, token, messenger, begun, claim);
+      if (posted) await record(job, report.kind, posted);
     } catch (error) {
       if (error instanceof DeliveryFailure) return handleFailure(job, error);
       throw error;
@@ -94,7 +101,7 @@ export function deliverer(delivery: Delivery) {
   };
 
   /**
-   * Makes sure that Slack has the message once. Returns its channel and ts.
+   * Makes sure that Slack has the message once. Returns its channel and ts, or undefined if the wake was withdrawn instead.
    *
    * @param claim the claim that `beginDelivery` made, if there was no earlier one
    */
@@ -104,17 +111,47 @@ export function deliverer(delivery: Delivery) {
     to: Messenger,
     begun: Begun,
     claim: Claim,
-  ): Promise<Posted> {
+  ): Promise<Posted | undefined> {
     const { wake } = job.data;
+    const { isOver, earlier } = begun;
+    const recoveredAt = isOver ? null : begun.recoveredAt;
     const dataLoss = possibleDataLoss(wake, begun, await delivery.redisCompleteSince(), now());
-    if (!begun.earlier && !dataLoss) return post(job, to, claim, undefined, false);
+    if (!earlier && !dataLoss) {
+      if (isOver) {
+        if (await withdraw(job, false)) return undefined;
+        // Its pair fires again since, so it is to be sent after all.
+        await setClaim(redis, keys, wake.id, claim);
+      }
+      return post(job, to, claim, undefined, { mayRepeat: false, recoveredAt });
+    }
     // Nothing was posted yet under the claim that was just made.
-    if (!begun.earlier) await setClaim(redis, keys, wake.id, undefined);
-    const { found, open, mayRepeat } = await findEarlierPost(delivery, job, token, to, begun.earlier, dataLoss);
+    if (!earlier && !isOver) await setClaim(redis, keys, wake.id, undefined);
+    const { found, open, mayRepeat } = await findEarlierPost(delivery, job, token, to, earlier, dataLoss);
     if (found) return found;
+    // The pair may also have recovered during the look-up.
+    if (await withdraw(job, true)) return undefined;
     const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
     await setClaim(redis, keys, wake.id, next);
-    return post(job, to, next, open, mayRepeat);
+    return post(job, to, next, open, { mayRepeat, recoveredAt });
+  }
+
+  /**
+   * Ends the wake as withdrawn if it is over.
+   *
+   * @param isLookedUp see {@link withdrawIfOver}
+   * @returns whether it has ended
+   */
+  async function withdraw({ data: { wake, report } }: Job<DeliverJob>, isLookedUp: boolean): Promise<boolean> {
+    const ended = await withdrawIfOver(redis, keys, wake, now(), isLookedUp);
+    if (!ended) return false;
+    if (ended === 'now') {
+      logEvent(log, 'wake.withdrawn', { wakeId: wake.id });
+      delivery.withdrawn();
+    }
+    // The investigation was paid for all the same.
+    await audit.investigationCompleted(wake, report, dmStatus(report, false));
+    await releaseOlder(delivery, wake.id);
+    return true;
   }
 
   /**
@@ -127,11 +164,11 @@ export function deliverer(delivery: Delivery) {
     to: Messenger,
     claim: Claim,
     before: Claim | undefined,
-    mayRepeat: boolean,
+    about: { mayRepeat: boolean; recoveredAt: number | null },
   ): Promise<Posted> {
     const { wake, report } = job.data;
     const older = await countOlder({ redis, keys }, wake);
-    const note = deliveryNote({ lateMs: lateMs(wake, now()), older, mayRepeat });
+    const note = deliveryNote({ lateMs: lateMs(wake, now()), older, ...about });
     const text = escapeForSlack(directMessage(wake, report, { note, consoleUrl }));
     const blocks = dmBlocks(wake, report, { note, consoleUrl });
     const posted = await send(wake.id, claim, before, () => to.post(text, wake.id, blocks)).catch(async (error) => {
@@ -181,7 +218,11 @@ export function deliverer(delivery: Delivery) {
   }
 
   /** Records the outcome of a wake. Repeated if it was recorded before, because the row in the audit log may be missing. */
-  async function record(job: Job<DeliverJob>, outcome: Exclude<Outcome, 'dead'>, posted?: Posted): Promise<void> {
+  async function record(
+    job: Job<DeliverJob>,
+    outcome: Exclude<Outcome, 'dead' | 'withdrawn'>,
+    posted?: Posted,
+  ): Promise<void> {
     const { wake, report } = job.data;
     const status = dmStatus(report, outcome !== 'dry_run');
     const endedAt = now();

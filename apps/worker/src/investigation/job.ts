@@ -23,6 +23,7 @@ import {
   readWakeState,
   recordInvestigation,
   recordOutcome,
+  withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
 import { DelayedError, type Job, WaitingError } from 'bullmq';
@@ -38,19 +39,21 @@ export interface Investigation {
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   services: Pick<ServiceReports, 'investigated'>;
+  /** Called once for each wake that ends as withdrawn before it was investigated. */
+  withdrawn(): void;
   redis: RedisClient;
   keys: Keys;
   now(): number;
   log: Logger;
 }
 
-export function investigator({ engine, wakes, deliveries, services, redis, keys, now, log }: Investigation) {
+export function investigator({ engine, wakes, deliveries, services, withdrawn, redis, keys, now, log }: Investigation) {
   const pair = { redis, keys, wakes, deliveries };
 
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     const earlier = await readEarlierReport(job);
-    if (!earlier && (await joinNewer(job, token))) return;
+    if (!earlier && ((await withdraw(job)) || (await joinNewer(job, token)))) return;
     try {
       const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
       await Promise.all([
@@ -64,6 +67,18 @@ export function investigator({ engine, wakes, deliveries, services, redis, keys,
       throw new WaitingError();
     }
   };
+
+  /** Ends a wake whose pair recovered before it was investigated. @returns whether it has ended */
+  async function withdraw({ data: { wake } }: Job<WakeJob>): Promise<boolean> {
+    const ended = await withdrawIfOver(redis, keys, wake, now(), false);
+    if (!ended) return false;
+    if (ended === 'now') {
+      logEvent(log, 'wake.withdrawn', { wakeId: wake.id });
+      withdrawn();
+    }
+    await releaseOlder(pair, wake.id);
+    return true;
+  }
 
   /** Ends a wake that waited for long, if a newer one was sent for it. @throws DelayedError if the newer one is not sent yet */
   async function joinNewer(job: Job<WakeJob>, token: string | undefined): Promise<boolean> {

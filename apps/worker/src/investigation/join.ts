@@ -7,6 +7,7 @@ import type { Keys } from '@kora-wake/shared/store/keys';
 import { type DeliveriesQueue, hasUnfinishedJob, type WakesQueue } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import { listJoining, type WakeRecord } from '@kora-wake/shared/store/wake-record';
+import type { Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 
 /** Wakes that waited for less are each sent, ms. */
@@ -30,11 +31,14 @@ export interface Pair extends Stored {
 /** `alone`: no newer wake stands for it. `wait`: a newer one is not sent yet. `joined`: the newer one was sent. */
 export type Newer = { kind: 'alone' } | { kind: 'wait' | 'joined'; wakeId: string };
 
+/** Outcomes of wakes that were not sent themselves. */
+const UNSENT: ReadonlySet<Outcome> = new Set(['dead', 'joined', 'withdrawn']);
+
 /** Finds the newer wake that stands for this one. A critical wake is only covered by a critical one. */
 export async function findNewer(pair: Pair, wake: Wake): Promise<Newer> {
   const { newer } = await readPair(pair, wake);
   const covering = newer.filter(({ row }) => covers(row, wake));
-  const sent = covering.find(({ outcome }) => outcome !== null && outcome !== 'dead' && outcome !== 'joined');
+  const sent = covering.find(({ outcome }) => outcome !== null && !UNSENT.has(outcome));
   if (sent) return { kind: 'joined', wakeId: sent.wakeId };
   for (const { wakeId, outcome } of covering) {
     // Nobody sends a wake whose job a person has removed.
@@ -48,7 +52,8 @@ export async function countOlder(pair: Stored, wake: Wake): Promise<number> {
   // Most wakes stand for no other one, so the records are rarely read.
   if ((await listJoining(pair.redis, pair.keys, wake.id)).length === 0) return 0;
   const { older } = await readPair(pair, wake);
-  return older.filter(({ outcome, row }) => outcome === null && covers(wake, row)).length;
+  return older.filter(({ outcome, recoveredAt, row }) => outcome === null && recoveredAt === null && covers(wake, row))
+    .length;
 }
 
 /** The other wakes of the pair, newest first. */

@@ -34,6 +34,7 @@ async function enqueued(ns: Namespace, id: string, ago: number, more: Partial<Wa
       enqueued: new Map([[id, wake]]),
       suppressed: new Map(),
       unreadable: [],
+      firing: [],
       opened: new Set([debounceId(wake.probe, wake.category)]),
       at,
     },

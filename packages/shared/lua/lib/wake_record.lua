@@ -25,6 +25,13 @@ local function reopen_dead_letter(record_key, counters_key, pending_key, id, at)
   redis.call('ZADD', pending_key, redis.call('HGET', record_key, 'enqueuedAt') or at, id)
 end
 
+-- Whether the wake has recovered and is not to be sent any more. The first critical wake is sent all the same, and a person who
+-- retries a wake wants its message.
+local function is_over(record_key)
+  local fields = redis.call('HMGET', record_key, 'recoveredAt', 'outcome', 'firstCritical', 'retriedAt')
+  return fields[1] and not (fields[2] or fields[3] or fields[4])
+end
+
 -- Adds the wake to the three indexes that find it: all wakes, its probe, its pair.
 local function index_wake(index_keys, id, at, ttl_s)
   for _, key in ipairs(index_keys) do

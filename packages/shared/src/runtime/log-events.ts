@@ -149,6 +149,11 @@ export const LOG_EVENTS = {
     message: 'the wake waited for long, and a newer one of its pair is not sent yet; waiting for that one',
     fields: ['wakeId', 'newer'],
   },
+  'wake.withdrawn': {
+    level: 'info',
+    message: 'the wake was not sent: its probe and category recovered before',
+    fields: ['wakeId'],
+  },
   'investigation.joined': {
     level: 'info',
     message: 'the wake ended with the message of a newer one of its pair',

@@ -2,10 +2,12 @@
  * The account: one decision for each row, one outcome for each wake, from the counters and queues at one moment.
  *
  *   rows = enqueued + coalesced + rejected
- *   enqueued = diagnosis + fallback + dry run + joined + dead + in flight
+ *   enqueued = diagnosis + fallback + dry run + joined + withdrawn + dead + in flight
+ *   recovered rows = closed + partial + ignored
  */
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Outcome } from '../wake/outcome.ts';
+import type { Recovery } from './firing.ts';
 import type { Keys } from './keys.ts';
 import { DELIVERIES, WAKES } from './queues.ts';
 import { luaScript } from './scripts.ts';
@@ -17,9 +19,11 @@ export interface Account {
   /** By reason. */
   rejected: Record<string, number>;
   outcomes: Record<Outcome, number>;
+  /** Rows of recoveries by result. They are not part of `rows`. */
+  recovered: Record<Recovery, number>;
   /** Unfinished jobs, in both queues. */
   inFlight: number;
-  /** Lines that name the wake seam but could not be parsed, or were too long. They do not count as rows. */
+  /** Lines that name a seam but could not be parsed, or were too long. They do not count as rows. */
   unreadLines: number;
   /** Repairs after crashes, by kind. */
   repaired: Record<string, number>;
@@ -58,6 +62,7 @@ function buildAccount(counters: Map<string, number>, inFlight: number): Account 
     fallback: count('outcome:fallback'),
     dry_run: count('outcome:dry_run'),
     joined: count('outcome:joined'),
+    withdrawn: count('outcome:withdrawn'),
     dead: count('outcome:dead'),
   } satisfies Record<Outcome, number>;
   const rows = count('rows');
@@ -70,6 +75,11 @@ function buildAccount(counters: Map<string, number>, inFlight: number): Account 
     coalesced: count('coalesced'),
     rejected,
     outcomes,
+    recovered: {
+      closed: count('recovered:closed'),
+      partial: count('recovered:partial'),
+      ignored: count('recovered:ignored'),
+    } satisfies Record<Recovery, number>,
     inFlight,
     unreadLines: count('lines:bad') + count('lines:overlong'),
     repaired: kinds(REPAIRED),

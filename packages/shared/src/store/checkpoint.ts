@@ -7,13 +7,14 @@ import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId } from '../wake/pair.ts';
 import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
+import { type FiringChange, firingArgs } from './firing.ts';
 import type { Keys } from './keys.ts';
+import { windowIndex } from './keys.ts';
 import { luaScript } from './scripts.ts';
 import { storedRow } from './stored-wake.ts';
 import { type KeptLine, MAX_KEPT_UNREADABLE, type UnreadableLine } from './unreadable-lines.ts';
 import { historyKeys } from './wake-history.ts';
 import { WAKE_RECORD_TTL_S } from './wake-record.ts';
-import { windowIndex } from './windows.ts';
 
 /** Changes of one batch to the counters, the winners and the index of windows. */
 export interface Tally {
@@ -27,6 +28,8 @@ export interface Tally {
   unreadable: UnreadableLine[];
   /** Deduplication ids of the windows that this batch opened. */
   opened: Set<string>;
+  /** Firing rows and recoveries, in the order of their rows. */
+  firing: FiringChange[];
   /** When the batch was decided, ms since the epoch. */
   at: number;
 }
@@ -52,8 +55,17 @@ const COMMIT = luaScript('commit-batch');
 /** Longer titles and severities are cut in events; characters. */
 const MAX_EVENT_TEXT = 200;
 
-/** Commits a batch. @returns false if the lease or the position is no longer ours; then nothing was changed */
-export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit): Promise<boolean> {
+/**
+ * Commits a batch.
+ *
+ * @returns `fenced` if the lease or the position is no longer ours, `withdrawn` if rows were coalesced into a wake that was
+ *   withdrawn meanwhile. In both cases nothing is committed; in the second one the batch must be decided again.
+ */
+export async function commitBatch(
+  redis: RedisClient,
+  keys: Keys,
+  commit: Commit,
+): Promise<'committed' | 'fenced' | 'withdrawn'> {
   const { sourceId, path, name, token, from, to, mayReplay, tally } = commit;
   const wakes = [...tally.enqueued.values()];
   const scriptKeys = [
@@ -92,8 +104,10 @@ export async function commitBatch(redis: RedisClient, keys: Keys, commit: Commit
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
+    firing: firingArgs(keys, tally.firing),
   });
-  return committed === 1;
+  if (committed === -1) return 'withdrawn';
+  return committed === 1 ? 'committed' : 'fenced';
 }
 
 const pairIdOf = ({ probe, category }: Wake) => debounceId(probe, category);

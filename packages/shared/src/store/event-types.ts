@@ -13,6 +13,9 @@ export const EVENT_PAYLOADS = {
   'wake.coalesced': z.object({ winner: z.string(), count }),
   /** `into`: id of the newer wake that was sent for this one. */
   'wake.joined': z.object({ ...wake, into: z.string() }),
+  'wake.withdrawn': z.object(wake),
+  /** No instance of the pair fires any more. */
+  'pair.recovered': z.object(pair),
   'wake.rejected': z.object({ reason: z.string(), count }),
   'investigation.started': z.object(wake),
   /** `found`: the verdict, `plain text` if the answer has no verdict, or the error code. */

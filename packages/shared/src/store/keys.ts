@@ -21,6 +21,10 @@ export interface Keys {
   wake(wakeId: string): string;
   /** Set: ids of the older wakes of its pair that wait until this wake is sent. Owner: wake-record.ts. */
   joining(wakeId: string): string;
+  /** Set: the firing instances of a pair. Owner: firing.ts. `:wakes` after it is a list: the pair's wakes since its last recovery. */
+  firing(debounceId: string): string;
+  /** String with a TTL: the pair in which an instance of a sender fires. Owner: firing.ts. */
+  instance(origin: string): string;
   /** Sorted set: wakes without an outcome yet, by the time they were enqueued, ms. Owner: wake-record.ts. */
   pending: string;
   /** Sorted set: all wakes with a record, by the time they were enqueued, ms. Owner: wake-history.ts. */
@@ -85,6 +89,8 @@ export function redisKeys(prefix: string): Keys {
     windowRepeatsTotal: `${prefix}:windows:repeats:total`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
     joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
+    firing: (debounceId) => `${prefix}:firing:${debounceId}`,
+    instance: (origin) => `${prefix}:instance:${origin}`,
     pending: `${prefix}:untold`,
     history: `${prefix}:history`,
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,
@@ -110,6 +116,11 @@ export function redisKeys(prefix: string): Keys {
     failed: (queue) => `${prefix}:${queue}:failed`,
     unfinished: (queue) => ['wait', 'active', 'delayed', 'prioritized'].map((state) => `${prefix}:${queue}:${state}`),
   };
+}
+
+/** The keys of the index of windows, in the order in which the scripts take them. */
+export function windowIndex(keys: Keys): string[] {
+  return [keys.windowNames, keys.windowEnds, keys.windowRepeats, keys.windowRepeatsTotal];
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
- * The record of one wake: hash `wake:<id>`, kept 35 days, longer than its jobs. Only this module, its four scripts and
- * `lua/lib/wake_record.lua` know its fields:
+ * The record of one wake: hash `wake:<id>`, kept 35 days, longer than its jobs. Only this module, its scripts,
+ * `lua/lib/wake_record.lua` and `lua/lib/firing.lua` know its fields:
  *
  *   row, enqueuedAt                        the tailer's commit writes them; a worker that is earlier writes the row
  *   suppressed, lastSuppressedAt           the tailer's commit
+ *   recoveredAt, firstCritical             the tailer's commit, see lua/lib/firing.lua
  *   report, investigatedAt                 the worker, after the investigation
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
@@ -13,10 +14,11 @@
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
+import { debounceId } from '../wake/pair.ts';
 import type { Report } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
 import { flatEvent } from './events.ts';
-import type { Keys } from './keys.ts';
+import { type Keys, windowIndex } from './keys.ts';
 import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
 import { parsePosted, parseReport, parseStoredRow, type StoredRow, storedRow } from './stored-wake.ts';
@@ -45,6 +47,8 @@ export interface WakeRecord {
   dismissed: Dismissal | null;
   suppressed: number;
   lastSuppressedAt: number | null;
+  /** When its pair recovered; null if it did not, or fires again. */
+  recoveredAt: number | null;
 }
 
 const wakeFailure = z.object({
@@ -78,6 +82,7 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     dismissed: parseJson(dismissal, fields.dismissed),
     suppressed: Number(fields.suppressed ?? 0) || 0,
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
+    recoveredAt: parseTime(fields.recoveredAt),
   };
 }
 
@@ -146,7 +151,7 @@ export async function recordInvestigation(
 /** How a wake ended. */
 export interface WakeEnd {
   wake: Pick<Wake, 'id' | 'probe' | 'category'>;
-  outcome: Outcome;
+  outcome: Exclude<Outcome, 'withdrawn'>;
   /** ms since the epoch */
   at: number;
   dmStatus?: DmStatus;
@@ -193,6 +198,35 @@ function endEvent({ wake, outcome, failure, joinedInto = '' }: WakeEnd) {
     : flatEvent('dm.sent', { ...named, outcome });
 }
 
+const WITHDRAW = luaScript('withdraw-wake');
+
+/**
+ * Ends a wake as withdrawn if its pair recovered before it was sent, and closes its window. One script does both: a row that is
+ * coalesced into a withdrawn wake would be lost.
+ *
+ * @param at ms since the epoch
+ * @param isLookedUp whether an earlier post was searched for and not found. Without that a claimed wake stays as it is.
+ * @returns `now` if this call ended it, `before` if it was withdrawn before, undefined if it is to be sent
+ */
+export async function withdrawIfOver(
+  redis: RedisClient,
+  keys: Keys,
+  { id, probe, category }: Pick<Wake, 'id' | 'probe' | 'category'>,
+  at: number,
+  isLookedUp: boolean,
+): Promise<'now' | 'before' | undefined> {
+  const pair = debounceId(probe, category);
+  const scriptKeys = [keys.wake(id), keys.counters, keys.pending, keys.events];
+  const answer = await WITHDRAW(
+    redis,
+    [...scriptKeys, keys.dedup(pair), ...windowIndex(keys)],
+    { id, pair, at, ttlS: WAKE_RECORD_TTL_S, isLookedUp },
+    ...flatEvent('wake.withdrawn', { wakeId: id, probe, category }),
+  );
+  if (answer === 2) return 'now';
+  return answer === 1 ? 'before' : undefined;
+}
+
 const ADD_JOINING = luaScript('add-joining');
 
 /** Records that a wake, and the wakes that wait for it, wait until a newer wake of the pair is sent. */
@@ -232,12 +266,16 @@ export async function recordDismissal(
 }
 
 const BEGIN_DELIVERY = luaScript('begin-delivery');
-const DELIVERED = ['diagnosis', 'fallback', 'dry_run'] as const satisfies Outcome[];
+const ENDED = ['diagnosis', 'fallback', 'dry_run', 'withdrawn'] as const satisfies Outcome[];
 
 /** The state of a wake when a delivery of it begins. */
 export interface Begun {
   /** The outcome, if the wake ended before. */
-  ended: (typeof DELIVERED)[number] | undefined;
+  ended: (typeof ENDED)[number] | undefined;
+  /** True if its pair recovered and it is not to be sent. It is not claimed then. */
+  isOver: boolean;
+  /** When its pair recovered, ms since the epoch; null if it did not. */
+  recoveredAt: number | null;
   /** The claim of an earlier attempt. */
   earlier: Claim | undefined;
   /** Redis's clock, ms since the epoch. */
@@ -247,17 +285,21 @@ export interface Begun {
 }
 
 /**
- * Begins a delivery: claims the wake if it has no outcome and no claim, so that any later attempt knows that Slack may have
- * the message.
+ * Begins a delivery: claims the wake if it has no outcome and no claim and is not over, so that any later attempt knows that
+ * Slack may have the message.
  *
  * @param at ms since the epoch
  */
 export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<Begun> {
   const scriptKeys = [keys.wake(wakeId), keys.counters, keys.pending, keys.dataLostAt];
   const answer = await BEGIN_DELIVERY(redis, scriptKeys, wakeId, at, WAKE_RECORD_TTL_S);
-  const [outcome, claimed, first, clock, dataLostAt] = Array.isArray(answer) ? answer.map(String) : [];
+  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over] = Array.isArray(answer)
+    ? answer.map(String)
+    : [];
   return {
-    ended: DELIVERED.find((end) => end === outcome),
+    ended: ENDED.find((end) => end === outcome),
+    isOver: over === '1',
+    recoveredAt: parseTime(recoveredAt),
     earlier: claimed ? { claimedAt: Number(claimed), firstClaimedAt: Number(first || claimed) } : undefined,
     clock: Number(clock),
     dataLostAt: Number(dataLostAt),

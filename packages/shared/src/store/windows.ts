@@ -6,7 +6,7 @@
 import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId, parseDebounceId, probePrefix, type WindowSort } from '../wake/pair.ts';
 import type { Wake } from '../wake/wake.ts';
-import type { Keys } from './keys.ts';
+import { type Keys, windowIndex } from './keys.ts';
 import { type Place, readPage } from './page.ts';
 import { isOurs, readJob, type WakesQueue } from './queues.ts';
 import { luaScript } from './scripts.ts';
@@ -30,11 +30,6 @@ export interface WindowStore {
   redis: RedisClient;
   queue: WakesQueue;
   keys: Keys;
-}
-
-/** The keys of the index, in the order in which the scripts take them. */
-export function windowIndex(keys: Keys): string[] {
-  return [keys.windowNames, keys.windowEnds, keys.windowRepeats, keys.windowRepeatsTotal];
 }
 
 /** The open window of a pair, or undefined. */

@@ -77,19 +77,31 @@ export function ageNote(ms: number): string {
 const DUPLICATE_NOTE = '(Possible duplicate: Slack did not confirm an earlier attempt.)';
 
 /**
- * Text after the DM about its own delivery: its delay, the older alerts that it stands for, and whether it may be a duplicate.
+ * Text after the DM about its own delivery: when the issue ended if it did before, its delay, the older alerts that it stands for, and
+ * whether it may be a duplicate. `recoveredAt` in ms since the epoch.
  * Empty if none applies.
  */
-export function deliveryNote(about: { lateMs: number; older: number; mayRepeat: boolean }): string {
-  const { older, mayRepeat } = about;
+export function deliveryNote(about: {
+  lateMs: number;
+  older: number;
+  mayRepeat: boolean;
+  recoveredAt?: number | null;
+}): string {
+  const { older, mayRepeat, recoveredAt = null } = about;
   const late = about.lateMs > LATE_MS ? [`Sent ${spanText(about.lateMs)} late.`] : [];
   const alerts =
     older === 1 ? 'alert of this probe and category that was' : 'alerts of this probe and category that were';
   const others = older > 0 ? [`This message stands for ${older} earlier ${alerts} not sent in time.`] : [];
   const delay = [...late, ...others].join(' ');
-  return [...(delay === '' ? [] : [`(${delay})`]), ...(mayRepeat ? [DUPLICATE_NOTE] : [])]
+  const over = recoveredAt === null ? [] : [`(This is over: recovered ${utcText(recoveredAt)}.)`];
+  return [...over, ...(delay === '' ? [] : [`(${delay})`]), ...(mayRepeat ? [DUPLICATE_NOTE] : [])]
     .map((note) => `\n\n${note}`)
     .join('');
+}
+
+/** A time as a person reads it, such as `2026-11-26 14:03 UTC`. @param ms since the epoch */
+function utcText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** The DM without heading and note: the engine's answer, or the issue verbatim and the error code. */

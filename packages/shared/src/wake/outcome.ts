@@ -3,9 +3,9 @@ import type { Report } from './report.ts';
 
 /**
  * Each wake ends exactly once. A `dead` one can be retried by a person, and then ends as one of the others. `joined`: it waited
- * for long, and a newer wake of its pair was sent for both.
+ * for long, and a newer wake of its pair was sent for both. `withdrawn`: its pair recovered before it was sent.
  */
-export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'joined', 'dead'] as const;
+export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'joined', 'withdrawn', 'dead'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** `dm_status` of a `probe.investigation_completed` row. */

@@ -5,6 +5,8 @@ import { type Redact, redactJson, redact as redactKnown } from './redact.ts';
 
 export const WAKE_SEAM = 'probe.wake_requested';
 export const RECOVERED_SEAM = 'probe.recovered';
+/** The rows that the tailer decides. */
+export const SEAMS = [WAKE_SEAM, RECOVERED_SEAM] as const;
 
 export interface Wake {
   /** `w-` and a hash of the row's bytes and its byte offset: the same row read twice is the same wake. */
@@ -25,19 +27,34 @@ export interface Wake {
   appendedAfter?: number;
 }
 
-/** The kind of a parsed line. `malformed` and `wake` are rows; `other` lines are ignored. */
+/** The kind of a parsed line. `other` lines are ignored. */
 export type Row =
   | { kind: 'other' }
+  /** A wake row whose details are not an object: it is rejected. */
   | { kind: 'malformed' }
+  /** A recovery that names no pair, neither itself nor by a sender and its instance. */
+  | { kind: 'malformed_recovery' }
   /** `emittedAt` in ms since the epoch, undefined if it cannot be read. `details` are not redacted yet. */
-  | { kind: 'wake'; details: JsonObject; emittedAt: number | undefined };
+  | { kind: 'wake' | 'recovered'; details: JsonObject; emittedAt: number | undefined };
 
 /** Finds the kind of a parsed line without the cost of reading all of it. */
 export function rowOf(line: Json): Row {
-  if (!isJsonObject(line) || line.seam !== WAKE_SEAM) return { kind: 'other' };
-  const { details } = line;
-  if (!isJsonObject(details)) return { kind: 'malformed' };
-  return { kind: 'wake', details, emittedAt: parseTimestamp(line.emitted_at) };
+  if (!isJsonObject(line)) return { kind: 'other' };
+  const { seam, details, emitted_at } = line;
+  if (seam === WAKE_SEAM) {
+    return isJsonObject(details)
+      ? { kind: 'wake', details, emittedAt: parseTimestamp(emitted_at) }
+      : { kind: 'malformed' };
+  }
+  if (seam !== RECOVERED_SEAM) return { kind: 'other' };
+  return isJsonObject(details) && namesPair(details)
+    ? { kind: 'recovered', details, emittedAt: parseTimestamp(emitted_at) }
+    : { kind: 'malformed_recovery' };
+}
+
+function namesPair({ probe, category, received_from, instance }: JsonObject): boolean {
+  const isGiven = (value: Json | undefined) => textOf(value, '', (text) => text) !== '';
+  return isGiven(probe) || isGiven(category) || (isGiven(received_from) && isGiven(instance));
 }
 
 /**
@@ -71,6 +88,30 @@ export function pairOf({ probe, category }: JsonObject, redact: Redact): { probe
     probe: limitName(textOf(probe, 'unknown', nameRedactor(redact))),
     category: limitName(textOf(category, 'unknown', nameRedactor(redact))),
   };
+}
+
+/** Which of several things behind a pair a row is about. Empty texts stand for missing fields. */
+export interface RowInstance {
+  instance: string;
+  /** The ingestion source, such as `alertmanager`. */
+  sender: string;
+}
+
+/** The instance and the sender of a row. */
+export function instanceOf({ instance, received_from }: JsonObject, redact: Redact): RowInstance {
+  // Most rows of probes have neither, and this runs for each row.
+  if (instance === undefined && received_from === undefined) return NO_INSTANCE;
+  return {
+    instance: limitName(textOf(instance, '', nameRedactor(redact))),
+    sender: limitName(textOf(received_from, '', nameRedactor(redact))),
+  };
+}
+
+const NO_INSTANCE: RowInstance = { instance: '', sender: '' };
+
+/** Whether a recovery names its pair completely. If not, and it has a sender and an instance, these name the pair. */
+export function hasPair({ probe, category }: JsonObject): boolean {
+  return [probe, category].every((part) => textOf(part, '', (text) => text) !== '');
 }
 
 /** The severity that {@link wakeOf} reads. */

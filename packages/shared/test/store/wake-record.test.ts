@@ -79,6 +79,7 @@ describe('a record', () => {
       joinedInto: null,
       failure: null,
       dismissed: null,
+      recoveredAt: null,
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
       report,

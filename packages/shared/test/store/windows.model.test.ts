@@ -45,7 +45,15 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function emptyTally(): Tally {
-  return { counters: new Map(), enqueued: new Map(), suppressed: new Map(), unreadable: [], opened: new Set(), at: 1 };
+  return {
+    counters: new Map(),
+    enqueued: new Map(),
+    suppressed: new Map(),
+    unreadable: [],
+    firing: [],
+    opened: new Set(),
+    at: 1,
+  };
 }
 
 /** Two tailers with the jobs that they have added and not committed yet. */

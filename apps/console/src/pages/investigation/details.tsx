@@ -62,6 +62,11 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
             <When at={outcomeAt} />
           </Fact>
         )}
+        {entry.recoveredAt && (
+          <Fact name="Recovered">
+            <When at={entry.recoveredAt} />
+          </Fact>
+        )}
         {posted && (
           <Fact name="Slack message">
             <code>

@@ -1,7 +1,7 @@
 import { OutcomeMark } from '../../components/outcome.tsx';
 import { OUTCOME_LABELS, type Outcome } from '../../labels.ts';
 
-const OUTCOMES: Outcome[] = ['sent', 'fallback', 'dry_run', 'joined', 'not_sent', 'in_progress'];
+const OUTCOMES: Outcome[] = ['sent', 'fallback', 'dry_run', 'joined', 'withdrawn', 'not_sent', 'in_progress'];
 
 export const Legend = () => (
   <span class="legend">

@@ -32,7 +32,7 @@ export function DeliveryCheck({ state }: { state: ResourceState<Account> }) {
 }
 
 function Sums({ account }: { account: Account }) {
-  const { rows, enqueued, coalesced, rejected, outcomes, inFlight, unreadLines, repaired } = account;
+  const { rows, enqueued, coalesced, rejected, outcomes, recovered, inFlight, unreadLines, repaired } = account;
   return (
     <p class="sum">
       <span title={listed(rejected)}>
@@ -42,9 +42,18 @@ function Sums({ account }: { account: Account }) {
       <br />
       <span>
         {count(enqueued)} accepted = {count(outcomes.diagnosis)} sent + {count(outcomes.fallback)} sent without
-        diagnosis + {count(outcomes.joined)} sent with a newer alert + {count(outcomes.dry_run)} dry run +{' '}
-        {count(outcomes.dead)} not sent + {count(inFlight)} in progress
+        diagnosis + {count(outcomes.joined)} sent with a newer alert + {count(outcomes.withdrawn)} recovered before +{' '}
+        {count(outcomes.dry_run)} dry run + {count(outcomes.dead)} not sent + {count(inFlight)} in progress
       </span>
+      {total(recovered) > 0 && (
+        <>
+          <br />
+          <span>
+            {counted(total(recovered), 'recovery', 'recoveries')} = {count(recovered.closed)} ended an alert +{' '}
+            {count(recovered.partial)} in part + {count(recovered.ignored)} without an alert
+          </span>
+        </>
+      )}
       {(unreadLines > 0 || total(repaired) > 0) && (
         <>
           <br />

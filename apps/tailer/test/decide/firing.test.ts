@@ -1,0 +1,256 @@
+/** Compares the recoveries of a log, decided in batches and committed, with a short model of the contract. */
+import { rowTraces } from '@kora-wake/shared/runtime/tracing';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { readEvents } from '@kora-wake/shared/store/events';
+import { NOWHERE } from '@kora-wake/shared/store/position';
+import { readWakeRecord, recordOutcome, withdrawIfOver } from '@kora-wake/shared/store/wake-record';
+import { redact } from '@kora-wake/shared/wake/redact';
+import * as fc from 'fast-check';
+import { describe, expect } from 'vitest';
+import {
+  type Namespace,
+  namespace,
+  recoveredRow,
+  removeNamespace,
+  test,
+  testLog,
+  wakeRow,
+} from '../../../../test/support/fixtures.ts';
+import { bounded } from '../../../../test/support/property.ts';
+import { checkpoint, tallyOf } from '../../src/checkpoint.ts';
+import { batchOf } from '../../src/decide/batch.ts';
+import type { Decider } from '../../src/decide/enqueue.ts';
+import { wakeId } from '../../src/decide/rows.ts';
+import { newToken, takeLease } from '../../src/lease.ts';
+import type { Line } from '../../src/log/scan.ts';
+
+const NOW = Date.parse('2026-11-24T03:00:00Z');
+const AT = new Date(NOW).toISOString();
+
+const fires = (details: Record<string, unknown>, more: Parameters<typeof wakeRow>[0] = {}) =>
+  wakeRow({ emittedAt: AT, category: 'c', ...more, details });
+const recovers = (details: Record<string, unknown>) => recoveredRow(details, AT);
+
+/** Commits batches of lines as a tailer does. */
+async function committing(ns: Namespace, windowMs = 600_000) {
+  const decider: Decider = {
+    sourceName: undefined,
+    redis: ns.redis,
+    queue: ns.queue,
+    keys: ns.keys,
+    policy: { windowMs, bypassCritical: false },
+    maxAgeMs: 3_600_000,
+    redact,
+    traces: rowTraces(),
+    now: () => NOW,
+    log: testLog().logger,
+  };
+  const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+  const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
+  if ('heldBy' in lease) throw new Error('held');
+  const { token } = lease;
+  const at = (offset: number) => ({
+    ...NOWHERE,
+    files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '', head: '', at: '' }],
+  });
+  await source.begin(token, '', at(0), false);
+  let offset = 0;
+  /** Decides the rows, runs `between`, and commits. */
+  async function commit(rows: string[], { mayReplay = false, between = async () => undefined as unknown } = {}) {
+    const batch = batchOf(decider, mayReplay, () => undefined);
+    const start = offset;
+    const lines: Line[] = rows.map((row) => {
+      const line = { bytes: Buffer.from(row), offset };
+      offset += line.bytes.length + 1;
+      return line;
+    });
+    for (const line of lines) batch.take(line);
+    const decided = await batch.decide(async () => true);
+    if (!decided) throw new Error('the log was said not to be ours');
+    await between();
+    const result = await source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
+    if (result !== 'committed') offset = start;
+    return { result, decided, ids: lines.map((line) => wakeId(line, undefined)) };
+  }
+  const recovered = async () => (await readAccount(ns.redis, ns.keys)).recovered;
+  const isMarked = async (id: string | undefined) =>
+    (await readWakeRecord(ns.redis, ns.keys, id ?? ''))?.recoveredAt === NOW;
+  return { commit, recovered, isMarked };
+}
+
+interface Step {
+  fires: boolean;
+  pair: 'a' | 'b';
+  instance: '' | 'i' | 'j';
+  /** The recovery names its pair only by its sender. */
+  bySender: boolean;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  fires: fc.boolean(),
+  pair: fc.constantFrom('a' as const, 'b' as const),
+  instance: fc.constantFrom('' as const, 'i' as const, 'j' as const),
+  bySender: fc.boolean(),
+});
+
+function rowOfStep({ fires: isFiring, pair, instance, bySender }: Step, i: number): string {
+  const about = { ...(instance !== '' && { instance: `${pair}${instance}` }), received_from: 'alertmanager' };
+  if (isFiring) return fires({ probe: pair, ...about }, { title: `row ${i}` });
+  return recovers({ ...about, ...(!(bySender && instance !== '') && { probe: pair, category: 'c' }) });
+}
+
+/** The results and the marked wakes that the contract demands while no window ends and no wake is sent. */
+function expected(steps: Step[], windowMs: number) {
+  const counts = { closed: 0, partial: 0, ignored: 0 };
+  const pairs = { a: newPair(), b: newPair() };
+  const marked = new Set<number>();
+  for (const [i, { fires: isFiring, pair, instance }] of steps.entries()) {
+    const state = pairs[pair];
+    if (isFiring) {
+      state.firing.add(instance);
+      const wake = windowMs > 0 ? (state.holder ??= i) : i;
+      marked.delete(wake);
+      state.wakes.add(wake);
+      continue;
+    }
+    const wasFiring = instance === '' ? state.firing.size > 0 : state.firing.delete(instance);
+    if (instance === '') state.firing.clear();
+    if (!wasFiring) counts.ignored++;
+    else if (state.firing.size > 0) counts.partial++;
+    else {
+      counts.closed++;
+      for (const wake of state.wakes) marked.add(wake);
+      state.wakes.clear();
+    }
+  }
+  return { counts, marked: [...marked].toSorted((a, b) => a - b) };
+}
+
+function newPair() {
+  return { firing: new Set<string>(), wakes: new Set<number>(), holder: undefined as number | undefined };
+}
+
+describe('recoveries', () => {
+  test('are counted and mark wakes in the order of their rows, in any batches', { timeout: 180_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 24 }),
+        fc.array(fc.nat(24), { maxLength: 3 }),
+        fc.constantFrom(0, 600_000),
+        fc.boolean(),
+        async (steps, cuts, windowMs, mayReplay) => {
+          const ns = await namespace();
+          try {
+            const log = await committing(ns, windowMs);
+            const places = [0, ...cuts.filter((cut) => cut < steps.length).toSorted((a, b) => a - b), steps.length];
+            const ids: string[] = [];
+            for (const [n, end] of places.slice(1).entries()) {
+              const rows = steps.slice(places[n], end).map((each, i) => rowOfStep(each, (places[n] ?? 0) + i));
+              ids.push(...(await log.commit(rows, { mayReplay })).ids);
+            }
+            const marks = await Promise.all(ids.map(log.isMarked));
+            const marked = marks.flatMap((isMarked, i) => (isMarked ? [i] : []));
+            expect({ counts: await log.recovered(), marked }).toEqual(expected(steps, windowMs));
+          } finally {
+            await removeNamespace(ns);
+          }
+        },
+      ),
+      bounded('recoveries in batches', 300),
+    );
+  });
+
+  test('without an instance end all instances, and rows without one end only so', async ({ ns }) => {
+    const log = await committing(ns);
+    await log.commit([fires({ instance: 'i' }), fires({})]);
+    await log.commit([recovers({ probe: 'fly', category: 'c', instance: 'i' })]);
+    expect(await log.recovered()).toEqual({ closed: 0, partial: 1, ignored: 0 });
+    await log.commit([recovers({ probe: 'fly', category: 'c', instance: 'j' })]);
+    expect(await log.recovered()).toEqual({ closed: 0, partial: 1, ignored: 1 });
+    await log.commit([recovers({ probe: 'fly', category: 'c' })]);
+    expect(await log.recovered()).toEqual({ closed: 1, partial: 1, ignored: 1 });
+    const { events } = await readEvents(ns.redis, ns.keys, '0-0', 100);
+    expect(events.filter(({ type }) => type === 'pair.recovered')).toMatchObject([
+      { data: { probe: 'fly', category: 'c' } },
+    ]);
+  });
+
+  test('of a pair with more than a thousand instances need one without an instance', async ({ ns }) => {
+    const log = await committing(ns);
+    const rows = Array.from({ length: 1_005 }, (_, i) => fires({ instance: `i${i}` }));
+    await log.commit(rows.slice(0, 700));
+    await log.commit(rows.slice(700));
+    const own = (i: number) => recovers({ probe: 'fly', category: 'c', instance: `i${i}` });
+    await log.commit(rows.map((_, i) => own(i)));
+    expect(await log.recovered()).toEqual({ closed: 0, partial: 1_005, ignored: 0 });
+    await log.commit([recovers({ probe: 'fly', category: 'c' })]);
+    expect((await log.recovered()).closed).toBe(1);
+  });
+
+  test('are not stale, and a rejected row does not fire', async ({ ns }) => {
+    const log = await committing(ns);
+    const old = new Date(NOW - 24 * 3_600_000).toISOString();
+    await log.commit([fires({}, { emittedAt: old }), recovers({ probe: 'fly', category: 'c' })]);
+    expect(await log.recovered()).toEqual({ closed: 0, partial: 0, ignored: 1 });
+    await log.commit([fires({}), recoveredRow({ probe: 'fly', category: 'c' }, old)]);
+    expect((await log.recovered()).closed).toBe(1);
+  });
+
+  test('that name no pair are unreadable lines', async ({ ns }) => {
+    const log = await committing(ns);
+    const rows = ['{"seam":"probe.recovered","details":"none"}', recovers({ instance: 'i' }), recovers({})];
+    const { decided } = await log.commit(rows);
+    expect(decided.unreadable.map(({ reason }) => reason)).toEqual(['malformed', 'malformed', 'malformed']);
+    expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 0, unreadLines: 3, unaccounted: 0 });
+  });
+
+  test('show at the newest wake although it was sent, and not at older ones', async ({ ns }) => {
+    const log = await committing(ns, 0);
+    const { ids } = await log.commit([fires({}, { title: 'older' }), fires({}, { title: 'newer' })]);
+    const wakes = ids.map((id) => ({ id, probe: 'fly', category: 'c' }));
+    for (const wake of wakes) await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at: 1 });
+    await log.commit([recovers({ probe: 'fly', category: 'c' })]);
+    expect(await Promise.all(ids.map(log.isMarked))).toEqual([false, true]);
+    for (const wake of wakes) expect(await withdrawIfOver(ns.redis, ns.keys, wake, 2, false)).toBeUndefined();
+  });
+
+  test('do not withdraw the first critical wake, only the later ones', async ({ ns }) => {
+    const log = await committing(ns, 0);
+    const rows = ['warning', 'critical', 'critical'].map((severity) => fires({}, { severity, title: severity }));
+    const { ids } = await log.commit([...rows, recovers({ probe: 'fly', category: 'c' })]);
+    const ended = await Promise.all(
+      ids.slice(0, 3).map((id) => withdrawIfOver(ns.redis, ns.keys, { id, probe: 'fly', category: 'c' }, NOW, false)),
+    );
+    expect(ended).toEqual(['now', undefined, 'now']);
+  });
+
+  test('of storms are few changes', async ({ ns }) => {
+    const log = await committing(ns);
+    const rows = [
+      ...Array.from({ length: 5_000 }, (_, i) => fires({ instance: `i${i % 10}` })),
+      ...Array.from({ length: 5_000 }, () => recovers({ probe: 'fly', category: 'c' })),
+    ];
+    const { decided } = await log.commit(rows);
+    expect(decided.firing).toHaveLength(11);
+    expect(await log.recovered()).toEqual({ closed: 1, partial: 0, ignored: 4_999 });
+  });
+
+  test('and a row that is coalesced into a wake withdrawn meanwhile becomes a wake of its own', async ({ ns }) => {
+    const log = await committing(ns);
+    const { ids } = await log.commit([fires({}), recovers({ probe: 'fly', category: 'c' })]);
+    const wake = { id: ids[0] ?? '', probe: 'fly', category: 'c' };
+    const withdrawn = { ended: undefined as string | undefined };
+    const between = async () => {
+      // The worker ended it, but its window is there again: a person removed its job, and the row was read once more.
+      withdrawn.ended = await withdrawIfOver(ns.redis, ns.keys, wake, NOW, false);
+      await ns.redis.set(ns.keys.dedup('fly:c'), wake.id);
+    };
+    const again = fires({}, { title: 'again' });
+    expect((await log.commit([again], { between })).result).toBe('withdrawn');
+    expect(withdrawn.ended).toBe('now');
+    const { result, decided } = await log.commit([again], { mayReplay: true });
+    expect(result).toBe('committed');
+    expect(decided.enqueued.map(({ title }) => title)).toEqual(['again']);
+    expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 2, enqueued: 2, coalesced: 0 });
+  });
+});

@@ -1,0 +1,24 @@
+-- Ends a wake as withdrawn if it has recovered before it was sent, and closes its window: the next row of the pair is news.
+-- KEYS: wake record, counters, pending wakes, events, deduplication key, 6 to 9 the index of windows.
+-- ARGV: {id, pair, at (ms), ttlS, isLookedUp} as JSON, then the event's type, names and values in turn.
+-- Returns 2 if this call ended the wake, 1 if it was withdrawn before, else 0. A claimed wake may be in Slack: it is only
+-- withdrawn if a look-up did not find it.
+-- @include lib/events
+-- @include lib/windows
+-- @include lib/wake_record
+local args = cjson.decode(ARGV[1])
+local outcome, claimed = unpack(redis.call('HMGET', KEYS[1], 'outcome', 'claimedAt'))
+if outcome ~= 'withdrawn' then
+  if not is_over(KEYS[1]) or (claimed and not args.isLookedUp) then return 0 end
+  redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
+  redis.call('HSET', KEYS[1], 'outcome', 'withdrawn', 'outcomeAt', args.at)
+  redis.call('EXPIRE', KEYS[1], args.ttlS)
+  redis.call('HINCRBY', KEYS[2], 'outcome:withdrawn', 1)
+  redis.call('ZREM', KEYS[3], args.id)
+  publish_event(KEYS[4], unpack(ARGV, 2))
+end
+if redis.call('GET', KEYS[5]) == args.id then
+  redis.call('DEL', KEYS[5])
+  unindex_windows({unpack(KEYS, 6, 9)}, {args.pair})
+end
+return outcome == 'withdrawn' and 1 or 2
