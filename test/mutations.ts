@@ -589,7 +589,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a row that is coalesced into a withdrawn wake is decided again',
     file: 'packages/shared/lua/commit-batch.lua',
-    find: 'if release_withdrawn(batch.firing, KEYS[4], KEYS[5]) then return -1 end',
+    find: 'if release_withdrawn(batch.firing, index) then return -1 end',
     replace: '',
     test: FIRING,
     named: 'becomes a wake of its own',
