@@ -23,7 +23,6 @@ const NO_ANSWER = 'apps/worker/test/investigation/no-answer.test.ts';
 const REFUSALS = 'apps/worker/test/investigation/refusals.test.ts';
 const MODEL_CALLS = 'apps/worker/test/investigation/model.test.ts';
 const SLACK = 'apps/worker/test/delivery/slack.test.ts';
-const MCP = 'apps/worker/test/tools/mcp/pool.test.ts';
 const CORRECTIONS = 'apps/api/test/corrections.test.ts';
 const CREDENTIALS = 'packages/shared/test/runtime/credentials.test.ts';
 
