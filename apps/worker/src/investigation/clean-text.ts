@@ -50,7 +50,7 @@ export function cleanText(given: string): CleanText {
   for (const span of THINKING) {
     const { text: kept } = removeSpans(text, span);
     // The server may have removed the beginning of the thinking, or the thinking may mention its own mark.
-    const lastEnd = span.end && [...kept.matchAll(span.end)].at(-1);
+    const lastEnd = span.end && lastMatch(span.end, kept);
     text = lastEnd ? kept.slice(lastEnd.index + lastEnd[0].length) : kept;
   }
   let endsWithCall = false;
@@ -64,7 +64,7 @@ export function cleanText(given: string): CleanText {
 
 function lastChannel(text: string): string {
   if (!CHANNEL.test(text)) return text;
-  const final = [...text.matchAll(FINAL_CHANNEL)].at(-1);
+  const final = lastMatch(FINAL_CHANNEL, text);
   return final ? text.slice(final.index + final[0].length) : '';
 }
 
@@ -85,4 +85,10 @@ function removeSpans(text: string, { begin, end }: Span): { text: string; isAtEn
 function matchFrom(pattern: RegExp, text: string, from: number): RegExpExecArray | null {
   pattern.lastIndex = from;
   return pattern.exec(text);
+}
+
+function lastMatch(pattern: RegExp, text: string): RegExpExecArray | undefined {
+  // `matchAll` begins where the last use of the pattern ended, perhaps in another text.
+  pattern.lastIndex = 0;
+  return [...text.matchAll(pattern)].at(-1);
 }

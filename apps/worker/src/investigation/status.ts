@@ -1,4 +1,5 @@
 /** Classifies the answer of an LLM server that is not a success, by its status, its headers, and the request. */
+import type { EngineErrorCode } from '@kora-wake/shared/wake/report';
 import { type Feature, namedFeatures, namedTool } from './features.ts';
 import type { Failure } from './model.ts';
 
@@ -7,8 +8,8 @@ const CREDENTIAL = new Set([401, 403]);
 const PAYMENT = 402;
 const TOO_LARGE = 413;
 const RATE_LIMITED = 429;
-/** A time-out, a conflict, and a request too early: the same request may succeed later. */
-const PASSING = new Set([408, 409, 425]);
+/** A time-out, a conflict, a request too early, and too many requests: the same request may succeed later. */
+const PASSING = new Set([408, 409, 425, RATE_LIMITED]);
 /** Errors of the server's own code. Others in the 500s come from overload or from a gateway. */
 const BROKEN = new Set([500, 501]);
 
@@ -28,29 +29,30 @@ export function classifyStatus(status: number, headers: Headers | undefined, mes
 
 function byStatus(status: number, message: string, sent: Sent): Failure {
   if (CREDENTIAL.has(status)) return { kind: 'failure', code: 'sdk_auth', retry: false };
-  if (status === RATE_LIMITED) return { kind: 'failure', code: 'sdk_rate_limited', retry: true };
-  if (status >= 500) {
+  const failure: Failure = { kind: 'failure', code: codeOf(status), retry: status >= 500 || PASSING.has(status) };
+  if (failure.retry) {
     const mayBeTools = BROKEN.has(status) && sent.tools.length > 0;
-    return { kind: 'failure', code: 'sdk_5xx', retry: true, ...(mayBeTools && { mayBeTools }) };
+    return { ...failure, ...(mayBeTools && { mayBeTools }) };
   }
-  if (status < 400) return { kind: 'failure', code: 'sdk_transport', retry: false };
-  if (PASSING.has(status)) return { kind: 'failure', code: `sdk_4xx_${status}`, retry: true };
-  const refused: Failure = { kind: 'failure', code: `sdk_4xx_${status}`, retry: false };
-  if (status === PAYMENT) return refused;
-  if (status === TOO_LARGE) return { ...refused, isTooLarge: true };
+  if (status < 400 || status === PAYMENT) return failure;
+  if (status === TOO_LARGE) return { ...failure, isTooLarge: true };
   const tool = namedTool(message, sent.tools);
   return {
-    ...refused,
+    ...failure,
     refusal: { sent: sent.features, named: namedFeatures(message), ...(tool !== undefined && { tool }) },
   };
 }
 
-/** Classifies a page of a proxy. It says nothing about the request, so the request may pass later. */
+/** Classifies a page of a proxy. It says nothing about the request or the credential, so the request may pass later. */
 export function classifyPage(status: number, headers: Headers): Failure {
-  const waits = waitOf(headers);
-  if (status >= 500) return { kind: 'failure', code: 'sdk_5xx', retry: true, ...waits };
-  if (status === RATE_LIMITED) return { kind: 'failure', code: 'sdk_rate_limited', retry: true, ...waits };
-  return { kind: 'failure', code: status < 400 ? 'sdk_transport' : `sdk_4xx_${status}`, retry: true, ...waits };
+  return { kind: 'failure', code: codeOf(status), retry: true, ...waitOf(headers) };
+}
+
+/** The code of a status that is not about the credential. */
+function codeOf(status: number): EngineErrorCode {
+  if (status >= 500) return 'sdk_5xx';
+  if (status === RATE_LIMITED) return 'sdk_rate_limited';
+  return status < 400 ? 'sdk_transport' : `sdk_4xx_${status}`;
 }
 
 /** `Retry-After`, in seconds or as a date, as ms from now. */

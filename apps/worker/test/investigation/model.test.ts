@@ -1,7 +1,7 @@
-import { describe, expect } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { apiError, DIAGNOSIS, diagnose, message } from '../../../../test/support/anthropic.ts';
 import { test } from '../../../../test/support/fixtures.ts';
-import { type Answer, cutShort, hang, html, json, reset } from '../../../../test/support/http-double.ts';
+import { type Answer, cutShort, hang, html, httpDouble, json, reset } from '../../../../test/support/http-double.ts';
 import type { ModelOptions } from '../../src/investigation/model.ts';
 import { investigating } from '../investigating.ts';
 
@@ -21,6 +21,17 @@ const incomplete: Answer = (_request, response) => {
 };
 
 describe('the engine', () => {
+  test('a redirect takes no prompt to another server', async ({ ns }) => {
+    const other = await httpDouble(json(200, message(DIAGNOSIS)));
+    onTestFinished(() => other.close());
+    const { investigate } = await investigating(
+      ns,
+      Array.from({ length: 5 }, () => json(307, {}, { location: `${other.url}/v1/messages` })),
+    );
+    expect(await investigate()).toMatchObject({ kind: 'fallback', code: 'sdk_transport' });
+    expect(other.requests).toEqual([]);
+  });
+
   test('asks once with prompt, model and effort, and returns the answer verbatim', async ({ ns }) => {
     const { double, calls, investigate } = await investigating(ns, []);
     const report = await investigate();

@@ -18,6 +18,7 @@ describe('a text with more than the answer', () => {
     ['thinking in brackets', `[THINK]${DRAFT}[/THINK]${ANSWER}`, DM],
     ['thinking without its beginning', `${DRAFT}\n</think>\n${ANSWER}`, DM],
     ['thinking about thinking', `<think>I <think> ${DRAFT}</think> so </think>${ANSWER}`, DM],
+    ['thinking before prose, without its beginning', `Is it on fire? No.\n</think>\n\n${DIAGNOSIS}`, DIAGNOSIS],
     ['thinking before prose', `<think>Okay.</think>\n\n${DIAGNOSIS}`, DIAGNOSIS],
     [
       'channels',
@@ -34,6 +35,15 @@ describe('a text with more than the answer', () => {
     });
     expect(await investigate()).toMatchObject({ kind: 'diagnosis', text: dm });
     expect(asked()).toHaveLength(2);
+  });
+
+  test('is read without thinking, whatever was read before', async ({ ns }) => {
+    const before = `<think>${'This takes a while. '.repeat(20)}</think>${DIAGNOSIS}`;
+    const { investigate } = await investigating(ns, [
+      says(before),
+      says(`Is it on fire? No.\n</think>\n\n${DIAGNOSIS}`),
+    ]);
+    for (let i = 0; i < 2; i++) expect(await investigate()).toMatchObject({ kind: 'diagnosis', text: DIAGNOSIS });
   });
 
   test('may mention these marks in its words', async ({ ns }) => {

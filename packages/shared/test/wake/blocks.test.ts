@@ -1,22 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { aWake } from '../../../../test/support/fixtures.ts';
 import { dmBlocks } from '../../src/wake/blocks.ts';
 import { directMessage } from '../../src/wake/message.ts';
 import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
 import { escapeForSlack } from '../../src/wake/text.ts';
 import type { Wake } from '../../src/wake/wake.ts';
 
-const wake: Wake = {
-  id: 'w-1',
-  probe: 'fly',
+const wake = aWake({
   category: 'service_unhealthy',
-  severity: 'critical',
   title: 'Fly app(s) unreachable: HTTP 401',
   detail: 'Fly probe reported status=unhealthy.',
-  snapshotDetails: {},
-  envelopeEnabled: false,
-  envelopeFixName: '(none)',
-  emittedAt: 0,
-};
+});
 
 const diagnosis = (text: string): Report => ({
   kind: 'diagnosis',

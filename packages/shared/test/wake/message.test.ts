@@ -1,24 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { investigationPrompt, wakeText } from '../../../../apps/worker/src/investigation/prompt.ts';
+import { aWake } from '../../../../test/support/fixtures.ts';
 import { ageNote, deliveryNote, directMessage, lateMs } from '../../src/wake/message.ts';
 import { dmStatus } from '../../src/wake/outcome.ts';
 import { redact, redactor } from '../../src/wake/redact.ts';
 import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
 import { escapeForSlack } from '../../src/wake/text.ts';
-import type { Wake } from '../../src/wake/wake.ts';
 
-const wake: Wake = {
-  id: 'w-1',
-  probe: 'fly',
+const wake = aWake({
   category: 'service_unhealthy',
-  severity: 'critical',
   title: 'Fly app(s) unreachable: HTTP 401',
   detail: 'Fly probe reported status=unhealthy.',
   snapshotDetails: { apps_running: 0 },
-  envelopeEnabled: false,
   envelopeFixName: 'restart_unhealthy_machine',
-  emittedAt: 0,
-};
+});
 
 function diagnosis(text: string): Report & { kind: 'diagnosis' } {
   return { kind: 'diagnosis', text, model: 'm', usage: NO_USAGE, costUsd: 0, durationMs: 1, calls: [] };
