@@ -5,9 +5,12 @@ import { delimiter, join } from 'node:path';
 
 /** Debian package by program name. */
 const PACKAGES = {
+  amtool: 'prometheus-alertmanager',
   chromium: 'chromium',
   jq: 'jq',
   openssl: 'openssl',
+  prometheus: 'prometheus',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
   promtool: 'prometheus',
   python3: 'python3',
 };
@@ -20,7 +23,7 @@ type Program = keyof typeof PACKAGES;
  */
 export function installPrograms(needed: readonly Program[]): void {
   const missing = () => needed.filter((name) => !onPath(name));
-  const wanted = missing().map((name) => PACKAGES[name]);
+  const wanted = [...new Set(missing().map((name) => PACKAGES[name]))];
   if (wanted.length === 0) return;
   if (onPath('apt-get') && process.getuid?.() === 0) {
     console.log(`Installing ${wanted.join(', ')} with apt (once) …`);

@@ -13,7 +13,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  installPrograms(['chromium', 'openssl', 'promtool', 'python3']);
+  installPrograms(['amtool', 'chromium', 'openssl', 'promtool', 'python3']);
   const folder = mkdtempSync(join(tmpdir(), 'kora-wake-test-redis-'));
   const redis = await redisProcess(folder);
   project.provide('redisUrl', `redis://127.0.0.1:${redis.port}`);
