@@ -11,6 +11,7 @@ describe('loadConfig', () => {
     const { config, warnings } = loadConfig(NOTHING);
     expect(warnings).toEqual([]);
     expect(config).toEqual({
+      auditLogMaxBytes: 0,
       modelPrices: {},
       httpCheckAllow: '',
       maxToolRounds: 5,
