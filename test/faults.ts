@@ -65,6 +65,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   17: {
     fault: 'SIGKILL of a tailer after read, after add, before commit',
     tests: [
+      ['test/e2e/rotation.test.ts', 'when a tailer is killed while it rotates the log'],
       [CRASH, 'a tailer killed around any message'],
       [TAILERS, 'killed between adding jobs and committing'],
     ],
@@ -120,6 +121,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     fault: 'SIGKILL of a worker anywhere',
     tests: [
       [CRASH, 'a worker killed around any message'],
+      [CRASH, 'is withdrawn once, whenever its worker is killed'],
       [WORKERS, 'keeps its paid report, in the'],
     ],
   },

@@ -15,6 +15,7 @@ const DELIVERY = 'apps/worker/test/delivery/job.test.ts';
 const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const FIRING = 'apps/tailer/test/decide/firing.test.ts';
 const WITHDRAWN = 'apps/worker/test/delivery/withdrawn.test.ts';
+const ROTATE = 'apps/tailer/test/log/rotate.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
 const AGENT = 'apps/worker/test/investigation/agent.test.ts';
 const ANSWER = 'apps/worker/test/investigation/answer.test.ts';
@@ -896,5 +897,45 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
     test: CREDENTIALS,
     named: 'of the MCP servers',
+  },
+  {
+    guard: 'the log is rotated only once it is read to its end',
+    file: 'apps/tailer/src/log/rotate.ts',
+    find: 'size >= maxBytes && isRead && ',
+    replace: 'size >= maxBytes && ',
+    test: ROTATE,
+    named: 'is renamed once it is large',
+  },
+  {
+    guard: 'only the holder of the lease rotates',
+    file: 'apps/tailer/src/log/rotate.ts',
+    find: 'isRead && (await mayRotate())',
+    replace: 'isRead',
+    test: ROTATE,
+    named: 'is renamed once it is large',
+  },
+  {
+    guard: 'an old file is removed only once its end is committed',
+    file: 'apps/tailer/src/log/rotate.ts',
+    find: 'if (isFinished({ key: statKey(stats), birthtime: String(stats.birthtimeNs) })) {',
+    replace: 'if (stats) {',
+    test: ROTATE,
+    named: 'beyond the newest five',
+  },
+  {
+    guard: 'a log that was renamed and not created is created',
+    file: 'apps/tailer/src/log/rotate.ts',
+    find: 'if (last && (await mayRotate())) await createLog',
+    replace: 'if (false) await createLog',
+    test: ROTATE,
+    named: 'leaves a log that the next one rotates',
+  },
+  {
+    guard: 'old files are moved only up to the first free number',
+    file: 'apps/tailer/src/log/rotate.ts',
+    find: 'while (used.has(free)) free++;',
+    replace: 'free = Math.max(0, ...used) + 1;',
+    test: ROTATE,
+    named: 'leaves a log that the next one rotates',
   },
 ];

@@ -53,6 +53,7 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
       checkpoint: checkpoint(redis, keys, source, path, config.sourceName),
       watcher,
       pollMs: config.pollMs,
+      maxLogBytes: config.auditLogMaxBytes,
       committed: metrics.committed,
       decider: {
         sourceName: config.sourceName,

@@ -19,6 +19,7 @@ import { type Follower, followLog } from './log/follower.ts';
 import type { Backlog } from './log/log-file.ts';
 import { MISSING_MS, type Presence, presenceOf } from './log/missing-log.ts';
 import { endOf } from './log/resume.ts';
+import { rotatorOf } from './log/rotate.ts';
 import { isOfOtherLog, takeOver } from './takeover.ts';
 
 export interface Tailer {
@@ -30,6 +31,8 @@ export interface Tailer {
   watcher: FileWatcher;
   /** The longest time that a new row waits, ms. */
   pollMs: number;
+  /** The log is rotated at this size, bytes; 0: the operator does it. Default 0. */
+  maxLogBytes?: number;
   /** Default {@link MIN_CONFLICTS}. */
   minConflicts?: number;
   /** Called after each commit. */
@@ -150,7 +153,7 @@ async function whileHolding(
 }
 
 async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: AbortSignal): Promise<void> {
-  const { path, checkpoint, decider, watcher, pollMs } = tailer;
+  const { path, checkpoint, decider, watcher, pollMs, maxLogBytes = 0 } = tailer;
   const { log } = decider;
   if (!state.position && (await checkpoint.load()).stored === '') {
     const takeover = await takeOver(decider, tailer, lease.token);
@@ -171,6 +174,7 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
   state.position = start;
   state.mayReplay = mayReplay;
   const startedAt = decider.now();
+  const rotate = rotatorOf({ path, maxBytes: maxLogBytes, log });
   const presence = presenceOf(path, () => performance.now());
   const follower = followLog({
     path,
@@ -193,6 +197,7 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
       if (!(await decideAll(tailer, follower, state, lease, held))) return;
       if (state.failing) logEvent(log, 'tailer.recovered', { path });
       state.failing = false;
+      if (maxLogBytes > 0 && state.position) await rotate(state.position, async () => lease.valid() || lease.renew());
       const logIs = await presence();
       await reportMissing(tailer, state, logIs === 'missing');
       await watcher.wait(Math.min(pollMs, ...soon(follower, logIs)), held);

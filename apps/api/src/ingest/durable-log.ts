@@ -35,7 +35,7 @@ export interface DurableLogLimits {
   waitMs: number;
 }
 
-export const DURABLE_LOG_LIMITS: DurableLogLimits = { maxWaitingBytes: 32 * 1024 * 1024, waitMs: 4_000 };
+const DURABLE_LOG_LIMITS: DurableLogLimits = { maxWaitingBytes: 32 * 1024 * 1024, waitMs: 4_000 };
 
 /** Bytes of one write. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;

@@ -26,7 +26,7 @@ import { firstChars } from '@kora-wake/shared/wake/text';
 import { type DurableLog, LogUnavailable } from './durable-log.ts';
 
 /** The answer to a request whose rows are durable. */
-export interface Accepted {
+interface Accepted {
   accepted: number;
   recovered: number;
   ignored: number;

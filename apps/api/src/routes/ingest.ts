@@ -107,7 +107,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
       errorHandler: (error, _request, reply) => {
         const status = error.statusCode ?? 500;
         if (status >= 500 && !(error instanceof IngestUnavailable)) throw error;
-        return sendEnqueueError(reply, status, [error.message]);
+        void sendEnqueueError(reply, status, [error.message]);
       },
     },
     async (request, reply) => {

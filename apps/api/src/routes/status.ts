@@ -1,7 +1,12 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
-import { readIngestCounts, readIngestFaults } from '@kora-wake/shared/store/ingestion';
+import {
+  type IngestFault,
+  readIngestCounts,
+  readIngestFaults,
+  type SourceCounts,
+} from '@kora-wake/shared/store/ingestion';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type Problem, readProblems } from '@kora-wake/shared/store/problems';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
@@ -149,8 +154,8 @@ export const statusRoutes: FastifyPluginAsyncZod<{
           })),
         },
         ingestion: {
-          sources: ingested.map((source) => ({ ...source, lastAt: isoTime(source.lastAt) ?? EPOCH })),
-          faults: faults.map((fault) => ({ ...fault, at: isoTime(fault.at) ?? EPOCH })),
+          sources: ingested.map(describeIngestSource),
+          faults: faults.map(describeIngestFault),
         },
         tailers: sources.flatMap(({ id, path, holder }) => (holder === null ? [] : [{ holder, sourceId: id, path }])),
         redis: { address: setup.redisAddress, warnings },
@@ -167,6 +172,14 @@ function describeSource({ name, lastRowAt, committedAt, missingSince, ...source 
     committedAt: isoTime(committedAt) ?? EPOCH,
     missingSince: isoTime(missingSince),
   };
+}
+
+function describeIngestSource({ lastAt, ...counts }: SourceCounts) {
+  return { ...counts, lastAt: isoTime(lastAt) ?? EPOCH };
+}
+
+function describeIngestFault({ at, ...fault }: IngestFault) {
+  return { ...fault, at: isoTime(at) ?? EPOCH };
 }
 
 function describeProblem({ since, at, ...problem }: Problem, waiting: number): ServiceProblem {

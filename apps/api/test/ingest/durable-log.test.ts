@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, statSync, writeFi
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, vi } from 'vitest';
+import { describe, expect, type MockInstance, vi } from 'vitest';
 import { test } from '../../../../test/support/fixtures.ts';
 import { durableLog, LogUnavailable } from '../../src/ingest/durable-log.ts';
 
@@ -26,7 +26,7 @@ describe('the durable log', () => {
     const prototype = Object.getPrototypeOf(handle);
     await handle.close();
     // Another program rotates the log at the worst moment: after the write, before the check.
-    const datasync = vi.spyOn(prototype, 'datasync');
+    const datasync: MockInstance<() => Promise<void>> = vi.spyOn(prototype, 'datasync');
     try {
       datasync.mockImplementationOnce(async () => {
         renameSync(logPath, `${logPath}.1`);
@@ -69,7 +69,7 @@ describe('the durable log', () => {
     const handle = await open(path);
     const prototype = Object.getPrototypeOf(handle);
     await handle.close();
-    const write = vi.spyOn(prototype, 'write');
+    const write: MockInstance<() => Promise<{ bytesWritten: number }>> = vi.spyOn(prototype, 'write');
     try {
       write.mockImplementationOnce(async () => {
         appendFileSync(path, '{"torn":');
@@ -91,7 +91,7 @@ describe('the durable log', () => {
   test('refuses rows beyond its limit at once, and accepts others later', async ({ logPath }) => {
     const log = durableLog({ path: logPath, createsFolder: false }, { maxWaitingBytes: 30, waitMs: 4_000 });
     const first = log.append(['x'.repeat(25)], nothing);
-    const settled = vi.fn();
+    const settled = vi.fn<(isWritten: boolean) => void>();
     await expect(log.append(['y'.repeat(10)], settled)).rejects.toThrow('too many alerts wait');
     expect(settled.mock.calls).toEqual([[false]]);
     await first;
@@ -105,7 +105,8 @@ describe('the durable log', () => {
     const prototype = Object.getPrototypeOf(handle);
     await handle.close();
     const { promise: disk, resolve } = Promise.withResolvers<void>();
-    const datasync = vi.spyOn(prototype, 'datasync').mockImplementationOnce(() => disk);
+    const datasync: MockInstance<() => Promise<void>> = vi.spyOn(prototype, 'datasync');
+    datasync.mockImplementationOnce(() => disk);
     try {
       const { promise: isWritten, resolve: settled } = Promise.withResolvers<boolean>();
       const log = durableLog({ path: logPath, createsFolder: false }, { maxWaitingBytes: 1_000, waitMs: 20 });

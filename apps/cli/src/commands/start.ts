@@ -18,6 +18,8 @@ import { terminalLog } from '../terminal-log.ts';
 /** The terminal sends Ctrl-C to the whole process group and npm passes it on: within this time it is one signal, ms. */
 const SAME_SIGNAL_MS = 500;
 const REDIS_PORT = 6379;
+/** Size at which the log in KORA_HOME is rotated, MiB. */
+const LOG_MAX_MIB = '64';
 
 export const command = defineCommand({
   name: 'start',
@@ -74,7 +76,7 @@ async function start(env: Env, io: Io): Promise<number> {
     const log = terminalLog(io);
     const ready = await Promise.all(
       APP_NAMES.map(async (name) => {
-        const app = startApp(name, { ...env, REDIS_URL: redisUrl }, log);
+        const app = startApp(name, { ...env, ...rotation(config, env), REDIS_URL: redisUrl }, log);
         apps.push(app);
         void stopWith(name, app);
         return app.ready;
@@ -97,6 +99,11 @@ async function start(env: Env, io: Io): Promise<number> {
   await (await redis.catch(() => undefined))?.stop();
   if (unexpected !== undefined) throw unexpected;
   return apps.some(({ child }) => child.exitCode !== 0) ? 1 : code;
+}
+
+/** A log in KORA_HOME is ours, so nobody else rotates it. */
+function rotation({ createsLogFolder }: Config, { KORA_AUDIT_LOG_MAX_MIB: given }: Env): Env {
+  return createsLogFolder && !given?.trim() ? { KORA_AUDIT_LOG_MAX_MIB: LOG_MAX_MIB } : {};
 }
 
 /** @throws StartupError if a folder is not writable or the port of the API is in use, before anything is started */

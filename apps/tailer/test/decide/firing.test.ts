@@ -56,8 +56,8 @@ async function committing(ns: Namespace, windowMs = 600_000) {
   await source.begin(token, '', at(0), false);
   let offset = 0;
   /** Decides the rows, runs `between`, and commits. */
-  async function commit(rows: string[], { mayReplay = false, between = async () => undefined as unknown } = {}) {
-    const batch = batchOf(decider, mayReplay, () => undefined);
+  async function commit(rows: string[], options: { mayReplay?: boolean; between?: () => Promise<void> } = {}) {
+    const batch = batchOf(decider, options.mayReplay ?? false, () => undefined);
     const start = offset;
     const lines: Line[] = rows.map((row) => {
       const line = { bytes: Buffer.from(row), offset };
@@ -67,7 +67,7 @@ async function committing(ns: Namespace, windowMs = 600_000) {
     for (const line of lines) batch.take(line);
     const decided = await batch.decide(async () => true);
     if (!decided) throw new Error('the log was said not to be ours');
-    await between();
+    await options.between?.();
     const result = await source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
     if (result !== 'committed') offset = start;
     return { result, decided, ids: lines.map((line) => wakeId(line, undefined)) };

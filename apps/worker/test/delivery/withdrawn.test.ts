@@ -175,7 +175,7 @@ describe('a wake whose pair has recovered', () => {
   test('starts the older wakes that wait for it', async ({ ns, logPath }) => {
     const older = await enqueue(ns, { severity: 'warning' });
     await ns.queue.remove(older.id);
-    await ns.queue.add('wake', { wake: older }, { jobId: older.id, delay: 3_600_000 });
+    await ns.queue.add('wake', { wake: older }, { jobId: older.id, delay: 3_600_000, timestamp: Date.now() - 600_000 });
     await commit(ns, [older], []);
     const newer = await committed(ns, { category: older.category, probe: older.probe });
     await addJoining(ns.redis, ns.keys, newer.id, older.id);

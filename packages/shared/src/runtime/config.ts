@@ -25,6 +25,8 @@ export interface Config {
   auditLogPath: string;
   /** True if the audit log is in `KORA_HOME`, which Kora Wake creates. Other folders are the operator's. */
   createsLogFolder: boolean;
+  /** The tailer rotates the log at this size, bytes; 0 = the operator does it. */
+  auditLogMaxBytes: number;
   /** Keeps logs apart that have the same path on different hosts. */
   sourceName?: string;
   debounce: DebouncePolicy;
@@ -171,6 +173,7 @@ export function loadConfig(
       queuePrefix: e.KORA_QUEUE_PREFIX,
       home,
       auditLogPath,
+      auditLogMaxBytes: Math.ceil(e.KORA_AUDIT_LOG_MAX_MIB * 1024 * 1024),
       createsLogFolder: home !== undefined && auditLogPath.startsWith(`${home}${sep}`),
       ...(e.KORA_SOURCE_NAME && { sourceName: e.KORA_SOURCE_NAME }),
       debounce: {

@@ -37,12 +37,13 @@ export function accessOfNewLog(model: Access, uid: number): Access | undefined {
 /**
  * Creates the log if it does not exist.
  *
+ * @param model the file whose access it gets; default: the newest rotated file, or else the folder
  * @returns false if it must be left to its owner
  * @throws a system error if the folder does not exist or cannot be written to
  */
-export async function createLog(path: string): Promise<boolean> {
+export async function createLog(path: string, model?: Access): Promise<boolean> {
   const uid = process.geteuid?.();
-  const access = uid === undefined ? undefined : accessOfNewLog(await modelOf(path), uid);
+  const access = uid === undefined ? undefined : accessOfNewLog(model ?? (await modelOf(path)), uid);
   if (uid !== undefined && !access) return false;
   // The log appears under its name only with its final access.
   const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}`);

@@ -36,6 +36,8 @@ function optional<T>(schema: z.ZodType<T, string>, facts: Facts) {
   return schema.optional().register(FACTS, facts);
 }
 
+/** A tebibyte. */
+const MAX_LOG_MIB = 1_048_576;
 const DAY_S = 86_400;
 const DECADE_S = 3_650 * DAY_S;
 
@@ -56,6 +58,10 @@ const AUDIT_LOG = {
   KORA_AUDIT_LOG_PATH: optional(type.path, {
     computedDefault: '$KORA_HOME/kora_audit_log.jsonl',
     doc: 'The audit log to watch: the path of one file. Only a leading `~` is expanded.',
+  }),
+  KORA_AUDIT_LOG_MAX_MIB: withDefault(type.number({ min: 0, max: MAX_LOG_MIB }), '0', {
+    apps: ['tailer'],
+    doc: 'At this size in MiB the tailer renames the log, once it is read to its end. It keeps the five newest old files. 0: you rotate it. See [audit-log.md](audit-log.md#rotation).',
   }),
   KORA_SOURCE_NAME: optional(type.word('a name'), {
     doc: "Name of this host's log, if several hosts watch logs under the same path with one Redis. Without it only one of them is watched.",

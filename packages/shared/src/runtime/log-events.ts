@@ -97,6 +97,18 @@ export const LOG_EVENTS = {
     fields: ['path'],
   },
   'log.found': { level: 'info', message: 'the log exists now', fields: ['path'] },
+  'log.rotated': {
+    level: 'info',
+    message: 'renamed the log and created it again: it has reached KORA_AUDIT_LOG_MAX_MIB',
+    fields: ['path', 'bytes'],
+  },
+  'log.rotated_file_removed': { level: 'info', message: 'removed the oldest old file of the log', fields: ['path'] },
+  'log.rotation_failed': {
+    level: 'error',
+    message:
+      'cannot rotate the log; it grows further. Let this user write to its folder, or unset KORA_AUDIT_LOG_MAX_MIB',
+    fields: ['path', 'error'],
+  },
   'log.file_lost': {
     level: 'warn',
     message: 'a file that was being read is gone; its remaining rows are not read',

@@ -12,7 +12,7 @@ export const MAX_INSTANCES = 1_000;
 const MAX_WAKES = 1_000;
 
 /** A wake row that was not rejected. Rows that would change nothing may be left out. */
-export interface FiringRow {
+interface FiringRow {
   kind: 'firing';
   /** Deduplication id of its pair. */
   pair: string;
@@ -44,8 +44,7 @@ export interface RecoveredRows {
 export type FiringChange = FiringRow | RecoveredRows;
 
 /** How recoveries are counted. `closed`: no instance of the pair fires any more. `partial`: others do. `ignored`: it did not fire. */
-export const RECOVERIES = ['closed', 'partial', 'ignored'] as const;
-export type Recovery = (typeof RECOVERIES)[number];
+export type Recovery = 'closed' | 'partial' | 'ignored';
 
 /** The name under which the pair of a sender's instance is found. Empty if one of both is missing. */
 export function originOf(sender: string, instance: string): string {

@@ -68,7 +68,7 @@ export async function settleEvents(
 
 /** `refused`: wrong token or signature. `unmapped`: the body cannot be mapped. The others count alerts. */
 export const INGEST_RESULTS = ['accepted', 'recovered', 'ignored', 'unmapped', 'refused', 'unavailable'] as const;
-export type IngestResult = (typeof INGEST_RESULTS)[number];
+type IngestResult = (typeof INGEST_RESULTS)[number];
 export type IngestCounts = Record<IngestResult, number>;
 
 /** Counts the results of one request. @param at ms since the epoch */

@@ -52,8 +52,11 @@ export function rowOf(line: Json): Row {
     : { kind: 'malformed_recovery' };
 }
 
+function isGiven(value: Json | undefined): boolean {
+  return textOf(value, '', (text) => text) !== '';
+}
+
 function namesPair({ probe, category, received_from, instance }: JsonObject): boolean {
-  const isGiven = (value: Json | undefined) => textOf(value, '', (text) => text) !== '';
   return isGiven(probe) || isGiven(category) || (isGiven(received_from) && isGiven(instance));
 }
 
@@ -111,7 +114,7 @@ const NO_INSTANCE: RowInstance = { instance: '', sender: '' };
 
 /** Whether a recovery names its pair completely. If not, and it has a sender and an instance, these name the pair. */
 export function hasPair({ probe, category }: JsonObject): boolean {
-  return [probe, category].every((part) => textOf(part, '', (text) => text) !== '');
+  return isGiven(probe) && isGiven(category);
 }
 
 /** The severity that {@link wakeOf} reads. */

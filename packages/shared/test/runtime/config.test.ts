@@ -12,6 +12,7 @@ describe('loadConfig', () => {
     expect(warnings).toEqual([]);
     expect(config).toEqual({
       ingest: {},
+      auditLogMaxBytes: 0,
       modelPrices: {},
       httpCheckAllow: '',
       maxToolRounds: 5,
