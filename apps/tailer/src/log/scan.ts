@@ -73,11 +73,16 @@ function needleOf(seam: string): Needle {
   return { seam: Buffer.from(seam), part: Buffer.from(seam.slice(at, at + MAX_NEEDLE)), at };
 }
 
+function hasAt(bytes: Buffer, seam: Buffer, hit: number): boolean {
+  for (let i = 0; i < seam.length; i++) if (bytes[hit + i] !== seam[i]) return false;
+  return true;
+}
+
 /** The index of the seam at or after `from`, or Infinity. */
 function indexOfSeam(bytes: Buffer, { seam, part, at }: Needle, from: number): number {
   for (let found = bytes.indexOf(part, from + at); found >= 0; found = bytes.indexOf(part, found + 1)) {
     const hit = found - at;
-    if (seam.every((byte, i) => bytes[hit + i] === byte)) return hit;
+    if (hasAt(bytes, seam, hit)) return hit;
   }
   return Infinity;
 }
@@ -93,11 +98,15 @@ export function scanner(seams: readonly string[]): Scanner {
     const hits = needles.map(() => -1);
     while (!into.full()) {
       let hit = Infinity;
-      for (const [i, needle] of needles.entries()) {
-        const next = hits[i] ?? -1;
-        const found = next < from ? indexOfSeam(bytes, needle, from) : next;
-        hits[i] = found;
-        hit = Math.min(hit, found);
+      let i = 0;
+      for (const needle of needles) {
+        let next = hits[i] ?? -1;
+        if (next < from) {
+          next = indexOfSeam(bytes, needle, from);
+          hits[i] = next;
+        }
+        if (next < hit) hit = next;
+        i++;
       }
       if (hit === Infinity) return bytes.length;
       let begin = hit;
