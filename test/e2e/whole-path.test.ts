@@ -62,7 +62,8 @@ describe('the whole path', () => {
     expect(audit.lines.map(({ msg }) => msg)).toEqual([
       `Redis ${ns.redisUrl}, prefix ${ns.prefix}, log ${logPath}`,
       '3 rows = 2 enqueued + 1 coalesced + rejected (0)',
-      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 joined + 0 dead + 0 in progress',
+      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 joined + 0 withdrawn + 0 dead + 0 in progress',
+      '0 recovered rows = 0 closed + 0 partial + 0 ignored',
       'unreadable lines: 0   repaired: 0',
       'unaccounted: 0',
       'on disk: 3 wake rows, 2 of them enqueued; without an outcome or a job: 0',
