@@ -113,11 +113,12 @@ async function writeDurably(target: AuditLogFile, rows: Buffer[]): Promise<void>
     const file = await openToAppend(target);
     if (!file) throw new LogUnavailable('it does not exist, and only its owner may create it', true);
     try {
-      const end = await appendWhole(file, Buffer.concat([Buffer.from(await missingNewline(file)), ...rows]));
+      const end = await appendWhole(file, rows);
       await file.datasync();
       if (await isStillTheLog(target.path, file, end)) return;
     } finally {
-      await file.close();
+      // Nobody waits for it: the rows are synced, or the caller learns the error.
+      file.close().catch(() => undefined);
     }
   }
   throw new LogUnavailable('it is rotated again and again', false);
@@ -126,8 +127,9 @@ async function writeDurably(target: AuditLogFile, rows: Buffer[]): Promise<void>
 /**
  * Appends all bytes or none. @returns the size of the file after it, bytes; more if others appended too
  */
-async function appendWhole(file: FileHandle, bytes: Buffer): Promise<number> {
+async function appendWhole(file: FileHandle, rows: Buffer[]): Promise<number> {
   const { size } = await file.stat();
+  const bytes = Buffer.concat([Buffer.from(await missingNewline(file, size)), ...rows]);
   let written = 0;
   try {
     while (written < bytes.length) {
@@ -144,7 +146,9 @@ async function appendWhole(file: FileHandle, bytes: Buffer): Promise<number> {
 
 /** False if the log was renamed, removed or emptied during the write: the rows may then be in a file that nobody reads. */
 async function isStillTheLog(path: string, file: FileHandle, end: number): Promise<boolean> {
-  const own = await file.stat({ bigint: true });
-  const current = await stat(path, { bigint: true }).catch(() => undefined);
+  const [own, current] = await Promise.all([
+    file.stat({ bigint: true }),
+    stat(path, { bigint: true }).catch(() => undefined),
+  ]);
   return current !== undefined && current.ino === own.ino && current.dev === own.dev && own.size >= BigInt(end);
 }

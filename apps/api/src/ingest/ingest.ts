@@ -11,10 +11,13 @@ import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import {
+  type Claim,
   claimEvents,
   countIngested,
+  type EndedClaim,
   type EventState,
   type IngestCounts,
+  type IngestResults,
   recordIngestFault,
   type SenderEvent,
   senderEvent,
@@ -23,6 +26,7 @@ import {
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
+import { batched } from './batched.ts';
 import { type DurableLog, LogUnavailable } from './durable-log.ts';
 
 /** The answer to a request whose rows are durable. */
@@ -104,11 +108,27 @@ export function ingest(options: IngestOptions): Ingest {
     }
   }
 
+  const claimAll = batched((requests: Claim[][]) =>
+    fromRedis(() => claimEvents(redis, keys, requests.flat())).then((states) => {
+      let from = 0;
+      return requests.map((claims) => {
+        from += claims.length;
+        return { states: states?.slice(from - claims.length, from) };
+      });
+    }),
+  );
+  const settleAll = batched((requests: EndedClaim[][]) =>
+    fromRedis(() => settleEvents(redis, keys, requests.flat())).then(() => requests.map(() => true)),
+  );
+  const countAll = batched((requests: IngestResults[]) =>
+    fromRedis(() => countIngested(redis, keys, requests)).then(() => requests.map(() => true)),
+  );
+
   /** Claims the events. Waits for other requests that are writing one of them. */
   async function claim(token: string, senderEvents: SenderEvent[]): Promise<EventState[]> {
     const until = now() + BUSY_MS;
     for (;;) {
-      const states = await fromRedis(() => claimEvents(redis, keys, token, senderEvents));
+      const { states } = await claimAll(senderEvents.map((event) => ({ event, token })));
       if (!states) return senderEvents.map(() => 'new');
       if (!states.includes('busy')) return states;
       // Its own claims must not hold up the other request, which may wait for them.
@@ -123,7 +143,7 @@ export function ingest(options: IngestOptions): Ingest {
   }
 
   async function settle(token: string, senderEvents: SenderEvent[], isWritten: boolean): Promise<void> {
-    await fromRedis(() => settleEvents(redis, keys, token, senderEvents, isWritten));
+    await settleAll(senderEvents.map((event) => ({ event, token, isWritten })));
   }
 
   async function write(
@@ -139,15 +159,14 @@ export function ingest(options: IngestOptions): Ingest {
     if (fresh.length > 0) {
       const at = now();
       const rows = fresh.map((alert) => JSON.stringify(rowOfAlert(alert, source, at, redact)));
-      const { promise: isSettled, resolve } = Promise.withResolvers<void>();
+      // The answer does not wait for Redis: a sender that repeats an accepted event meets its claim until the event is settled.
       await log
-        .append(rows, (isWritten) => void settle(token, own, isWritten).then(resolve))
+        .append(rows, (isWritten) => void settle(token, own, isWritten))
         .catch((error: unknown) => {
           if (!(error instanceof LogUnavailable)) throw error;
           logEvent(events, 'ingest.log_unavailable', { path: logPath, ...errorFields(error) });
           throw new IngestUnavailable(`The alerts cannot be written to ${logPath} now: ${error.message}.`);
         });
-      await isSettled;
     }
     return { written: fresh, retries: alerts.length - fresh.length };
   }
@@ -161,10 +180,10 @@ export function ingest(options: IngestOptions): Ingest {
       return { accepted: written.length - recovered, recovered, ignored: mapped.ignored + retries };
     },
     count: (source, counts, fault) => {
+      const at = now();
+      void countAll({ source, counts, at });
+      if (!fault) return;
       void fromRedis(async () => {
-        const at = now();
-        await countIngested(redis, keys, source, counts, at);
-        if (!fault) return;
         const text = firstChars(redact(fault.body.subarray(0, MAX_REDACTED_BYTES).toString()), MAX_KEPT_CHARS);
         const { field, message } = fault;
         await recordIngestFault(redis, keys, { at, source, field, message: redact(message), text });

@@ -25,13 +25,17 @@ export type Limited<T> = { inTime: true; value: T } | { inTime: false };
  * rejection is ignored. It does not cancel `work`.
  */
 export async function withTimeLimit<T>(work: Promise<T>, ms: number, signal?: AbortSignal): Promise<Limited<T>> {
-  const settled = new AbortController();
-  const stop = signal ? AbortSignal.any([signal, settled.signal]) : settled.signal;
-  const late = sleep(ms, stop).then((): Limited<T> => ({ inTime: false }));
+  const { promise: late, resolve } = Promise.withResolvers<Limited<T>>();
+  const end = () => resolve({ inTime: false });
+  // A controller for each call would cost more than all else here, and the API calls this several times per alert.
+  const timer = setTimeout(end, ms);
+  signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted) end();
   try {
     return await Promise.race([work.then((value): Limited<T> => ({ inTime: true, value })), late]);
   } finally {
-    settled.abort();
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
   }
 }
 

@@ -113,16 +113,16 @@ export async function appendRows(target: AuditLogFile, rows: string[]): Promise<
   const file = await openToAppend(target);
   if (!file) return false;
   try {
-    await file.write(`${await missingNewline(file)}${rows.join('\n')}\n`);
+    const { size } = await file.stat();
+    await file.write(`${await missingNewline(file, size)}${rows.join('\n')}\n`);
     return true;
   } finally {
     await file.close();
   }
 }
 
-/** A newline if the file ends in an incomplete line of a writer that died, otherwise an empty text. */
-export async function missingNewline(file: FileHandle): Promise<'' | '\n'> {
-  const { size } = await file.stat();
+/** A newline if the file ends in an incomplete line of a writer that died, otherwise an empty text. @param size bytes */
+export async function missingNewline(file: FileHandle, size: number): Promise<'' | '\n'> {
   const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
   return bytesRead === 0 || buffer[0] === NEWLINE ? '' : '\n';
 }

@@ -32,38 +32,37 @@ const SETTLE = luaScript('settle-events');
 /** A request is over long before this. If its process died, a retry is accepted after it; ms. */
 const CLAIM_MS = 20_000;
 
-/** Claims events. @param token of the request @returns a state for each event */
-export async function claimEvents(
-  redis: RedisClient,
-  keys: Keys,
-  token: string,
-  events: SenderEvent[],
-): Promise<EventState[]> {
-  if (events.length === 0) return [];
-  const answer = await CLAIM(
-    redis,
-    events.map(({ hash }) => keys.ingestEvent(hash)),
-    token,
-    CLAIM_MS,
-  );
-  const states = Array.isArray(answer) ? answer : [];
-  return events.map((_, i) => (states[i] === 'done' || states[i] === 'busy' ? states[i] : 'new'));
+/** An event that a request writes. */
+export interface Claim {
+  event: SenderEvent;
+  /** Token of the request. */
+  token: string;
 }
 
-/** Ends claims. @param isWritten whether their rows are durable */
-export async function settleEvents(
-  redis: RedisClient,
-  keys: Keys,
-  token: string,
-  events: SenderEvent[],
-  isWritten: boolean,
-): Promise<void> {
-  if (events.length === 0) return;
-  const ttls = events.map(({ ttlMs }) => ttlMs);
-  const scriptKeys = [...events.map(({ hash }) => hash), ...events.map(({ opposite }) => opposite)].map(
-    keys.ingestEvent,
+/** Claims events, in their order: of two equal ones the second is busy. @returns a state for each */
+export async function claimEvents(redis: RedisClient, keys: Keys, claims: Claim[]): Promise<EventState[]> {
+  if (claims.length === 0) return [];
+  const answer = await CLAIM(
+    redis,
+    claims.map(({ event }) => keys.ingestEvent(event.hash)),
+    CLAIM_MS,
+    ...claims.map(({ token }) => token),
   );
-  await SETTLE(redis, scriptKeys, token, isWritten ? '1' : '0', ...ttls);
+  const states = Array.isArray(answer) ? answer : [];
+  return claims.map((_, i) => (states[i] === 'done' || states[i] === 'busy' ? states[i] : 'new'));
+}
+
+/** The end of a claim. */
+export interface EndedClaim extends Claim {
+  /** Whether the row of the event is durable. */
+  isWritten: boolean;
+}
+
+export async function settleEvents(redis: RedisClient, keys: Keys, claims: EndedClaim[]): Promise<void> {
+  if (claims.length === 0) return;
+  const hashes = [...claims.map(({ event }) => event.hash), ...claims.map(({ event }) => event.opposite)];
+  const args = claims.flatMap(({ event, token, isWritten }) => [token, isWritten ? '1' : '0', event.ttlMs]);
+  await SETTLE(redis, hashes.map(keys.ingestEvent), ...args);
 }
 
 /** `refused`: wrong token or signature. `unmapped`: the body cannot be mapped. The others count alerts. */
@@ -71,19 +70,28 @@ export const INGEST_RESULTS = ['accepted', 'recovered', 'ignored', 'unmapped', '
 type IngestResult = (typeof INGEST_RESULTS)[number];
 export type IngestCounts = Record<IngestResult, number>;
 
-/** Counts the results of one request. @param at ms since the epoch */
-export async function countIngested(
-  redis: RedisClient,
-  keys: Keys,
-  source: string,
-  counts: Partial<IngestCounts>,
-  at: number,
-): Promise<void> {
-  const pipeline = redis.pipeline();
-  for (const [result, n = 0] of Object.entries(counts)) {
-    if (n > 0) pipeline.hincrby(keys.ingestCounts, `${result}:${source}`, n);
+/** Results of one request. */
+export interface IngestResults {
+  source: string;
+  counts: Partial<IngestCounts>;
+  /** ms since the epoch */
+  at: number;
+}
+
+/** Counts the results of requests. */
+export async function countIngested(redis: RedisClient, keys: Keys, requests: IngestResults[]): Promise<void> {
+  const totals = new Map<string, number>();
+  const lastAt = new Map<string, number>();
+  for (const { source, counts, at } of requests) {
+    lastAt.set(`lastAt:${source}`, at);
+    for (const [result, n = 0] of Object.entries(counts)) {
+      const name = `${result}:${source}`;
+      if (n > 0) totals.set(name, (totals.get(name) ?? 0) + n);
+    }
   }
-  pipeline.hset(keys.ingestCounts, `lastAt:${source}`, at);
+  const pipeline = redis.pipeline();
+  for (const [name, n] of totals) pipeline.hincrby(keys.ingestCounts, name, n);
+  pipeline.hset(keys.ingestCounts, lastAt);
   await pipeline.exec();
 }
 
