@@ -12,6 +12,7 @@ import { firstPage, listsUnderStorm } from '../bench/api.ts';
 import { following, storm } from '../bench/follow.ts';
 import { forecast } from '../bench/forecast.ts';
 import { idle, startUp } from '../bench/idle.ts';
+import { accepting, postToMessage } from '../bench/ingest.ts';
 import { type Bench, reached } from '../bench/measure.ts';
 import { rowToDm, scaling, throughput } from '../bench/path.ts';
 import { line, page, type Result } from '../bench/report.ts';
@@ -31,6 +32,8 @@ const BENCHES: Bench[] = [
   idle,
   firstPage,
   startUp,
+  accepting,
+  postToMessage,
   listsUnderStorm,
   forecast,
 ];
@@ -60,7 +63,7 @@ await runScript(
 
 /** @returns the exit code */
 async function measure(wanted: Bench[], quick: boolean, runs: number, io: Io): Promise<number> {
-  installPrograms(['jq', 'python3']);
+  installPrograms(['jq', 'prometheus-alertmanager', 'python3']);
   const world = await makeWorld();
   io.onStop(() => void world.close().finally(() => process.exit(130)));
   const results: Result[] = [];
