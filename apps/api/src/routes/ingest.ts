@@ -23,6 +23,9 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const RETRY_AFTER_S = 5;
 const CLOUDWATCH = 'cloudwatch';
 
+/** Programs read these short answers: compression and the headers for browsers would only cost time. */
+const MACHINE_ONLY = { compress: false, helmet: false } as const;
+
 export interface IngestRoutes {
   ingest: Ingest;
   access: IngestAccess;
@@ -51,6 +54,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
   app.post(
     '/v1/wakes',
     {
+      ...MACHINE_ONLY,
       schema: {
         summary: 'Send one alert or recovery, or a list of them',
         description: 'The body has the details of a row: see docs/sources.md.',
@@ -67,6 +71,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
   app.post(
     '/v1/ingest/:source',
     {
+      ...MACHINE_ONLY,
       schema: {
         summary: 'Send the webhook of an alerting tool',
         description: 'The body is the one of the tool: see docs/sources.md.',
@@ -100,6 +105,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
   app.post(
     '/v2/enqueue',
     {
+      ...MACHINE_ONLY,
       schema: {
         summary: "Send an event as to PagerDuty's Events API v2",
         response: { 202: EnqueueAnswer, 400: EnqueueError, 401: EnqueueError, 403: EnqueueError, 503: EnqueueError },
