@@ -112,6 +112,7 @@ function wakes(): Investigation[] {
       title: 'Webhooks wait for more than ten minutes',
       enqueuedAt: at(7 * HOUR),
       outcome: 'dead',
+      dmStatus: 'failed_send',
       failure: { code: 'channel_not_found', at: at(6 * HOUR), attempts: 1 },
       suppressed: 31,
     }),

@@ -31,7 +31,7 @@ function NotSent({ entry, notify }: NotSentProps) {
   const mayChange = api.useMayChange();
   const { failure, dismissed, deadLetter } = entry;
   return (
-    <div class="delivery-state wrong">
+    <div class="delivery-state not-sent">
       <p>
         <b>Not sent</b>
         {failure && (
