@@ -29,11 +29,13 @@ type Kill =
   | { afterMs: number };
 
 /**
- * More messages than an app sends in a round. After the last one nothing is killed. `npm test` takes every third one, and different
+ * More messages than an app sends in a round. After the last one nothing is killed. `npm test` takes every fourth one, and different
  * ones before and after it. To test each: `CRASH_EVERY_ARROW=1 npm test -- test/e2e/ingest-crash.test.ts`.
  */
 const MESSAGES = 12;
-const STRIDE = process.env.CRASH_EVERY_ARROW ? 1 : 3;
+const STRIDE = process.env.CRASH_EVERY_ARROW ? 1 : 4;
+/** The same for kills at other moments. */
+const OTHER_STRIDE = process.env.CRASH_EVERY_ARROW ? 1 : 9;
 
 function aroundMessages(): Kill[] {
   return (['before', 'after'] as const).flatMap((when) =>
@@ -43,8 +45,8 @@ function aroundMessages(): Kill[] {
   );
 }
 
-/** Every third of a longer list, or all of it. */
-const some = (kills: Kill[]) => kills.filter((_, i) => i % STRIDE === 0);
+/** Every ninth of a longer list, or all of it. */
+const some = (kills: Kill[]) => kills.filter((_, i) => i % OTHER_STRIDE === 0);
 const atWrites = () => some(Array.from({ length: 9 }, () => ({ at: 'write' })));
 /** From before the claim of the events until after the answer. The first requests of a process take longest. */
 const atTimes = () => some(Array.from({ length: 18 }, (_, i) => ({ afterMs: 4 * i })));
