@@ -50,6 +50,7 @@ export const accepting: Bench = {
   id: 'P11',
   title: `alerts accepted over ${CONNECTIONS} connections, each durable before the answer`,
   measure: async ({ world, quick, runs }) => {
+    // A quick run is over before the code of the API is compiled, so its ratios have no goal.
     const seconds = quick ? 2 : 10;
     const { sandbox, url, pid } = await ingestion(world);
     const taken = await repeated(runs, async () => {
@@ -75,14 +76,13 @@ export const accepting: Bench = {
           label: 'relative to the API of Alertmanager',
           values: ratios(of('single', 'ours', 'perS'), of('single', 'theirs', 'perS')),
           unit: '×',
-          // A quick run is over before the code of the API is compiled.
-          goal: { atLeast: quick ? 0.5 : 2 },
+          ...(!quick && { goal: { atLeast: 2 } }),
         },
         {
           label: "p99 of the answers, relative to Alertmanager's",
           values: ratios(of('single', 'ours', 'p99'), of('single', 'theirs', 'p99')),
           unit: '×',
-          goal: { atMost: 1 },
+          ...(!quick && { goal: { atMost: 1 } }),
         },
         { label: 'ours', values: of('single', 'ours', 'perS'), unit: '/s' },
         { label: 'Alertmanager', values: of('single', 'theirs', 'perS'), unit: '/s' },
