@@ -23,6 +23,7 @@ import {
 } from '../wake/budget.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
+import { parseStoredList } from './stored-json.ts';
 
 export interface Ledger {
   /**
@@ -202,17 +203,8 @@ export async function readSpend(redis: RedisClient, keys: Keys, budgetUsd: numbe
     reservedUsd: reserved.reduce((sum, member) => sum + Number(/:(\d+)$/.exec(member)?.[1] ?? 0), 0) / MICRO,
     entries: entries.toSorted((a, b) => a.day.localeCompare(b.day)),
     correctedUsd: amountOf(fields.corrected) / MICRO,
-    corrections: corrections.flatMap(parseCorrection),
+    corrections: parseStoredList(storedCorrection, corrections),
   };
-}
-
-/** An entry that cannot be read is left out. */
-function parseCorrection(text: string): Correction[] {
-  try {
-    return [storedCorrection.parse(JSON.parse(text))];
-  } catch {
-    return [];
-  }
 }
 
 /** Micro-USD of a stored amount; 0 if it is missing or not a number. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
+import { parseStoredList } from './stored-json.ts';
 
 /** An event of a sender, by which a retry is recognised. */
 export interface SenderEvent {
@@ -144,12 +145,5 @@ export async function recordIngestFault(redis: RedisClient, keys: Keys, fault: I
 
 /** Newest first. An entry that cannot be read is left out. */
 export async function readIngestFaults(redis: RedisClient, keys: Keys): Promise<IngestFault[]> {
-  const stored = await redis.lrange(keys.ingestFaults, 0, MAX_FAULTS - 1);
-  return stored.flatMap((text) => {
-    try {
-      return [ingestFault.parse(JSON.parse(text))];
-    } catch {
-      return [];
-    }
-  });
+  return parseStoredList(ingestFault, await redis.lrange(keys.ingestFaults, 0, MAX_FAULTS - 1));
 }

@@ -8,6 +8,7 @@ import type { RedisClient } from '../runtime/redis.ts';
 import { PROBLEM_KINDS, SERVICES, type Service } from '../wake/services.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
+import { parseStored } from './stored-json.ts';
 
 const reported = {
   kind: z.enum(PROBLEM_KINDS),
@@ -55,10 +56,7 @@ export async function endProblem(redis: RedisClient, keys: Keys, log: ProblemLog
 export async function readProblems(redis: RedisClient, keys: Keys): Promise<Problem[]> {
   const stored = await redis.hmget(keys.problems, ...SERVICES);
   return SERVICES.flatMap((service, i) => {
-    try {
-      return [{ ...storedProblem.parse(JSON.parse(stored[i] ?? '')), service }];
-    } catch {
-      return [];
-    }
+    const problem = parseStored(storedProblem, stored[i]);
+    return problem ? [{ ...problem, service }] : [];
   });
 }

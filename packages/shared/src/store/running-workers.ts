@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
+import { parseStored } from './stored-json.ts';
 
 /** Time between two signs of life, and time after the last one when a worker counts as gone; ms. */
 export const SIGN_EVERY_MS = 10_000;
@@ -58,16 +59,8 @@ export async function readWorkers(redis: RedisClient, keys: Keys): Promise<Runni
   for (let i = 0; i + 1 < flat.length; i += 2) {
     const [, at, json] = /^(\d+) (.*)$/s.exec(flat[i + 1] ?? '') ?? [];
     if (Number(now) - Number(at) > GONE_AFTER_MS) continue;
-    const setup = parseSetup(json);
+    const setup = parseStored(workerSetup, json);
     if (setup) running.push({ id: flat[i] ?? '', ...setup });
   }
   return running.toSorted((a, b) => b.startedAt - a.startedAt);
-}
-
-function parseSetup(json: string | undefined): WorkerSetup | undefined {
-  try {
-    return workerSetup.parse(JSON.parse(json ?? ''));
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@ import { ENGINE_ROUTES, type EngineErrorCode, type Report, TOOL_STATUSES } from 
 import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Posted } from './queues.ts';
+import { parseStored } from './stored-json.ts';
 
 /** The row of a wake as its record stores it. Long fields are cut. */
 export interface StoredRow {
@@ -113,15 +114,6 @@ const postedSchema: z.ZodType<Posted> = z.object({
   note: z.string().exactOptional(),
 });
 
-/** Parses a field of a record. Returns null if it is missing or not valid. */
-function parseField<T>(schema: z.ZodType<T>, json: string | undefined): T | null {
-  try {
-    return json ? schema.parse(JSON.parse(json)) : null;
-  } catch {
-    return null;
-  }
-}
-
-export const parseStoredRow = (json: string | undefined): StoredRow | null => parseField(rowSchema, json);
-export const parseReport = (json: string | undefined): Report | null => parseField(reportSchema, json);
-export const parsePosted = (json: string | undefined): Posted | null => parseField(postedSchema, json);
+export const parseStoredRow = (json: string | undefined): StoredRow | null => parseStored(rowSchema, json);
+export const parseReport = (json: string | undefined): Report | null => parseStored(reportSchema, json);
+export const parsePosted = (json: string | undefined): Posted | null => parseStored(postedSchema, json);

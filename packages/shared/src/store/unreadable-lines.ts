@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Keys } from './keys.ts';
+import { parseStoredList } from './stored-json.ts';
 
 /** Lines that are kept for each log. */
 export const MAX_KEPT_UNREADABLE = 50;
@@ -23,12 +24,5 @@ export type KeptLine = z.infer<typeof keptLine>;
 
 /** Newest first. An entry that cannot be read is left out. */
 export async function readUnreadableLines(redis: RedisClient, keys: Keys, sourceId: string): Promise<KeptLine[]> {
-  const stored = await redis.lrange(keys.unreadable(sourceId), 0, MAX_KEPT_UNREADABLE - 1);
-  return stored.flatMap((text) => {
-    try {
-      return [keptLine.parse(JSON.parse(text))];
-    } catch {
-      return [];
-    }
-  });
+  return parseStoredList(keptLine, await redis.lrange(keys.unreadable(sourceId), 0, MAX_KEPT_UNREADABLE - 1));
 }

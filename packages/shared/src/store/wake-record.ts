@@ -21,6 +21,7 @@ import { flatEvent } from './events.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
+import { parseStored } from './stored-json.ts';
 import { parsePosted, parseReport, parseStoredRow, type StoredRow, storedRow } from './stored-wake.ts';
 import { historyKeys } from './wake-history.ts';
 
@@ -78,20 +79,12 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     dmStatus: DM_STATUSES.find((status) => status === fields.dmStatus) ?? null,
     posted: parsePosted(fields.posted),
     joinedInto: fields.joinedInto ?? null,
-    failure: parseJson(wakeFailure, fields.failure),
-    dismissed: parseJson(dismissal, fields.dismissed),
+    failure: parseStored(wakeFailure, fields.failure),
+    dismissed: parseStored(dismissal, fields.dismissed),
     suppressed: Number(fields.suppressed ?? 0) || 0,
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
     recoveredAt: parseTime(fields.recoveredAt),
   };
-}
-
-function parseJson<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
-  try {
-    return schema.parse(JSON.parse(text ?? ''));
-  } catch {
-    return null;
-  }
 }
 
 function parseTime(text: string | undefined): number | null {
