@@ -604,8 +604,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'the window of a withdrawn wake is closed before its rows are decided again',
     file: 'packages/shared/lua/lib/firing.lua',
-    find: "if redis.call('GET', dedup) == change.wakeId then",
-    replace: 'if false then',
+    find: 'release_window(index, change.pair, firing.keys.dedup .. change.pair, change.wakeId)',
+    replace: '',
     test: FIRING,
     named: 'becomes a wake of its own',
   },
@@ -652,8 +652,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a withdrawn wake gives its window back',
     file: 'packages/shared/lua/withdraw-wake.lua',
-    find: "if redis.call('GET', KEYS[5]) == args.id then",
-    replace: 'if false then',
+    find: 'release_window({unpack(KEYS, 6, 9)}, args.pair, KEYS[5], args.id)',
+    replace: '',
     test: WITHDRAWN,
     named: 'gives its window back',
   },

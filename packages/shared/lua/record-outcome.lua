@@ -4,15 +4,13 @@
 -- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}} as JSON, then the event's type, names and values in turn.
 -- Returns 1 if this call recorded the outcome, else 0.
 -- @include lib/events
+-- @include lib/wake_record
 local args = cjson.decode(ARGV[1])
 local before = redis.call('HGET', KEYS[1], 'outcome')
 redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
 for name, value in pairs(args.fields) do redis.call('HSET', KEYS[1], name, value) end
 if before == args.outcome or (before and before ~= 'dead') then return 0 end
 if before then redis.call('HINCRBY', KEYS[2], 'outcome:' .. before, -1) end
-redis.call('HSET', KEYS[1], 'outcome', args.outcome, 'outcomeAt', args.at)
-redis.call('EXPIRE', KEYS[1], args.ttlS)
-redis.call('HINCRBY', KEYS[2], 'outcome:' .. args.outcome, 1)
-redis.call('ZREM', KEYS[3], args.id)
+end_wake(KEYS[1], KEYS[2], KEYS[3], args.outcome, args)
 publish_event(KEYS[4], unpack(ARGV, 2))
 return 1

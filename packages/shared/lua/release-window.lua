@@ -2,7 +2,4 @@
 -- KEYS: deduplication key, then the four keys of the index of windows. ARGV: wake id, deduplication id.
 -- Returns 1 if the window was closed, else 0.
 -- @include lib/windows
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
-unindex_windows({unpack(KEYS, 2, 5)}, {ARGV[2]})
-return 1
+return release_window({unpack(KEYS, 2, 5)}, ARGV[2], KEYS[1], ARGV[1]) and 1 or 0

@@ -11,14 +11,8 @@ local outcome, claimed = unpack(redis.call('HMGET', KEYS[1], 'outcome', 'claimed
 if outcome ~= 'withdrawn' then
   if not is_over(KEYS[1]) or (claimed and not args.isLookedUp) then return 0 end
   redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
-  redis.call('HSET', KEYS[1], 'outcome', 'withdrawn', 'outcomeAt', args.at)
-  redis.call('EXPIRE', KEYS[1], args.ttlS)
-  redis.call('HINCRBY', KEYS[2], 'outcome:withdrawn', 1)
-  redis.call('ZREM', KEYS[3], args.id)
+  end_wake(KEYS[1], KEYS[2], KEYS[3], 'withdrawn', args)
   publish_event(KEYS[4], unpack(ARGV, 2))
 end
-if redis.call('GET', KEYS[5]) == args.id then
-  redis.call('DEL', KEYS[5])
-  unindex_windows({unpack(KEYS, 6, 9)}, {args.pair})
-end
+release_window({unpack(KEYS, 6, 9)}, args.pair, KEYS[5], args.id)
 return outcome == 'withdrawn' and 1 or 2

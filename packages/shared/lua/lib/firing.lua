@@ -16,11 +16,7 @@ local function release_withdrawn(firing, index)
     if change.kind == 'firing' and not change.isOwn
         and redis.call('HGET', firing.keys.wake .. change.wakeId, 'outcome') == 'withdrawn' then
       found = true
-      local dedup = firing.keys.dedup .. change.pair
-      if redis.call('GET', dedup) == change.wakeId then
-        redis.call('DEL', dedup)
-        unindex_windows(index, {change.pair})
-      end
+      release_window(index, change.pair, firing.keys.dedup .. change.pair, change.wakeId)
     end
   end
   return found

@@ -25,6 +25,14 @@ local function reopen_dead_letter(record_key, counters_key, pending_key, id, at)
   redis.call('ZADD', pending_key, redis.call('HGET', record_key, 'enqueuedAt') or at, id)
 end
 
+-- Ends the wake: stores and counts its outcome. `args` has its id, the time (ms) and the ttl of the record (s).
+local function end_wake(record_key, counters_key, pending_key, outcome, args)
+  redis.call('HSET', record_key, 'outcome', outcome, 'outcomeAt', args.at)
+  redis.call('EXPIRE', record_key, args.ttlS)
+  redis.call('HINCRBY', counters_key, 'outcome:' .. outcome, 1)
+  redis.call('ZREM', pending_key, args.id)
+end
+
 -- Whether the wake has recovered and is not to be sent any more. The first critical wake is sent all the same, and a person who
 -- retries a wake wants its message.
 local function is_over(record_key)

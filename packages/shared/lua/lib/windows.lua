@@ -15,6 +15,14 @@ local function unindex_windows(index, ids)
   if repeats > 0 then redis.call('INCRBY', index[4], -repeats) end
 end
 
+-- Closes the window of a wake, unless a later wake holds it now. Returns whether it was closed.
+local function release_window(index, id, dedup_key, wake_id)
+  if redis.call('GET', dedup_key) ~= wake_id then return false end
+  redis.call('DEL', dedup_key)
+  unindex_windows(index, {id})
+  return true
+end
+
 -- Copies the number of suppressed rows from the record of a wake to its window. It is copied and not added up, because
 -- another tailer may count rows of a window before the window is in the index. If another wake holds the window, nothing
 -- changes: the commit of that wake copies its number.
