@@ -2,11 +2,11 @@
  * Checks the token of a request at a limited rate. A client is an address, or a browser with our cookie: a browser gets it
  * with its first right token. So a person behind the same proxy as a guesser is not held up by the guesses.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RIGHTS, type Right } from './contract.ts';
-import { rightsBy, type Tokens } from './credentials.ts';
+import { rightsBy, sameToken, type Tokens } from './credentials.ts';
 import { httpErrors } from './errors.ts';
 import { type Guess, type GuessLimits, GuessQueue } from './guesses.ts';
 
@@ -50,7 +50,7 @@ export function tokenCheck(
     // A request without a token is no guess: it is a browser that was not challenged yet.
     if (tokens.token === undefined || request.headers.authorization === undefined) return rightOf(request);
     const cookie = cookieOf(request);
-    const sentBy = proofs.find(({ proof }) => isSame(cookie, proof))?.right;
+    const sentBy = proofs.find(({ proof }) => sameToken(cookie, proof))?.right;
     const { promise, resolve } = Promise.withResolvers<'right' | 'wrong' | 'refused'>();
     const guess: Guess = { isRight: () => rightOf(request) !== undefined, done: resolve };
     const at = performance.now();
@@ -84,10 +84,6 @@ const SECRET = randomBytes(32);
 
 function cookieOf({ headers }: FastifyRequest): string {
   return new RegExp(`(?:^|; *)${COOKIE}=([0-9a-f]{64})(?:;|$)`).exec(headers.cookie ?? '')?.[1] ?? '';
-}
-
-function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
 /** One client usually has a whole /64 of IPv6 addresses. */

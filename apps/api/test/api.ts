@@ -1,8 +1,8 @@
 /** Set-up shared by the tests of the API: the app on the namespace of a test, and wakes to show. */
-import type { AuditRow } from '@kora-wake/shared/runtime/audit-log';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import type { LogRow } from '@kora-wake/shared/wake/log-row';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -19,7 +19,7 @@ export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 /** The app, its log, and the audit rows that it wrote. */
 export async function api(ns: Namespace, token?: string, readToken?: string, more: Partial<ApiOptions> = {}) {
   const log = testLog();
-  const written: AuditRow[] = [];
+  const written: LogRow[] = [];
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,

@@ -3,6 +3,7 @@ import { type AuditLogFile, appendRows } from '@kora-wake/shared/runtime/audit-l
 import { only } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
+import { logRow } from '@kora-wake/shared/wake/log-row';
 import type { Env, Io } from './command.ts';
 import { readConfig } from './settings.ts';
 
@@ -12,8 +13,7 @@ import { readConfig } from './settings.ts';
  */
 export async function appendRow(seam: string, details: JsonObject, env: Env, io: Io): Promise<string> {
   const { auditLogPath, createsLogFolder } = readConfig(env, io, only('KORA_HOME', 'KORA_AUDIT_LOG_PATH'));
-  const emittedAt = new Date().toISOString().replace('Z', '+00:00');
-  const row = { emitted_at: emittedAt, seam, details, caller_session_id: null, source: null };
+  const row = logRow({ seam, details, sessionId: null, source: null }, Date.now());
   await append({ path: auditLogPath, createsFolder: createsLogFolder }, JSON.stringify(row));
   return auditLogPath;
 }

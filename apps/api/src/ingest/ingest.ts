@@ -3,9 +3,9 @@
  * rest, so decisions and accounting stay in one place.
  */
 import { randomUUID } from 'node:crypto';
-import { type IngestedAlert, type IngestRequest, type MapBody } from '@kora-wake/shared/ingest/alert';
+import type { IngestedAlert, IngestRequest, MapBody } from '@kora-wake/shared/ingest/alert';
 import { rowOfAlert } from '@kora-wake/shared/ingest/row';
-import { withTimeLimit } from '@kora-wake/shared/runtime/async';
+import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
@@ -138,7 +138,7 @@ export function ingest(options: IngestOptions): Ingest {
         false,
       );
       if (now() > until) throw new IngestUnavailable('Another request is writing the same event.');
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await sleep(LOOK_MS);
     }
   }
 
@@ -151,14 +151,17 @@ export function ingest(options: IngestOptions): Ingest {
     alerts: IngestedAlert[],
   ): Promise<{ written: IngestedAlert[]; retries: number }> {
     const token = randomUUID();
-    const distinct = [...new Map(alerts.map((alert) => [eventOf(source, alert).hash, alert])).values()];
-    const claimed = distinct.map((alert) => eventOf(source, alert));
-    const states = await claim(token, claimed);
+    const identified = alerts.map((alert) => ({ alert, event: eventOf(source, alert) }));
+    const distinct = [...new Map(identified.map((each) => [each.event.hash, each])).values()];
+    const states = await claim(
+      token,
+      distinct.map(({ event }) => event),
+    );
     const fresh = distinct.filter((_, i) => states[i] === 'new');
-    const own = claimed.filter((_, i) => states[i] === 'new');
     if (fresh.length > 0) {
       const at = now();
-      const rows = fresh.map((alert) => JSON.stringify(rowOfAlert(alert, source, at, redact)));
+      const rows = fresh.map(({ alert }) => JSON.stringify(rowOfAlert(alert, source, at, redact)));
+      const own = fresh.map(({ event }) => event);
       // The answer does not wait for Redis: a sender that repeats an accepted event meets its claim until the event is settled.
       await log
         .append(rows, (isWritten) => void settle(token, own, isWritten))
@@ -168,7 +171,7 @@ export function ingest(options: IngestOptions): Ingest {
           throw new IngestUnavailable(`The alerts cannot be written to ${logPath} now: ${error.message}.`);
         });
     }
-    return { written: fresh, retries: alerts.length - fresh.length };
+    return { written: fresh.map(({ alert }) => alert), retries: alerts.length - fresh.length };
   }
 
   return {
@@ -194,7 +197,10 @@ export function ingest(options: IngestOptions): Ingest {
 
 const NOTHING = { written: [], retries: 0 };
 
-/** What is equal in a retry: the sender's id of the event, or else source, alert, status and start. */
+/**
+ * The event of an alert. A retry has the same source, alert and status, and the same event id. If the sender gives no id, it has the
+ * same start.
+ */
 function eventOf(source: string, alert: IngestedAlert): SenderEvent {
   const { status, probe, category, instance = null, eventId, startedAt = null, title } = alert;
   // One event may hold several alerts.

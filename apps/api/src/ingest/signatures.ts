@@ -1,6 +1,7 @@
 /** Signatures of alerting tools over the raw bytes of a body. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { sameToken } from '../credentials.ts';
 
 /** A source that can sign its requests, and how. */
 export interface Signing {
@@ -27,21 +28,21 @@ export function signings(secrets: {
 }
 
 function isSentry(headers: IncomingHttpHeaders, body: Buffer, secret: string): boolean {
-  return isSame(headerOf(headers, 'sentry-hook-signature'), hmac(secret, body));
+  return sameToken(headerOf(headers, 'sentry-hook-signature'), hmac(secret, body));
 }
 
 /** The header holds a signature for each secret while PagerDuty rotates them: `v1=HEX,v1=HEX`. */
 function isPagerDuty(headers: IncomingHttpHeaders, body: Buffer, secret: string): boolean {
   const expected = `v1=${hmac(secret, body)}`;
   const given = headerOf(headers, 'x-pagerduty-signature').split(',');
-  return given.filter((one) => isSame(one.trim(), expected)).length > 0;
+  return given.some((one) => sameToken(one.trim(), expected));
 }
 
 /** With a timestamp header, which is optional, Grafana signs `TIMESTAMP:BODY`. */
 function isGrafana(headers: IncomingHttpHeaders, body: Buffer, secret: string): boolean {
   const timestamp = headerOf(headers, 'x-grafana-alerting-timestamp');
   const signed = timestamp === '' ? body : Buffer.concat([Buffer.from(`${timestamp}:`), body]);
-  return isSame(headerOf(headers, 'x-grafana-alerting-signature'), hmac(secret, signed));
+  return sameToken(headerOf(headers, 'x-grafana-alerting-signature'), hmac(secret, signed));
 }
 
 function headerOf(headers: IncomingHttpHeaders, name: string): string {
@@ -51,10 +52,4 @@ function headerOf(headers: IncomingHttpHeaders, name: string): string {
 
 function hmac(secret: string, body: Buffer): string {
   return createHmac('sha256', secret).update(body).digest('hex');
-}
-
-/** In constant time for texts of one length. The length of a signature is no secret. */
-function isSame(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

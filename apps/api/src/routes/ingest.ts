@@ -1,7 +1,7 @@
 /** Alerts of other tools. Each answer comes after the rows are durable in the audit log. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { type MapBody, MappingError } from '@kora-wake/shared/ingest/alert';
+import { type IngestRequest, type MapBody, MappingError } from '@kora-wake/shared/ingest/alert';
 import type { ChoosePair } from '@kora-wake/shared/ingest/source';
 import { EVENTS_V2, readEventV2, routingKeyOf } from '@kora-wake/shared/ingest/sources/events-v2';
 import { mapWakes, WAKES } from '@kora-wake/shared/ingest/sources/wakes';
@@ -19,6 +19,7 @@ export const INGEST_PATHS = ['/v1/wakes', '/v1/ingest/:source', '/v2/enqueue'];
 
 /** Bytes. */
 const MAX_BODY_BYTES = 1024 * 1024;
+const UNAVAILABLE = 503;
 /** Seconds after which a sender should try again. */
 const RETRY_AFTER_S = 5;
 const CLOUDWATCH = 'cloudwatch';
@@ -48,7 +49,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
   );
   // A sender that has to try again must not take it for a fault of its request.
   app.addHook('onSend', async (_request, reply) => {
-    if (reply.statusCode === 503) void reply.header('retry-after', RETRY_AFTER_S);
+    if (reply.statusCode === UNAVAILABLE) void reply.header('retry-after', RETRY_AFTER_S);
   });
 
   app.post(
@@ -111,8 +112,9 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
         response: { 202: EnqueueAnswer, 400: EnqueueError, 401: EnqueueError, 403: EnqueueError, 503: EnqueueError },
       },
       errorHandler: (error, _request, reply) => {
-        const status = error.statusCode ?? 500;
-        if (status >= 500 && !(error instanceof IngestUnavailable)) throw error;
+        const isUnavailable = error instanceof IngestUnavailable;
+        const status = isUnavailable ? UNAVAILABLE : (error.statusCode ?? 500);
+        if (status >= 500 && !isUnavailable) throw error;
         void sendEnqueueError(reply, status, [error.message]);
       },
     },
@@ -130,14 +132,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
         ingest.count(EVENTS_V2, { unmapped: 1 }, { field: 'body', message, body });
         return sendEnqueueError(reply, 400, event.errors);
       }
-      try {
-        const accepted = await ingest.accept(EVENTS_V2, () => event.mapped, NO_REQUEST);
-        ingest.count(EVENTS_V2, { ...accepted });
-      } catch (error) {
-        if (!(error instanceof IngestUnavailable)) throw error;
-        ingest.count(EVENTS_V2, { unavailable: 1 });
-        return sendEnqueueError(reply, 503, [error.message]);
-      }
+      await acceptCounted(EVENTS_V2, () => event.mapped, NO_REQUEST);
       return reply.code(202).send({ status: 'success', message: 'Event processed', dedup_key: event.dedupKey });
     },
   );
@@ -154,17 +149,26 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
     try {
       const parsed = json === undefined ? parsedJson(body.toString()) : json;
       if (parsed === undefined) throw new MappingError('body', 'is not JSON');
-      const accepted = await ingest.accept(source, map, { body: parsed, headers: plainHeaders(request.headers) });
-      ingest.count(source, { ...accepted });
-      return accepted;
+      return await acceptCounted(source, map, { body: parsed, headers: plainHeaders(request.headers) });
     } catch (error) {
       if (error instanceof MappingError) {
         countUnmapped(source, error, body);
         throw httpErrors.badRequest(`${error.message}.`);
       }
-      if (!(error instanceof IngestUnavailable)) throw error;
-      ingest.count(source, { unavailable: 1 });
-      throw httpErrors.unavailable(error.message);
+      if (error instanceof IngestUnavailable) throw httpErrors.unavailable(error.message);
+      throw error;
+    }
+  }
+
+  /** @throws MappingError, IngestUnavailable */
+  async function acceptCounted(source: string, map: MapBody, request: IngestRequest): Promise<IngestAnswer> {
+    try {
+      const accepted = await ingest.accept(source, map, request);
+      ingest.count(source, accepted);
+      return accepted;
+    } catch (error) {
+      if (error instanceof IngestUnavailable) ingest.count(source, { unavailable: 1 });
+      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * Rotates the log if `KORA_AUDIT_LOG_MAX_MIB` is set: renames it to `log.1`, after `log.1` became `log.2` and so on, creates it
- * again with the same access, and removes the oldest files. Each step may be the last one of a killed tailer. The next call goes
- * on where it stopped: a missing log is created, and files are moved only up to the first free number.
+ * again with the same access, and removes the oldest files. A tailer may be killed after each step. The next call then creates a
+ * missing log, and moves files only up to the first free number.
  *
  * A writer may have the old file open: the follower reads it until it was quiet for a while. So a file is removed only once its
  * end is committed.

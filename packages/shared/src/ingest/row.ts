@@ -1,6 +1,7 @@
 /** Writes an ingested alert as a row of the audit log. We write these rows ourselves, so they are redacted and bounded before. */
 import { isJsonObject, type JsonObject } from '../wake/json.ts';
 import { limitBody, limitName, limitTitle } from '../wake/limits.ts';
+import { logRow } from '../wake/log-row.ts';
 import { type Redact, redactJson } from '../wake/redact.ts';
 import { RECOVERED_SEAM, WAKE_SEAM } from '../wake/wake.ts';
 import type { IngestedAlert } from './alert.ts';
@@ -45,13 +46,8 @@ export function rowOfAlert(alert: IngestedAlert, source: string, at: number, red
           envelope_fix_name: name(alert.envelope?.fixName ?? '(none)'),
           links: safeLinks(alert.links, redact),
         };
-  return {
-    emitted_at: new Date(at).toISOString().replace('Z', '+00:00'),
-    seam: alert.status === 'recovered' ? RECOVERED_SEAM : WAKE_SEAM,
-    details,
-    caller_session_id: null,
-    source: null,
-  };
+  const seam = alert.status === 'recovered' ? RECOVERED_SEAM : WAKE_SEAM;
+  return logRow({ seam, details, sessionId: null, source: null }, at);
 }
 
 /** Only web addresses without a secret: a redacted address leads nowhere. */

@@ -2,22 +2,14 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { JsonObject } from '../wake/json.ts';
+import { type LogRow, logRow } from '../wake/log-row.ts';
 import { createLog } from './create-log.ts';
 import { errorCode } from './errors.ts';
 import { makeFolder } from './folders.ts';
 import { errorFields, type Logger } from './log.ts';
 import { logEvent } from './log-events.ts';
 
-export interface AuditRow {
-  seam: string;
-  details: JsonObject;
-  /** The same in all rows of one investigation; null for a row outside of an investigation. */
-  sessionId: string | null;
-  source: 'reasoning' | null;
-}
-
-export type AppendRow = (row: AuditRow) => Promise<void>;
+export type AppendRow = (row: LogRow) => Promise<void>;
 
 /** Time between two attempts to write rows that wait for the log's owner to create the log, ms. */
 const POSTPONED_MS = 5_000;
@@ -85,16 +77,9 @@ export function auditLog(file: AuditLogFile, now: () => number, log: Logger, pos
     setTimeout(() => void (writing || writeAll()), postponedMs).unref();
   }
 
-  return ({ seam, details, sessionId, source }) =>
+  return (row) =>
     new Promise((written) => {
-      const row = {
-        emitted_at: new Date(now()).toISOString().replace('Z', '+00:00'),
-        seam,
-        details,
-        caller_session_id: sessionId,
-        source,
-      };
-      waiting.push({ text: JSON.stringify(row), seam, written });
+      waiting.push({ text: JSON.stringify(logRow(row, now())), seam: row.seam, written });
       if (!writing) void writeAll();
     });
 }
