@@ -45,10 +45,10 @@ export function parseJson(text: string): Json {
   return JSON.parse(text);
 }
 
-/** Parses JSON as `JSON.parse` does. @returns undefined if the text is not JSON */
+/** As {@link parseJson}. @returns undefined if the text is not JSON */
 export function parsedJson(text: string): Json | undefined {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }
