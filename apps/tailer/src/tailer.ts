@@ -68,6 +68,11 @@ const ROTATED_POLL_MS = 1_000;
 const STANDBY_MS = 1_000;
 /** Checks on standby until another log under the same path is reported. */
 const MIN_CONFLICTS = 60;
+/** Lines with a row of ours from which on the tailer pauses after a batch. */
+const BURST_LINES = 16;
+/** A longer batch is part of a backlog, which is read without pauses; bytes. */
+const BACKLOG_BYTES = 512 * 1024;
+const BURST_PAUSE_MS = 50;
 /** Pause before the next try if Redis or the file cannot be used, ms. */
 const RETRY_MS = 1_000;
 
@@ -276,8 +281,18 @@ async function decideAll(
     state.position = batch.to;
     report(decided);
     logDecisions(decider, decided);
+    if (isBurst(decided, batch)) await sleep(BURST_PAUSE_MS, held);
   }
   return true;
+}
+
+/**
+ * True while rows arrive faster than one by one, at the end of the log. A batch costs about the same for one row and for a hundred,
+ * so a pause leaves most of the machine to the programs that write the rows and handle the wakes.
+ */
+function isBurst({ lines }: Decided, { from, to }: { from: Position; to: Position }): boolean {
+  const bytes = (to.files.at(-1)?.offset ?? 0) - (from.files.at(-1)?.offset ?? 0);
+  return lines >= BURST_LINES && bytes > 0 && bytes < BACKLOG_BYTES;
 }
 
 /** Writes one line for each wake, and one for each group of coalesced rows that have the same winner. */

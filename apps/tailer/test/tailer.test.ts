@@ -56,6 +56,8 @@ interface Options {
   watcher?: FileWatcher;
   /** Replaces the commit of a batch. */
   commit?: () => Promise<'committed'>;
+  /** Called after each commit. */
+  committed?: (decided: Decided) => void;
   log?: TestLog;
 }
 
@@ -95,7 +97,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
       watcher,
       pollMs: options.pollMs ?? 50,
       ...(options.minConflicts !== undefined && { minConflicts: options.minConflicts }),
-      committed: () => undefined,
+      committed: options.committed ?? (() => undefined),
       decider: deciderFor(ns, { ...options, log }),
     },
     stopping.signal,
@@ -132,6 +134,23 @@ async function counters(ns: Namespace): Promise<Record<string, number>> {
 
 const rowsAre = (ns: Namespace, rows: number) =>
   eventually(async () => (await counters(ns)).rows === rows && (await counters(ns)));
+
+test('after a burst, the tailer lets the next rows collect for a moment', async ({ ns, logPath }) => {
+  /** Rows of each commit, and its time, ms. */
+  const commits: Array<{ rows: number; at: number }> = [];
+  const committed = ({ lines }: Decided) => {
+    commits.push({ rows: lines, at: performance.now() });
+    if (commits.length === 1) append(logPath, wakeRow());
+  };
+  writeFileSync(logPath, '');
+  const { log } = await tail(ns, logPath, { committed });
+  await log.until('tailer.following');
+  append(logPath, Array.from({ length: 20 }, () => wakeRow()).join('\n'));
+  await eventually(() => commits.length >= 2);
+  expect(commits.map(({ rows }) => rows)).toEqual([20, 1]);
+  const [burst, next] = commits.map(({ at }) => at);
+  expect(Number(next) - Number(burst)).toBeGreaterThan(45);
+});
 
 describe('the tailer', () => {
   test('starts a new source at its end, and enqueues later rows', async ({ ns, logPath }) => {
