@@ -3,6 +3,7 @@ import { sourceId } from '@kora-wake/shared/store/keys';
 import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import type { ApiOptions } from '../../apps/api/src/app.ts';
 import { durableLog } from '../../apps/api/src/ingest/durable-log.ts';
+import { writeDurably } from '../../apps/api/src/ingest/durable-write.ts';
 import type { Namespace } from './fixtures.ts';
 
 type Ingestion = ApiOptions['ingestion'];
@@ -10,7 +11,7 @@ type Ingestion = ApiOptions['ingestion'];
 /** Writes to `path`. Without a token only this machine has access. */
 export function ingestionTo(path: string, more: Partial<Ingestion> = {}): Ingestion {
   return {
-    log: durableLog({ path, createsFolder: false }),
+    log: durableLog((rows) => writeDurably({ path, createsFolder: false }, rows)),
     sources: new Map(),
     chooseForEvents: (_event, defaults) => defaults,
     access: { signings: new Map(), isLocal: true, apiTokens: {} },

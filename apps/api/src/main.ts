@@ -18,6 +18,7 @@ import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
 import { durableLog } from './ingest/durable-log.ts';
+import { threadedWriter } from './ingest/log-writer.ts';
 import { signings } from './ingest/signatures.ts';
 import { readPublicUrl, sns } from './ingest/sns.ts';
 
@@ -43,6 +44,9 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
   for (const each of [queue, deliveries]) onClose(() => each.close());
+  const logFile = { path: config.auditLogPath, createsFolder: config.createsLogFolder };
+  const writer = threadedWriter(logFile);
+  onClose(() => writer.close());
   const appLog = log.child({});
   const app = await buildApp({
     store: { redis, queue, keys },
@@ -57,7 +61,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       redisAddress: redactedUrl(config.redisUrl),
     },
     ingestion: {
-      log: durableLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }),
+      log: durableLog(writer.write),
       sources: mappings(policy),
       chooseForEvents: choosePairBy(policy.sources.get(EVENTS_V2)),
       access: {
@@ -69,7 +73,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       sns: snsTopicArns && sns(snsTopicArns, readPublicUrl, Date.now),
     },
     consoleUrl: config.consoleUrl,
-    append: auditLog({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log),
+    append: auditLog(logFile, Date.now, log),
     redact: redactor(config.redact, knownValues(env)),
     now: Date.now,
     consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /**
  * Collects the calls of one turn of the event loop, and those that are made while an earlier batch runs, and runs them together.
  * During a storm many requests then share one message to Redis, and a single request waits no longer.
@@ -9,8 +11,8 @@ export function batched<Item, Result>(run: (items: Item[]) => Promise<Result[]>)
   let isRunning = false;
 
   async function runAll(): Promise<void> {
-    // The other calls of this turn join the first batch.
-    await Promise.resolve();
+    // The other requests that have arrived by now join the first batch.
+    await setImmediate();
     for (let batch = waiting; batch.length > 0; batch = waiting) {
       waiting = [];
       try {

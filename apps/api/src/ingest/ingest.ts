@@ -27,7 +27,9 @@ import type { Keys } from '@kora-wake/shared/store/keys';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { batched } from './batched.ts';
-import { type DurableLog, LogUnavailable } from './durable-log.ts';
+import { cachedRedact } from './cached-redact.ts';
+import type { DurableLog } from './durable-log.ts';
+import { LogUnavailable } from './durable-write.ts';
 
 /** The answer to a request whose rows are durable. */
 interface Accepted {
@@ -70,6 +72,8 @@ const EVENT_TTL_MS = 24 * HOUR_MS;
 const REPEAT_TTL_MS = 5 * 60_000;
 /** Redis only recognises retries here: if it does not answer in this time, alerts are accepted without it, ms. */
 const REDIS_MS = 1_000;
+/** Time between two writes of the counters, ms. */
+const COUNT_EVERY_MS = 100;
 /** How long a request waits for another one that is writing the same event, and time between two looks, ms. */
 const BUSY_MS = 3_000;
 const LOOK_MS = 50;
@@ -80,7 +84,8 @@ const MAX_REDACTED_BYTES = 16 * 1024;
 const MAX_KEPT_CHARS = 2_000;
 
 export function ingest(options: IngestOptions): Ingest {
-  const { redis, keys, log, sourceId, logPath, redact, now, events } = options;
+  const { redis, keys, log, sourceId, logPath, now, events } = options;
+  const redact = cachedRedact(options.redact);
   let isFollowed = false;
   let lookedAt = -Infinity;
 
@@ -120,9 +125,12 @@ export function ingest(options: IngestOptions): Ingest {
   const settleAll = batched((requests: EndedClaim[][]) =>
     fromRedis(() => settleEvents(redis, keys, requests.flat())).then(() => requests.map(() => true)),
   );
-  const countAll = batched((requests: IngestResults[]) =>
-    fromRedis(() => countIngested(redis, keys, requests)).then(() => requests.map(() => true)),
-  );
+  const countAll = batched(async (requests: IngestResults[]) => {
+    await fromRedis(() => countIngested(redis, keys, requests));
+    // Nobody waits for the counters.
+    await sleep(COUNT_EVERY_MS);
+    return requests.map(() => true);
+  });
 
   /** Claims the events. Waits for other requests that are writing one of them. */
   async function claim(token: string, senderEvents: SenderEvent[]): Promise<EventState[]> {

@@ -107,7 +107,7 @@ export async function appendRows(target: AuditLogFile, rows: string[]): Promise<
 }
 
 /** A newline if the file ends in an incomplete line of a writer that died, otherwise an empty text. @param size bytes */
-export async function missingNewline(file: FileHandle, size: number): Promise<'' | '\n'> {
+async function missingNewline(file: FileHandle, size: number): Promise<'' | '\n'> {
   const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
   return bytesRead === 0 || buffer[0] === NEWLINE ? '' : '\n';
 }

@@ -1,5 +1,5 @@
 /** What alerting tools sent: events that were written, so that a retry is recognised, counters, and bodies that cannot be mapped. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Keys } from './keys.ts';
@@ -18,11 +18,7 @@ export interface SenderEvent {
 
 /** @param facts equal in each retry */
 export function senderEvent(status: 'firing' | 'recovered', facts: Array<string | null>, ttlMs: number): SenderEvent {
-  const hashOf = (which: string) =>
-    createHash('sha256')
-      .update(JSON.stringify([which, ...facts]))
-      .digest('hex')
-      .slice(0, 32);
+  const hashOf = (which: string) => hash('sha256', JSON.stringify([which, ...facts])).slice(0, 32);
   return { hash: hashOf(status), opposite: hashOf(status === 'firing' ? 'recovered' : 'firing'), ttlMs };
 }
 
