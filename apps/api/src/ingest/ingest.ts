@@ -160,12 +160,21 @@ export function ingest(options: IngestOptions): Ingest {
   ): Promise<{ written: IngestedAlert[]; retries: number }> {
     const token = randomUUID();
     const identified = alerts.map((alert) => ({ alert, event: eventOf(source, alert) }));
-    const distinct = [...new Map(identified.map((each) => [each.event.hash, each])).values()];
+    const distinct = lastOfEach(identified);
     const states = await claim(
       token,
       distinct.map(({ event }) => event),
     );
-    const fresh = distinct.filter((_, i) => states[i] === 'new');
+    // After its opposite in the same body, an event is no retry either.
+    const before = new Set<string>();
+    const ended = new Set<string>();
+    const fresh = distinct.filter(({ event: { hash, opposites } }, i) => {
+      const isFresh = states[i] === 'new' || ended.has(hash) || opposites.some((opposite) => before.has(opposite));
+      if (!isFresh) return false;
+      before.add(hash);
+      for (const opposite of opposites) ended.add(opposite);
+      return true;
+    });
     if (fresh.length > 0) {
       const at = now();
       const rows = fresh.map(({ alert }) => JSON.stringify(rowOfAlert(alert, source, at, redact)));
@@ -205,18 +214,27 @@ export function ingest(options: IngestOptions): Ingest {
 
 const NOTHING = { written: [], retries: 0 };
 
+/** Of equal events the last one: a body that says firing, recovered, firing ends with an alert that fires. */
+function lastOfEach<Identified extends { event: SenderEvent }>(identified: Identified[]): Identified[] {
+  const last = new Map<string, Identified>();
+  for (const each of identified) {
+    last.delete(each.event.hash);
+    last.set(each.event.hash, each);
+  }
+  return [...last.values()];
+}
+
 /**
- * The event of an alert. A retry has the same source, alert and status, and the same event id. If the sender gives no id, it has the
- * same start.
+ * The event of an alert. A retry has the same source, alert and status, is critical again if it was, and has the same event id. If
+ * the sender gives no id, it has the same start.
  */
 function eventOf(source: string, alert: IngestedAlert): SenderEvent {
-  const { status, probe, category, instance = null, eventId, startedAt = null, title } = alert;
+  const { status, severity, probe, category, instance = null, eventId, startedAt = null, title } = alert;
+  const state = status === 'firing' && severity === 'critical' ? 'critical' : status;
   // One event may hold several alerts.
   const key = [source, probe, category, instance];
-  if (eventId !== undefined) return senderEvent(status, [...key, 'event', eventId], EVENT_TTL_MS);
-  return senderEvent(
-    status,
-    [...key, startedAt, startedAt === null && instance === null && status === 'firing' ? title : null],
-    REPEAT_TTL_MS,
-  );
+  if (eventId !== undefined) return senderEvent(state, [...key, 'event', eventId], EVENT_TTL_MS);
+  const pairFacts = [...key, startedAt, null];
+  const isNamedByTitle = startedAt === null && instance === null && status === 'firing';
+  return senderEvent(state, isNamedByTitle ? [...key, startedAt, title] : pairFacts, REPEAT_TTL_MS, pairFacts);
 }

@@ -179,6 +179,45 @@ describe('a retry', () => {
     ]);
   });
 
+  test('is not an alert without instance and start that fires again after its recovery', async ({ ns, logPath }) => {
+    const { post } = await ingesting(ns, logPath);
+    for (const recovered of [false, true, false, false])
+      await post('/v1/wakes', { probe: 'a', category: 'b', recovered });
+    expect(written(logPath).map(({ seam }) => seam.slice(6))).toEqual([
+      'wake_requested',
+      'recovered',
+      'wake_requested',
+    ]);
+  });
+
+  test.for([{ instance: 'i' }, alert, { title: 'down' }])(
+    'is not %j when it rises to critical',
+    async (facts, { ns, logPath }) => {
+      const { post } = await ingesting(ns, logPath);
+      const send = (more: object) => post('/v1/ingest/plain', { alerts: [{ ...facts, ...more }] });
+      for (const severity of ['warning', 'critical', 'critical', 'warning']) await send({ severity });
+      await send({ status: 'recovered' });
+      await send({ severity: 'critical' });
+      const rows = written(logPath).map(({ details }) => details.severity);
+      expect(rows).toEqual(['warning', 'critical', undefined, 'critical']);
+    },
+  );
+
+  test.for([{ instance: 'i' }, { title: 'down' }])(
+    '%j in a body keeps the last state',
+    async (facts, { ns, logPath }) => {
+      const { post } = await ingesting(ns, logPath);
+      const send = (...states: string[]) =>
+        post('/v1/ingest/plain', { alerts: states.map((status) => Object.assign({ status }, facts)) });
+      await send('firing');
+      await send('firing', 'recovered', 'firing');
+      await send('recovered');
+      await send('firing', 'recovered');
+      const rows = written(logPath).map(({ seam }) => (seam === 'probe.recovered' ? 'over' : 'firing'));
+      expect(rows).toEqual(['firing', 'over', 'firing', 'over', 'firing', 'over']);
+    },
+  );
+
   test('at the same time is one row', async ({ ns, logPath }) => {
     const { post } = await ingesting(ns, logPath);
     const answers = await Promise.all(Array.from({ length: 10 }, () => post('/v1/ingest/plain', { alerts: [alert] })));

@@ -10,16 +10,29 @@ import { parseStoredList } from './stored-json.ts';
 export interface SenderEvent {
   /** Hash of the facts that are equal in a retry. */
   hash: string;
-  /** The event that ends the state which this one begins: after it, an equal event is no retry. */
-  opposite: string;
+  /** The events that end the state which this one begins: after one of them, an equal event is no retry. */
+  opposites: string[];
   /** Time in which an equal event is a retry, ms. */
   ttlMs: number;
 }
 
-/** @param facts equal in each retry */
-export function senderEvent(status: 'firing' | 'recovered', facts: Array<string | null>, ttlMs: number): SenderEvent {
-  const hashOf = (which: string) => hash('sha256', JSON.stringify([which, ...facts])).slice(0, 32);
-  return { hash: hashOf(status), opposite: hashOf(status === 'firing' ? 'recovered' : 'firing'), ttlMs };
+/** States in which an alert is reported. An alert that rises to critical is no retry of itself. */
+type EventStatus = 'firing' | 'critical' | 'recovered';
+
+/**
+ * @param facts equal in each retry
+ * @param pairFacts equal in the firing events and the recovery of one alert
+ */
+export function senderEvent(
+  status: EventStatus,
+  facts: Array<string | null>,
+  ttlMs: number,
+  pairFacts = facts,
+): SenderEvent {
+  const hashOf = (which: EventStatus, of: Array<string | null>) =>
+    hash('sha256', JSON.stringify([which, ...of])).slice(0, 32);
+  const opposites: EventStatus[] = status === 'recovered' ? ['firing', 'critical'] : ['recovered'];
+  return { hash: hashOf(status, facts), opposites: opposites.map((which) => hashOf(which, pairFacts)), ttlMs };
 }
 
 export type EventState = 'new' | 'done' | 'busy';
@@ -41,12 +54,17 @@ export async function claimEvents(redis: RedisClient, keys: Keys, claims: Claim[
   if (claims.length === 0) return [];
   const answer = await CLAIM(
     redis,
-    claims.map(({ event }) => keys.ingestEvent(event.hash)),
+    keysOf(keys, claims),
     CLAIM_MS,
-    ...claims.map(({ token }) => token),
+    ...claims.flatMap(({ event, token }) => [token, event.opposites.length]),
   );
   const states = Array.isArray(answer) ? answer : [];
   return claims.map((_, i) => (states[i] === 'done' || states[i] === 'busy' ? states[i] : 'new'));
+}
+
+/** The key of each event, and behind it those of its opposites. */
+function keysOf(keys: Keys, claims: Claim[]): string[] {
+  return claims.flatMap(({ event }) => [event.hash, ...event.opposites].map(keys.ingestEvent));
 }
 
 /** The end of a claim. */
@@ -57,9 +75,13 @@ export interface EndedClaim extends Claim {
 
 export async function settleEvents(redis: RedisClient, keys: Keys, claims: EndedClaim[]): Promise<void> {
   if (claims.length === 0) return;
-  const hashes = [...claims.map(({ event }) => event.hash), ...claims.map(({ event }) => event.opposite)];
-  const args = claims.flatMap(({ event, token, isWritten }) => [token, isWritten ? '1' : '0', event.ttlMs]);
-  await SETTLE(redis, hashes.map(keys.ingestEvent), ...args);
+  const args = claims.flatMap(({ event, token, isWritten }) => [
+    token,
+    event.opposites.length,
+    isWritten ? '1' : '0',
+    event.ttlMs,
+  ]);
+  await SETTLE(redis, keysOf(keys, claims), ...args);
 }
 
 /** `refused`: wrong token or signature. `unmapped`: the body cannot be mapped. The others count alerts. */
