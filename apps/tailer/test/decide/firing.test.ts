@@ -175,6 +175,17 @@ describe('recoveries', () => {
     ]);
   });
 
+  test('without a pair end the instance in each pair that its sender has named', async ({ ns }) => {
+    const log = await committing(ns);
+    const about = { instance: 'i', received_from: 'events-v2' };
+    const rows = ['disk db1', 'disk', 'disk db2'].map((category) => fires(about, { category }));
+    const { ids } = await log.commit(rows);
+    await log.commit([recovers({ probe: 'fly', category: 'disk', ...about })]);
+    await log.commit([recovers(about), recovers(about)]);
+    expect(await Promise.all(ids.map(log.isMarked))).toEqual([true, true, true]);
+    expect(await log.recovered()).toEqual({ closed: 2, partial: 0, ignored: 1 });
+  });
+
   test('of a pair with more than a thousand instances need one without an instance', async ({ ns }) => {
     const log = await committing(ns);
     const rows = Array.from({ length: 1_005 }, (_, i) => fires({ instance: `i${i}` }));

@@ -31,7 +31,7 @@ interface FiringRow {
 /** Equal recoveries in direct succession. */
 export interface RecoveredRows {
   kind: 'recovered';
-  /** Deduplication id of the pair. Empty: it is the pair in which the instance of the sender fires. */
+  /** Deduplication id of the pair. Empty: each pair in which the instance of the sender fires. */
   pair: string;
   /** Empty: the whole pair has recovered. */
   instance: string;
@@ -46,7 +46,7 @@ export type FiringChange = FiringRow | RecoveredRows;
 /** How recoveries are counted. `closed`: no instance of the pair fires any more. `partial`: others do. `ignored`: it did not fire. */
 export type Recovery = 'closed' | 'partial' | 'ignored';
 
-/** The name under which the pair of a sender's instance is found. Empty if one of both is missing. */
+/** The name under which the pairs of a sender's instance are found. Empty if one of both is missing. */
 export function originOf(sender: string, instance: string): string {
   return sender === '' || instance === '' ? '' : `${encodeURIComponent(sender)}:${encodeURIComponent(instance)}`;
 }
