@@ -233,8 +233,19 @@ function eventOf(source: string, alert: IngestedAlert): SenderEvent {
   const state = status === 'firing' && severity === 'critical' ? 'critical' : status;
   // One event may hold several alerts.
   const key = [source, probe, category, instance];
-  if (eventId !== undefined) return senderEvent(state, [...key, 'event', eventId], EVENT_TTL_MS);
-  const pairFacts = [...key, startedAt, null];
+  if (eventId !== undefined) {
+    const facts = [...key, 'event', eventId];
+    return senderEvent(state, facts, EVENT_TTL_MS, { alert: facts });
+  }
+  // Such a recovery is about each start of the instance.
+  const recovery = instance === null ? undefined : [source, '', '', instance, null, null];
+  if (recovery && probe === '' && category === '')
+    return senderEvent(state, recovery, REPEAT_TTL_MS, { alert: recovery });
+  const alertFacts = [...key, startedAt, null];
   const isNamedByTitle = startedAt === null && instance === null && status === 'firing';
-  return senderEvent(state, isNamedByTitle ? [...key, startedAt, title] : pairFacts, REPEAT_TTL_MS, pairFacts);
+  const facts = isNamedByTitle ? [...key, startedAt, title] : alertFacts;
+  return senderEvent(state, facts, REPEAT_TTL_MS, {
+    alert: alertFacts,
+    recovery: status === 'firing' ? recovery : undefined,
+  });
 }

@@ -199,7 +199,7 @@ describe('a retry', () => {
       await send({ status: 'recovered' });
       await send({ severity: 'critical' });
       const rows = written(logPath).map(({ details }) => details.severity);
-      expect(rows).toEqual(['warning', 'critical', undefined, 'critical']);
+      expect(rows).toEqual(['warning', 'critical', 'warning', undefined, 'critical']);
     },
   );
 
@@ -217,6 +217,17 @@ describe('a retry', () => {
       expect(rows).toEqual(['firing', 'over', 'firing', 'over', 'firing', 'over']);
     },
   );
+
+  test('is no event after a recovery that has only the instance', async ({ ns, logPath }) => {
+    const { post } = await ingesting(ns, logPath);
+    for (const isFiring of [true, true, false, false, true, false, true]) {
+      const payload = { summary: 'disk', source: 'db', severity: 'critical' };
+      const event = isFiring ? { event_action: 'trigger', payload } : { event_action: 'resolve' };
+      await post('/v2/enqueue', { ...event, dedup_key: 'k' });
+    }
+    const rows = written(logPath).map(({ seam }) => (seam === 'probe.recovered' ? 'over' : 'firing'));
+    expect(rows).toEqual(['firing', 'over', 'firing', 'over', 'firing']);
+  });
 
   test('at the same time is one row', async ({ ns, logPath }) => {
     const { post } = await ingesting(ns, logPath);

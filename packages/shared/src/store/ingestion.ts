@@ -16,23 +16,28 @@ export interface SenderEvent {
   ttlMs: number;
 }
 
-/** States in which an alert is reported. An alert that rises to critical is no retry of itself. */
-type EventStatus = 'firing' | 'critical' | 'recovered';
+/** States of an alert, of which each ends the others. An alert that rises to critical is no retry of itself. */
+const EVENT_STATUSES = ['firing', 'critical', 'recovered'] as const;
+type EventStatus = (typeof EVENT_STATUSES)[number];
+type EventFacts = Array<string | null>;
 
 /**
  * @param facts equal in each retry
- * @param pairFacts equal in the firing events and the recovery of one alert
+ * @param alert facts that the alert and its recovery share
+ * @param recovery facts of a recovery that does not name the pair of the alert
  */
 export function senderEvent(
   status: EventStatus,
-  facts: Array<string | null>,
+  facts: EventFacts,
   ttlMs: number,
-  pairFacts = facts,
+  { alert, recovery }: { alert: EventFacts; recovery?: EventFacts | undefined },
 ): SenderEvent {
-  const hashOf = (which: EventStatus, of: Array<string | null>) =>
-    hash('sha256', JSON.stringify([which, ...of])).slice(0, 32);
-  const opposites: EventStatus[] = status === 'recovered' ? ['firing', 'critical'] : ['recovered'];
-  return { hash: hashOf(status, facts), opposites: opposites.map((which) => hashOf(which, pairFacts)), ttlMs };
+  const hashOf = (which: EventStatus, of: EventFacts) => hash('sha256', JSON.stringify([which, ...of])).slice(0, 32);
+  const opposites = EVENT_STATUSES.filter((which) => which !== status).map((which) =>
+    hashOf(which, which === 'recovered' || status === 'recovered' ? alert : facts),
+  );
+  if (recovery) opposites.push(hashOf('recovered', recovery));
+  return { hash: hashOf(status, facts), opposites, ttlMs };
 }
 
 export type EventState = 'new' | 'done' | 'busy';
