@@ -24,6 +24,7 @@ import {
   settleEvents,
 } from '@kora-wake/shared/store/ingestion';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { limitName, limitTitle } from '@kora-wake/shared/wake/limits';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { batched } from './batched.ts';
@@ -205,8 +206,10 @@ export function ingest(options: IngestOptions): Ingest {
       if (!fault) return;
       void fromRedis(async () => {
         const text = firstChars(redact(fault.body.subarray(0, MAX_REDACTED_BYTES).toString()), MAX_KEPT_CHARS);
-        const { field, message } = fault;
-        await recordIngestFault(redis, keys, { at, source, field, message: redact(message), text });
+        // Both may hold a key of the body.
+        const field = limitName(redact(fault.field));
+        const message = limitTitle(redact(fault.message));
+        await recordIngestFault(redis, keys, { at, source, field, message, text });
       });
     },
   };

@@ -383,6 +383,18 @@ describe('a body that cannot be used', () => {
     expect(written(logPath)).toEqual([]);
   });
 
+  test('is kept without secrets and short, also if its key is the fault', async ({ ns, logPath }) => {
+    const { post, status } = await ingesting(ns, logPath);
+    const secret = 'ghp_0123456789abcdefghijABCDEFGHIJ012345';
+    for (const key of [secret, 'k'.repeat(500_000)]) {
+      expect((await post('/v1/wakes', { probe: 'a', links: { [key]: 1 } })).statusCode).toBe(400);
+    }
+    await expect.poll(async () => (await status()).ingestion.faults.length).toBe(2);
+    const faults = JSON.stringify((await status()).ingestion.faults);
+    expect(faults).not.toContain(secret.slice(4));
+    expect(faults.length).toBeLessThan(10_000);
+  });
+
   test('of more than 1 MiB is a 413', async ({ ns, logPath }) => {
     const { post } = await ingesting(ns, logPath);
     expect((await post('/v1/ingest/plain', `{"alerts":[],"x":"${'x'.repeat(1024 * 1024)}"}`)).statusCode).toBe(413);
