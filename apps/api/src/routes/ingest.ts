@@ -20,6 +20,11 @@ export const INGEST_PATHS = ['/v1/wakes', '/v1/ingest/:source', '/v2/enqueue'];
 /** Bytes. */
 const MAX_BODY_BYTES = 1024 * 1024;
 const UNAVAILABLE = 503;
+/** Statuses that Fastify answers before a route sees the body, and why. */
+const UNREAD: ReadonlyMap<number, string> = new Map([
+  [413, 'has more than 1 MiB'],
+  [415, 'has a content type that cannot be read'],
+]);
 /** Seconds after which a sender should try again. */
 const RETRY_AFTER_S = 5;
 const CLOUDWATCH = 'cloudwatch';
@@ -48,8 +53,10 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
     done(null, body),
   );
   // A sender that has to try again must not take it for a fault of its request.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
     if (reply.statusCode === UNAVAILABLE) void reply.header('retry-after', RETRY_AFTER_S);
+    const problem = UNREAD.get(reply.statusCode);
+    if (problem !== undefined) countUnread(request, problem);
   });
 
   app.post(
@@ -192,6 +199,23 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
     }
   }
 
+  /** A tool does not send such a request again: without a count nobody would learn of its alerts. */
+  function countUnread(request: FastifyRequest, problem: string): void {
+    const source = sourceOf(request);
+    if (source === undefined) return;
+    // A stranger must not push kept faults out.
+    const isAllowed = ingestRefusal(access, request, source, NO_BYTES) === undefined;
+    const fault = { field: 'body', message: `body ${problem}`, body: NO_BYTES };
+    ingest.count(source, { unmapped: 1 }, isAllowed ? fault : undefined);
+  }
+
+  function sourceOf({ params, routeOptions }: FastifyRequest): string | undefined {
+    if (routeOptions.url === '/v1/wakes') return WAKES;
+    if (routeOptions.url === '/v2/enqueue') return EVENTS_V2;
+    const { data } = IngestParams.safeParse(params);
+    return data && sources.has(data.source) ? data.source : undefined;
+  }
+
   function countUnmapped(source: string, { field, message }: MappingError, body: Buffer): void {
     ingest.count(source, { unmapped: 1 }, { field, message, body });
   }
@@ -199,9 +223,10 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
 
 /** The event was mapped already. */
 const NO_REQUEST = { body: null, headers: {} };
+const NO_BYTES = Buffer.alloc(0);
 
 function bytesOf({ body }: FastifyRequest): Buffer {
-  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+  return Buffer.isBuffer(body) ? body : NO_BYTES;
 }
 
 function errorOf({ status, message }: Refusal): Error {

@@ -395,6 +395,30 @@ describe('a body that cannot be used', () => {
     expect(faults.length).toBeLessThan(10_000);
   });
 
+  test('because it is too long or of an unreadable type is counted, and kept only from an allowed sender', async ({
+    ns,
+    logPath,
+  }) => {
+    const { post, status } = await ingesting(ns, logPath, { access: { token: INGEST_TOKEN }, token: TOKEN });
+    const tooLong = 'x'.repeat(1024 * 1024 + 1);
+    const token = bearer(INGEST_TOKEN);
+    for (const url of ['/v1/ingest/plain', '/v1/wakes', '/v2/enqueue', '/v1/ingest/none']) {
+      expect((await post(url, tooLong, token)).statusCode).toBe(413);
+    }
+    expect((await post('/v1/wakes', tooLong)).statusCode).toBe(413);
+    expect((await post('/v1/wakes', '{}', { ...token, 'content-type': 'none' })).statusCode).toBe(415);
+    await expect
+      .poll(async () => (await status()).ingestion.sources)
+      .toMatchObject([
+        { source: 'events-v2', unmapped: 1 },
+        { source: 'plain', unmapped: 1 },
+        { source: 'wakes', unmapped: 3 },
+      ]);
+    const { faults } = (await status()).ingestion;
+    expect(faults).toHaveLength(4);
+    expect(faults.at(-1)).toMatchObject({ source: 'plain', field: 'body', message: 'body has more than 1 MiB' });
+  });
+
   test('of more than 1 MiB is a 413', async ({ ns, logPath }) => {
     const { post } = await ingesting(ns, logPath);
     expect((await post('/v1/ingest/plain', `{"alerts":[],"x":"${'x'.repeat(1024 * 1024)}"}`)).statusCode).toBe(413);
