@@ -71,8 +71,11 @@ const HOUR_MS = 3_600_000;
 const EVENT_TTL_MS = 24 * HOUR_MS;
 /** The same without an id: later it is a repeat of an alert that still fires, ms. */
 const REPEAT_TTL_MS = 5 * 60_000;
-/** Redis only recognises retries here: if it does not answer in this time, alerts are accepted without it, ms. */
-const REDIS_MS = 1_000;
+/**
+ * Redis only recognises retries here: if it does not answer in this time, alerts are accepted without it, ms. Sentry waits for one
+ * second, and disables a webhook that times out too often.
+ */
+const REDIS_MS = 500;
 /** Time between two writes of the counters, ms. */
 const COUNT_EVERY_MS = 100;
 /** How long a request waits for another one that is writing the same event, and time between two looks, ms. */

@@ -5,7 +5,7 @@ import type { MapBody } from '@kora-wake/shared/ingest/alert';
 import { MappingError } from '@kora-wake/shared/ingest/alert';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { type Namespace, rowsOf, test } from '../../../../test/support/fixtures.ts';
 import { ingestionTo, markFollowed } from '../../../../test/support/ingestion.ts';
 import type { ApiOptions } from '../../src/app.ts';
@@ -276,6 +276,19 @@ describe('the log', () => {
     expect(answer.statusCode).toBe(202);
     expect(written(logPath)).toHaveLength(2);
     await ns.redis.connect();
+  });
+
+  test('is written within the second that Sentry waits, although Redis hangs', async ({ ns, logPath }) => {
+    const { post } = await ingesting(ns, logPath);
+    await post('/v1/ingest/plain', { alerts: [{ eventId: '1' }] });
+    const hanging = vi.spyOn(ns.redis, 'sendCommand').mockImplementation(() => new Promise(() => {}));
+    const start = performance.now();
+    const answer = await post('/v1/ingest/plain', { alerts: [{ eventId: '2' }] });
+    const took = performance.now() - start;
+    hanging.mockRestore();
+    expect(answer.statusCode).toBe(202);
+    expect(took).toBeLessThan(1_000);
+    expect(written(logPath)).toHaveLength(2);
   });
 
   test('that was truncated meanwhile gets the next rows', async ({ ns, logPath }) => {
