@@ -13,6 +13,11 @@ import ipaddr from 'ipaddr.js';
 /** Reads a web address, with a limit of size and time. Rejects for any answer but 200. */
 export type ReadUrl = (url: URL) => Promise<string>;
 
+/** By the version of the signature. */
+const ALGORITHMS: ReadonlyMap<string, string> = new Map([
+  ['1', 'RSA-SHA1'],
+  ['2', 'RSA-SHA256'],
+]);
 const HOST = /^sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?$/;
 const CERTIFICATE_PATH = /^\/SimpleNotificationService-[0-9a-f]+\.pem$/;
 /** SNS repeats a message for some hours at most, ms. An older one is a replay. */
@@ -61,7 +66,7 @@ export function sns(topicArns: readonly string[], readUrl: ReadUrl, now: () => n
       if (sentAt === undefined || Math.abs(now() - sentAt) > MAX_AGE_MS) {
         throw new SnsRefusal('The message is older than a day, or its Timestamp cannot be read.');
       }
-      const algorithm = { 1: 'RSA-SHA1', 2: 'RSA-SHA256' }[text('SignatureVersion')];
+      const algorithm = ALGORITHMS.get(text('SignatureVersion'));
       const url = snsUrl(text('SigningCertURL'));
       if (!algorithm || !CERTIFICATE_PATH.test(url.pathname) || url.search !== '') {
         throw new SnsRefusal('The signature has an unknown version, or its certificate is not on a server of SNS.');

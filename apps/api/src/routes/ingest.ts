@@ -127,7 +127,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
     },
     async (request, reply) => {
       const body = bytesOf(request);
-      const json = parsedJson(body.toString()) ?? null;
+      const json = jsonOf(body) ?? null;
       const refusal = ingestRefusal(access, request, EVENTS_V2, body, routingKeyOf(json));
       if (refusal) {
         ingest.count(EVENTS_V2, { refused: 1 });
@@ -154,7 +154,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
   /** @throws an error with the status of its answer */
   async function accept(request: FastifyRequest, source: string, map: MapBody, body: Buffer, json?: Json) {
     try {
-      const parsed = json === undefined ? parsedJson(body.toString()) : json;
+      const parsed = json === undefined ? jsonOf(body) : json;
       if (parsed === undefined) throw new MappingError('body', 'is not JSON');
       return await acceptCounted(source, map, { body: parsed, headers: plainHeaders(request.headers) });
     } catch (error) {
@@ -187,7 +187,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
       );
     }
     try {
-      const message = await sns.verify(parsedJson(body.toString()) ?? null);
+      const message = await sns.verify(jsonOf(body) ?? null);
       if (message.Type === 'Notification') return await accept(request, CLOUDWATCH, map, body, message);
       if (message.Type === 'SubscriptionConfirmation') await sns.confirm(message);
       ingest.count(CLOUDWATCH, { ignored: 1 });
@@ -227,6 +227,11 @@ const NO_BYTES = Buffer.alloc(0);
 
 function bytesOf({ body }: FastifyRequest): Buffer {
   return Buffer.isBuffer(body) ? body : NO_BYTES;
+}
+
+/** Some tools write a byte order mark first. Undefined if it is not JSON. */
+function jsonOf(body: Buffer): Json | undefined {
+  return parsedJson(body.toString().replace(/^\uFEFF/, ''));
 }
 
 function errorOf({ status, message }: Refusal): Error {

@@ -379,6 +379,11 @@ describe('access', () => {
   );
 });
 
+test('a body that begins with a byte order mark is read', async ({ ns, logPath }) => {
+  const { post } = await ingesting(ns, logPath);
+  expect((await post('/v1/ingest/plain', '\uFEFF{"alerts": [{}]}')).json()).toMatchObject({ accepted: 1 });
+});
+
 describe('a body that cannot be used', () => {
   test('is a 400 that names the field, is counted, and is kept without secrets', async ({ ns, logPath }) => {
     const { app, post, status } = await ingesting(ns, logPath);

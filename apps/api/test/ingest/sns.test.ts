@@ -60,6 +60,7 @@ describe('a message of SNS', () => {
     ['of last week', { Timestamp: new Date(Date.now() - 7 * 86_400_000).toISOString() }, 'older than a day'],
     ['without a time', { Timestamp: undefined }, 'older than a day'],
     ['with an unknown signature', { SignatureVersion: '3' }, 'unknown version'],
+    ['with a signature that is named as a property', { SignatureVersion: 'constructor' }, 'unknown version'],
     [
       'with a certificate elsewhere',
       { SigningCertURL: CERTIFICATE.replace('.com', '.com.evil.example') },
