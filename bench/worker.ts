@@ -18,6 +18,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
   const keys = redisKeys(config.queuePrefix);
   const metrics = workerMetrics(prices());
   const workers = startWorkers({
+    commitWaitMs: 0,
     connection,
     engine: {
       investigate: async () => ({

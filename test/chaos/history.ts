@@ -234,7 +234,7 @@ function checkOffsets({ offsets, emptied, dataLosses }: History, violated: Viola
   }
 }
 
-/** I8: windows of a pair do not overlap. I10: the owner of an open window has sent a message. */
+/** I8: windows of a pair do not overlap, unless a recovery or the first critical row ended one. I10: the owner of an open window has sent a message. */
 function checkWindows(history: History, rows: Map<string, WrittenRow>, violated: Violated): void {
   const winners = history.wakes.flatMap(({ id, addedAt, outcome }) => {
     const row = rows.get(id);
@@ -245,7 +245,9 @@ function checkWindows(history: History, rows: Map<string, WrittenRow>, violated:
     for (const [i, wake] of inOrder.entries()) {
       const before = inOrder[i - 1];
       if (!before || wake.addedAt >= before.addedAt + history.windowMs - JOB_DELAY_MS) continue;
-      const passes = history.bypass && wake.row.critical;
+      const isFirstCritical = !inOrder.slice(0, i).some(({ row }) => row.critical);
+      const hasRecovered = history.recoveries.some(({ pair, at }) => pair === wake.row.pair && at <= wake.addedAt);
+      const passes = hasRecovered || (wake.row.critical && (history.bypass || isFirstCritical));
       const lostData = history.dataLosses.some((at) => at >= before.addedAt && at <= wake.addedAt);
       const mayBeLate = arrivalOf(history, wake.addedAt) > wake.addedAt;
       if (!passes && !lostData && !mayBeLate && before.outcome !== 'dead' && before.outcome !== 'withdrawn') {

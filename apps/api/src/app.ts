@@ -32,6 +32,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
 import { eventRoutes } from './routes/events.ts';
 import { HEALTH_PATHS, healthRoutes } from './routes/health.ts';
+import { incidentRoutes } from './routes/incidents.ts';
 import { INGEST_PATHS, type IngestRoutes, ingestRoutes } from './routes/ingest.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
@@ -157,6 +158,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(queueRoutes, { queues, countsWorkers, operations, now });
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
+    await app.register(incidentRoutes, { store, deliveries, operations });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
     await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
     await app.register(statusRoutes, { redis, keys, deliveries, operations, tokens, setup, now });

@@ -8,6 +8,7 @@ export { ErrorAnswer, PageQuery, ReasonQuery } from './contract/common.ts';
 export * from './contract/costs.ts';
 export * from './contract/dead-letters.ts';
 export * from './contract/health.ts';
+export * from './contract/incidents.ts';
 export * from './contract/ingestion.ts';
 export * from './contract/investigations.ts';
 export * from './contract/live-events.ts';

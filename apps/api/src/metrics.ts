@@ -47,6 +47,9 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const repaired = counter('repaired', 'Repairs after crashes, by kind', ['kind']);
   const unread = counter('unread_lines', 'Lines that name a wake or a recovery but cannot be read');
   const ingested = counter('ingested', 'Alerts and requests of other tools by source and result', ['source', 'result']);
+  const openings = counter('incidents_opened', 'Openings and reopenings of incidents');
+  const closings = counter('incidents_closed', 'Closed incidents by reason', ['reason']);
+  const openIncidents = gauge('incidents_open', 'Open incidents');
   const inFlight = gauge('wakes_in_flight', 'Wakes in progress');
   const unaccounted = gauge(
     'wakes_unaccounted',
@@ -100,6 +103,9 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
         if (counts[result] > 0) ingested.inc({ source: counts.source, result }, counts[result]);
       }
     }
+    openings.inc(account.incidents.opened);
+    for (const [reason, n] of Object.entries(account.incidents.closed)) closings.inc({ reason }, n);
+    openIncidents.set(account.incidents.open);
     inFlight.set(account.inFlight);
     unaccounted.set(account.unaccounted);
     windows.set(open);

@@ -97,9 +97,32 @@ function emptyTally(at: number): Tally {
   };
 }
 
-export function checkpoint(redis: RedisClient, keys: Keys, sourceId: string, path: string, name = ''): Checkpoint {
+export interface CheckpointOptions {
+  /** `KORA_SOURCE_NAME`. */
+  name?: string | undefined;
+  /** The debounce window, ms. Undefined: there are no incidents. */
+  incidentWindowMs?: number | undefined;
+}
+
+export function checkpoint(
+  redis: RedisClient,
+  keys: Keys,
+  sourceId: string,
+  path: string,
+  { name = '', incidentWindowMs }: CheckpointOptions = {},
+): Checkpoint {
   const commit = (token: string, from: string, to: Position, tally: Tally, mayReplay: boolean) =>
-    commitBatch(redis, keys, { sourceId, path, name, token, from, to: encodePosition(to), mayReplay, tally });
+    commitBatch(redis, keys, {
+      sourceId,
+      path,
+      name,
+      token,
+      from,
+      to: encodePosition(to),
+      mayReplay,
+      incidentWindowMs,
+      tally,
+    });
   return {
     load: async () => {
       const { position: stored, mayReplay } = await readCheckpoint(redis, keys, sourceId);

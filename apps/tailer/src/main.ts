@@ -46,11 +46,15 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
   }
   const stop = new AbortController();
   const source = sourceId(path, config.sourceName);
+  const hasIncidents = config.incidentQuietMs > 0;
   const running = runTailer(
     {
       path,
       sourceId: source,
-      checkpoint: checkpoint(redis, keys, source, path, config.sourceName),
+      checkpoint: checkpoint(redis, keys, source, path, {
+        name: config.sourceName,
+        ...(hasIncidents && { incidentWindowMs: config.debounce.windowMs }),
+      }),
       watcher,
       pollMs: config.pollMs,
       maxLogBytes: config.auditLogMaxBytes,
@@ -61,6 +65,7 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
         queue,
         keys,
         policy: config.debounce,
+        hasIncidents,
         maxAgeMs: config.maxAgeMs,
         redact: redactor(config.redact, knownValues(env)),
         traces: rowTraces(),

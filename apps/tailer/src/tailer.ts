@@ -6,7 +6,7 @@
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import { recordConflict, recordMissing } from '@kora-wake/shared/store/checkpoint';
+import { recordConflict, recordFollowed, recordMissing } from '@kora-wake/shared/store/checkpoint';
 import type { Position } from '@kora-wake/shared/store/position';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
 import { SEAMS } from '@kora-wake/shared/wake/wake';
@@ -158,7 +158,7 @@ async function whileHolding(
 }
 
 async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: AbortSignal): Promise<void> {
-  const { path, checkpoint, decider, watcher, pollMs, maxLogBytes = 0 } = tailer;
+  const { path, sourceId, checkpoint, decider, watcher, pollMs, maxLogBytes = 0 } = tailer;
   const { log } = decider;
   if (!state.position && (await checkpoint.load()).stored === '') {
     const takeover = await takeOver(decider, tailer, lease.token);
@@ -178,6 +178,7 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
   }
   state.position = start;
   state.mayReplay = mayReplay;
+  await recordFollowed(decider.redis, decider.keys, sourceId, decider.now());
   const startedAt = decider.now();
   const rotate = rotatorOf({ path, maxBytes: maxLogBytes, log });
   const presence = presenceOf(path, () => performance.now());

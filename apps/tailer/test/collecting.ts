@@ -13,7 +13,7 @@ export function keeping(): Kept {
   const lines: Kept['lines'] = [];
   return {
     lines,
-    take: ({ bytes, offset }) => lines.push({ text: bytes.toString(), offset }),
+    take: ({ bytes, offset }) => lines.push({ text: bytes.toString(), offset }) > 0,
     full: () => lines.length >= ENOUGH,
   };
 }

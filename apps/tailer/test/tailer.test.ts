@@ -29,6 +29,7 @@ import {
   ending,
   eventually,
   type Namespace,
+  recoveredRow,
   type TestLog,
   test,
   testLog,
@@ -50,6 +51,8 @@ const fixture = (name: string) => readFileSync(new URL(name, FIXTURES));
 interface Options {
   windowMs?: number;
   bypassCritical?: boolean;
+  /** Default true. */
+  hasIncidents?: boolean;
   maxAgeMs?: number;
   pollMs?: number;
   minConflicts?: number;
@@ -68,6 +71,7 @@ function deciderFor(ns: Namespace, options: Options): Decider {
     queue: ns.queue,
     keys: ns.keys,
     policy: { windowMs: options.windowMs ?? 600_000, bypassCritical: options.bypassCritical ?? false },
+    hasIncidents: options.hasIncidents ?? true,
     maxAgeMs: options.maxAgeMs ?? 0,
     redact,
     traces: rowTraces(),
@@ -82,7 +86,9 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
   const watcher = options.watcher ?? fileWatcher(path);
   const source = sourceId(path);
   const stopping = new AbortController();
-  const stored = checkpoint(ns.redis, ns.keys, source, path);
+  const stored = checkpoint(ns.redis, ns.keys, source, path, {
+    ...((options.hasIncidents ?? true) && { incidentWindowMs: options.windowMs ?? 600_000 }),
+  });
   let loaded = '';
   const load = async () => {
     const found = await stored.load();
@@ -129,7 +135,8 @@ async function decideAgain(decider: Decider, line: Line): Promise<Decided> {
 
 async function counters(ns: Namespace): Promise<Record<string, number>> {
   const all = await ns.redis.hgetall(ns.keys.counters);
-  return Object.fromEntries(Object.entries(all).map(([name, n]) => [name, Number(n)]));
+  const decisions = Object.entries(all).filter(([name]) => !name.startsWith('incidents:'));
+  return Object.fromEntries(decisions.map(([name, n]) => [name, Number(n)]));
 }
 
 const rowsAre = (ns: Namespace, rows: number) =>
@@ -246,10 +253,30 @@ describe('the tailer', () => {
     expect(await listWindows(ns, { limit: 1 })).toMatchObject({ open: 1, suppressed: 3 });
   });
 
-  test('holds a critical wake in an open window without the bypass', async ({ ns, logPath }) => {
+  test('lets only the first critical row of an incident through an open window, in one batch or in two', async ({
+    ns,
+    logPath,
+  }) => {
     await tailing(ns, logPath);
+    const critical = { severity: 'critical' };
+    append(logPath, wakeRow(), wakeRow(critical), wakeRow(critical));
+    expect(await rowsAre(ns, 3)).toEqual({ rows: 3, enqueued: 2, coalesced: 1 });
+    append(logPath, wakeRow(critical), wakeRow({ category: 'b' }));
+    expect(await rowsAre(ns, 5)).toEqual({ rows: 5, enqueued: 3, coalesced: 2 });
+    append(logPath, wakeRow({ ...critical, category: 'b' }));
+    expect(await rowsAre(ns, 6)).toEqual({ rows: 6, enqueued: 4, coalesced: 2 });
+  });
+
+  test('holds every critical row in an open window if there are no incidents, and ignores recoveries', async ({
+    ns,
+    logPath,
+  }) => {
+    await tailing(ns, logPath, { hasIncidents: false });
     append(logPath, wakeRow(), wakeRow({ severity: 'critical' }));
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 1, coalesced: 1 });
+    append(logPath, recoveredRow({ probe: 'fly', category: 'service_unhealthy' }), wakeRow());
+    expect(await rowsAre(ns, 3)).toEqual({ rows: 3, enqueued: 1, coalesced: 2, 'recovered:ignored': 1 });
+    expect(await ns.redis.keys(`${ns.keys.incidents}*`)).toEqual([]);
   });
 
   test('rejects a row of the backlog that is too old, and logs it', async ({ ns, logPath }) => {
@@ -496,7 +523,7 @@ describe('the commit', () => {
   const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), [], { now: () => 1, redact });
 
   test('lists a wake as pending, unless it already has an outcome', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
@@ -508,7 +535,7 @@ describe('the commit', () => {
   });
 
   test('counts a batch once, even if it is sent again because its answer was lost', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
@@ -519,7 +546,7 @@ describe('the commit', () => {
   });
 
   test('counts a wake that is committed again as a replay, not as a row', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
@@ -530,7 +557,7 @@ describe('the commit', () => {
   });
 
   test('refuses a tailer whose lease another has taken', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
     const key = ns.keys.lease('s');
     const old = await takeLease(ns.redis, key, newToken());
     if ('heldBy' in old) throw new Error('held');
@@ -546,7 +573,7 @@ describe('the commit', () => {
   });
 
   test('refuses a batch that does not start at the stored position', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log');
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);

@@ -1,20 +1,23 @@
 /** The rows that the worker appends to the audit log. */
 import { type AuditLogFile, auditLog } from '@kora-wake/shared/runtime/audit-log';
 import type { Logger } from '@kora-wake/shared/runtime/log';
+import type { QueuedIncidentRow } from '@kora-wake/shared/store/incidents';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { reportSummary } from '@kora-wake/shared/wake/message';
 import type { DmStatus } from '@kora-wake/shared/wake/outcome';
+import { parseDebounceId } from '@kora-wake/shared/wake/pair';
 import type { Report, ToolCall } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 
 export interface AuditWriter {
   toolCalled(wake: Wake, call: ToolCall): Promise<void>;
   investigationCompleted(wake: Wake, report: Report, status: DmStatus): Promise<void>;
+  incidentChanged(row: QueuedIncidentRow): Promise<void>;
 }
 
 export function auditWriter(file: AuditLogFile, now: () => number, log: Logger): AuditWriter {
   const appendRow = auditLog(file, now, log);
-  const append = (seam: string, wake: Wake, details: JsonObject) =>
+  const append = (seam: string, wake: Pick<Wake, 'probe' | 'category'>, details: JsonObject) =>
     appendRow({ seam, details, sessionId: `probe:${wake.probe}:${wake.category}`, source: 'reasoning' });
 
   return {
@@ -45,5 +48,21 @@ export function auditWriter(file: AuditLogFile, now: () => number, log: Logger):
         ...(report.kind === 'fallback' && { reasoning_error: report.code }),
         wake_id: wake.id,
       }),
+    incidentChanged: ({ seam, details }) => {
+      const { id, opening, pair, wakeId, reason, durationMs, rows } = details;
+      const { probe, category } = parseDebounceId(pair) ?? { probe: '', category: '' };
+      return append(
+        seam,
+        { probe, category },
+        {
+          incident_id: id,
+          opening,
+          probe,
+          category,
+          wake_id: wakeId,
+          ...(reason && { reason, duration_ms: durationMs ?? 0, rows: rows ?? 0 }),
+        },
+      );
+    },
   };
 }

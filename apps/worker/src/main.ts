@@ -21,6 +21,7 @@ import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { auditWriter } from './audit.ts';
 import { type Check, watchIdentity } from './delivery/identity.ts';
 import { DeliveryFailure, type Messenger, type SlackApp, slackMessenger } from './delivery/slack.ts';
+import { keepIncidents } from './incidents.ts';
 import { agent, type Engine } from './investigation/agent.ts';
 import { anthropicModel } from './investigation/model.ts';
 import { prices } from './investigation/prices.ts';
@@ -32,6 +33,8 @@ import { startSweeper } from './repair/sweeper.ts';
 import { toolbox } from './tools/toolbox.ts';
 import { SLACK_PACE, startWorkers } from './workers.ts';
 
+/** A tailer commits a wake some milliseconds after it has added its job. */
+const COMMIT_WAIT_MS = 1_000;
 /** Delay before the first retry of an LLM call, ms. */
 const ENGINE_RETRY_MS = 1_000;
 
@@ -110,6 +113,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     connection,
     telemetry: tracing?.telemetry,
     engine,
+    commitWaitMs: config.incidentQuietMs > 0 ? COMMIT_WAIT_MS : 0,
     services,
     concurrency: config.workerConcurrency,
     messenger,
@@ -129,6 +133,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   onClose(workers.stop);
   await unlessAborted(() => workers.ready(), stopping);
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
+  const { incidentQuietMs: quietMs } = config;
+  if (quietMs > 0) onClose(keepIncidents({ redis, keys, audit, quietMs, log }));
 
   logEvent(log, 'worker.ready', {
     concurrency: config.workerConcurrency,

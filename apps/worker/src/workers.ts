@@ -37,6 +37,8 @@ export interface WorkersOptions extends Delivery {
   /** Undefined: no traces. */
   telemetry?: Telemetry | undefined;
   engine: Engine;
+  /** See `Investigation`. */
+  commitWaitMs: number;
   services: ServiceReports;
   /** Concurrent investigations. */
   concurrency: number;
@@ -53,7 +55,7 @@ export interface Workers {
 
 /** Starts both workers. */
 export function startWorkers(options: WorkersOptions): Workers {
-  const { connection, telemetry, engine, services, wakes, deliveries, audit, redis, keys, now, log } = options;
+  const { connection, telemetry, audit, redis, keys, now, log } = options;
   const common = {
     ...WORKER_OPTIONS,
     connection,
@@ -63,11 +65,7 @@ export function startWorkers(options: WorkersOptions): Workers {
   };
   const recording = new Set<Promise<void>>();
   const deliver = countJobs(rejectForeignJobs(deliverer(options)));
-  const investigate = countJobs(
-    rejectForeignJobs(
-      investigator({ engine, services, withdrawn: options.withdrawn, wakes, deliveries, redis, keys, now, log }),
-    ),
-  );
+  const investigate = countJobs(rejectForeignJobs(investigator(options)));
 
   const delivering = runWorker(
     () =>

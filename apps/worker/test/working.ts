@@ -55,7 +55,13 @@ export function messengerTo(double: SlackDouble): Messenger {
 /** Both BullMQ workers, as in a worker process. They stop when the test ends. */
 export function working(
   ns: Namespace,
-  options: { engine: Engine; messenger?: Messenger | undefined; auditPath: string; completeSince?: number },
+  options: {
+    engine: Engine;
+    messenger?: Messenger | undefined;
+    auditPath: string;
+    completeSince?: number;
+    commitWaitMs?: number;
+  },
 ) {
   const log = testLog();
   /** Difference of the workers' clock to that of the machine. */
@@ -64,6 +70,7 @@ export function working(
   const workers = startWorkers({
     connection,
     engine: options.engine,
+    commitWaitMs: options.commitWaitMs ?? 0,
     services: serviceReports({ redis: ns.redis, keys: ns.keys, log: log.logger }),
     concurrency: 4,
     messenger: options.messenger,

@@ -8,14 +8,16 @@
 --   token, from, to (positions as stored), path, name (may be empty), sourceId, now (ms), recordTtlS, hasRows, mayReplay,
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
 --   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
---   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts
+--   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts; absent: recoveries are ignored,
+--   ignored (number of recoveries if they are)
 -- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
 -- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if rows were
--- coalesced into a wake that was withdrawn meanwhile: they must be decided again.
+-- coalesced into a wake that was withdrawn, or whose incident was closed meanwhile: they must be decided again.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/windows
 -- @include lib/wake_record
+-- @include lib/incidents
 -- @include lib/firing
 local batch = cjson.decode(ARGV[1])
 if redis.call('GET', KEYS[1]) ~= batch.token then return 0 end
@@ -23,7 +25,7 @@ local stored = redis.call('HGET', KEYS[2], 'position') or ''
 if stored == batch.to and batch.from ~= batch.to then return 1 end
 if stored ~= batch.from then return 0 end
 local index = {unpack(KEYS, 8, 11)}
-if release_withdrawn(batch.firing, index) then return -1 end
+if batch.firing and release_ended(batch.firing, index) then return -1 end
 
 local deciding = batch.mayReplay and '1' or '0'
 redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'name', batch.name, 'committedAt', batch.now, 'deciding', deciding)
@@ -71,5 +73,11 @@ for _, wake in ipairs(batch.enqueued) do
   key = key + 5
 end
 
-apply_firing(batch.firing, KEYS[3], KEYS[5])
+if batch.ignored > 0 then redis.call('HINCRBY', KEYS[3], 'recovered:ignored', batch.ignored) end
+if batch.firing then
+  apply_firing(batch.firing, now, index, KEYS[3], KEYS[5])
+  for i, group in ipairs(batch.suppressed) do
+    count_rows(batch.firing.incidents, KEYS[10 + 2 * i], group.rows, now)
+  end
+end
 return 1

@@ -1,12 +1,13 @@
--- Reads all counters and the number of unfinished jobs at one moment.
--- KEYS: counters, then BullMQ's lists and sets of unfinished jobs.
--- Returns the number of unfinished jobs, then the counters as names and values in turn.
+-- Reads all counters, the number of unfinished jobs and that of open incidents at one moment.
+-- KEYS: counters, open incidents, then BullMQ's lists and sets of unfinished jobs.
+-- Returns the two numbers, then the counters as names and values in turn.
 local unfinished = 0
-for i = 2, #KEYS do
+for i = 3, #KEYS do
   local kind = redis.call('TYPE', KEYS[i]).ok
   if kind == 'list' then unfinished = unfinished + redis.call('LLEN', KEYS[i]) end
   if kind == 'zset' then unfinished = unfinished + redis.call('ZCARD', KEYS[i]) end
 end
 local counters = redis.call('HGETALL', KEYS[1])
+table.insert(counters, 1, tostring(redis.call('ZCARD', KEYS[2])))
 table.insert(counters, 1, tostring(unfinished))
 return counters

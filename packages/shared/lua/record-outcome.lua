@@ -1,14 +1,20 @@
 -- Records the outcome of a wake once, counts it, and publishes it. The first outcome is final; only a dead letter that a
 -- person retried may end again.
 -- KEYS: wake record, counters, pending wakes, events.
--- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}} as JSON, then the event's type, names and values in turn.
+-- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}, incident (prefix of the incidents' keys)} as JSON, then the event's type,
+-- names and values in turn. A message that Slack accepted becomes the newest one of the incident.
 -- Returns 1 if this call recorded the outcome, else 0.
+-- @include lib/clock
 -- @include lib/events
 -- @include lib/wake_record
 local args = cjson.decode(ARGV[1])
 local before = redis.call('HGET', KEYS[1], 'outcome')
 redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
 for name, value in pairs(args.fields) do redis.call('HSET', KEYS[1], name, value) end
+local incident = redis.call('HGET', KEYS[1], 'incident')
+if incident and args.fields.posted then
+  redis.call('HSET', args.incident .. incident, 'message', args.fields.posted, 'messageOf', args.id, 'notifiedAt', redis_now())
+end
 if before == args.outcome or (before and before ~= 'dead') then return 0 end
 if before then redis.call('HINCRBY', KEYS[2], 'outcome:' .. before, -1) end
 end_wake(KEYS[1], KEYS[2], KEYS[3], args.outcome, args)

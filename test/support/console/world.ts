@@ -50,6 +50,7 @@ export function wake(more: Partial<Investigation>): Investigation {
     suppressed: 14,
     lastSuppressedAt: at(3 * MINUTE),
     recoveredAt: null,
+    incidentId: null,
     ...more,
   };
 }
@@ -350,6 +351,7 @@ export function busy(): World {
       rejected: { stale: 40, malformed: 4 },
       outcomes: { diagnosis: 178, fallback: 21, dry_run: 5, joined: 2, withdrawn: 1, dead: 3 },
       recovered: { closed: 30, partial: 2, ignored: 5 },
+      incidents: { opened: 40, open: 3, closed: { recovered: 30, resolved: 5, expired: 2 } },
       inFlight: 1,
       unreadLines: 0,
       repaired: {},

@@ -44,7 +44,8 @@ export const Investigation = z
       .describe('who dismissed the dead letter; null if nobody did'),
     suppressed: z.number().describe('rows coalesced into this wake'),
     lastSuppressedAt: time.nullable(),
-    recoveredAt: time.nullable().describe('when its pair recovered; null if it did not, or fires again'),
+    recoveredAt: time.nullable().describe('when its pair recovered; null if it did not'),
+    incidentId: z.string().nullable().describe('the incident that it belongs to; null without incidents'),
   })
   .meta({ id: 'Investigation' });
 export type Investigation = z.infer<typeof Investigation>;

@@ -1,4 +1,5 @@
 /** The caller, the account, the logs, and the changes by operators. */
+import { CLOSE_REASONS } from '@kora-wake/shared/wake/incident';
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
 import { PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
 import { z } from 'zod';
@@ -39,6 +40,9 @@ export const Account = z
     recovered: z
       .object({ closed: z.number(), partial: z.number(), ignored: z.number() })
       .describe('rows of recoveries by result; partial: other instances still fire; ignored: it was not firing'),
+    incidents: z
+      .object({ opened: z.number(), open: z.number(), closed: z.record(z.enum(CLOSE_REASONS), z.number()) })
+      .describe('openings and reopenings, and how they ended'),
     inFlight: z.number().describe('wakes in progress'),
     unreadLines: z.number().describe('lines that name a wake or a recovery but cannot be read'),
     repaired: counts.describe('repairs after crashes, by kind'),

@@ -33,41 +33,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
 }> = async (app, { store, deliveries, consoleUrl, now }) => {
   const { redis, keys, queue } = store;
 
-  async function entryOf(wake: WakeRecord): Promise<Investigation> {
-    const { report, row } = wake;
-    return {
-      wakeId: wake.wakeId,
-      probe: row.probe,
-      category: row.category,
-      severity: row.severity,
-      title: row.title,
-      emittedAt: isoTime(row.emittedAt),
-      enqueuedAt: isoTime(wake.enqueuedAt) ?? EPOCH,
-      state: await stateOf(wake),
-      outcome: wake.outcome,
-      outcomeAt: isoTime(wake.outcomeAt),
-      code: report?.kind === 'fallback' ? report.code : null,
-      verdict: report?.kind === 'diagnosis' ? (report.verdict ?? null) : null,
-      summary: report?.kind === 'diagnosis' ? shorten(report.text, MAX_SUMMARY) : null,
-      toolCalls: report?.toolCalls?.length ?? 0,
-      costUsd: report?.costUsd ?? null,
-      durationMs: report?.durationMs ?? null,
-      dmStatus: wake.dmStatus,
-      joinedInto: wake.joinedInto,
-      failure: failureOf(wake),
-      dismissed: wake.dismissed && { ...wake.dismissed, at: isoTime(wake.dismissed.at) ?? EPOCH },
-      suppressed: wake.suppressed,
-      lastSuppressedAt: isoTime(wake.lastSuppressedAt),
-      recoveredAt: isoTime(wake.recoveredAt),
-    };
-  }
-
-  async function stateOf({ wakeId, outcome }: WakeRecord): Promise<Investigation['state']> {
-    if (outcome) return 'ended';
-    // The state of a job can be read even if its data is not valid.
-    if ((await deliveries.getJobState(deliverJobId(wakeId))) !== 'unknown') return 'delivering';
-    return (await queue.getJobState(wakeId)) === 'active' ? 'investigating' : 'waiting';
-  }
+  const entryOf = (wake: WakeRecord) => investigationOf({ queue, deliveries }, wake);
 
   async function findDeadLetter({ wakeId, outcome }: WakeRecord): Promise<InvestigationDetail['deadLetter']> {
     if (outcome !== 'dead') return null;
@@ -140,4 +106,50 @@ function describeCall({ route, model, durationMs, error, reason }: Report['calls
 function evidenceOf(report: Report | null) {
   if (report?.kind !== 'diagnosis') return { evidence: [], droppedQuotes: 0 };
   return { evidence: report.evidence ?? [], droppedQuotes: report.droppedQuotes ?? 0 };
+}
+
+interface Queues {
+  queue: WindowStore['queue'];
+  deliveries: DeliveriesQueue;
+}
+
+/** A wake as lists show it. */
+export async function investigationOf(queues: Queues, wake: WakeRecord): Promise<Investigation> {
+  const { report, row } = wake;
+  return {
+    wakeId: wake.wakeId,
+    probe: row.probe,
+    category: row.category,
+    severity: row.severity,
+    title: row.title,
+    emittedAt: isoTime(row.emittedAt),
+    enqueuedAt: isoTime(wake.enqueuedAt) ?? EPOCH,
+    state: await stateOf(queues, wake),
+    outcome: wake.outcome,
+    outcomeAt: isoTime(wake.outcomeAt),
+    code: report?.kind === 'fallback' ? report.code : null,
+    verdict: report?.kind === 'diagnosis' ? (report.verdict ?? null) : null,
+    summary: report?.kind === 'diagnosis' ? shorten(report.text, MAX_SUMMARY) : null,
+    toolCalls: report?.toolCalls?.length ?? 0,
+    costUsd: report?.costUsd ?? null,
+    durationMs: report?.durationMs ?? null,
+    dmStatus: wake.dmStatus,
+    joinedInto: wake.joinedInto,
+    failure: failureOf(wake),
+    dismissed: wake.dismissed && { ...wake.dismissed, at: isoTime(wake.dismissed.at) ?? EPOCH },
+    suppressed: wake.suppressed,
+    lastSuppressedAt: isoTime(wake.lastSuppressedAt),
+    recoveredAt: isoTime(wake.recoveredAt),
+    incidentId: wake.incidentId,
+  };
+}
+
+async function stateOf(
+  { queue, deliveries }: Queues,
+  { wakeId, outcome }: WakeRecord,
+): Promise<Investigation['state']> {
+  if (outcome) return 'ended';
+  // The state of a job can be read even if its data is not valid.
+  if ((await deliveries.getJobState(deliverJobId(wakeId))) !== 'unknown') return 'delivering';
+  return (await queue.getJobState(wakeId)) === 'active' ? 'investigating' : 'waiting';
 }

@@ -106,6 +106,7 @@ async function readWakeIds(path: string, sourceName: string | undefined): Promis
     collect: () => ({
       take: (line: Line) => {
         for (const id of wakeIdsIn(line, sourceName)) ids.add(id);
+        return true;
       },
       full: () => false,
     }),

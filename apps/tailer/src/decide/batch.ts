@@ -3,8 +3,11 @@
  * a reason. If a row is decided again after a crash before the commit, it gets the same wake id, and so the same job.
  *
  * Within a batch only the first row of each pair is sent to Redis. Later rows get the same answer, so a storm costs one
- * query per pair. There are two exceptions: without a debounce window, every row is sent, and if critical wakes bypass the
- * window, every critical row is sent.
+ * query per pair. There are exceptions: without a debounce window, every row is sent. If critical wakes bypass the window, every
+ * critical row is sent, otherwise the first one of each pair, which passes the window if it is the first of its incident.
+ *
+ * A batch ends before a row of a pair that has recovered in it: that row is decided after the commit has closed the incident and its
+ * window.
  */
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { FiringChange } from '@kora-wake/shared/store/firing';
@@ -82,9 +85,8 @@ export function batchOf(
   mayReplay: boolean,
   appendedAfter: (offset: number) => number | undefined,
 ): Batch {
-  const { policy, maxAgeMs, redact, queue, sourceName, log } = decider;
+  const { policy, hasIncidents, maxAgeMs, redact, queue, sourceName, log } = decider;
   const now = decider.now();
-  const bypassCritical = policy.windowMs > 0 && policy.bypassCritical;
   const decided: Decided = {
     lines: 0,
     enqueued: [],
@@ -98,6 +100,10 @@ export function batchOf(
   const dedupIdOf = dedupIds(redact);
   const instanceIn = instances(redact);
   const lastOfPair = new Map<string, Candidate>();
+  /** Pairs of which a critical row is a candidate. */
+  const hadCriticalRow = new Set<string>();
+  const recovered = { pairs: new Set<string>(), bySender: false };
+  let endsHere = false;
   /** Sent one after the other. Within a round, no candidate depends on another. */
   const rounds: Candidate[][] = [[]];
   const firing = firingOf();
@@ -110,15 +116,24 @@ export function batchOf(
     held.bytes += bytes.length;
   }
 
-  function take(line: Line): void {
-    decided.lines++;
+  function take(line: Line): boolean {
     const { rows, unreadable } = readRows(line, log);
+    endsHere = rows.some(({ row }) => row.kind === 'wake' && firesAgain(row.details));
+    if (endsHere) return false;
+    decided.lines++;
     for (const part of unreadable) keepUnreadable(part);
     for (const { line: own, row } of rows) {
       if (row.kind === 'malformed') decided.rejected.malformed++;
       if (row.kind === 'wake') takeWake(own, row.details, row.emittedAt ?? now);
       if (row.kind === 'recovered') takeRecovery(own, row.details, row.emittedAt ?? now);
     }
+    return true;
+  }
+
+  /** Whether the row's pair may have recovered in this batch. */
+  function firesAgain(details: JsonObject): boolean {
+    const { pairs, bySender } = recovered;
+    return bySender || (pairs.size > 0 && pairs.has(dedupIdOf(details)));
   }
 
   function takeWake(line: Line, details: JsonObject, emittedAt: number): void {
@@ -137,6 +152,10 @@ export function batchOf(
     const recover = () => {
       if (firing.recovers(pair, row, at)) hold(line);
     };
+    if (hasIncidents) {
+      if (pair === '') recovered.bySender = true;
+      else recovered.pairs.add(pair);
+    }
     if (mayReplay) possibleReplays.push(recover);
     else recover();
   }
@@ -164,17 +183,17 @@ export function batchOf(
     }
     decided.oldest = Math.min(decided.oldest, writtenAt(row));
     const dedupId = dedupIdOf(details);
-    const bypasses = bypassCritical && severityOf(details, redact) === 'critical';
+    const bypasses = bypassOf(dedupId, severityOf(details, redact));
     const last = lastOfPair.get(dedupId);
     const instance = instanceIn(details);
-    if (last && !bypasses && !alone) {
+    if (last && bypasses === 'no' && !alone) {
       last.followers++;
       if (firing.fires(last, instance, false)) hold(line);
       return;
     }
     let round = rounds.at(-1) ?? [];
     // In the same round the row would close the window before the earlier row of its pair opens it.
-    const tooSoon = bypasses && last !== undefined && round.includes(last);
+    const tooSoon = bypasses !== 'no' && last !== undefined && round.includes(last);
     if (tooSoon || round.length === MAX_CANDIDATES) {
       round = [];
       rounds.push(round);
@@ -183,11 +202,19 @@ export function batchOf(
       ...wakeOf(details, wakeId(line, sourceName), emittedAt, redact),
       ...(row.appendedAfter !== undefined && { appendedAfter: row.appendedAfter }),
     };
-    const candidate = { wake, dedupId, bypasses, winner: undefined, followers: 0 };
+    const candidate: Candidate = { wake, dedupId, bypasses, winner: undefined, followers: 0 };
     round.push(candidate);
     hold(line);
     firing.fires(candidate, instance, true);
     lastOfPair.set(dedupId, candidate);
+  }
+
+  function bypassOf(dedupId: string, severity: string): Candidate['bypasses'] {
+    if (severity !== 'critical' || policy.windowMs === 0) return 'no';
+    if (policy.bypassCritical) return 'yes';
+    if (!hasIncidents || hadCriticalRow.has(dedupId)) return 'no';
+    hadCriticalRow.add(dedupId);
+    return 'first';
   }
 
   function rejectStale({ line, details, emittedAt }: WakeRow): void {
@@ -233,7 +260,7 @@ export function batchOf(
 
   return {
     take,
-    full: () => decided.lines >= MAX_LINES || held.rows >= MAX_HELD.rows || held.bytes >= MAX_HELD.bytes,
+    full: () => endsHere || decided.lines >= MAX_LINES || held.rows >= MAX_HELD.rows || held.bytes >= MAX_HELD.bytes,
     decide,
   };
 }

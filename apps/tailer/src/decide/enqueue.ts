@@ -2,6 +2,7 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { RowTraces } from '@kora-wake/shared/runtime/tracing';
+import { hadCritical } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type WakesQueue, wakeJobOptions } from '@kora-wake/shared/store/queues';
 import { passWindows } from '@kora-wake/shared/store/windows';
@@ -18,6 +19,8 @@ export interface Decider {
   queue: WakesQueue;
   keys: Keys;
   policy: DebouncePolicy;
+  /** Whether rows form incidents. Without them recoveries are ignored, and each wake stands alone. */
+  hasIncidents: boolean;
   /** An older row is stale, ms; 0 = no limit. */
   maxAgeMs: number;
   /** Removes secrets from rows, so that no job contains one. */
@@ -31,8 +34,11 @@ export interface Decider {
 export interface Candidate {
   wake: Wake;
   dedupId: string;
-  /** True if the row passes an open window, since it is critical and the policy allows it. */
-  bypasses: boolean;
+  /**
+   * `yes`: the row passes an open window, since it is critical and the policy allows it. `first`: it does so if it is the first
+   * critical row of its incident.
+   */
+  bypasses: 'yes' | 'first' | 'no';
   /** Id of the wake that holds the window, once Redis decided. */
   winner: string | undefined;
   /** Number of later rows of the same pair in the batch, which get the same answer. */
@@ -56,6 +62,7 @@ export async function enqueue(
   mayAdd: () => Promise<boolean>,
 ): Promise<boolean> {
   const { redis, queue, keys, policy, traces } = decider;
+  const passes = await passingOf(decider, candidates);
   const optionsOf = new Map(candidates.map(({ wake }) => [wake, wakeJobOptions(wake, policy, traces.begin(wake))]));
   for (let left = candidates; left.length > 0; ) {
     const jobsToAdd = left.map(({ wake }) => ({
@@ -64,14 +71,25 @@ export async function enqueue(
       opts: optionsOf.get(wake) ?? {},
     }));
     const passing = left
-      .filter(({ bypasses }) => bypasses)
+      .filter((candidate) => passes.has(candidate))
       .map(({ wake, dedupId }) => ({ window: dedupId, jobKey: queue.toKey(wake.id) }));
     if (!(await mayAdd())) return false;
     // Both are sent over the same connection without a pause. A crash in between would close a window without a new wake.
     const [, jobs] = await Promise.all([passWindows(redis, keys, passing), queue.addBulk(jobsToAdd)]);
     for (const [i, candidate] of left.entries()) candidate.winner = jobs[i]?.id ?? candidate.wake.id;
     // The tailer of another log may open the window between the two calls. Then try again: a critical wake must pass.
-    left = left.filter(({ bypasses, winner, wake }) => bypasses && winner !== wake.id);
+    left = left.filter((candidate) => passes.has(candidate) && candidate.winner !== candidate.wake.id);
   }
   return true;
+}
+
+/** The candidates that pass an open window. */
+async function passingOf({ redis, keys }: Decider, candidates: Candidate[]): Promise<Set<Candidate>> {
+  const maybe = candidates.filter(({ bypasses }) => bypasses === 'first');
+  const had = await hadCritical(
+    redis,
+    keys,
+    maybe.map(({ dedupId }) => dedupId),
+  );
+  return new Set([...candidates.filter(({ bypasses }) => bypasses === 'yes'), ...maybe.filter((_, i) => !had[i])]);
 }

@@ -84,6 +84,8 @@ export function firingOf() {
         wakeId: winner,
         isOwn: isOwn && winner === wake.id,
         isCritical: wake.severity === 'critical',
+        severity: wake.severity,
+        hasSender: row.sender !== '',
       };
     });
   }

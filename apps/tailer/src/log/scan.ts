@@ -15,7 +15,8 @@ export interface Line {
 
 /** Takes the lines of one batch as they are found. While it handles a line, the next bytes are being read. */
 export interface Collector {
-  take(line: Line): void;
+  /** @returns false if the line belongs to the next batch; then `full` returns true */
+  take(line: Line): boolean;
   /** Whether the batch is large enough. The search then stops. */
   full(): boolean;
 }
@@ -114,7 +115,7 @@ export function scanner(seams: readonly string[]): Scanner {
       while (begin > 0 && bytes[begin - 1] !== NEWLINE) begin--;
       const newline = bytes.indexOf(NEWLINE, hit);
       const end = newline < 0 ? bytes.length : newline;
-      into.take({ bytes: bytes.subarray(begin, end), offset: offset + begin });
+      if (!into.take({ bytes: bytes.subarray(begin, end), offset: offset + begin })) return begin;
       from = Math.min(end + 1, bytes.length);
     }
     return from;

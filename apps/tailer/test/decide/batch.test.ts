@@ -130,6 +130,7 @@ function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decide
     queue,
     keys,
     policy,
+    hasIncidents: false,
     maxAgeMs: MAX_AGE_MS,
     redact,
     traces: rowTraces(),

@@ -1,82 +1,15 @@
 /** Compares the recoveries of a log, decided in batches and committed, with a short model of the contract. */
-import { rowTraces } from '@kora-wake/shared/runtime/tracing';
+
 import { readAccount } from '@kora-wake/shared/store/account';
 import { readEvents } from '@kora-wake/shared/store/events';
-import { NOWHERE } from '@kora-wake/shared/store/position';
-import { readWakeRecord, recordOutcome, withdrawIfOver } from '@kora-wake/shared/store/wake-record';
-import { redact } from '@kora-wake/shared/wake/redact';
+import { actOnIncident } from '@kora-wake/shared/store/incidents';
+import { recordOutcome, withdrawIfOver } from '@kora-wake/shared/store/wake-record';
+import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import {
-  type Namespace,
-  namespace,
-  recoveredRow,
-  removeNamespace,
-  test,
-  testLog,
-  wakeRow,
-} from '../../../../test/support/fixtures.ts';
+import { namespace, recoveredRow, removeNamespace, test } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
-import { checkpoint, tallyOf } from '../../src/checkpoint.ts';
-import { batchOf } from '../../src/decide/batch.ts';
-import type { Decider } from '../../src/decide/enqueue.ts';
-import { wakeId } from '../../src/decide/rows.ts';
-import { newToken, takeLease } from '../../src/lease.ts';
-import type { Line } from '../../src/log/scan.ts';
-
-const NOW = Date.parse('2026-11-24T03:00:00Z');
-const AT = new Date(NOW).toISOString();
-
-const fires = (details: Record<string, unknown>, more: Parameters<typeof wakeRow>[0] = {}) =>
-  wakeRow({ emittedAt: AT, category: 'c', ...more, details });
-const recovers = (details: Record<string, unknown>) => recoveredRow(details, AT);
-
-/** Commits batches of lines as a tailer does. */
-async function committing(ns: Namespace, windowMs = 600_000) {
-  const decider: Decider = {
-    sourceName: undefined,
-    redis: ns.redis,
-    queue: ns.queue,
-    keys: ns.keys,
-    policy: { windowMs, bypassCritical: false },
-    maxAgeMs: 3_600_000,
-    redact,
-    traces: rowTraces(),
-    now: () => NOW,
-    log: testLog().logger,
-  };
-  const source = checkpoint(ns.redis, ns.keys, 's', '/log');
-  const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
-  if ('heldBy' in lease) throw new Error('held');
-  const { token } = lease;
-  const at = (offset: number) => ({
-    ...NOWHERE,
-    files: [{ device: '1', inode: '2', birthtime: '3', offset, fingerprint: '', head: '', at: '' }],
-  });
-  await source.begin(token, '', at(0), false);
-  let offset = 0;
-  /** Decides the rows, runs `between`, and commits. */
-  async function commit(rows: string[], options: { mayReplay?: boolean; between?: () => Promise<void> } = {}) {
-    const batch = batchOf(decider, options.mayReplay ?? false, () => undefined);
-    const start = offset;
-    const lines: Line[] = rows.map((row) => {
-      const line = { bytes: Buffer.from(row), offset };
-      offset += line.bytes.length + 1;
-      return line;
-    });
-    for (const line of lines) batch.take(line);
-    const decided = await batch.decide(async () => true);
-    if (!decided) throw new Error('the log was said not to be ours');
-    await options.between?.();
-    const result = await source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
-    if (result !== 'committed') offset = start;
-    return { result, decided, ids: lines.map((line) => wakeId(line, undefined)) };
-  }
-  const recovered = async () => (await readAccount(ns.redis, ns.keys)).recovered;
-  const isMarked = async (id: string | undefined) =>
-    (await readWakeRecord(ns.redis, ns.keys, id ?? ''))?.recoveredAt === NOW;
-  return { commit, recovered, isMarked };
-}
+import { committing, fires, NOW, recovers } from '../committing.ts';
 
 interface Step {
   fires: boolean;
@@ -99,7 +32,7 @@ function rowOfStep({ fires: isFiring, pair, instance, bySender }: Step, i: numbe
   return recovers({ ...about, ...(!(bySender && instance !== '') && { probe: pair, category: 'c' }) });
 }
 
-/** The results and the marked wakes that the contract demands while no window ends and no wake is sent. */
+/** The results and the marked wakes that the contract demands while no wake is sent. A recovery ends the window. */
 function expected(steps: Step[], windowMs: number) {
   const counts = { closed: 0, partial: 0, ignored: 0 };
   const pairs = { a: newPair(), b: newPair() };
@@ -109,7 +42,6 @@ function expected(steps: Step[], windowMs: number) {
     if (isFiring) {
       state.firing.add(instance);
       const wake = windowMs > 0 ? (state.holder ??= i) : i;
-      marked.delete(wake);
       state.wakes.add(wake);
       continue;
     }
@@ -121,6 +53,7 @@ function expected(steps: Step[], windowMs: number) {
       counts.closed++;
       for (const wake of state.wakes) marked.add(wake);
       state.wakes.clear();
+      state.holder = undefined;
     }
   }
   return { counts, marked: [...marked].toSorted((a, b) => a - b) };
@@ -151,6 +84,9 @@ describe('recoveries', () => {
             const marks = await Promise.all(ids.map(log.isMarked));
             const marked = marks.flatMap((isMarked, i) => (isMarked ? [i] : []));
             expect({ counts: await log.recovered(), marked }).toEqual(expected(steps, windowMs));
+            const { incidents, ...account } = await readAccount(ns.redis, ns.keys);
+            expect(incidents.closed).toEqual({ recovered: account.recovered.closed, resolved: 0, expired: 0 });
+            expect(account.unaccounted).toBe(0);
           } finally {
             await removeNamespace(ns);
           }
@@ -246,22 +182,25 @@ describe('recoveries', () => {
     expect(await log.recovered()).toEqual({ closed: 1, partial: 0, ignored: 4_999 });
   });
 
-  test('and a row that is coalesced into a wake withdrawn meanwhile becomes a wake of its own', async ({ ns }) => {
-    const log = await committing(ns);
-    const { ids } = await log.commit([fires({}), recovers({ probe: 'fly', category: 'c' })]);
-    const wake = { id: ids[0] ?? '', probe: 'fly', category: 'c' };
-    const withdrawn = { ended: undefined as string | undefined };
-    const between = async () => {
-      // The worker ended it, but its window is there again: a person removed its job, and the row was read once more.
-      withdrawn.ended = await withdrawIfOver(ns.redis, ns.keys, wake, NOW, false);
-      await ns.redis.set(ns.keys.dedup('fly:c'), wake.id);
-    };
-    const again = fires({}, { title: 'again' });
-    expect((await log.commit([again], { between })).result).toBe('withdrawn');
-    expect(withdrawn.ended).toBe('now');
-    const { result, decided } = await log.commit([again], { mayReplay: true });
-    expect(result).toBe('committed');
-    expect(decided.enqueued.map(({ title }) => title)).toEqual(['again']);
-    expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 2, enqueued: 2, coalesced: 0 });
-  });
+  test.for(['recovered', 'resolved'])(
+    'and a row that is coalesced into a wake whose incident is %s meanwhile becomes a wake of its own',
+    async (how, { ns }) => {
+      const log = await committing(ns);
+      const { ids } = await log.commit([fires({})]);
+      // Between the decision and the commit: another tailer commits a recovery, or a person resolves the incident.
+      const between = async () => {
+        const end =
+          how === 'recovered'
+            ? (await committing(ns, 600_000, 'other')).commit([recovers({ probe: 'fly', category: 'c' })])
+            : actOnIncident(ns.redis, ns.keys, incidentIdOf(ids[0] ?? ''), { kind: 'resolve' }, 'ada');
+        await end;
+      };
+      const again = fires({}, { title: 'again' });
+      expect((await log.commit([again], { between })).result).toBe('withdrawn');
+      const { result, decided } = await log.commit([again], { mayReplay: true });
+      expect(result).toBe('committed');
+      expect(decided.enqueued.map(({ title }) => title)).toEqual(['again']);
+      expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 2, enqueued: 2, coalesced: 0 });
+    },
+  );
 });

@@ -17,6 +17,7 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { quietFor } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliveriesQueue, DeliverJob, Posted, WakesQueue } from '@kora-wake/shared/store/queues';
 import {
@@ -86,6 +87,7 @@ export function deliverer(delivery: Delivery) {
       return record(job, 'dry_run');
     }
     try {
+      if (await joinQuiet(job)) return;
       const at = now();
       const begun = await beginDelivery(redis, keys, wake.id, at);
       // Its row in the audit log may be missing.
@@ -133,6 +135,17 @@ export function deliverer(delivery: Delivery) {
     const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
     await setClaim(redis, keys, wake.id, next);
     return post(job, to, next, open, { mayRepeat, recoveredAt });
+  }
+
+  /** Ends the wake if a person took care of its incident during the investigation: the message that they know stands for it. */
+  async function joinQuiet({ data: { wake, report } }: Job<DeliverJob>): Promise<boolean> {
+    const joinedInto = await quietFor(redis, keys, wake.id);
+    if (joinedInto === undefined) return false;
+    await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto });
+    await audit.investigationCompleted(wake, report, dmStatus(report, false));
+    logEvent(log, 'investigation.joined', { wakeId: wake.id, into: joinedInto });
+    await releaseOlder(delivery, wake.id);
+    return true;
   }
 
   /**

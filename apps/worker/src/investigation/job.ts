@@ -4,11 +4,13 @@
  * The report is stored in the delivery job. The job's id is derived from the wake's id, so a second add creates no second job. A
  * paid report therefore survives a crash, and a failure of Slack never causes a second investigation.
  */
+import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import { publish } from '@kora-wake/shared/store/events';
+import { notBefore, quietFor } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import {
   type DeliveriesQueue,
@@ -33,12 +35,16 @@ import { bringForward, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } fro
 
 /** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
+/** Time between two looks for the commit, ms. */
+const COMMIT_LOOK_MS = 5;
 
 export interface Investigation {
   engine: Engine;
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   services: Pick<ServiceReports, 'investigated'>;
+  /** Longest wait for the tailer's commit, which decides the incident of a wake, ms; 0 if there are no incidents. */
+  commitWaitMs: number;
   /** Called once for each wake that ends as withdrawn before it was investigated. */
   withdrawn(): void;
   redis: RedisClient;
@@ -47,13 +53,16 @@ export interface Investigation {
   log: Logger;
 }
 
-export function investigator({ engine, wakes, deliveries, services, withdrawn, redis, keys, now, log }: Investigation) {
+export function investigator(investigation: Investigation) {
+  const { engine, wakes, deliveries, services, commitWaitMs, withdrawn, redis, keys, now, log } = investigation;
   const pair = { redis, keys, wakes, deliveries };
 
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     const earlier = await readEarlierReport(job);
-    if (!earlier && ((await withdraw(job)) || (await joinNewer(job, token)))) return;
+    if (!earlier) await untilCommitted(wake.id);
+    if (!earlier && ((await withdraw(job)) || (await joinQuiet(job)) || (await joinNewer(job, token)))) return;
+    if (!earlier) await waitAfterReopening(job, token);
     try {
       const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
       await Promise.all([
@@ -68,7 +77,15 @@ export function investigator({ engine, wakes, deliveries, services, withdrawn, r
     }
   };
 
-  /** Ends a wake whose pair recovered before it was investigated. @returns whether it has ended */
+  /** The tailer adds the job right before its commit. If it dies in between, another one commits later, and the wake is not held up. */
+  async function untilCommitted(wakeId: string): Promise<void> {
+    for (let waitedMs = 0; waitedMs < commitWaitMs; waitedMs += COMMIT_LOOK_MS) {
+      if ((await readWakeState(redis, keys, wakeId)).isEnqueued) return;
+      await sleep(COMMIT_LOOK_MS);
+    }
+  }
+
+  /** Ends a wake whose incident is over before it was investigated. @returns whether it has ended */
   async function withdraw({ data: { wake } }: Job<WakeJob>): Promise<boolean> {
     const ended = await withdrawIfOver(redis, keys, wake, now(), false);
     if (!ended) return false;
@@ -78,6 +95,26 @@ export function investigator({ engine, wakes, deliveries, services, withdrawn, r
     }
     await releaseOlder(pair, wake.id);
     return true;
+  }
+
+  /** Ends a wake whose incident a person takes care of: the message that they know stands for it. */
+  async function joinQuiet({ data: { wake } }: Job<WakeJob>): Promise<boolean> {
+    const into = await quietFor(redis, keys, wake.id);
+    if (into === undefined) return false;
+    await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto: into });
+    await releaseOlder(pair, wake.id);
+    logEvent(log, 'investigation.joined', { wakeId: wake.id, into });
+    return true;
+  }
+
+  /** An incident that flaps notifies once per window. @throws DelayedError if the wake is to wait */
+  async function waitAfterReopening(job: Job<WakeJob>, token: string | undefined): Promise<void> {
+    const { wake } = job.data;
+    const waitMs = (await notBefore(redis, keys, wake.id)) - now();
+    if (waitMs <= 0) return;
+    logEvent(log, 'investigation.flapping', { wakeId: wake.id, waitMs });
+    await job.moveToDelayed(Date.now() + waitMs, token);
+    throw new DelayedError();
   }
 
   /** Ends a wake that waited for long, if a newer one was sent for it. @throws DelayedError if the newer one is not sent yet */

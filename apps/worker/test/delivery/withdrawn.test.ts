@@ -1,13 +1,14 @@
 /** Wakes whose pair recovers before they are sent. */
+
 import { readAccount } from '@kora-wake/shared/store/account';
-import { commitBatch } from '@kora-wake/shared/store/checkpoint';
 import { readEvents } from '@kora-wake/shared/store/events';
-import type { FiringChange } from '@kora-wake/shared/store/firing';
+import { readIncident } from '@kora-wake/shared/store/incidents';
 import { addJoining, readWakeRecord, setClaim } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
-import { debounceId } from '@kora-wake/shared/wake/pair';
+import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
+import { AT, commit, fires, recovers } from '../../../../test/support/commit.ts';
 import { eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
 import { reset } from '../../../../test/support/http-double.ts';
 import {
@@ -21,49 +22,6 @@ import {
   VISIBLE_MS,
   working,
 } from '../working.ts';
-
-let position = 0;
-
-/** Commits rows as the tailer does. */
-async function commit(ns: Namespace, enqueued: Wake[], firing: FiringChange[]): Promise<void> {
-  const from = (await ns.redis.hget(ns.keys.source('s'), 'position')) ?? '';
-  await ns.redis.set(ns.keys.lease('s'), 'token');
-  const tally = {
-    counters: new Map(),
-    enqueued: new Map(enqueued.map((wake) => [wake.id, wake])),
-    suppressed: new Map(),
-    unreadable: [],
-    opened: new Set(enqueued.map(pairOf)),
-    firing,
-    at: Date.now(),
-  };
-  const to = String(++position);
-  const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false };
-  expect(await commitBatch(ns.redis, ns.keys, { ...source, from, to, tally })).toBe('committed');
-}
-
-const pairOf = ({ probe, category }: Wake) => debounceId(probe, category);
-
-const fires = (wake: Wake, isOwn = true): FiringChange => ({
-  kind: 'firing',
-  pair: pairOf(wake),
-  instance: '',
-  origin: '',
-  isOverflow: false,
-  wakeId: wake.id,
-  isOwn,
-  isCritical: wake.severity === 'critical',
-});
-
-const AT = Date.parse('2026-11-26T14:03:00Z');
-const recovers = (wake: Wake): FiringChange => ({
-  kind: 'recovered',
-  pair: pairOf(wake),
-  instance: '',
-  origin: '',
-  at: AT,
-  rows: 1,
-});
 
 /** Enqueues a wake and commits its row. */
 async function committed(ns: Namespace, more: Partial<Wake> = {}): Promise<Wake> {
@@ -133,14 +91,21 @@ describe('a wake whose pair has recovered', () => {
     expect(double.accepted[0]?.text).toContain('(This is over: recovered 2026-11-26 14:03 UTC.)');
   });
 
-  test('and fires again before it is sent is sent', async ({ ns, logPath }) => {
+  test('and fires again before it is sent is withdrawn, and the new wake is sent', async ({ ns, logPath }) => {
     const wake = await committed(ns);
-    await commit(ns, [], [recovers(wake), fires(wake, false)]);
+    await commit(ns, [], [recovers(wake)]);
+    const again = await committed(ns, { probe: wake.probe, category: wake.category });
     const double = await slack();
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
-    await outcomeIs(ns, wake, 'diagnosis');
+    await outcomeIs(ns, again, 'diagnosis');
+    await outcomeIs(ns, wake, 'withdrawn');
     expect(double.accepted).toHaveLength(1);
     expect(double.accepted[0]?.text).not.toContain('over');
+    expect(await readIncident(ns.redis, ns.keys, incidentIdOf(wake.id))).toMatchObject({
+      state: 'firing',
+      opening: 2,
+      flaps: 1,
+    });
   });
 
   test('after a post whose answer was lost is looked up, and counts as sent if Slack has it', async ({

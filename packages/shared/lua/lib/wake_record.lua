@@ -33,11 +33,13 @@ local function end_wake(record_key, counters_key, pending_key, outcome, args)
   redis.call('ZREM', pending_key, args.id)
 end
 
--- Whether the wake has recovered and is not to be sent any more. The first critical wake is sent all the same, and a person who
--- retries a wake wants its message.
+-- Whether the incident of the wake ended before it was sent, and it is not to be sent any more. The first critical wake of an
+-- incident that recovered is sent all the same, and a person who retries a wake wants its message.
 local function is_over(record_key)
-  local fields = redis.call('HMGET', record_key, 'recoveredAt', 'outcome', 'firstCritical', 'retriedAt')
-  return fields[1] and not (fields[2] or fields[3] or fields[4])
+  local recovered, resolved, outcome, first_critical, retried =
+    unpack(redis.call('HMGET', record_key, 'recoveredAt', 'resolvedAt', 'outcome', 'firstCritical', 'retriedAt'))
+  if outcome or retried then return false end
+  return resolved or (recovered and not first_critical)
 end
 
 -- Adds the wake to the three indexes that find it: all wakes, its probe, its pair.

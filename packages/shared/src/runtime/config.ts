@@ -30,6 +30,8 @@ export interface Config {
   /** Keeps logs apart that have the same path on different hosts. */
   sourceName?: string;
   debounce: DebouncePolicy;
+  /** An incident without a row for this time expires, ms; 0 = no incidents. */
+  incidentQuietMs: number;
   /** Longest time until the tailer reads a new row, ms. */
   pollMs: number;
   /** Older rows are stale, ms; 0 = no limit. */
@@ -180,6 +182,10 @@ export function loadConfig(
         windowMs: e.KORA_PROBE_DEBOUNCE_SECONDS * 1000,
         bypassCritical: e.KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL,
       },
+      incidentQuietMs:
+        e.KORA_INCIDENT_QUIET_SECONDS > 0
+          ? Math.max(e.KORA_INCIDENT_QUIET_SECONDS, e.KORA_PROBE_DEBOUNCE_SECONDS) * 1000
+          : 0,
       pollMs: Math.max(1, e.KORA_PROBE_WAKE_POLL_SEC * 1000),
       maxAgeMs: e.KORA_PROBE_WAKE_MAX_AGE_SECONDS * 1000,
       ...(e.KORA_POLICY_PATH && { policyPath: expandHome(e.KORA_POLICY_PATH) }),

@@ -77,6 +77,9 @@ const ALERTS = {
     lenient: true,
     doc: 'If true, a critical alert is sent even inside a suppression window, and restarts the window.',
   }),
+  KORA_INCIDENT_QUIET_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '7200', {
+    doc: 'An incident expires after this many seconds without a row of its pair, but not before the suppression window is over. Alerting tools may send an alert only once, so their incidents expire after 24 h. 0: no incidents, each alert stands alone.',
+  }),
   KORA_PROBE_WAKE_POLL_SEC: withDefault(type.number({ min: 0, max: DAY_S, above: true }), '30', {
     lenient: true,
     doc: 'Longest time in seconds until the tailer reads a new row. File events make it faster.',

@@ -168,8 +168,23 @@ export const LOG_EVENTS = {
   },
   'investigation.joined': {
     level: 'info',
-    message: 'the wake ended with the message of a newer one of its pair',
+    message: 'the wake ended with the message of another one of its pair',
     fields: ['wakeId', 'into'],
+  },
+  'investigation.flapping': {
+    level: 'info',
+    message: 'the incident was closed and reopened a short time after its last message: the wake waits',
+    fields: ['wakeId', 'waitMs'],
+  },
+  'incidents.expired': {
+    level: 'info',
+    message: 'incidents without a row for long are closed',
+    fields: ['incidents'],
+  },
+  'incidents.failing': {
+    level: 'error',
+    message: 'incidents cannot be kept current; tried again every second',
+    fields: ['error'],
   },
   'investigation.failed': {
     level: 'error',
@@ -308,6 +323,11 @@ export const LOG_EVENTS = {
     level: 'error',
     message: 'Redis fails requests although it is connected; answering 503 until it works',
     fields: ['route', 'error'],
+  },
+  'api.incident_changed': {
+    level: 'info',
+    message: 'an operator changed an incident',
+    fields: ['incidentId', 'action'],
   },
   'api.window_cleared': {
     level: 'info',

@@ -4,8 +4,10 @@
  *   rows = enqueued + coalesced + rejected
  *   enqueued = diagnosis + fallback + dry run + joined + withdrawn + dead + in flight
  *   recovered rows = closed + partial + ignored
+ *   openings of incidents = closed + open
  */
 import type { RedisClient } from '../runtime/redis.ts';
+import type { CloseReason } from '../wake/incident.ts';
 import type { Outcome } from '../wake/outcome.ts';
 import type { Recovery } from './firing.ts';
 import type { Keys } from './keys.ts';
@@ -21,13 +23,15 @@ export interface Account {
   outcomes: Record<Outcome, number>;
   /** Rows of recoveries by result. They are not part of `rows`. */
   recovered: Record<Recovery, number>;
+  /** Openings and reopenings of incidents, and how they ended. */
+  incidents: { opened: number; open: number; closed: Record<CloseReason, number> };
   /** Unfinished jobs, in both queues. */
   inFlight: number;
   /** Lines that name a seam but could not be parsed, or were too long. They do not count as rows. */
   unreadLines: number;
   /** Repairs after crashes, by kind. */
   repaired: Record<string, number>;
-  /** Rows without a decision, wakes without an outcome, and outcomes without a wake. Anything but 0 is a fault. */
+  /** Rows without a decision, wakes without an outcome, outcomes without a wake, and incidents that are neither open nor closed. Anything but 0 is a fault. */
   unaccounted: number;
 }
 
@@ -43,14 +47,14 @@ const REPAIRED = 'mended:';
  */
 export async function readAccount(redis: RedisClient, keys: Keys): Promise<Account> {
   const unfinished = [WAKES, DELIVERIES].flatMap((queue) => keys.unfinished(queue));
-  const answer = await READ(redis, [keys.counters, ...unfinished]);
-  const [inFlight, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
+  const answer = await READ(redis, [keys.counters, keys.openIncidents, ...unfinished]);
+  const [inFlight, open, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
   const counters = new Map<string, number>();
   for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]) || 0);
-  return buildAccount(counters, Number(inFlight));
+  return buildAccount(counters, Number(inFlight), Number(open));
 }
 
-function buildAccount(counters: Map<string, number>, inFlight: number): Account {
+function buildAccount(counters: Map<string, number>, inFlight: number, open: number): Account {
   const count = (name: string) => counters.get(name) ?? 0;
   const kinds = (prefix: string) =>
     Object.fromEntries(
@@ -65,6 +69,12 @@ function buildAccount(counters: Map<string, number>, inFlight: number): Account 
     withdrawn: count('outcome:withdrawn'),
     dead: count('outcome:dead'),
   } satisfies Record<Outcome, number>;
+  const closed = {
+    recovered: count('incidents:closed:recovered'),
+    resolved: count('incidents:closed:resolved'),
+    expired: count('incidents:closed:expired'),
+  } satisfies Record<CloseReason, number>;
+  const opened = count('incidents:opened');
   const rows = count('rows');
   const enqueued = count('enqueued');
   const withoutDecision = rows - enqueued - count('coalesced') - sum(rejected);
@@ -80,10 +90,15 @@ function buildAccount(counters: Map<string, number>, inFlight: number): Account 
       partial: count('recovered:partial'),
       ignored: count('recovered:ignored'),
     } satisfies Record<Recovery, number>,
+    incidents: { opened, open, closed },
     inFlight,
     unreadLines: count('lines:bad') + count('lines:overlong'),
     repaired: kinds(REPAIRED),
-    unaccounted: Math.abs(withoutDecision) + Math.max(0, withoutOutcome) + Math.max(0, sum(outcomes) - enqueued),
+    unaccounted:
+      Math.abs(withoutDecision) +
+      Math.max(0, withoutOutcome) +
+      Math.max(0, sum(outcomes) - enqueued) +
+      Math.abs(opened - open - sum(closed)),
   };
 }
 

@@ -47,6 +47,8 @@ export interface Commit {
   to: string;
   /** True if lines after `to` may already have jobs. */
   mayReplay: boolean;
+  /** The debounce window, ms; undefined: there are no incidents, and recoveries are ignored. */
+  incidentWindowMs?: number | undefined;
   tally: Tally;
 }
 
@@ -59,14 +61,14 @@ const MAX_EVENT_TEXT = 200;
  * Commits a batch.
  *
  * @returns `fenced` if the lease or the position is no longer ours, `withdrawn` if rows were coalesced into a wake that was
- *   withdrawn meanwhile. In both cases nothing is committed; in the second one the batch must be decided again.
+ *   withdrawn, or whose incident was closed, meanwhile. In both cases nothing is committed; in the second one the batch must be decided again.
  */
 export async function commitBatch(
   redis: RedisClient,
   keys: Keys,
   commit: Commit,
 ): Promise<'committed' | 'fenced' | 'withdrawn'> {
-  const { sourceId, path, name, token, from, to, mayReplay, tally } = commit;
+  const { sourceId, path, name, token, from, to, mayReplay, incidentWindowMs, tally } = commit;
   const wakes = [...tally.enqueued.values()];
   const scriptKeys = [
     keys.lease(sourceId),
@@ -104,10 +106,16 @@ export async function commitBatch(
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
-    firing: firingArgs(keys, tally.firing),
+    ...(incidentWindowMs === undefined
+      ? { ignored: recoveriesIn(tally.firing) }
+      : { ignored: 0, firing: firingArgs(keys, tally.firing, incidentWindowMs) }),
   });
   if (committed === -1) return 'withdrawn';
   return committed === 1 ? 'committed' : 'fenced';
+}
+
+function recoveriesIn(changes: FiringChange[]): number {
+  return changes.reduce((sum, change) => sum + (change.kind === 'recovered' ? change.rows : 0), 0);
 }
 
 const pairIdOf = ({ probe, category }: Wake) => debounceId(probe, category);
@@ -178,6 +186,11 @@ export async function takeOverCheckpoint(
 /** Ids of all logs that have a checkpoint. */
 export async function listSourceIds(redis: RedisClient, keys: Keys): Promise<string[]> {
   return redis.smembers(keys.sources);
+}
+
+/** Records that a tailer begins to follow the log: before it, rows may have been missed. @param at ms since the epoch */
+export async function recordFollowed(redis: RedisClient, keys: Keys, sourceId: string, at: number): Promise<void> {
+  await redis.hset(keys.source(sourceId), 'followedSince', at);
 }
 
 /** Records that the log does not exist, for the operator. @param since ms since the epoch; undefined: it exists again */

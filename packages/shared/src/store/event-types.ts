@@ -16,6 +16,9 @@ export const EVENT_PAYLOADS = {
   'wake.withdrawn': z.object(wake),
   /** No instance of the pair fires any more. */
   'pair.recovered': z.object(pair),
+  'incident.opened': z.object({ incidentId: z.string(), ...pair, wakeId: z.string() }),
+  'incident.changed': z.object({ incidentId: z.string(), ...pair, state: z.string() }),
+  'incident.closed': z.object({ incidentId: z.string(), ...pair, reason: z.string() }),
   'wake.rejected': z.object({ reason: z.string(), count }),
   'investigation.started': z.object(wake),
   /** `found`: the verdict, `plain text` if the answer has no verdict, or the error code. */

@@ -1,7 +1,8 @@
 /**
- * The firing instances of each pair, and the wakes since its last recovery. Only the commit of a batch changes them, in the order
- * of the rows; see lua/lib/firing.lua. Both are kept for a day after the last row: a tool may never say that an alert is over.
+ * The firing instances of each pair, and the wakes since its last recovery. The commit of a batch changes them, in the order of the
+ * rows; see lua/lib/firing.lua. The end of an incident removes them. Both are kept for a day after the last row: a tool may never say that an alert is over.
  */
+import { incidentArgs } from './incidents.ts';
 import type { Keys } from './keys.ts';
 
 /** Seconds. */
@@ -26,6 +27,9 @@ interface FiringRow {
   wakeId: string;
   isOwn: boolean;
   isCritical: boolean;
+  severity: string;
+  /** True if an alerting tool sent it, which may not send it again. */
+  hasSender: boolean;
 }
 
 /** Equal recoveries in direct succession. */
@@ -51,12 +55,13 @@ export function originOf(sender: string, instance: string): string {
   return sender === '' || instance === '' ? '' : `${encodeURIComponent(sender)}:${encodeURIComponent(instance)}`;
 }
 
-/** The changes of a batch as the commit takes them. */
-export function firingArgs(keys: Keys, changes: FiringChange[]) {
+/** The changes of a batch as the commit takes them. @param windowMs the debounce window */
+export function firingArgs(keys: Keys, changes: FiringChange[], windowMs: number) {
   return {
     changes,
-    // Which records and instances a recovery changes is known only inside the script. All keys have the same hash tag.
-    keys: { firing: keys.firing(''), instance: keys.instance(''), wake: keys.wake(''), dedup: keys.dedup('') },
+    // Which instances a recovery changes is known only inside the script. All keys have the same hash tag.
+    keys: { instance: keys.instance('') },
+    incidents: incidentArgs(keys, windowMs),
     ttlS: FIRING_TTL_S,
     maxInstances: MAX_INSTANCES,
     maxWakes: MAX_WAKES,

@@ -25,6 +25,18 @@ export interface Keys {
   firing(debounceId: string): string;
   /** String with a TTL: the pair in which an instance of a sender fires. Owner: firing.ts. */
   instance(origin: string): string;
+  /** Hash: one incident, see incidents.ts, its owner. */
+  incident(id: string): string;
+  /** String: the last incident of a pair. Owner: incidents.ts. */
+  incidentOf(debounceId: string): string;
+  /** Sorted set: all incidents by the time they were opened, ms. Owner: incidents.ts. */
+  incidents: string;
+  /** Sorted set: open incidents by the time of their last row, ms. Owner: incidents.ts. */
+  openIncidents: string;
+  /** List: rows about incidents that are not in the audit log yet, as JSON, oldest first. Owner: incidents.ts; workers write them. */
+  incidentRows: string;
+  /** String with a TTL: a worker is writing these rows. Owner: incidents.ts. */
+  incidentRowsLock: string;
   /** Sorted set: wakes without an outcome yet, by the time they were enqueued, ms. Owner: wake-record.ts. */
   pending: string;
   /** Sorted set: all wakes with a record, by the time they were enqueued, ms. Owner: wake-history.ts. */
@@ -91,6 +103,12 @@ export function redisKeys(prefix: string): Keys {
     joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
     firing: (debounceId) => `${prefix}:firing:${debounceId}`,
     instance: (origin) => `${prefix}:instance:${origin}`,
+    incident: (id) => `${prefix}:incident:${id}`,
+    incidentOf: (debounceId) => `${prefix}:incident-of:${debounceId}`,
+    incidents: `${prefix}:incidents`,
+    openIncidents: `${prefix}:incidents:open`,
+    incidentRows: `${prefix}:incidents:rows`,
+    incidentRowsLock: `${prefix}:incidents:rows:lock`,
     pending: `${prefix}:untold`,
     history: `${prefix}:history`,
     historyOfProbe: (probe) => `${prefix}:history:probe:${probe}`,

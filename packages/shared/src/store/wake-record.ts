@@ -1,10 +1,11 @@
 /**
  * The record of one wake: hash `wake:<id>`, kept 35 days, longer than its jobs. Only this module, its scripts,
- * `lua/lib/wake_record.lua` and `lua/lib/firing.lua` know its fields:
+ * `lua/lib/wake_record.lua` and `lua/lib/incidents.lua` know its fields:
  *
  *   row, enqueuedAt                        the tailer's commit writes them; a worker that is earlier writes the row
  *   suppressed, lastSuppressedAt           the tailer's commit
- *   recoveredAt, firstCritical             the tailer's commit, see lua/lib/firing.lua
+ *   incident, firstCritical, notBefore     the tailer's commit, see lua/lib/incidents.lua
+ *   recoveredAt, resolvedAt                the end of the incident
  *   report, investigatedAt                 the worker, after the investigation
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
@@ -48,8 +49,10 @@ export interface WakeRecord {
   dismissed: Dismissal | null;
   suppressed: number;
   lastSuppressedAt: number | null;
-  /** When its pair recovered; null if it did not, or fires again. */
+  /** When its pair recovered; null if it did not. */
   recoveredAt: number | null;
+  /** The incident that it belongs to; null without incidents. */
+  incidentId: string | null;
 }
 
 const wakeFailure = z.object({
@@ -84,6 +87,7 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     suppressed: Number(fields.suppressed ?? 0) || 0,
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
     recoveredAt: parseTime(fields.recoveredAt),
+    incidentId: fields.incident ?? null,
   };
 }
 
@@ -177,7 +181,7 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
     (await RECORD_OUTCOME(
       redis,
       recordKeys,
-      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields },
+      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields, incident: keys.incident('') },
       ...endEvent(end),
     )) === 1
   );
@@ -194,7 +198,7 @@ function endEvent({ wake, outcome, failure, joinedInto = '' }: WakeEnd) {
 const WITHDRAW = luaScript('withdraw-wake');
 
 /**
- * Ends a wake as withdrawn if its pair recovered before it was sent, and closes its window. One script does both: a row that is
+ * Ends a wake as withdrawn if its incident ended before it was sent, and closes its window. One script does both: a row that is
  * coalesced into a withdrawn wake would be lost.
  *
  * @param at ms since the epoch

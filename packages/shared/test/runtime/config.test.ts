@@ -12,6 +12,7 @@ describe('loadConfig', () => {
     expect(warnings).toEqual([]);
     expect(config).toEqual({
       ingest: {},
+      incidentQuietMs: 7_200_000,
       auditLogMaxBytes: 0,
       modelPrices: {},
       httpCheckAllow: '',

@@ -80,6 +80,7 @@ describe('a record', () => {
       failure: null,
       dismissed: null,
       recoveredAt: null,
+      incidentId: null,
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
       report,

@@ -1,0 +1,59 @@
+/** Incidents: all alerts of one probe and category, until they are over. */
+import { CLOSE_REASONS, INCIDENT_STATES } from '@kora-wake/shared/wake/incident';
+import { z } from 'zod';
+import { nextCursor, page, probeName, time } from './common.ts';
+import { Investigation } from './investigations.ts';
+
+export const Incident = z
+  .object({
+    id: z.string(),
+    probe: z.string(),
+    category: z.string(),
+    severity: z.string().describe('the worst so far'),
+    state: z.enum(INCIDENT_STATES),
+    openedAt: time,
+    startedAt: time.describe('begin of the last opening; later than openedAt if it was reopened'),
+    closedAt: time.nullable(),
+    closeReason: z.enum(CLOSE_REASONS).nullable(),
+    acknowledgedBy: z.string().nullable().describe('who acknowledged or snoozed it; null in other states'),
+    snoozedUntil: time.nullable(),
+    rows: z.number().describe('alerts, also suppressed ones'),
+    wakes: z.number(),
+    flaps: z.number().describe('how often it was reopened'),
+    firing: z.number().describe('instances that fire now'),
+    lastRowAt: time,
+    message: z
+      .object({ channel: z.string(), ts: z.string(), permalink: z.string() })
+      .nullable()
+      .describe('its newest message in Slack'),
+  })
+  .meta({ id: 'Incident' });
+export type Incident = z.infer<typeof Incident>;
+
+export const Incidents = z.object({ entries: z.array(Incident), nextCursor }).meta({ id: 'Incidents' });
+export type Incidents = z.infer<typeof Incidents>;
+
+export const IncidentsQuery = z.object({
+  ...page,
+  state: z.enum(['open', 'closed', 'all']).default('open'),
+  q: z.string().min(1, 'must not be empty').max(200).optional().describe('part of the name of the probe or category'),
+  probe: probeName.optional(),
+  category: z.string().min(1, 'must not be empty').optional(),
+  severity: z.string().min(1, 'must not be empty').optional(),
+});
+
+export const IncidentParams = z.object({ id: z.string() });
+
+export const IncidentDetail = Incident.extend({
+  history: z.array(Investigation).describe('its wakes, newest first, at most 100'),
+}).meta({ id: 'IncidentDetail' });
+export type IncidentDetail = z.infer<typeof IncidentDetail>;
+
+export const SnoozeRequest = z.object({
+  seconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(7 * 86_400)
+    .describe('60 s to 7 days'),
+});

@@ -1,0 +1,60 @@
+/** Keeps incidents current: ends snoozes, closes incidents that are quiet for long, and writes their rows to the audit log. */
+import { sleep } from '@kora-wake/shared/runtime/async';
+import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
+import { listSourceIds } from '@kora-wake/shared/store/checkpoint';
+import {
+  endSnoozes,
+  expireIncidents,
+  readQueuedRows,
+  removeQueuedRows,
+  whileWritingRows,
+} from '@kora-wake/shared/store/incidents';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import type { AuditWriter } from './audit.ts';
+
+export interface IncidentKeeper {
+  redis: RedisClient;
+  keys: Keys;
+  audit: Pick<AuditWriter, 'incidentChanged'>;
+  /** An incident without a row for this time expires, ms. */
+  quietMs: number;
+  log: Logger;
+}
+
+const EVERY_MS = 1_000;
+/** The same for incidents of alerting tools: many send an alert only once. */
+const SENDER_QUIET_MS = 24 * 3_600_000;
+
+/** Keeps incidents until the returned function is called. Several workers may do so at once. */
+export function keepIncidents(keeper: IncidentKeeper, everyMs = EVERY_MS): () => Promise<void> {
+  const stop = new AbortController();
+  const running = (async () => {
+    do await keepOnce(keeper);
+    while (await sleep(everyMs, stop.signal));
+  })();
+  return async () => {
+    stop.abort();
+    await running;
+  };
+}
+
+async function keepOnce({ redis, keys, audit, quietMs, log }: IncidentKeeper): Promise<void> {
+  try {
+    await endSnoozes(redis, keys);
+    const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
+    const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
+    if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });
+    await whileWritingRows(redis, keys, async () => {
+      const { rows, count } = await readQueuedRows(redis, keys);
+      if (count === 0) return;
+      for (const row of rows) await audit.incidentChanged(row);
+      await removeQueuedRows(redis, keys, count);
+    });
+  } catch (error) {
+    // Redis that is away has its own line, and the next turn tries again.
+    if (!isRedisAway(error)) logEvent(log, 'incidents.failing', errorFields(error));
+  }
+}

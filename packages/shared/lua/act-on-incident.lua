@@ -1,0 +1,28 @@
+-- Applies the action of a person to an incident.
+-- KEYS: incident, counters, events, 4 to 7 the index of windows.
+-- ARGV: {id, by, action: {kind, seconds}, incidents: see store/incidents.ts} as JSON.
+-- Returns `done`, `unchanged` (it is in this state by this person already), `closed`, or `unknown`.
+-- @include lib/clock
+-- @include lib/events
+-- @include lib/windows
+-- @include lib/incidents
+local args = cjson.decode(ARGV[1])
+local kind = args.action.kind
+local state, pair, by = unpack(redis.call('HMGET', KEYS[1], 'state', 'pair', 'by'))
+if not (state and pair) then return 'unknown' end
+if state == 'closed' then return 'closed' end
+local now = redis_now()
+if kind == 'resolve' then
+  redis.call('HSET', KEYS[1], 'by', args.by)
+  close_incident(args.incidents, pair, 'resolved', 'resolvedAt', now, now, {unpack(KEYS, 4, 7)}, KEYS[2], KEYS[3])
+  return 'done'
+end
+if kind == 'acknowledge' then
+  if state == 'acknowledged' and by == args.by then return 'unchanged' end
+  redis.call('HSET', KEYS[1], 'state', 'acknowledged', 'by', args.by)
+  redis.call('HDEL', KEYS[1], 'snoozedUntil')
+else
+  redis.call('HSET', KEYS[1], 'state', 'snoozed', 'by', args.by, 'snoozedUntil', now + args.action.seconds * 1000)
+end
+publish_incident(KEYS[3], 'incident.changed', args.id, pair, 'state', redis.call('HGET', KEYS[1], 'state'))
+return 'done'

@@ -1,0 +1,244 @@
+/**
+ * Incidents: hash `incident:<id>`, kept 35 days after its last change. Only this module, its scripts and `lua/lib/incidents.lua`
+ * know its fields:
+ *
+ *   pair, openedAt, severity (the worst so far)   the tailer's commit
+ *   opening (1, 2, …), startedAt, flaps           the tailer's commit, when it opens and reopens the incident
+ *   rows, wakes, lastRowAt, lastWakeId            the tailer's commit
+ *   hadCritical, hasSender                        the tailer's commit; a sender is a tool that may send an alert only once
+ *   state, by, snoozedUntil                       the commit, people
+ *   closedAt, closeReason                         the commit (recovered), people (resolved), a worker (expired)
+ *   message, messageOf (its wake), notifiedAt     the worker, when Slack has accepted a message
+ *
+ *            first wake              acknowledge, snooze
+ *   (none) ─────────────▶ firing ◀──────────────────────▶ acknowledged, snoozed
+ *                           ▲  │   first critical row             │
+ *       a wake within       │  └───────────────┬─────────────────┘
+ *       ten minutes         │                  ▼ recovered, resolved, expired
+ *                           └─────────────── closed
+ */
+import { z } from 'zod';
+import type { RedisClient } from '../runtime/redis.ts';
+import { CLOSE_REASONS, type CloseReason, INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
+import { parseDebounceId } from '../wake/pair.ts';
+import { type Keys, windowIndex } from './keys.ts';
+import { type Place, readPage } from './page.ts';
+import { luaScript } from './scripts.ts';
+import { parseStoredList } from './stored-json.ts';
+import { parsePosted } from './stored-wake.ts';
+
+/** Seconds. */
+const INCIDENT_TTL_S = 35 * 86_400;
+/** A wake of the pair reopens an incident that was closed less than this ago, ms. */
+const REOPEN_MS = 10 * 60_000;
+
+/** The argument of the scripts that change incidents. Which records they change is known only inside of them. */
+export function incidentArgs(keys: Keys, windowMs: number) {
+  return {
+    keys: {
+      incident: keys.incident(''),
+      of: keys.incidentOf(''),
+      wake: keys.wake(''),
+      firing: keys.firing(''),
+      dedup: keys.dedup(''),
+      all: keys.incidents,
+      open: keys.openIncidents,
+      rows: keys.incidentRows,
+    },
+    ttlS: INCIDENT_TTL_S,
+    reopenMs: REOPEN_MS,
+    windowMs,
+  };
+}
+
+/** All times in ms since the epoch by Redis's clock. */
+export interface Incident {
+  id: string;
+  probe: string;
+  category: string;
+  severity: string;
+  state: IncidentState;
+  openedAt: number;
+  /** Number of the opening, from 1 on. Each reopening has the next one. */
+  opening: number;
+  /** Begin of the current or last opening. */
+  startedAt: number;
+  flaps: number;
+  rows: number;
+  wakes: number;
+  lastRowAt: number;
+  lastWakeId: string;
+  closedAt: number | null;
+  closeReason: CloseReason | null;
+  /** Who acknowledged or snoozed it, if it is in that state. */
+  by: string | null;
+  snoozedUntil: number | null;
+  /** The newest message that Slack accepted. */
+  message: { channel: string; ts: string } | null;
+  /** Number of firing instances. */
+  firing: number;
+}
+
+const number = (text: string | undefined) => Number(text ?? 0) || 0;
+const time = (text: string | undefined) => (text === undefined ? null : number(text));
+
+export async function readIncident(redis: RedisClient, keys: Keys, id: string): Promise<Incident | undefined> {
+  const fields = await redis.hgetall(keys.incident(id));
+  const pair = parseDebounceId(fields.pair ?? '');
+  const state = INCIDENT_STATES.find((each) => each === fields.state);
+  if (!pair || !state) return undefined;
+  const posted = parsePosted(fields.message);
+  return {
+    id,
+    ...pair,
+    severity: fields.severity ?? '',
+    state,
+    openedAt: number(fields.openedAt),
+    opening: number(fields.opening),
+    startedAt: number(fields.startedAt),
+    flaps: number(fields.flaps),
+    rows: number(fields.rows),
+    wakes: number(fields.wakes),
+    lastRowAt: number(fields.lastRowAt),
+    lastWakeId: fields.lastWakeId ?? '',
+    closedAt: time(fields.closedAt),
+    closeReason: CLOSE_REASONS.find((each) => each === fields.closeReason) ?? null,
+    by: fields.by ?? null,
+    snoozedUntil: time(fields.snoozedUntil),
+    message: posted && { channel: posted.channel, ts: posted.ts },
+    firing: await redis.scard(keys.firing(fields.pair ?? '')),
+  };
+}
+
+/** One page of incidents, newest first. @param isOpen only open ones */
+export async function listIncidents(
+  redis: RedisClient,
+  keys: Keys,
+  { isOpen, ...page }: { isOpen: boolean; limit: number; after?: Place | undefined },
+): Promise<{ incidents: Incident[]; places: Place[] }> {
+  const places = await readPage(redis, isOpen ? keys.openIncidents : keys.incidents, page);
+  const read = await Promise.all(places.map(({ id }) => readIncident(redis, keys, id)));
+  return { incidents: read.filter((incident) => incident !== undefined), places };
+}
+
+/** What a person does with an incident. `until` in ms since the epoch. */
+export type IncidentAction = { kind: 'acknowledge' } | { kind: 'snooze'; seconds: number } | { kind: 'resolve' };
+
+/** `unchanged`: it was in this state already, by the same person. `closed`: it is over. */
+export type ActionResult = 'done' | 'unchanged' | 'closed' | 'unknown';
+
+const ACT = luaScript('act-on-incident');
+
+/** Applies the action of a person to an open incident, once. */
+export async function actOnIncident(
+  redis: RedisClient,
+  keys: Keys,
+  id: string,
+  action: IncidentAction,
+  by: string,
+): Promise<ActionResult> {
+  const scriptKeys = [keys.incident(id), keys.counters, keys.events, ...windowIndex(keys)];
+  const answer = await ACT(redis, scriptKeys, { id, by, action, incidents: incidentArgs(keys, 0) });
+  return answer === 'done' || answer === 'unchanged' || answer === 'closed' ? answer : 'unknown';
+}
+
+const HAD_CRITICAL = luaScript('had-critical');
+
+/** For each pair, by its deduplication id: whether its incident had a critical row. */
+export async function hadCritical(redis: RedisClient, keys: Keys, pairs: string[]): Promise<boolean[]> {
+  if (pairs.length === 0) return [];
+  const answer = await HAD_CRITICAL(redis, pairs.map(keys.incidentOf), keys.incident(''), REOPEN_MS);
+  return pairs.map((_, i) => Array.isArray(answer) && answer[i] === 1);
+}
+
+const EXPIRE = luaScript('expire-incidents');
+
+/**
+ * Closes open incidents without a row for long. Time in which no tailer followed a log does not count, and an incident with a wake
+ * that is not sent yet stays open.
+ *
+ * @param quietMs of incidents whose rows come from a log @param senderQuietMs of those from an alerting tool
+ * @returns the number of closed incidents
+ */
+export async function expireIncidents(
+  redis: RedisClient,
+  keys: Keys,
+  sourceIds: string[],
+  { quietMs, senderQuietMs }: { quietMs: number; senderQuietMs: number },
+): Promise<number> {
+  const scriptKeys = [keys.openIncidents, keys.counters, keys.events, ...windowIndex(keys)];
+  const sources = sourceIds.flatMap((source) => [keys.source(source), keys.lease(source)]);
+  const args = { quietMs, senderQuietMs, incidents: incidentArgs(keys, 0) };
+  return Number(await EXPIRE(redis, [...scriptKeys, ...sources], args));
+}
+
+const END_SNOOZES = luaScript('end-snoozes');
+
+/** Sets snoozed incidents whose time is up to firing again. */
+export async function endSnoozes(redis: RedisClient, keys: Keys): Promise<number> {
+  return Number(await END_SNOOZES(redis, [keys.openIncidents, keys.events], keys.incident('')));
+}
+
+/**
+ * The wake whose message stands for this one: its incident is acknowledged or snoozed, and Slack has accepted that message.
+ * Undefined if the wake needs its own message, as the first critical one and one that a person retries do.
+ */
+export async function quietFor(redis: RedisClient, keys: Keys, wakeId: string): Promise<string | undefined> {
+  const stored = await redis.hmget(keys.wake(wakeId), 'incident', 'firstCritical', 'retriedAt', 'claimedAt');
+  const [incidentId, ...needs] = stored;
+  // Slack may already have the message of a claimed wake.
+  if (!incidentId || needs.some(Boolean)) return undefined;
+  const [state, message, messageOf] = await redis.hmget(keys.incident(incidentId), 'state', 'message', 'messageOf');
+  const isQuiet = state === 'acknowledged' || state === 'snoozed';
+  return isQuiet && message && messageOf && messageOf !== wakeId ? messageOf : undefined;
+}
+
+/** When the wake may be sent at the earliest, ms since the epoch: it reopened an incident that notified a short time ago. */
+export async function notBefore(redis: RedisClient, keys: Keys, wakeId: string): Promise<number> {
+  return Number((await redis.hget(keys.wake(wakeId), 'notBefore')) ?? 0) || 0;
+}
+
+const queuedRow = z.object({
+  seam: z.enum(['incident.opened', 'incident.closed']),
+  details: z.object({
+    id: z.string(),
+    opening: z.number(),
+    pair: z.string(),
+    wakeId: z.string(),
+    reason: z.enum(CLOSE_REASONS).optional(),
+    durationMs: z.number().optional(),
+    rows: z.number().optional(),
+  }),
+});
+export type QueuedIncidentRow = z.infer<typeof queuedRow>;
+
+/** A worker that stops while it writes holds up the others for this time, ms. */
+const ROWS_LOCK_MS = 10_000;
+
+/** Runs `write` unless another worker is writing the queued rows. */
+export async function whileWritingRows(redis: RedisClient, keys: Keys, write: () => Promise<void>): Promise<void> {
+  const isOurs = await redis.set(keys.incidentRowsLock, 1, 'PX', ROWS_LOCK_MS, 'NX');
+  if (isOurs === null) return;
+  try {
+    await write();
+  } finally {
+    await redis.del(keys.incidentRowsLock);
+  }
+}
+
+/** Rows that are written with one call. */
+const MAX_ROWS = 500;
+
+/** The oldest rows for the audit log that nobody has written yet, and their number in Redis, which includes unreadable ones. */
+export async function readQueuedRows(
+  redis: RedisClient,
+  keys: Keys,
+): Promise<{ rows: QueuedIncidentRow[]; count: number }> {
+  const stored = await redis.lrange(keys.incidentRows, 0, MAX_ROWS - 1);
+  return { rows: parseStoredList(queuedRow, stored), count: stored.length };
+}
+
+/** Removes the oldest rows once they are written. */
+export async function removeQueuedRows(redis: RedisClient, keys: Keys, count: number): Promise<void> {
+  await redis.ltrim(keys.incidentRows, count, -1);
+}

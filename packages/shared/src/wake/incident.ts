@@ -1,0 +1,14 @@
+/** The states of an incident: all rows of one pair, from its first wake until it is over. */
+
+/** `acknowledged`: a person takes care of it. `snoozed`: quiet until a time. A person's last action wins. */
+export const INCIDENT_STATES = ['firing', 'acknowledged', 'snoozed', 'closed'] as const;
+export type IncidentState = (typeof INCIDENT_STATES)[number];
+
+/** `recovered`: no instance fires any more. `resolved`: by a person. `expired`: no row for a long time. */
+export const CLOSE_REASONS = ['recovered', 'resolved', 'expired'] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** The incident that the first wake of a pair opens. */
+export function incidentIdOf(wakeId: string): string {
+  return wakeId.replace(/^w-/, 'i-');
+}

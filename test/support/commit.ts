@@ -1,0 +1,53 @@
+/** Commits of wakes and recoveries without a log, for tests of what follows a commit. */
+import { commitBatch } from '@kora-wake/shared/store/checkpoint';
+import type { FiringChange } from '@kora-wake/shared/store/firing';
+import { debounceId } from '@kora-wake/shared/wake/pair';
+import type { Wake } from '@kora-wake/shared/wake/wake';
+import { expect } from 'vitest';
+import type { Namespace } from './fixtures.ts';
+
+let position = 0;
+
+/** Commits rows as the tailer does: new wakes, and the changes of what fires. */
+export async function commit(ns: Namespace, enqueued: Wake[], firing: FiringChange[]): Promise<void> {
+  const from = (await ns.redis.hget(ns.keys.source('s'), 'position')) ?? '';
+  await ns.redis.set(ns.keys.lease('s'), 'token');
+  const tally = {
+    counters: new Map(),
+    enqueued: new Map(enqueued.map((wake) => [wake.id, wake])),
+    suppressed: new Map(),
+    unreadable: [],
+    opened: new Set(enqueued.map(pairOf)),
+    firing,
+    at: Date.now(),
+  };
+  const to = String(++position);
+  const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false, incidentWindowMs: 600_000 };
+  expect(await commitBatch(ns.redis, ns.keys, { ...source, from, to, tally })).toBe('committed');
+}
+
+const pairOf = ({ probe, category }: Wake) => debounceId(probe, category);
+
+export const fires = (wake: Wake, isOwn = true): FiringChange => ({
+  kind: 'firing',
+  pair: pairOf(wake),
+  instance: '',
+  origin: '',
+  isOverflow: false,
+  wakeId: wake.id,
+  isOwn,
+  isCritical: wake.severity === 'critical',
+  severity: wake.severity,
+  hasSender: false,
+});
+
+/** Time of each recovery. */
+export const AT = Date.parse('2026-11-26T14:03:00Z');
+export const recovers = (wake: Wake): FiringChange => ({
+  kind: 'recovered',
+  pair: pairOf(wake),
+  instance: '',
+  origin: '',
+  at: AT,
+  rows: 1,
+});
