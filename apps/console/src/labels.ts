@@ -87,6 +87,7 @@ export const TOOL_STATUS_LABELS = { ok: '', not_allowed: 'not allowed', executio
 const QUEUES: Record<string, { label: string; effect: string }> = {
   wakes: { label: 'Investigations', effect: 'no alert is investigated' },
   deliveries: { label: 'Slack messages', effect: 'no alert is sent' },
+  followups: { label: 'Message updates', effect: 'messages do not show how their incident develops' },
 };
 
 export const queueLabel = (name: string) => QUEUES[name]?.label ?? brief(name);
@@ -106,6 +107,9 @@ const OPERATION_LABELS: Record<string, string> = {
   windows_cleared: 'ended every suppression of',
   queue_paused: 'paused',
   queue_resumed: 'resumed',
+  incident_acknowledged: 'acknowledged',
+  incident_snoozed: 'snoozed',
+  incident_resolved: 'resolved',
   dead_letter_retried: 'retried the delivery of',
   dead_letter_dropped: 'dismissed the failed delivery of',
   ledger_corrected: 'corrected the AI costs of',

@@ -36,6 +36,27 @@ test('the end of a suppression needs a confirmation, and its result is shown', a
   expect(await page.evaluate('document.activeElement?.textContent')).toContain('Suppression of');
 });
 
+test('an open incident is acknowledged, snoozed and resolved in place', async () => {
+  const { url, changes } = await api(busy());
+  const page = await open(url);
+  const row = page.locator('.open-incidents li').filter({ hasText: 'fly' }).first();
+  expect(await row.innerText()).toMatch(/firing for 12 min.* · 14 repeats/s);
+  await row.getByRole('button', { name: 'Acknowledge' }).click();
+  await page.getByText('fly / service_unhealthy: acknowledged. Only its first critical alert is still sent.').waitFor();
+  expect(await row.innerText()).toContain('acknowledged by jo');
+  await row.getByRole('button', { name: 'Snooze' }).click();
+  await page.getByText('fly / service_unhealthy: snoozed for 1 h.').waitFor();
+  expect(await row.innerText()).toContain('snoozed by jo until');
+  await row.getByRole('button', { name: 'Resolve' }).click();
+  await page.getByText('fly / service_unhealthy: resolved. Its next alert is sent.').waitFor();
+  expect(changes.map(({ method, path }) => [method, path])).toEqual([
+    ['POST', '/v1/incidents/i-1/acknowledge'],
+    ['POST', '/v1/incidents/i-1/snooze'],
+    ['POST', '/v1/incidents/i-1/resolve'],
+  ]);
+  expect(await page.locator('.open-incidents li').count()).toBe(1);
+});
+
 test('a log that nobody follows can be removed from the list, with a reason', async () => {
   const world = busy();
   const [source] = world.tailer.sources;

@@ -32,7 +32,7 @@ test('the overview shows state, alerts, suppression, cost and delivery check wit
   for (const selector of [
     'h1',
     '.wake:nth-child(5)',
-    '.windows li:nth-child(3)',
+    '.windows li:nth-child(1)',
     '.budget-tiers',
     '.spent',
     '.queues',

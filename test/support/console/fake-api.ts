@@ -13,6 +13,8 @@ import {
   DroppedDeadLetter,
   ErrorAnswer,
   ForgottenSource,
+  Incident,
+  Incidents,
   InvestigationDetail,
   Investigations,
   type LiveEvents,
@@ -160,6 +162,8 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     };
     return method === 'POST' ? ok(RetriedDeadLetter, { retried: true }) : ok(DroppedDeadLetter, { dropped: true });
   }
+  if (kind === 'incidents' && method === 'POST') return actOnIncident(world, first ?? '', second ?? '');
+  if (kind === 'incidents') return ok(Incidents, { entries: world.incidents, nextCursor: null });
   if (kind === 'investigations' && first !== undefined) {
     const entry = world.investigations.entries.find(({ wakeId }) => wakeId === first);
     return entry ? ok(InvestigationDetail, detailOf(entry)) : notFound;
@@ -199,6 +203,16 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'costs') return ok(Costs, world.costs);
   if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);
   return notFound;
+}
+
+function actOnIncident({ incidents, me }: World, id: string, action: string): Answer {
+  const incident = incidents.find((each) => each.id === id);
+  if (!incident) return notFound;
+  incident.state = action === 'resolve' ? 'closed' : action === 'snooze' ? 'snoozed' : 'acknowledged';
+  incident.acknowledgedBy = action === 'resolve' ? null : me.name;
+  incident.snoozedUntil = action === 'snooze' ? new Date(Date.now() + 3_600_000).toISOString() : null;
+  if (action === 'resolve') incidents.splice(incidents.indexOf(incident), 1);
+  return ok(Incident, incident);
 }
 
 function correctCosts({ costs, me }: World, body: string): Answer {

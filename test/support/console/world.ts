@@ -4,6 +4,7 @@ import type {
   Costs,
   DeadLetter,
   DeadLetters,
+  Incident,
   Investigation,
   InvestigationDetail,
   Investigations,
@@ -51,6 +52,30 @@ export function wake(more: Partial<Investigation>): Investigation {
     lastSuppressedAt: at(3 * MINUTE),
     recoveredAt: null,
     incidentId: null,
+    ...more,
+  };
+}
+
+function incident(more: Partial<Incident>): Incident {
+  return {
+    id: 'i-1',
+    probe: 'fly',
+    category: 'service_unhealthy',
+    severity: 'critical',
+    state: 'firing',
+    openedAt: at(12 * MINUTE),
+    startedAt: at(12 * MINUTE),
+    closedAt: null,
+    closeReason: null,
+    acknowledgedBy: null,
+    snoozedUntil: null,
+    rows: 15,
+    wakes: 1,
+    flaps: 0,
+    firing: 1,
+    lastRowAt: at(3 * MINUTE),
+    lastWakeId: 'w-1',
+    message: null,
     ...more,
   };
 }
@@ -261,6 +286,8 @@ export interface World {
   costs: Costs;
   investigations: Investigations;
   deadLetters: DeadLetters;
+  /** Open ones. */
+  incidents: Incident[];
   operations: Operation[];
   me: Me;
   status: Status;
@@ -380,6 +407,19 @@ export function busy(): World {
     costs: costs(),
     investigations: { entries: wakes(), nextCursor: null },
     deadLetters: { entries: [], nextCursor: null },
+    incidents: [
+      incident({}),
+      incident({
+        id: 'i-2',
+        probe: NASTY,
+        category: MARKUP,
+        severity: 'warning',
+        state: 'acknowledged',
+        acknowledgedBy: 'jo',
+        rows: 1,
+        flaps: 2,
+      }),
+    ],
   };
 }
 
@@ -438,5 +478,6 @@ export function quiet(): World {
     },
     investigations: none(),
     deadLetters: none(),
+    incidents: [],
   };
 }

@@ -22,6 +22,7 @@ export const Incident = z
     flaps: z.number().describe('how often it was reopened'),
     firing: z.number().describe('instances that fire now'),
     lastRowAt: time,
+    lastWakeId: z.string().describe('its newest wake'),
     message: z
       .object({ channel: z.string(), ts: z.string(), permalink: z.string() })
       .nullable()

@@ -7,6 +7,8 @@ import {
   DeadLetters,
   DroppedDeadLetter,
   ForgottenSource,
+  Incident,
+  Incidents,
   InvestigationDetail,
   Investigations,
   Me,
@@ -39,6 +41,8 @@ export const tailer = resource(Tailer, '/v1/tailer');
 export const costs = resource(Costs, '/v1/costs');
 export const operations = resource(Operations, '/v1/operations');
 export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
+/** Open incidents, the one with the newest alert first. */
+export const openIncidents = resource(Incidents, '/v1/incidents?state=open&limit=100');
 export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
 export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
 export const investigation = resourceFamily(
@@ -68,6 +72,12 @@ export const setQueue = (name: string, action: 'pause' | 'resume', reason: strin
 
 export const forgetLog = (id: string, reason: string) =>
   change(ForgottenSource, 'DELETE', ['tailer', id], { query: { reason } });
+
+export const actOnIncident = (id: string, action: 'acknowledge' | 'resolve') =>
+  change(Incident, 'POST', ['incidents', id, action]);
+
+export const snoozeIncident = (id: string, seconds: number) =>
+  change(Incident, 'POST', ['incidents', id, 'snooze'], { body: { seconds } });
 
 export const retryDelivery = (queue: string, jobId: string) =>
   change(RetriedDeadLetter, 'POST', ['dead-letters', queue, jobId, 'retry']);

@@ -6,6 +6,8 @@ export type {
   Costs,
   DeadLetter,
   DeadLetters,
+  Incident,
+  Incidents,
   Investigation,
   InvestigationDetail,
   Investigations,

@@ -8,6 +8,7 @@ import { FailedDeliveries } from './overview/failed-deliveries.tsx';
 import { Headline } from './overview/headline.tsx';
 import { LatestAlerts } from './overview/latest-alerts.tsx';
 import { LogWatcher } from './overview/log-watcher.tsx';
+import { OpenIncidents } from './overview/open-incidents.tsx';
 import { Operations } from './overview/operations.tsx';
 import { Queues } from './overview/queues.tsx';
 import { SuppressionWindows } from './overview/suppression-windows.tsx';
@@ -19,6 +20,7 @@ export function Overview() {
   const tailer = useResource(api.tailer);
   const costs = useResource(api.costs);
   const failed = useResource(api.deadLetters);
+  const incidents = useResource(api.openIncidents);
   const latest = useResource(api.latest);
   const status = useResource(api.status);
   const operations = useResource(api.operations);
@@ -29,6 +31,7 @@ export function Overview() {
       <div class="overview">
         <div class="main-column">
           {failedCount !== undefined && failedCount > 0 && <FailedDeliveries state={failed} />}
+          {incidents.data && incidents.data.entries.length > 0 && <OpenIncidents state={incidents} />}
           <LatestAlerts state={latest} />
           <SuppressionWindows state={windows} />
         </div>
