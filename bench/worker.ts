@@ -3,7 +3,7 @@
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redisKeys } from '@kora-wake/shared/store/keys';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import { NO_USAGE } from '@kora-wake/shared/wake/report';
 import { auditWriter } from '../apps/worker/src/audit.ts';
@@ -17,7 +17,9 @@ await runApp('worker', async ({ config, log, onClose }) => {
   const connection = await connectRedis(config.redisUrl, 'worker', log);
   const keys = redisKeys(config.queuePrefix);
   const metrics = workerMetrics(prices());
+  const followups = followupsQueue(redis, config.queuePrefix);
   const workers = startWorkers({
+    followups,
     commitWaitMs: 0,
     connection,
     engine: {
@@ -33,7 +35,11 @@ await runApp('worker', async ({ config, log, onClose }) => {
     },
     services: serviceReports({ redis, keys, log }),
     concurrency: config.workerConcurrency,
-    messenger: { post: async () => ({ channel: 'D1', ts: '1.1' }), find: async () => undefined },
+    messenger: {
+      post: async () => ({ channel: 'D1', ts: '1.1' }),
+      edit: async () => undefined,
+      find: async () => undefined,
+    },
     pace: undefined,
     wakes: wakesQueue(redis, config.queuePrefix),
     deliveries: deliveriesQueue(redis, config.queuePrefix),

@@ -116,6 +116,7 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,
+    followups: ns.followups,
     basePath: '',
     redact,
     tokens: {},

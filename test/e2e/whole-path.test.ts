@@ -48,6 +48,7 @@ describe('the whole path', () => {
     expect(queues.map(({ name, workers, counts }: any) => [name, workers, counts.completed])).toEqual([
       ['wakes', 1, 2],
       ['deliveries', 1, 2],
+      ['followups', 1, 0],
     ]);
     const completed = rowsOf(logPath).filter(({ seam }) => seam === 'probe.investigation_completed');
     expect(completed.map(({ details }) => details.dm_status)).toEqual(['sent', 'sent']);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redisKeys } from '@kora-wake/shared/store/keys';
-import { deliveriesQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, followupsQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/store/queues';
 import type { WakeEnd } from '@kora-wake/shared/store/wake-record';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -43,8 +43,9 @@ export async function namespace(redisUrl = inject('redisUrl')) {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const queue = wakesQueue(redis, prefix);
   const deliveries = deliveriesQueue(redis, prefix);
-  await Promise.all([queue.waitUntilReady(), deliveries.waitUntilReady()]);
-  return { prefix, redis, redisUrl, queue, deliveries, keys: redisKeys(prefix) };
+  const followups = followupsQueue(redis, prefix);
+  await Promise.all([queue, deliveries, followups].map((each) => each.waitUntilReady()));
+  return { prefix, redis, redisUrl, queue, deliveries, followups, keys: redisKeys(prefix) };
 }
 
 export type Namespace = Awaited<ReturnType<typeof namespace>>;
@@ -82,8 +83,8 @@ export async function removeNamespace(ns: Namespace): Promise<void> {
   await closeNamespace(ns);
 }
 
-async function closeNamespace({ queue, deliveries, redis }: Namespace): Promise<void> {
-  await Promise.all([queue.close(), deliveries.close()]);
+async function closeNamespace({ queue, deliveries, followups, redis }: Namespace): Promise<void> {
+  await Promise.all([queue, deliveries, followups].map((each) => each.close()));
   await redis.quit();
 }
 

@@ -10,6 +10,8 @@ interface Accepted {
   ts: string;
   /** ms since the epoch */
   at: number;
+  /** What `chat.update` made of it, oldest first. */
+  edits: Array<{ text: string; blocks: unknown }>;
 }
 
 export interface SlackDouble extends HttpDouble {
@@ -26,6 +28,8 @@ export interface SlackDouble extends HttpDouble {
     /** Messages of a page; default: all. */
     pageSize?: number;
   };
+  /** Answers to the next edits, one each, in place of making them. */
+  nextEdits: Answer[];
   /** Answer of `auth.test`: its scopes (undefined: no header), or an error code. */
   identity: { scopes?: string | undefined; error?: string };
 }
@@ -36,6 +40,15 @@ export async function slackDouble(): Promise<SlackDouble> {
   const lookUp: SlackDouble['lookUp'] = { next: [] };
   const identity: SlackDouble['identity'] = { scopes: 'chat:write,im:history,im:write' };
   const posts: Answer[] = [];
+  const nextEdits: Answer[] = [];
+  const edit = (body: string) => {
+    const form = new URLSearchParams(body);
+    const message = accepted.find(({ ts }) => ts === form.get('ts'));
+    if (!message) return { ok: false, error: 'message_not_found' };
+    const blocks = JSON.parse(form.get('blocks') ?? 'null') ?? undefined;
+    message.edits.push({ text: form.get('text') ?? '', blocks });
+    return { ok: true, channel: form.get('channel'), ts: message.ts };
+  };
   const accept = (body: string) => {
     const form = new URLSearchParams(body);
     const at = Date.now();
@@ -48,6 +61,7 @@ export async function slackDouble(): Promise<SlackDouble> {
       wakeId: metadata.event_payload?.wake_id,
       ts,
       at,
+      edits: [],
     });
     return { ok: true, channel: `D${form.get('channel')}`, ts };
   };
@@ -58,6 +72,10 @@ export async function slackDouble(): Promise<SlackDouble> {
       const scripted = posts.shift();
       if (scripted) return scripted(request, response, socket);
       send(accept(request.body));
+    } else if (request.path.endsWith('/chat.update')) {
+      const scripted = nextEdits.shift();
+      if (scripted) return scripted(request, response, socket);
+      send(edit(request.body));
     } else if (request.path.endsWith('/auth.test')) {
       if (identity.scopes !== undefined) response.setHeader('x-oauth-scopes', identity.scopes);
       if (identity.error) send({ ok: false, error: identity.error });
@@ -94,5 +112,5 @@ export async function slackDouble(): Promise<SlackDouble> {
       accept(request.body);
       return answer(request, response, socket);
     };
-  return { ...double, next: posts, apiUrl: `${double.url}/api/`, accepted, acceptThen, lookUp, identity };
+  return { ...double, next: posts, apiUrl: `${double.url}/api/`, accepted, acceptThen, nextEdits, lookUp, identity };
 }

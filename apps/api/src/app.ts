@@ -6,7 +6,7 @@ import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
-import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
+import type { DeliveriesQueue, FollowupsQueue } from '@kora-wake/shared/store/queues';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
@@ -42,6 +42,7 @@ import { VERSION } from './version.ts';
 export interface ApiOptions {
   store: WindowStore;
   deliveries: DeliveriesQueue;
+  followups: FollowupsQueue;
   /** False if the Redis user lacks the rights to count workers. */
   countsWorkers?: boolean;
   /** Without a token the API answers this machine only. */
@@ -148,14 +149,25 @@ export async function buildApp(options: ApiOptions) {
 /** Registers every route, under the prefix of the scope that it is called with. */
 function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
   return async (app: FastifyInstance) => {
-    const { store, deliveries, countsWorkers = true, tokens, basePath, budgetUsd, setup, consoleUrl } = options;
+    const {
+      store,
+      deliveries,
+      followups,
+      countsWorkers = true,
+      tokens,
+      basePath,
+      budgetUsd,
+      setup,
+      consoleUrl,
+    } = options;
     const { append, redact, now, consoleFolder, log } = options;
     const { redis, keys, queue } = store;
     await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
     const queues = [queue, deliveries];
+    const all = [...queues, followups];
     const operations = operationLog({ redis, keys, append, now, text: recordText(redact, tokens), log });
     await app.register(healthRoutes, { redis, keys, now });
-    await app.register(queueRoutes, { queues, countsWorkers, operations, now });
+    await app.register(queueRoutes, { queues: all, countsWorkers, operations, now });
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(incidentRoutes, { store, deliveries, operations });
@@ -180,7 +192,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
         },
       });
     }
-    await app.register(board(queues, `${basePath}/admin/queues`, operations, errors), { prefix: '/admin/queues' });
+    await app.register(board(all, `${basePath}/admin/queues`, operations, errors), { prefix: '/admin/queues' });
   };
 }
 

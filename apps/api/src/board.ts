@@ -1,4 +1,4 @@
-/** Bull Board for our two queues. It has no access control of its own; the API's token protects it. */
+/** Bull Board for our queues. It has no access control of its own; the API's token protects it. */
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';

@@ -13,7 +13,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
@@ -43,7 +43,8 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
   onClose(() => closeRedis(redis));
   const queue = wakesQueue(redis, config.queuePrefix);
   const deliveries = deliveriesQueue(redis, config.queuePrefix);
-  for (const each of [queue, deliveries]) onClose(() => each.close());
+  const followups = followupsQueue(redis, config.queuePrefix);
+  for (const each of [queue, deliveries, followups]) onClose(() => each.close());
   const logFile = { path: config.auditLogPath, createsFolder: config.createsLogFolder };
   const writer = threadedWriter(logFile);
   onClose(() => writer.close());
@@ -51,6 +52,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
   const app = await buildApp({
     store: { redis, queue, keys },
     deliveries,
+    followups,
     countsWorkers,
     tokens,
     basePath,

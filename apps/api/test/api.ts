@@ -23,6 +23,7 @@ export async function api(ns: Namespace, token?: string, readToken?: string, mor
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,
+    followups: ns.followups,
     tokens: { ...(token && { token }), ...(readToken && { readToken }) },
     basePath: '',
     redact: redactor([], { certain: [token ?? '', readToken ?? ''], likely: [] }),

@@ -31,6 +31,7 @@ describe('queues', () => {
         oldestWaitingMs: expect.any(Number),
       },
       expect.objectContaining({ name: 'deliveries', oldestWaitingMs: null }),
+      expect.objectContaining({ name: 'followups', oldestWaitingMs: null }),
     ]);
   });
 
@@ -54,7 +55,7 @@ describe('queues', () => {
     expect(await post('/v1/queues/nothing/pause')).toEqual({
       statusCode: 404,
       error: 'Not Found',
-      message: 'There is no such queue; there are wakes and deliveries.',
+      message: 'There is no such queue; there are wakes, deliveries, and followups.',
     });
   });
 });
@@ -351,12 +352,12 @@ describe('documents', () => {
     expect(new Set([...referenced, 'LiveEvents'])).toEqual(new Set(named));
   });
 
-  test('Bull Board shows both queues and their jobs', async ({ ns }) => {
+  test('Bull Board shows the queues and their jobs', async ({ ns }) => {
     const { app } = await api(ns);
     await open(ns, 'fly');
     expect((await app.inject('/admin/queues')).body).toContain('Kora Wake');
     const { queues } = (await app.inject('/admin/queues/api/queues?activeQueue=wakes&page=1&jobsPerPage=10')).json();
-    expect(queues.map(({ name }: { name: string }) => name)).toEqual(['wakes', 'deliveries']);
+    expect(queues.map(({ name }: { name: string }) => name)).toEqual(['wakes', 'deliveries', 'followups']);
     expect(queues[0].jobs[0].data.wake.probe).toBe('fly');
   });
 });

@@ -1,4 +1,7 @@
-/** Keeps incidents current: ends snoozes, closes incidents that are quiet for long, and writes their rows to the audit log. */
+/**
+ * Keeps incidents current: ends snoozes, closes incidents that are quiet for long, queues the edits of their messages, and writes their
+ * rows to the audit log.
+ */
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -8,23 +11,28 @@ import { listSourceIds } from '@kora-wake/shared/store/checkpoint';
 import {
   endSnoozes,
   expireIncidents,
+  listChanged,
   readQueuedRows,
   removeQueuedRows,
   whileWritingRows,
 } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { type FollowupsQueue, updateJobOptions } from '@kora-wake/shared/store/queues';
 import type { AuditWriter } from './audit.ts';
 
 export interface IncidentKeeper {
   redis: RedisClient;
   keys: Keys;
+  followups: FollowupsQueue;
   audit: Pick<AuditWriter, 'incidentChanged'>;
   /** An incident without a row for this time expires, ms. */
   quietMs: number;
   log: Logger;
 }
 
-const EVERY_MS = 1_000;
+const EVERY_MS = 500;
+/** Incidents whose edits are queued at once. */
+const MAX_CHANGED = 100;
 /** The same for incidents of alerting tools: many send an alert only once. */
 const SENDER_QUIET_MS = 24 * 3_600_000;
 
@@ -41,12 +49,15 @@ export function keepIncidents(keeper: IncidentKeeper, everyMs = EVERY_MS): () =>
   };
 }
 
-async function keepOnce({ redis, keys, audit, quietMs, log }: IncidentKeeper): Promise<void> {
+async function keepOnce({ redis, keys, followups, audit, quietMs, log }: IncidentKeeper): Promise<void> {
   try {
     await endSnoozes(redis, keys);
     const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
     const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
     if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });
+    for (const { id, priority } of await listChanged(redis, keys, MAX_CHANGED)) {
+      await followups.add('update', { incidentId: id }, updateJobOptions(id, priority));
+    }
     await whileWritingRows(redis, keys, async () => {
       const { rows, count } = await readQueuedRows(redis, keys);
       if (count === 0) return;

@@ -12,7 +12,7 @@ import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { outageLog } from '@kora-wake/shared/runtime/redis-outage';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import type { WorkerSetup } from '@kora-wake/shared/store/running-workers';
@@ -53,6 +53,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   onClose(() => deliveries.close());
   const wakes = wakesQueue(redis, config.queuePrefix);
   onClose(() => wakes.close());
+  const followups = followupsQueue(redis, config.queuePrefix);
+  onClose(() => followups.close());
 
   const audit = auditWriter({ path: config.auditLogPath, createsFolder: config.createsLogFolder }, Date.now, log);
   const modelPrices = prices(config.modelPrices);
@@ -108,7 +110,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     void watchIdentity(slackApp, operatorUserId, { signal: stopping, checked, log });
   }
   const messenger: Messenger | undefined =
-    slackApp ?? (botToken === undefined ? undefined : { post: withoutRecipient, find: withoutRecipient });
+    slackApp ??
+    (botToken === undefined ? undefined : { post: withoutRecipient, edit: withoutRecipient, find: withoutRecipient });
   const workers = startWorkers({
     connection,
     telemetry: tracing?.telemetry,
@@ -121,6 +124,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     pace: messenger && SLACK_PACE,
     wakes,
     deliveries,
+    followups,
     audit,
     redis,
     keys,
@@ -134,7 +138,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   await unlessAborted(() => workers.ready(), stopping);
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
   const { incidentQuietMs: quietMs } = config;
-  if (quietMs > 0) onClose(keepIncidents({ redis, keys, audit, quietMs, log }));
+  if (quietMs > 0) onClose(keepIncidents({ redis, keys, followups, audit, quietMs, log }));
 
   logEvent(log, 'worker.ready', {
     concurrency: config.workerConcurrency,

@@ -7,8 +7,11 @@ import {
   DELIVERIES,
   type DeliverJob,
   deliveryBackoffMs,
+  FOLLOWUPS,
+  type FollowupsQueue,
   isOurs,
   MAX_WAKE_STARTS,
+  type UpdateJob,
   WAKES,
   type WakeJob,
   WORKER_OPTIONS,
@@ -19,6 +22,7 @@ import { dmStatus } from '@kora-wake/shared/wake/outcome';
 import { type Job, type Telemetry, UnrecoverableError, Worker } from 'bullmq';
 import { runWorker } from './bullmq-worker.ts';
 import { type Delivery, deliverer } from './delivery/job.ts';
+import { updater } from './delivery/update.ts';
 import type { Engine } from './investigation/agent.ts';
 import { investigator } from './investigation/job.ts';
 import { releaseOlder } from './investigation/join.ts';
@@ -28,10 +32,13 @@ import type { ServiceReports } from './presence.ts';
 const RECORD_MS = 2_000;
 /** Concurrent deliveries of one process. Slack's pace allows fewer, but posts that hang must not block the others. */
 export const DELIVERY_CONCURRENCY = 16;
+/** Slack limits the edits of an app to about 50 a minute. This is 45, evenly, over all workers: a click is shown within two seconds. */
+const EDIT_PACE = { max: 1, duration: 1_334 };
 /** Slack accepts about one message a second per channel. BullMQ counts it in Redis, over all workers. */
 export const SLACK_PACE = { max: 1, duration: 1_000 };
 
 export interface WorkersOptions extends Delivery {
+  followups: FollowupsQueue;
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
   connection: RedisClient;
   /** Undefined: no traces. */
@@ -91,12 +98,18 @@ export function startWorkers(options: WorkersOptions): Workers {
     investigate.isBusy,
     log,
   );
+  const update = countJobs(updater(options));
+  const updating = runWorker(
+    () => new Worker<UpdateJob, void>(FOLLOWUPS, update.process, { ...common, limiter: EDIT_PACE }),
+    update.isBusy,
+    log,
+  );
   return {
     ready: async () => {
-      await Promise.all([investigating.ready, delivering.ready]);
+      await Promise.all([investigating.ready, delivering.ready, updating.ready]);
     },
     stop: async () => {
-      await Promise.all([investigating.stop(), delivering.stop()]);
+      await Promise.all([investigating.stop(), delivering.stop(), updating.stop()]);
       await withTimeLimit(Promise.all(recording), RECORD_MS);
     },
   };
@@ -122,11 +135,7 @@ export function startWorkers(options: WorkersOptions): Workers {
 }
 
 /** A processor as BullMQ calls it. BullMQ passes the signal only to a function with three parameters. */
-type Process<T extends WakeJob> = (
-  job: Job<T>,
-  token: string | undefined,
-  signal: AbortSignal | undefined,
-) => Promise<void>;
+type Process<T> = (job: Job<T>, token: string | undefined, signal: AbortSignal | undefined) => Promise<void>;
 
 /** Fails jobs that somebody added by hand and that have no wake. */
 function rejectForeignJobs<T extends WakeJob>(process: Process<T>): Process<T> {
@@ -137,7 +146,7 @@ function rejectForeignJobs<T extends WakeJob>(process: Process<T>): Process<T> {
 }
 
 /** Counts the jobs in progress. */
-function countJobs<T extends WakeJob>(process: Process<T>): { process: Process<T>; isBusy(): boolean } {
+function countJobs<T>(process: Process<T>): { process: Process<T>; isBusy(): boolean } {
   let inProgress = 0;
   return {
     isBusy: () => inProgress > 0,

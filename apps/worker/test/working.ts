@@ -77,6 +77,7 @@ export function working(
     pace: options.messenger && SLACK_PACE,
     wakes: ns.queue,
     deliveries: ns.deliveries,
+    followups: ns.followups,
     audit: auditWriter({ path: options.auditPath, createsFolder: false }, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,

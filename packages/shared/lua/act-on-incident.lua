@@ -24,5 +24,6 @@ if kind == 'acknowledge' then
 else
   redis.call('HSET', KEYS[1], 'state', 'snoozed', 'by', args.by, 'snoozedUntil', now + args.action.seconds * 1000)
 end
+mark_changed(args.incidents, args.id, BY_PERSON)
 publish_incident(KEYS[3], 'incident.changed', args.id, pair, 'state', redis.call('HGET', KEYS[1], 'state'))
 return 'done'

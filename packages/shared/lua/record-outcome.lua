@@ -1,19 +1,31 @@
 -- Records the outcome of a wake once, counts it, and publishes it. The first outcome is final; only a dead letter that a
 -- person retried may end again.
 -- KEYS: wake record, counters, pending wakes, events.
--- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}, incident (prefix of the incidents' keys)} as JSON, then the event's type,
--- names and values in turn. A message that Slack accepted becomes the newest one of the incident.
+-- ARGV: {id, outcome, at (ms), ttlS, fields: {name: value}, incidents: see store/incidents.ts} as JSON, then the event's type, names
+-- and values in turn. A message that Slack accepted becomes the newest one of the incident; the one before is changed to say so.
 -- Returns 1 if this call recorded the outcome, else 0.
 -- @include lib/clock
 -- @include lib/events
+-- @include lib/windows
 -- @include lib/wake_record
+-- @include lib/incidents
 local args = cjson.decode(ARGV[1])
 local before = redis.call('HGET', KEYS[1], 'outcome')
 redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
 for name, value in pairs(args.fields) do redis.call('HSET', KEYS[1], name, value) end
 local incident = redis.call('HGET', KEYS[1], 'incident')
-if incident and args.fields.posted then
-  redis.call('HSET', args.incident .. incident, 'message', args.fields.posted, 'messageOf', args.id, 'notifiedAt', redis_now())
+local posted = args.fields.posted
+if incident and posted then
+  local key = args.incidents.keys.incident .. incident
+  local before, before_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
+  redis.call('HSET', key, 'message', posted, 'messageOf', args.id, 'notifiedAt', redis_now())
+  local is_new = before ~= posted
+  if before and is_new then
+    redis.call('RPUSH', key .. ':older', cjson.encode({message = before, wakeId = before_of}))
+    redis.call('EXPIRE', key .. ':older', args.incidents.ttlS)
+  end
+  local state, rows = unpack(redis.call('HMGET', key, 'state', 'rows'))
+  if is_new and (before or state ~= 'firing' or tonumber(rows) > 1) then mark_changed(args.incidents, incident, BY_STATE) end
 end
 if before == args.outcome or (before and before ~= 'dead') then return 0 end
 if before then redis.call('HINCRBY', KEYS[2], 'outcome:' .. before, -1) end

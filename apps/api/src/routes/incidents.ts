@@ -187,6 +187,7 @@ function shown(incident: StoredIncident): Incident {
     flaps,
     firing,
     lastRowAt: isoTime(incident.lastRowAt) ?? EPOCH,
+    lastWakeId: incident.lastWakeId,
     message: message && { ...message, permalink: permalinkOf(message) },
   };
 }

@@ -43,7 +43,7 @@ export const queueRoutes: FastifyPluginAsyncZod<{
         const { params } = request;
         const queue = queues.find(({ name }) => name === params.name);
         if (!queue) {
-          const names = queues.map(({ name }) => name).join(' and ');
+          const names = new Intl.ListFormat('en').format(queues.map(({ name }) => name));
           throw httpErrors.notFound(`There is no such queue; there are ${names}.`);
         }
         await queue[action]();

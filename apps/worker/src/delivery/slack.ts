@@ -29,6 +29,13 @@ export interface Messenger {
    */
   post(text: string, wakeId: string, blocks?: DmBlock[]): Promise<Posted>;
   /**
+   * Changes a message that was posted. Slack notifies nobody.
+   *
+   * @param text escaped, as for `post`
+   * @throws DeliveryFailure
+   */
+  edit(posted: Posted, text: string, blocks?: DmBlock[]): Promise<void>;
+  /**
    * Searches the operator's messages for that of a wake, by the metadata of its post.
    *
    * @param since ms since the epoch
@@ -171,6 +178,13 @@ export function slackMessenger(options: {
         if (!answer.ok || !answer.ts) throw new DeliveryFailure('unknown', 'unreadable_answer');
         return { channel: answer.channel ?? options.channel, ts: answer.ts };
       }),
+    edit: async ({ channel, ts }, text, blocks = []) => {
+      await traced('slack edit', {}, () =>
+        client.chat
+          .update({ channel, ts, text, blocks })
+          .catch((error: unknown) => Promise.reject(classify(error, 'post'))),
+      );
+    },
     find: (wakeId, since, progress = { reached: () => undefined }) =>
       withSpan('look-up', wakeId, async () => {
         const channel = isPerson(options.channel) ? await openDm(options.channel) : options.channel;

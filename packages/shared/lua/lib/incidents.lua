@@ -8,6 +8,16 @@ local function queue_row(incidents, seam, details)
   redis.call('RPUSH', incidents.keys.rows, cjson.encode({seam = seam, details = details}))
 end
 
+-- Priorities of a change of the message: what a person did, then openings and closes, then counts.
+local BY_PERSON, BY_STATE, BY_COUNT = 1, 2, 3
+
+-- The message of the incident no longer shows its state. A worker edits it.
+local function mark_changed(incidents, id, priority)
+  redis.call('HINCRBY', incidents.keys.incident .. id, 'changes', 1)
+  local before = tonumber(redis.call('ZSCORE', incidents.keys.changed, id) or '9')
+  if priority < before then redis.call('ZADD', incidents.keys.changed, priority, id) end
+end
+
 local function publish_incident(events_key, type, id, pair, ...)
   publish_event(events_key, type, 'incidentId', id, 'pair', pair, ...)
 end
@@ -55,6 +65,7 @@ local function add_wake(incidents, row, now, counters_key, events_key)
   if row.hasSender then redis.call('HSET', key, 'hasSender', 1) end
   redis.call('ZADD', keys.open, now, id)
   redis.call('EXPIRE', key, incidents.ttlS)
+  if reopens then mark_changed(incidents, id, BY_STATE) elseif is_open then mark_changed(incidents, id, BY_COUNT) end
   local rank = SEVERITY_RANK[redis.call('HGET', key, 'severity')] or 0
   if (SEVERITY_RANK[row.severity] or 0) > rank then redis.call('HSET', key, 'severity', row.severity) end
   if row.isCritical and redis.call('HSETNX', key, 'hadCritical', 1) == 1 then
@@ -76,6 +87,7 @@ local function count_rows(incidents, record_key, rows, now)
   redis.call('HSET', key, 'lastRowAt', now)
   redis.call('EXPIRE', key, incidents.ttlS)
   redis.call('ZADD', incidents.keys.open, 'XX', now, id)
+  mark_changed(incidents, id, BY_COUNT)
 end
 
 -- Whether the wake belongs to an incident that is closed.
@@ -113,6 +125,7 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
     id = id, opening = tonumber(opening), pair = pair, wakeId = redis.call('HGET', key, 'lastWakeId'),
     reason = reason, durationMs = now - started, rows = tonumber(rows),
   })
+  mark_changed(incidents, id, reason == 'resolved' and BY_PERSON or BY_STATE)
   publish_incident(events_key, 'incident.closed', id, pair, 'reason', reason)
   return id
 end

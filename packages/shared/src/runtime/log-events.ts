@@ -181,6 +181,21 @@ export const LOG_EVENTS = {
     message: 'incidents without a row for long are closed',
     fields: ['incidents'],
   },
+  'incidents.dry_run': {
+    level: 'warn',
+    message: '[dry run] the message would show',
+    fields: ['incident'],
+  },
+  'incidents.message_edited': {
+    level: 'info',
+    message: 'the message shows how the incident develops',
+    fields: ['incidentId', 'wakeId', 'line'],
+  },
+  'incidents.message_not_edited': {
+    level: 'warn',
+    message: 'Slack cannot change the message; the next alert is a new one',
+    fields: ['incidentId', 'wakeId', 'code'],
+  },
   'incidents.failing': {
     level: 'error',
     message: 'incidents cannot be kept current; tried again every second',

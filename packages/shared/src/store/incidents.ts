@@ -9,6 +9,7 @@
  *   state, by, snoozedUntil                       the commit, people
  *   closedAt, closeReason                         the commit (recovered), people (resolved), a worker (expired)
  *   message, messageOf (its wake), notifiedAt     the worker, when Slack has accepted a message
+ *   changes, shown                                number of changes, and how many of them the message shows
  *
  *            first wake              acknowledge, snooze
  *   (none) ─────────────▶ firing ◀──────────────────────▶ acknowledged, snoozed
@@ -23,8 +24,9 @@ import { CLOSE_REASONS, type CloseReason, INCIDENT_STATES, type IncidentState } 
 import { parseDebounceId } from '../wake/pair.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import { type Place, readPage } from './page.ts';
+import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
-import { parseStoredList } from './stored-json.ts';
+import { parseStored, parseStoredList } from './stored-json.ts';
 import { parsePosted } from './stored-wake.ts';
 
 /** Seconds. */
@@ -44,6 +46,7 @@ export function incidentArgs(keys: Keys, windowMs: number) {
       all: keys.incidents,
       open: keys.openIncidents,
       rows: keys.incidentRows,
+      changed: keys.changedIncidents,
     },
     ttlS: INCIDENT_TTL_S,
     reopenMs: REOPEN_MS,
@@ -176,7 +179,7 @@ const END_SNOOZES = luaScript('end-snoozes');
 
 /** Sets snoozed incidents whose time is up to firing again. */
 export async function endSnoozes(redis: RedisClient, keys: Keys): Promise<number> {
-  return Number(await END_SNOOZES(redis, [keys.openIncidents, keys.events], keys.incident('')));
+  return Number(await END_SNOOZES(redis, [keys.openIncidents, keys.events], { incidents: incidentArgs(keys, 0) }));
 }
 
 /**
@@ -196,6 +199,60 @@ export async function quietFor(redis: RedisClient, keys: Keys, wakeId: string): 
 /** When the wake may be sent at the earliest, ms since the epoch: it reopened an incident that notified a short time ago. */
 export async function notBefore(redis: RedisClient, keys: Keys, wakeId: string): Promise<number> {
   return Number((await redis.hget(keys.wake(wakeId), 'notBefore')) ?? 0) || 0;
+}
+
+/** Incidents whose messages do not show their state, by priority: people's actions first. @param limit maximum number */
+export async function listChanged(
+  redis: RedisClient,
+  keys: Keys,
+  limit: number,
+): Promise<Array<{ id: string; priority: number }>> {
+  const places = await readPage(redis, keys.changedIncidents, { limit, first: 'lowest' });
+  return places.map(({ id, at }) => ({ id, priority: at }));
+}
+
+const olderMessage = z.object({ message: z.string(), wakeId: z.string() });
+
+/** A message of an incident that has to be edited. */
+export interface StaleMessage {
+  incident: Incident;
+  wakeId: string;
+  /** Null: Slack has accepted no message. */
+  posted: Posted | null;
+  /** True for the newest message, which shows the state. An older one says that a newer one follows. */
+  isNewest: boolean;
+  /** Records the edit. @returns whether all messages are current */
+  edited(): Promise<boolean>;
+}
+
+const RECORD_EDIT = luaScript('record-edit');
+
+/** The next message of the incident to edit, the newest first. Undefined if all are current. */
+export async function readStaleMessage(redis: RedisClient, keys: Keys, id: string): Promise<StaleMessage | undefined> {
+  const olderKey = keys.olderMessages(id);
+  const [incident, fields, first] = await Promise.all([
+    readIncident(redis, keys, id),
+    redis.hmget(keys.incident(id), 'changes', 'shown', 'messageOf', 'message'),
+    redis.lindex(olderKey, 0),
+  ]);
+  const [changes, shown, messageOf, message] = fields;
+  const record = async (version: string, older: string) =>
+    (await RECORD_EDIT(redis, [keys.incident(id), olderKey, keys.changedIncidents], id, version, older)) === 1;
+  if (!incident) {
+    await redis.zrem(keys.changedIncidents, id);
+    return undefined;
+  }
+  if (changes && changes !== shown) {
+    const posted = parsePosted(message ?? undefined);
+    return { incident, wakeId: messageOf ?? '', posted, isNewest: true, edited: () => record(changes, '') };
+  }
+  if (first === null) {
+    await record(shown ?? '0', '');
+    return undefined;
+  }
+  const older = parseStored(olderMessage, first);
+  const posted = parsePosted(older?.message);
+  return { incident, wakeId: older?.wakeId ?? '', posted, isNewest: false, edited: () => record('', first) };
 }
 
 const queuedRow = z.object({

@@ -33,6 +33,10 @@ export interface Keys {
   incidents: string;
   /** Sorted set: open incidents by the time of their last row, ms. Owner: incidents.ts. */
   openIncidents: string;
+  /** List: messages of an incident before its newest one, which are to be edited, as JSON. Owner: incidents.ts. */
+  olderMessages(id: string): string;
+  /** Sorted set: incidents whose messages do not show their state, by the priority of the change. Owner: incidents.ts. */
+  changedIncidents: string;
   /** List: rows about incidents that are not in the audit log yet, as JSON, oldest first. Owner: incidents.ts; workers write them. */
   incidentRows: string;
   /** String with a TTL: a worker is writing these rows. Owner: incidents.ts. */
@@ -107,6 +111,8 @@ export function redisKeys(prefix: string): Keys {
     incidentOf: (debounceId) => `${prefix}:incident-of:${debounceId}`,
     incidents: `${prefix}:incidents`,
     openIncidents: `${prefix}:incidents:open`,
+    olderMessages: (id) => `${prefix}:incident:${id}:older`,
+    changedIncidents: `${prefix}:incidents:changed`,
     incidentRows: `${prefix}:incidents:rows`,
     incidentRowsLock: `${prefix}:incidents:rows:lock`,
     pending: `${prefix}:untold`,

@@ -11,6 +11,14 @@ import type { Keys } from './keys.ts';
 export const WAKES = 'wakes';
 export const DELIVERIES = 'deliveries';
 
+/** Work that follows the first message of an incident. It is not part of the account. */
+export const FOLLOWUPS = 'followups';
+
+/** Payload of an `update` job: the messages of the incident are edited to show its state. */
+export interface UpdateJob {
+  incidentId: string;
+}
+
 /** Payload of a `wake` job. */
 export interface WakeJob {
   wake: Wake;
@@ -78,6 +86,7 @@ export function deliveryBackoffMs(attemptsMade: number): number {
 }
 
 export type WakesQueue = Queue<WakeJob, void, 'wake'>;
+export type FollowupsQueue = Queue<UpdateJob, void, 'update'>;
 export type DeliveriesQueue = Queue<DeliverJob, void, 'deliver'>;
 
 function queueOptions(connection: RedisClient, prefix: string): QueueOptions {
@@ -91,6 +100,23 @@ const loggedByConnection = () => undefined;
 export function wakesQueue(connection: RedisClient, prefix: string): WakesQueue {
   const queue: WakesQueue = new Queue(WAKES, queueOptions(connection, prefix));
   return queue.on('error', loggedByConnection);
+}
+
+export function followupsQueue(connection: RedisClient, prefix: string): FollowupsQueue {
+  const queue: FollowupsQueue = new Queue(FOLLOWUPS, queueOptions(connection, prefix));
+  return queue.on('error', loggedByConnection);
+}
+
+/** Options of an `update` job: one waits per incident at most, besides one that is active. */
+export function updateJobOptions(incidentId: string, priority: number) {
+  return {
+    priority,
+    deduplication: { id: incidentId, keepLastIfActive: true },
+    attempts: 5,
+    backoff: { type: 'exponential', delay: 2_000 },
+    removeOnComplete: true,
+    removeOnFail: true,
+  };
 }
 
 /** @param telemetry makes added jobs part of the current trace */

@@ -19,6 +19,7 @@ import { debounceId } from '../wake/pair.ts';
 import type { Report } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
 import { flatEvent } from './events.ts';
+import { incidentArgs } from './incidents.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
@@ -181,7 +182,7 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
     (await RECORD_OUTCOME(
       redis,
       recordKeys,
-      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields, incident: keys.incident('') },
+      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields, incidents: incidentArgs(keys, 0) },
       ...endEvent(end),
     )) === 1
   );

@@ -1,4 +1,4 @@
-/** The states of an incident: all rows of one pair, from its first wake until it is over. */
+/** Incidents: all rows of one pair, from its first wake until it is over. */
 
 /** `acknowledged`: a person takes care of it. `snoozed`: quiet until a time. A person's last action wins. */
 export const INCIDENT_STATES = ['firing', 'acknowledged', 'snoozed', 'closed'] as const;

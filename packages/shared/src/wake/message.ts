@@ -63,7 +63,7 @@ export function lateMs({ emittedAt, appendedAfter }: Wake, now: number): number 
 }
 
 /** A duration as a person says it, such as `3 h 12 min`. */
-function spanText(ms: number): string {
+export function spanText(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
@@ -100,7 +100,7 @@ export function deliveryNote(about: {
 }
 
 /** A time as a person reads it, such as `2026-11-26 14:03 UTC`. @param ms since the epoch */
-function utcText(ms: number): string {
+export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
