@@ -100,7 +100,7 @@ function IncidentActions({ incident: { id, probe, category, state }, notify }: R
         <button
           type="button"
           disabled={busy}
-          aria-label={`Snooze for 1 h: ${name}`}
+          aria-label={`Snooze 1 h: ${name}`}
           onClick={() => void act(() => api.snoozeIncident(id, HOUR_S), 'snoozed for 1 h.')}
         >
           Snooze 1 h
