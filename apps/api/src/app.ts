@@ -18,6 +18,7 @@ import {
 } from 'fastify-type-provider-zod';
 import { guard } from './auth.ts';
 import { board } from './board.ts';
+import { clicks } from './clicks.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
 import type { Tokens } from './credentials.ts';
 import { answerUnknownPath, type ErrorAnswers, errorAnswers } from './errors.ts';
@@ -36,6 +37,7 @@ import { incidentRoutes } from './routes/incidents.ts';
 import { INGEST_PATHS, type IngestRoutes, ingestRoutes } from './routes/ingest.ts';
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { SLACK_PATHS, slackRoutes } from './routes/slack.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
 import { VERSION } from './version.ts';
 
@@ -54,6 +56,8 @@ export interface ApiOptions {
   setup: Setup;
   /** Access and mappings of the alerts of other tools. */
   ingestion: Omit<IngestRoutes, 'ingest'> & { log: DurableLog };
+  /** Signs the clicks that Slack sends over HTTP; undefined: it sends none. */
+  slackSigningSecret?: string | undefined;
   /** Address of the console, to which shortened DMs link. */
   consoleUrl?: string | undefined;
   /** Removes secrets from texts of people. */
@@ -115,7 +119,9 @@ export async function buildApp(options: ApiOptions) {
     // Only files that say otherwise may be stored: they are the same for everybody.
     if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
   });
-  const open = new Set([...HEALTH_PATHS, ...INGEST_PATHS].flatMap((path) => [path, `${basePath}${path}`]));
+  const open = new Set(
+    [...HEALTH_PATHS, ...INGEST_PATHS, ...SLACK_PATHS].flatMap((path) => [path, `${basePath}${path}`]),
+  );
   guard(app, { tokens, guessLimits, basePath, open });
   await app.register(swagger, {
     openapi: {
@@ -171,6 +177,8 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(incidentRoutes, { store, deliveries, operations });
+    const slackClicks = clicks({ redis, keys, operations, log });
+    await app.register(slackRoutes, { clicks: slackClicks, signingSecret: options.slackSigningSecret, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
     await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
     await app.register(statusRoutes, { redis, keys, deliveries, operations, tokens, setup, now });

@@ -17,6 +17,7 @@ import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/s
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
+import { announceClicks } from './clicks.ts';
 import { durableLog } from './ingest/durable-log.ts';
 import { threadedWriter } from './ingest/log-writer.ts';
 import { signings } from './ingest/signatures.ts';
@@ -74,6 +75,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       },
       sns: snsTopicArns && sns(snsTopicArns, readPublicUrl, Date.now),
     },
+    slackSigningSecret: config.slack.signingSecret,
     consoleUrl: config.consoleUrl,
     append: auditLog(logFile, Date.now, log),
     redact: redactor(config.redact, knownValues(env)),
@@ -82,6 +84,9 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
     traced: tracing !== undefined,
     log: appLog,
   });
+  const { signingSecret } = config.slack;
+  const stopAnnouncing = announceClicks(redis, keys, () => signingSecret !== undefined);
+  onClose(async () => stopAnnouncing());
   onClose(() => app.close());
   // Fastify logs a line of its own for each address: ours has an event name.
   appLog.level = 'silent';

@@ -28,6 +28,10 @@ export interface OperationLog {
    * @param details a `reason` in it replaces the one in the request
    */
   record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;
+  /** Records a change that was not made by a request. @param by name of the person */
+  recordBy(by: string, what: string, details: JsonObject): Promise<void>;
+  /** A name as records have it. */
+  cleanName(name: string): string;
   /**
    * The reason of a change as records have it, or null if the request has none.
    *
@@ -55,7 +59,8 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
   let isCorruptLogged = false;
 
   const detail = (value: string) => text(value, MAX_DETAIL);
-  const nameOf = (request: Pick<ChangeRequest, 'headers'>) => text(operatorOf(request), MAX_NAME);
+  const cleanName = (name: string) => text(name, MAX_NAME);
+  const nameOf = (request: Pick<ChangeRequest, 'headers'>) => cleanName(operatorOf(request));
 
   const reasonOf: OperationLog['reasonOf'] = (request, own) => text(own ?? givenReason(request), MAX_REASON) || null;
 
@@ -72,24 +77,35 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
     }
   }
 
+  async function store(
+    what: string,
+    by: string,
+    reason: string | null,
+    given: JsonObject,
+    origin: JsonObject,
+  ): Promise<void> {
+    const cleaned = mapStrings(given, detail);
+    const details = isJsonObject(cleaned) ? cleaned : {};
+    const operation: Operation = { at: new Date(now()).toISOString(), what, by, reason, details };
+    await append({
+      seam: `operator.${what}`,
+      details: { ...details, by, ...origin, reason },
+      sessionId: null,
+      source: null,
+    });
+    await redis.lpush(keys.operations, JSON.stringify(operation));
+    await redis.ltrim(keys.operations, 0, KEPT - 1);
+  }
+
   return {
     nameOf,
+    cleanName,
     reasonOf,
-    record: async (request, what, { reason: ownReason, ...given }) => {
+    record: (request, what, { reason: ownReason, ...given }) => {
       const reason = reasonOf(request, typeof ownReason === 'string' ? ownReason : undefined);
-      const by = nameOf(request);
-      const cleaned = mapStrings(given, detail);
-      const details = isJsonObject(cleaned) ? cleaned : {};
-      const operation: Operation = { at: new Date(now()).toISOString(), what, by, reason, details };
-      await append({
-        seam: `operator.${what}`,
-        details: { ...details, by, from: request.ip, reason },
-        sessionId: null,
-        source: null,
-      });
-      await redis.lpush(keys.operations, JSON.stringify(operation));
-      await redis.ltrim(keys.operations, 0, KEPT - 1);
+      return store(what, nameOf(request), reason, given, { from: request.ip });
     },
+    recordBy: (by, what, details) => store(what, by, null, details, {}),
     last: async () => (await redis.lrange(keys.operations, 0, KEPT - 1)).flatMap(parse),
   };
 }

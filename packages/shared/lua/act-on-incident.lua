@@ -1,7 +1,8 @@
 -- Applies the action of a person to an incident.
--- KEYS: incident, counters, events, 4 to 7 the index of windows.
--- ARGV: {id, by, action: {kind, seconds}, incidents: see store/incidents.ts} as JSON.
--- Returns `done`, `unchanged` (it is in this state by this person already), `closed`, or `unknown`.
+-- KEYS: incident, counters, events, 4 to 7 the index of windows, then the click, if the action is one.
+-- ARGV: {id, by, action: {kind, seconds}, clickedAt (ms, only of a click), clickTtlS, incidents: see store/incidents.ts} as JSON.
+-- Returns `done`, `unchanged` (it is in this state by this person already, or the click was applied before), `closed`, or `unknown`.
+-- A click from before the incident was reopened has no effect.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/windows
@@ -10,7 +11,10 @@ local args = cjson.decode(ARGV[1])
 local kind = args.action.kind
 local state, pair, by = unpack(redis.call('HMGET', KEYS[1], 'state', 'pair', 'by'))
 if not (state and pair) then return 'unknown' end
+if KEYS[8] and not redis.call('SET', KEYS[8], 1, 'NX', 'EX', args.clickTtlS) then return 'unchanged' end
 if state == 'closed' then return 'closed' end
+local started = tonumber(redis.call('HGET', KEYS[1], 'startedAt'))
+if args.clickedAt and args.clickedAt < started then return 'closed' end
 local now = redis_now()
 if kind == 'resolve' then
   redis.call('HSET', KEYS[1], 'by', args.by)

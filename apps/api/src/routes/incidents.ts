@@ -24,6 +24,7 @@ import {
 } from '../contract.ts';
 import { cursorOf, placeOf } from '../cursor.ts';
 import { httpErrors } from '../errors.ts';
+import { INCIDENT_OPERATIONS } from '../incident-operations.ts';
 import type { ChangeRequest, OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';
 import { investigationOf } from './investigations.ts';
@@ -33,12 +34,6 @@ const MAX_READ = 2_000;
 const CHUNK = 100;
 /** Wakes that one incident shows. */
 const MAX_WAKES = 100;
-
-const PAST: Record<IncidentAction['kind'], string> = {
-  acknowledge: 'incident_acknowledged',
-  snooze: 'incident_snoozed',
-  resolve: 'incident_resolved',
-};
 
 /** Incidents: list them, and acknowledge, snooze or resolve them. */
 export const incidentRoutes: FastifyPluginAsyncZod<{
@@ -62,7 +57,7 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
       logEvent(app.log, 'api.incident_changed', { incidentId: id, action: action.kind });
       const seconds = action.kind === 'snooze' && { seconds: action.seconds };
       const details = { incident_id: id, probe, category, ...seconds, via: 'api' };
-      await operations.record(request, PAST[action.kind], details);
+      await operations.record(request, INCIDENT_OPERATIONS[action.kind], details);
     }
     return shown(await find(id));
   }

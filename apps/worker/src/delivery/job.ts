@@ -17,19 +17,20 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { quietFor } from '@kora-wake/shared/store/incidents';
+import { areClicksTaken, quietFor, readIncident } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliveriesQueue, DeliverJob, Posted, WakesQueue } from '@kora-wake/shared/store/queues';
 import {
   type Begun,
   beginDelivery,
   type Claim,
+  readWakeRecord,
   recordOutcome,
   reopen,
   setClaim,
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
-import { dmBlocks } from '@kora-wake/shared/wake/blocks';
+import { buttonsFor, type DmBlock, dmBlocks } from '@kora-wake/shared/wake/blocks';
 import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/message';
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Report } from '@kora-wake/shared/wake/report';
@@ -183,7 +184,7 @@ export function deliverer(delivery: Delivery) {
     const older = await countOlder({ redis, keys }, wake);
     const note = deliveryNote({ lateMs: lateMs(wake, now()), older, ...about });
     const text = escapeForSlack(directMessage(wake, report, { note, consoleUrl }));
-    const blocks = dmBlocks(wake, report, { note, consoleUrl });
+    const blocks = [...dmBlocks(wake, report, { note, consoleUrl }), ...(await buttonsOf(wake.id))];
     const posted = await send(wake.id, claim, before, () => to.post(text, wake.id, blocks)).catch(async (error) => {
       if (!(error instanceof DeliveryFailure && mayBeAcceptedWithoutBlocks(error))) throw error;
       logEvent(log, 'delivery.blocks_refused', { wakeId: wake.id, code: error.code });
@@ -192,6 +193,13 @@ export function deliverer(delivery: Delivery) {
       return send(wake.id, again, before, () => to.post(text, wake.id));
     });
     return note === '' ? posted : { ...posted, note };
+  }
+
+  async function buttonsOf(wakeId: string): Promise<DmBlock[]> {
+    const { incidentId } = (await readWakeRecord(redis, keys, wakeId)) ?? {};
+    if (!incidentId || !(await areClicksTaken(redis, keys))) return [];
+    const incident = await readIncident(redis, keys, incidentId);
+    return incident ? buttonsFor(incidentId, incident.state) : [];
   }
 
   /** Makes one request under a claim. @param before the claim that is restored if Slack does not have the message */

@@ -5,11 +5,11 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { readStaleMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
+import { areClicksTaken, readStaleMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { FollowupsQueue, UpdateJob } from '@kora-wake/shared/store/queues';
 import { readWakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-record';
-import { dmBlocks } from '@kora-wake/shared/wake/blocks';
+import { buttonsFor, dmBlocks } from '@kora-wake/shared/wake/blocks';
 import { incidentLine, OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
 import { directMessage } from '@kora-wake/shared/wake/message';
 import { escapeForSlack } from '@kora-wake/shared/wake/text';
@@ -45,13 +45,18 @@ export function updater({ messenger, consoleUrl, followups, redis, keys, log }: 
     await stale.edited();
   };
 
-  async function edit(to: Messenger, { incident, wakeId, posted }: StaleMessage, line: string): Promise<void> {
+  async function edit(
+    to: Messenger,
+    { incident, wakeId, posted, isNewest }: StaleMessage,
+    line: string,
+  ): Promise<void> {
     const record = await readWakeRecord(redis, keys, wakeId);
     if (!posted || !record?.report) return;
     const wake = wakeFromRecord(record);
     const extras = { note: `${record.posted?.note ?? ''}\n\n(${line})`, consoleUrl };
     const text = escapeForSlack(directMessage(wake, record.report, extras));
-    const blocks = dmBlocks(wake, record.report, extras);
+    const buttons = isNewest && (await areClicksTaken(redis, keys)) ? buttonsFor(incident.id, incident.state) : [];
+    const blocks = [...dmBlocks(wake, record.report, extras), ...buttons];
     const about = { incidentId: incident.id, wakeId };
     try {
       await to.edit(posted, text, blocks).catch((error: unknown) => {

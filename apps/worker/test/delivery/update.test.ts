@@ -1,5 +1,5 @@
 /** The messages of an incident show how it develops. */
-import { actOnIncident, listChanged, readStaleMessage } from '@kora-wake/shared/store/incidents';
+import { actOnIncident, listChanged, readStaleMessage, recordClicksTaken } from '@kora-wake/shared/store/incidents';
 import { updateJobOptions } from '@kora-wake/shared/store/queues';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -121,6 +121,43 @@ describe('the message of an incident', () => {
       (line) => line.incidentId === id && line.code === 'message_not_found',
     );
     expect(double.accepted).toHaveLength(1);
+  });
+});
+
+/** The buttons of blocks, each with its value. */
+function buttonsIn(blocks: unknown): unknown[] {
+  const all = Array.isArray(blocks) ? blocks : [];
+  return all.flatMap((block) =>
+    block.type === 'actions'
+      ? block.elements.map(({ action_id: id, value }: Record<string, unknown>) => [id, value])
+      : [],
+  );
+}
+
+describe('buttons', () => {
+  test('fit the state, and an older message and a closed incident have none', async ({ ns, logPath }) => {
+    await recordClicksTaken(ns.redis, ns.keys);
+    const { double, id, wake, acknowledge, message } = await sent(ns, logPath);
+    const buttons = (...actions: string[]) => actions.map((action) => [action, id]);
+    expect(buttonsIn(message.blocks)).toEqual(buttons('acknowledge', 'snooze_1h', 'snooze_8h', 'resolve'));
+    await acknowledge();
+    await current(ns);
+    expect(buttonsIn(message.edits.at(-1)?.blocks)).toEqual(buttons('snooze_1h', 'snooze_8h', 'resolve'));
+    const critical = await committed(ns, { severity: 'critical' });
+    await outcomeIs(ns, critical, 'diagnosis');
+    await current(ns);
+    expect(buttonsIn(message.edits.at(-1)?.blocks)).toEqual([]);
+    expect(buttonsIn(double.accepted[1]?.blocks)).toHaveLength(4);
+    await commit(ns, [], [recovers(wake)]);
+    await current(ns);
+    expect(buttonsIn(double.accepted[1]?.edits.at(-1)?.blocks)).toEqual([]);
+  });
+
+  test('are absent while no API takes clicks', async ({ ns, logPath }) => {
+    const { acknowledge, message } = await sent(ns, logPath);
+    await acknowledge();
+    await current(ns);
+    expect([message.blocks, message.edits.at(-1)?.blocks].flatMap(buttonsIn)).toEqual([]);
   });
 });
 

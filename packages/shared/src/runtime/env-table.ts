@@ -105,6 +105,10 @@ const SLACK = {
     lenient: true,
     doc: 'Older name of `KORA_SLACK_OPERATOR_USER_ID`, which wins if both are set.',
   }),
+  KORA_SLACK_SIGNING_SECRET: optional(type.word('a secret'), {
+    secret: true,
+    doc: 'Signing secret of the Slack app. With it the messages have buttons: let the Request URL of Interactivity be `/slack/interactions` of this API, which Slack must reach.',
+  }),
   KORA_SLACK_API_URL: optional(type.httpUrl, {
     computedDefault: "Slack's",
     doc: 'For a proxy or a test double. It ends in `/api/`.',

@@ -339,6 +339,11 @@ export const LOG_EVENTS = {
     message: 'Redis fails requests although it is connected; answering 503 until it works',
     fields: ['route', 'error'],
   },
+  'api.clicked': {
+    level: 'info',
+    message: 'a person clicked a button in Slack',
+    fields: ['incidentId', 'action', 'result'],
+  },
   'api.incident_changed': {
     level: 'info',
     message: 'an operator changed an incident',

@@ -132,16 +132,34 @@ export type ActionResult = 'done' | 'unchanged' | 'closed' | 'unknown';
 
 const ACT = luaScript('act-on-incident');
 
-/** Applies the action of a person to an open incident, once. */
+/** A click on a button of a message. */
+export interface Click {
+  /** The same for each delivery of one click. */
+  id: string;
+  /** ms since the epoch. */
+  at: number;
+}
+
+/** A delivery of the same click in this time is a repeat, seconds. */
+const CLICK_TTL_S = 86_400;
+
+/** Applies the action of a person to an open incident. @param click it is applied once */
 export async function actOnIncident(
   redis: RedisClient,
   keys: Keys,
   id: string,
   action: IncidentAction,
   by: string,
+  click?: Click,
 ): Promise<ActionResult> {
   const scriptKeys = [keys.incident(id), keys.counters, keys.events, ...windowIndex(keys)];
-  const answer = await ACT(redis, scriptKeys, { id, by, action, incidents: incidentArgs(keys, 0) });
+  const answer = await ACT(redis, click ? [...scriptKeys, keys.click(click.id)] : scriptKeys, {
+    id,
+    by,
+    action,
+    ...(click && { clickedAt: click.at, clickTtlS: CLICK_TTL_S }),
+    incidents: incidentArgs(keys, 0),
+  });
   return answer === 'done' || answer === 'unchanged' || answer === 'closed' ? answer : 'unknown';
 }
 
@@ -253,6 +271,19 @@ export async function readStaleMessage(redis: RedisClient, keys: Keys, id: strin
   const older = parseStored(olderMessage, first);
   const posted = parsePosted(older?.message);
   return { incident, wakeId: older?.wakeId ?? '', posted, isNewest: false, edited: () => record('', first) };
+}
+
+/** An API that takes clicks must say so again in this time, seconds. */
+const CLICKS_TTL_S = 30;
+
+/** Records that an API takes clicks now. */
+export async function recordClicksTaken(redis: RedisClient, keys: Keys): Promise<void> {
+  await redis.set(keys.clicksTaken, 1, 'EX', CLICKS_TTL_S);
+}
+
+/** Whether an API takes clicks: without one, buttons would do nothing. */
+export async function areClicksTaken(redis: RedisClient, keys: Keys): Promise<boolean> {
+  return (await redis.exists(keys.clicksTaken)) === 1;
 }
 
 const queuedRow = z.object({

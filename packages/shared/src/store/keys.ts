@@ -37,6 +37,10 @@ export interface Keys {
   olderMessages(id: string): string;
   /** Sorted set: incidents whose messages do not show their state, by the priority of the change. Owner: incidents.ts. */
   changedIncidents: string;
+  /** String with a TTL: a click that was applied. Owner: incidents.ts. */
+  click(id: string): string;
+  /** String with a TTL: an API takes clicks. Owner: incidents.ts; the API writes it. */
+  clicksTaken: string;
   /** List: rows about incidents that are not in the audit log yet, as JSON, oldest first. Owner: incidents.ts; workers write them. */
   incidentRows: string;
   /** String with a TTL: a worker is writing these rows. Owner: incidents.ts. */
@@ -113,6 +117,8 @@ export function redisKeys(prefix: string): Keys {
     openIncidents: `${prefix}:incidents:open`,
     olderMessages: (id) => `${prefix}:incident:${id}:older`,
     changedIncidents: `${prefix}:incidents:changed`,
+    click: (id) => `${prefix}:click:${id}`,
+    clicksTaken: `${prefix}:clicks-taken`,
     incidentRows: `${prefix}:incidents:rows`,
     incidentRowsLock: `${prefix}:incidents:rows:lock`,
     pending: `${prefix}:untold`,

@@ -2,6 +2,7 @@
  * The blocks of a DM. Slack shows them in place of the text, so they name the issue: the text of a diagnosis does not. Their
  * elements are inert: `<!channel>`, `*bold*` and addresses stay plain letters, without escaping.
  */
+import type { IncidentState } from './incident.ts';
 import { type DmExtras, dmParts } from './message.ts';
 import type { Report } from './report.ts';
 import { fittingChars, shorten } from './text.ts';
@@ -11,7 +12,47 @@ type RichTextElement = { type: 'text'; text: string } | { type: 'link'; url: str
 
 export type DmBlock =
   | { type: 'header'; text: { type: 'plain_text'; text: string; emoji: false } }
-  | { type: 'rich_text'; elements: Array<{ type: 'rich_text_section'; elements: RichTextElement[] }> };
+  | { type: 'rich_text'; elements: Array<{ type: 'rich_text_section'; elements: RichTextElement[] }> }
+  | { type: 'actions'; elements: Button[] };
+
+interface Button {
+  type: 'button';
+  action_id: ButtonAction;
+  /** Id of the incident. */
+  value: string;
+  text: { type: 'plain_text'; text: string; emoji: false };
+}
+
+const BUTTON_LABELS = {
+  acknowledge: 'Acknowledge',
+  snooze_1h: 'Snooze 1 h',
+  snooze_8h: 'Snooze 8 h',
+  resolve: 'Resolve',
+} as const;
+export type ButtonAction = keyof typeof BUTTON_LABELS;
+
+export function isButtonAction(text: string): text is ButtonAction {
+  return Object.hasOwn(BUTTON_LABELS, text);
+}
+
+/** What people can do about an incident in this state. */
+export function buttonsFor(incidentId: string, state: IncidentState): DmBlock[] {
+  const actions: Record<IncidentState, ButtonAction[]> = {
+    firing: ['acknowledge', 'snooze_1h', 'snooze_8h', 'resolve'],
+    acknowledged: ['snooze_1h', 'snooze_8h', 'resolve'],
+    snoozed: ['acknowledge', 'resolve'],
+    closed: [],
+  };
+  const elements = actions[state].map(
+    (action): Button => ({
+      type: 'button',
+      action_id: action,
+      value: incidentId,
+      text: { type: 'plain_text', text: BUTTON_LABELS[action], emoji: false },
+    }),
+  );
+  return elements.length > 0 ? [{ type: 'actions', elements }] : [];
+}
 
 /** Slack's limit for a header, characters. One block above its limit makes Slack refuse the whole message. */
 const MAX_HEADER = 150;

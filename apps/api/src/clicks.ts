@@ -1,0 +1,78 @@
+/** Clicks on the buttons of a message in Slack, however they arrive. */
+import { createHash } from 'node:crypto';
+import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { actOnIncident, type IncidentAction, readIncident, recordClicksTaken } from '@kora-wake/shared/store/incidents';
+import type { Keys } from '@kora-wake/shared/store/keys';
+import { type ButtonAction, isButtonAction } from '@kora-wake/shared/wake/blocks';
+import { z } from 'zod';
+import { INCIDENT_OPERATIONS } from './incident-operations.ts';
+import type { OperationLog } from './operations.ts';
+
+const HOUR_S = 3_600;
+const ACTIONS: Record<ButtonAction, IncidentAction> = {
+  acknowledge: { kind: 'acknowledge' },
+  snooze_1h: { kind: 'snooze', seconds: HOUR_S },
+  snooze_8h: { kind: 'snooze', seconds: 8 * HOUR_S },
+  resolve: { kind: 'resolve' },
+};
+
+/** The parts of a `block_actions` payload that are used. */
+const Interaction = z.object({
+  type: z.literal('block_actions'),
+  user: z.object({ id: z.string(), username: z.string().optional(), name: z.string().optional() }),
+  container: z.object({ message_ts: z.string() }).optional(),
+  actions: z.array(z.object({ action_id: z.string(), value: z.string().optional(), action_ts: z.string() })),
+});
+
+export interface Clicks {
+  /**
+   * Applies the clicks of one payload, each once. Anything but a click on one of our buttons is ignored.
+   *
+   * @throws if Redis does not answer: the click must not be acknowledged then
+   */
+  handle(payload: unknown): Promise<void>;
+}
+
+export function clicks(options: { redis: RedisClient; keys: Keys; operations: OperationLog; log: LogTarget }): Clicks {
+  const { redis, keys, operations, log } = options;
+
+  async function apply(action: ButtonAction, incidentId: string, clickId: string, at: number, who: string) {
+    const by = operations.cleanName(who);
+    const result = await actOnIncident(redis, keys, incidentId, ACTIONS[action], by, { id: clickId, at });
+    logEvent(log, 'api.clicked', { incidentId, action, result });
+    if (result !== 'done') return;
+    const incident = await readIncident(redis, keys, incidentId);
+    const { probe = '', category = '' } = incident ?? {};
+    const seconds = ACTIONS[action].kind === 'snooze' && { seconds: ACTIONS[action].seconds };
+    const details = { incident_id: incidentId, probe, category, ...seconds, via: 'slack' };
+    await operations.recordBy(by, INCIDENT_OPERATIONS[ACTIONS[action].kind], details);
+  }
+
+  return {
+    handle: async (payload) => {
+      const { data: interaction } = Interaction.safeParse(payload);
+      if (!interaction) return;
+      const { user, container, actions } = interaction;
+      for (const { action_id: action, value, action_ts: clickedAt } of actions) {
+        if (!isButtonAction(action) || value === undefined) continue;
+        const facts = JSON.stringify([container?.message_ts, action, clickedAt, user.id]);
+        const id = createHash('sha256').update(facts).digest('hex').slice(0, 32);
+        await apply(action, value, id, Number(clickedAt) * 1_000, user.username ?? user.name ?? user.id);
+      }
+    },
+  };
+}
+
+/** Time between two notes that clicks are taken, ms. */
+const ANNOUNCE_MS = 10_000;
+
+/** Lets workers show buttons for as long as `takes` returns true, until the returned function is called. */
+export function announceClicks(redis: RedisClient, keys: Keys, takes: () => boolean): () => void {
+  const announce = () => {
+    if (takes()) recordClicksTaken(redis, keys).catch(() => undefined);
+  };
+  announce();
+  const timer = setInterval(announce, ANNOUNCE_MS);
+  return () => clearInterval(timer);
+}
