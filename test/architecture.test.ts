@@ -84,9 +84,13 @@ describe('imports', () => {
     ],
     [
       'ipaddr.js',
-      ['apps/worker/src/proxy.ts', 'apps/worker/src/tools/network/allow-list.ts', 'apps/api/src/ingest/sns.ts'],
+      [
+        'apps/worker/src/tools/network/allow-list.ts',
+        'apps/api/src/ingest/sns.ts',
+        'packages/shared/src/runtime/proxy.ts',
+      ],
     ],
-    ['undici', ['apps/worker/src/proxy.ts']],
+    ['undici', ['packages/shared/src/runtime/proxy.ts']],
     ['@bull-board/api', ['apps/api/src/board.ts']],
   ])('of %s are in one module', (name, files) => {
     expect(importers((specifier) => specifier === name)).toEqual(files);

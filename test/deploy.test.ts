@@ -7,6 +7,7 @@ import { redact } from '@kora-wake/shared/wake/redact';
 import { expect, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { buildApp } from '../apps/api/src/app.ts';
+import { operationLog } from '../apps/api/src/operations.ts';
 import { tailerMetrics } from '../apps/tailer/src/metrics.ts';
 import { neededScopes } from '../apps/worker/src/delivery/identity.ts';
 import { prices } from '../apps/worker/src/investigation/prices.ts';
@@ -113,6 +114,9 @@ test('every alert names the remedy', () => {
 });
 
 test('alerts and dashboard use only metrics that the apps export', async ({ ns, log }) => {
+  const text = (value: string) => value;
+  const append = async () => undefined;
+  const operations = operationLog({ redis: ns.redis, keys: ns.keys, append, now: Date.now, text, log: log.logger });
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,
@@ -123,7 +127,8 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: 'source', redisAddress: 'redis://redis' },
     ingestion: ingestionTo('/nonexistent/log'),
-    append: async () => undefined,
+    operations,
+    clicks: { handle: async () => undefined },
     now: Date.now,
     log: log.logger,
   });

@@ -5,7 +5,6 @@ import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
 import type { DeliveriesQueue, FollowupsQueue } from '@kora-wake/shared/store/queues';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import type { Redact } from '@kora-wake/shared/wake/redact';
@@ -18,7 +17,7 @@ import {
 } from 'fastify-type-provider-zod';
 import { guard } from './auth.ts';
 import { board } from './board.ts';
-import { clicks } from './clicks.ts';
+import type { Clicks } from './clicks.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
 import type { Tokens } from './credentials.ts';
 import { answerUnknownPath, type ErrorAnswers, errorAnswers } from './errors.ts';
@@ -26,8 +25,7 @@ import { GUESS_LIMITS, type GuessLimits } from './guesses.ts';
 import type { DurableLog } from './ingest/durable-log.ts';
 import { ingest } from './ingest/ingest.ts';
 import { metrics } from './metrics.ts';
-import { operationLog } from './operations.ts';
-import { recordText } from './record-text.ts';
+import type { OperationLog } from './operations.ts';
 import { costRoutes } from './routes/costs.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
@@ -39,6 +37,7 @@ import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { SLACK_PATHS, slackRoutes } from './routes/slack.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
+import type { SocketState } from './socket.ts';
 import { VERSION } from './version.ts';
 
 export interface ApiOptions {
@@ -56,14 +55,18 @@ export interface ApiOptions {
   setup: Setup;
   /** Access and mappings of the alerts of other tools. */
   ingestion: Omit<IngestRoutes, 'ingest'> & { log: DurableLog };
+  /** State of the socket to Slack; undefined: there is none. */
+  socket?: SocketState | undefined;
+  /** Applies clicks of people in Slack. */
+  clicks: Clicks;
   /** Signs the clicks that Slack sends over HTTP; undefined: it sends none. */
   slackSigningSecret?: string | undefined;
   /** Address of the console, to which shortened DMs link. */
   consoleUrl?: string | undefined;
   /** Removes secrets from texts of people. */
   redact: Redact;
-  /** Writes a row to the audit log for each change by an operator. */
-  append: AppendRow;
+  /** Records each change by an operator. */
+  operations: OperationLog;
   /** ms since the epoch */
   now(): number;
   /** Folder of the built console. Without it the API serves no console. */
@@ -166,19 +169,17 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
       setup,
       consoleUrl,
     } = options;
-    const { append, redact, now, consoleFolder, log } = options;
+    const { operations, redact, now, consoleFolder, log } = options;
     const { redis, keys, queue } = store;
     await app.register(swaggerUi, { routePrefix: '/docs', indexPrefix: basePath });
     const queues = [queue, deliveries];
     const all = [...queues, followups];
-    const operations = operationLog({ redis, keys, append, now, text: recordText(redact, tokens), log });
     await app.register(healthRoutes, { redis, keys, now });
     await app.register(queueRoutes, { queues: all, countsWorkers, operations, now });
     await app.register(debounceRoutes, { store, operations });
     await app.register(investigationRoutes, { store, deliveries, consoleUrl, now });
     await app.register(incidentRoutes, { store, deliveries, operations });
-    const slackClicks = clicks({ redis, keys, operations, log });
-    await app.register(slackRoutes, { clicks: slackClicks, signingSecret: options.slackSigningSecret, now });
+    await app.register(slackRoutes, { clicks: options.clicks, signingSecret: options.slackSigningSecret, now });
     await app.register(deadLetterRoutes, { redis, keys, queues, operations, now });
     await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
     await app.register(statusRoutes, { redis, keys, deliveries, operations, tokens, setup, now });
@@ -186,7 +187,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     const { log: durable, ...ingestion } = options.ingestion;
     const ingesting = { redis, keys, log: durable, ...setup, redact, now, events: log };
     await app.register(ingestRoutes, { ingest: ingest(ingesting), ...ingestion });
-    const scrape = metrics({ store, deliveries, budgetUsd, now });
+    const scrape = metrics({ store, deliveries, budgetUsd, socket: options.socket, now });
     app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
       reply.type(scrape.type).send(await scrape.text()),
     );

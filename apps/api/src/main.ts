@@ -10,6 +10,7 @@ import { knownValues } from '@kora-wake/shared/runtime/credentials';
 import { listenFailure, StartupError } from '@kora-wake/shared/runtime/errors';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { proxiedFetch, slackDispatcher } from '@kora-wake/shared/runtime/proxy';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
@@ -17,11 +18,14 @@ import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/s
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
-import { announceClicks } from './clicks.ts';
+import { announceClicks, clicks } from './clicks.ts';
 import { durableLog } from './ingest/durable-log.ts';
 import { threadedWriter } from './ingest/log-writer.ts';
 import { signings } from './ingest/signatures.ts';
 import { readPublicUrl, sns } from './ingest/sns.ts';
+import { operationLog } from './operations.ts';
+import { recordText } from './record-text.ts';
+import { slackSocket } from './socket.ts';
 
 await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => {
   const { host, port, basePath, ...tokens } = config.api;
@@ -50,6 +54,26 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
   const writer = threadedWriter(logFile);
   onClose(() => writer.close());
   const appLog = log.child({});
+  const redact = redactor(config.redact, knownValues(env));
+  const append = auditLog(logFile, Date.now, log);
+  const operations = operationLog({ redis, keys, append, now: Date.now, text: recordText(redact, tokens), log });
+  const slackClicks = clicks({ redis, keys, operations, log });
+  const { signingSecret, appToken, apiUrl } = config.slack;
+  const socket =
+    appToken === undefined
+      ? undefined
+      : slackSocket({
+          appToken,
+          apiUrl,
+          fetch: proxiedFetch(config.proxy),
+          dispatcher: slackDispatcher(config.proxy),
+          clicks: slackClicks,
+          log,
+        });
+  if (socket) onClose(socket.close);
+  const takesClicks = () => signingSecret !== undefined || socket?.state.isConnected === true;
+  const stopAnnouncing = announceClicks(redis, keys, takesClicks);
+  onClose(async () => stopAnnouncing());
   const app = await buildApp({
     store: { redis, queue, keys },
     deliveries,
@@ -75,18 +99,17 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       },
       sns: snsTopicArns && sns(snsTopicArns, readPublicUrl, Date.now),
     },
-    slackSigningSecret: config.slack.signingSecret,
+    socket: socket?.state,
+    clicks: slackClicks,
+    slackSigningSecret: signingSecret,
     consoleUrl: config.consoleUrl,
-    append: auditLog(logFile, Date.now, log),
-    redact: redactor(config.redact, knownValues(env)),
+    operations,
+    redact,
     now: Date.now,
     consoleFolder: join(import.meta.dirname, '..', '..', 'console', 'dist'),
     traced: tracing !== undefined,
     log: appLog,
   });
-  const { signingSecret } = config.slack;
-  const stopAnnouncing = announceClicks(redis, keys, () => signingSecret !== undefined);
-  onClose(async () => stopAnnouncing());
   onClose(() => app.close());
   // Fastify logs a line of its own for each address: ours has an event name.
   appLog.level = 'silent';

@@ -12,6 +12,7 @@ import { shorten } from '@kora-wake/shared/wake/text';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { JOB_STATES } from './contract.ts';
 import { countJobs, oldestWaitingMs } from './queue-state.ts';
+import type { SocketState } from './socket.ts';
 
 /** Pairs of route and model with labels of their own. */
 const MAX_SPEND_LABELS = 50;
@@ -21,6 +22,8 @@ const MAX_LABEL = 100;
 export interface MetricsOptions {
   store: WindowStore;
   deliveries: DeliveriesQueue;
+  /** Undefined: there is no socket to Slack. */
+  socket?: SocketState | undefined;
   budgetUsd: number;
   now(): number;
 }
@@ -29,7 +32,7 @@ export interface MetricsOptions {
 const HELD_MS = 2_000;
 
 /** The metrics in Prometheus's text format. `text` rejects if Redis does not answer. */
-export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): {
+export function metrics({ store, deliveries, budgetUsd, socket, now }: MetricsOptions): {
   text(): Promise<string>;
   type: string;
 } {
@@ -50,6 +53,8 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
   const openings = counter('incidents_opened', 'Openings and reopenings of incidents');
   const closings = counter('incidents_closed', 'Closed incidents by reason', ['reason']);
   const openIncidents = gauge('incidents_open', 'Open incidents');
+  const socketOpen = gauge('slack_socket_open', '1 while the socket for clicks to Slack is open');
+  const socketConnections = gauge('slack_socket_connections', 'Open sockets of the Slack app, as Slack counts them');
   const inFlight = gauge('wakes_in_flight', 'Wakes in progress');
   const unaccounted = gauge(
     'wakes_unaccounted',
@@ -106,6 +111,10 @@ export function metrics({ store, deliveries, budgetUsd, now }: MetricsOptions): 
     openings.inc(account.incidents.opened);
     for (const [reason, n] of Object.entries(account.incidents.closed)) closings.inc({ reason }, n);
     openIncidents.set(account.incidents.open);
+    if (socket) {
+      socketOpen.set(socket.isConnected ? 1 : 0);
+      socketConnections.set(socket.connections);
+    }
     inFlight.set(account.inFlight);
     unaccounted.set(account.unaccounted);
     windows.set(open);

@@ -1,4 +1,5 @@
 /** Set-up shared by the tests of the API: the app on the namespace of a test, and wakes to show. */
+import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
@@ -11,26 +12,45 @@ import { onTestFinished } from 'vitest';
 import { aWake, eventually, type Namespace, testLog } from '../../../test/support/fixtures.ts';
 import { ingestionTo } from '../../../test/support/ingestion.ts';
 import { type ApiOptions, buildApp } from '../src/app.ts';
+import { clicks } from '../src/clicks.ts';
+import { operationLog } from '../src/operations.ts';
+import { recordText } from '../src/record-text.ts';
 
 export const TOKEN = 'the-token-of-this-test';
 export const HOUR = 3_600_000;
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /** The app, its log, and the audit rows that it wrote. */
-export async function api(ns: Namespace, token?: string, readToken?: string, more: Partial<ApiOptions> = {}) {
+export async function api(
+  ns: Namespace,
+  token?: string,
+  readToken?: string,
+  { append, ...more }: Partial<ApiOptions> & { append?: AppendRow } = {},
+) {
   const log = testLog();
   const written: LogRow[] = [];
+  const tokens = { ...(token && { token }), ...(readToken && { readToken }) };
+  const redact = redactor([], { certain: [token ?? '', readToken ?? ''], likely: [] });
+  const operations = operationLog({
+    redis: ns.redis,
+    keys: ns.keys,
+    append: append ?? (async (row) => void written.push(row)),
+    now: Date.now,
+    text: recordText(redact, tokens),
+    log: log.logger,
+  });
   const app = await buildApp({
     store: ns,
     deliveries: ns.deliveries,
     followups: ns.followups,
-    tokens: { ...(token && { token }), ...(readToken && { readToken }) },
+    tokens,
     basePath: '',
-    redact: redactor([], { certain: [token ?? '', readToken ?? ''], likely: [] }),
+    redact,
+    operations,
+    clicks: clicks({ redis: ns.redis, keys: ns.keys, operations, log: log.logger }),
     budgetUsd: 200,
     setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
     ingestion: ingestionTo('/nonexistent/log'),
-    append: async (row) => void written.push(row),
     now: Date.now,
     log: log.logger,
     ...more,

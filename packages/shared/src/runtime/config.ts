@@ -38,7 +38,7 @@ export interface Config {
   maxAgeMs: number;
   /** Absolute path of the policy file; undefined: none. */
   policyPath?: string;
-  slack: { botToken?: string; operatorUserId?: string; apiUrl?: string; signingSecret?: string };
+  slack: { botToken?: string; operatorUserId?: string; apiUrl?: string; signingSecret?: string; appToken?: string };
   anthropic: { credential?: AnthropicCredential; baseUrl?: string };
   systemPromptPath?: string;
   /** Deadline of one investigation with all its retries, ms. */
@@ -193,6 +193,7 @@ export function loadConfig(
         ...(e.KORA_SLACK_BOT_TOKEN && { botToken: e.KORA_SLACK_BOT_TOKEN }),
         ...(operatorUserId && { operatorUserId }),
         ...(e.KORA_SLACK_API_URL && { apiUrl: e.KORA_SLACK_API_URL }),
+        ...(e.KORA_SLACK_APP_TOKEN && { appToken: e.KORA_SLACK_APP_TOKEN }),
         ...(e.KORA_SLACK_SIGNING_SECRET && { signingSecret: e.KORA_SLACK_SIGNING_SECRET }),
       },
       anthropic: {

@@ -105,6 +105,10 @@ const SLACK = {
     lenient: true,
     doc: 'Older name of `KORA_SLACK_OPERATOR_USER_ID`, which wins if both are set.',
   }),
+  KORA_SLACK_APP_TOKEN: optional(type.word('an app-level token'), {
+    secret: true,
+    doc: 'App-level token (`xapp-…`) with the scope `connections:write`. With it the messages have buttons. The API opens a WebSocket to Slack (Socket Mode), so Slack needs no public URL. Interactivity must be on.',
+  }),
   KORA_SLACK_SIGNING_SECRET: optional(type.word('a secret'), {
     secret: true,
     doc: 'Signing secret of the Slack app. With it the messages have buttons: let the Request URL of Interactivity be `/slack/interactions` of this API, which Slack must reach.',

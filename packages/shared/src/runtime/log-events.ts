@@ -339,6 +339,21 @@ export const LOG_EVENTS = {
     message: 'Redis fails requests although it is connected; answering 503 until it works',
     fields: ['route', 'error'],
   },
+  'slack.socket_open': {
+    level: 'info',
+    message: 'the socket for clicks in Slack is open',
+    fields: ['connections'],
+  },
+  'slack.socket_failed': {
+    level: 'warn',
+    message: 'the socket for clicks in Slack cannot be opened; tried again',
+    fields: ['error'],
+  },
+  'slack.click_failed': {
+    level: 'error',
+    message: 'a click in Slack was not applied; Slack shows the person an error',
+    fields: ['error'],
+  },
   'api.clicked': {
     level: 'info',
     message: 'a person clicked a button in Slack',

@@ -1,7 +1,7 @@
 /** The HTTP proxy for Slack and the LLM. Only these two use it: the network tools check each address that they connect to. */
-import type { Config } from '@kora-wake/shared/runtime/config';
 import ipaddr from 'ipaddr.js';
 import { ProxyAgent } from 'undici';
+import type { Config } from './config.ts';
 
 /**
  * A `fetch` that reaches https URLs through a tunnel (CONNECT) of the proxy, unless NO_PROXY lists the host. http URLs are reached
@@ -18,6 +18,13 @@ export function proxiedFetch(proxy: Config['proxy']): typeof globalThis.fetch {
     const isTunnelled = url.protocol === 'https:' && !isExcluded(url, proxy.noProxy);
     return globalThis.fetch(input, isTunnelled ? { ...init, ...throughProxy } : init);
   };
+}
+
+/** The dispatcher for a WebSocket to Slack; undefined: it is reached directly. */
+export function slackDispatcher(proxy: Config['proxy']): ProxyAgent | undefined {
+  return proxy && !isExcluded(new URL('https://wss-primary.slack.com/'), proxy.noProxy)
+    ? new ProxyAgent(proxy.url)
+    : undefined;
 }
 
 /**

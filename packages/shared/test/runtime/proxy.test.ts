@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isExcluded } from '../src/proxy.ts';
+import { isExcluded } from '../../src/runtime/proxy.ts';
 
 describe('NO_PROXY', () => {
   test.each([
