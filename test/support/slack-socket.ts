@@ -7,6 +7,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 export interface SlackSocketDouble {
   apiUrl: string;
+  /** Address of the WebSocket. */
+  url: string;
   /** Times at which a socket was asked for, ms since the epoch. */
   opened: number[];
   /** Answers of `apps.connections.open` in place of an address, one each: a status, or an error code of Slack. */
@@ -66,6 +68,7 @@ export async function slackSocketDouble(): Promise<SlackSocketDouble> {
   };
   return {
     apiUrl: urlOf('http'),
+    url: urlOf('ws'),
     opened,
     next,
     sockets,

@@ -28,6 +28,8 @@ export interface SlackDouble extends HttpDouble {
     /** Messages of a page; default: all. */
     pageSize?: number;
   };
+  /** Answer of `apps.connections.open`; null: it is refused. */
+  socket: { url: string | null };
   /** Answers to the next edits, one each, in place of making them. */
   nextEdits: Answer[];
   /** Answer of `auth.test`: its scopes (undefined: no header), or an error code. */
@@ -40,6 +42,7 @@ export async function slackDouble(): Promise<SlackDouble> {
   const lookUp: SlackDouble['lookUp'] = { next: [] };
   const identity: SlackDouble['identity'] = { scopes: 'chat:write,im:history,im:write' };
   const posts: Answer[] = [];
+  const socket: SlackDouble['socket'] = { url: null };
   const nextEdits: Answer[] = [];
   const edit = (body: string) => {
     const form = new URLSearchParams(body);
@@ -65,17 +68,19 @@ export async function slackDouble(): Promise<SlackDouble> {
     });
     return { ok: true, channel: `D${form.get('channel')}`, ts };
   };
-  const double = await httpDouble((request, response, socket) => {
+  const double = await httpDouble((request, response, connection) => {
     const send = (body: unknown) =>
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (request.path.endsWith('/chat.postMessage')) {
       const scripted = posts.shift();
-      if (scripted) return scripted(request, response, socket);
+      if (scripted) return scripted(request, response, connection);
       send(accept(request.body));
     } else if (request.path.endsWith('/chat.update')) {
       const scripted = nextEdits.shift();
-      if (scripted) return scripted(request, response, socket);
+      if (scripted) return scripted(request, response, connection);
       send(edit(request.body));
+    } else if (request.path.endsWith('/apps.connections.open')) {
+      send(socket.url === null ? { ok: false, error: 'not_allowed_token_type' } : { ok: true, url: socket.url });
     } else if (request.path.endsWith('/auth.test')) {
       if (identity.scopes !== undefined) response.setHeader('x-oauth-scopes', identity.scopes);
       if (identity.error) send({ ok: false, error: identity.error });
@@ -84,7 +89,7 @@ export async function slackDouble(): Promise<SlackDouble> {
     else if (request.path.endsWith('/conversations.open')) send({ ok: true, channel: { id: 'DU0OPERATOR' } });
     else {
       const scripted = lookUp.next.shift();
-      if (scripted) return scripted(request, response, socket);
+      if (scripted) return scripted(request, response, connection);
       const form = new URLSearchParams(request.body);
       const [oldest, latest] = [Number(form.get('oldest')), Number(form.get('latest') ?? Infinity)];
       // The last message before this page, because later posts must not move the pages.
@@ -112,5 +117,15 @@ export async function slackDouble(): Promise<SlackDouble> {
       accept(request.body);
       return answer(request, response, socket);
     };
-  return { ...double, next: posts, apiUrl: `${double.url}/api/`, accepted, acceptThen, nextEdits, lookUp, identity };
+  return {
+    ...double,
+    next: posts,
+    apiUrl: `${double.url}/api/`,
+    accepted,
+    acceptThen,
+    socket,
+    nextEdits,
+    lookUp,
+    identity,
+  };
 }
