@@ -65,6 +65,7 @@ describe('the whole path', () => {
       '3 rows = 2 enqueued + 1 coalesced + rejected (0)',
       '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 joined + 0 withdrawn + 0 dead + 0 in progress',
       '0 recovered rows = 0 closed + 0 partial + 0 ignored',
+      '1 openings of incidents = 0 recovered + 0 resolved + 0 expired + 1 open',
       'unreadable lines: 0   repaired: 0',
       'unaccounted: 0',
       'on disk: 3 wake rows, 2 of them enqueued; without an outcome or a job: 0',

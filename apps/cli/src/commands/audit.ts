@@ -46,12 +46,24 @@ export const command = defineCommand({
 });
 
 function accountText(account: Account): string {
-  const { rows, enqueued, coalesced, rejected, outcomes, recovered, inFlight, unreadLines, repaired, unaccounted } =
-    account;
+  const {
+    rows,
+    enqueued,
+    coalesced,
+    rejected,
+    outcomes,
+    recovered,
+    incidents,
+    inFlight,
+    unreadLines,
+    repaired,
+    unaccounted,
+  } = account;
   const recoveredRows = recovered.closed + recovered.partial + recovered.ignored;
   return `${rows} rows = ${enqueued} enqueued + ${coalesced} coalesced + rejected (${kinds(rejected)})
 ${enqueued} enqueued = ${kinds(outcomes)} + ${inFlight} in progress
 ${recoveredRows} recovered rows = ${kinds(recovered)}
+${incidents.opened} openings of incidents = ${kinds(incidents.closed)} + ${incidents.open} open
 unreadable lines: ${unreadLines}   repaired: ${kinds(repaired)}
 unaccounted: ${unaccounted}`;
 }

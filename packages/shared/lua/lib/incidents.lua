@@ -3,9 +3,10 @@
 
 local SEVERITY_RANK = {info = 1, warning = 2, critical = 3}
 
--- Rows for the audit log. A worker writes them.
+-- Rows for the audit log. A worker writes them. Without a worker for long, the newest 10,000 stay.
 local function queue_row(incidents, seam, details)
   redis.call('RPUSH', incidents.keys.rows, cjson.encode({seam = seam, details = details}))
+  redis.call('LTRIM', incidents.keys.rows, -10000, -1)
 end
 
 -- Priorities of a change of the message: what a person did, then openings and closes, then counts.
