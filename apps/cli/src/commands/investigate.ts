@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Config, usedBy } from '@kora-wake/shared/runtime/config';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
+import { proxiedFetch } from '@kora-wake/shared/runtime/proxy';
 import { closeRedis } from '@kora-wake/shared/runtime/redis';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
@@ -10,7 +11,6 @@ import { isJsonObject, type JsonObject, parseJson } from '@kora-wake/shared/wake
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { agent } from '@kora-wake/worker/investigation/agent';
 import { anthropicModel } from '@kora-wake/worker/investigation/model';
-import { proxiedFetch } from '@kora-wake/worker/proxy';
 import { toolbox } from '@kora-wake/worker/tools/toolbox';
 import { defineCommand, type Env, type Io, UsageError } from '../command.ts';
 import { agentOptions, printReport, wakeFrom } from '../investigation.ts';
