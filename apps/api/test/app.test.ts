@@ -293,6 +293,7 @@ describe('documents', () => {
     expect(Object.keys(document.paths).toSorted()).toEqual([
       '/healthz',
       '/readyz',
+      '/slack/interactions',
       '/v1/account',
       '/v1/costs',
       '/v1/costs/corrections',
