@@ -5,7 +5,7 @@ import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { commit, fires, recovers } from '../../../../test/support/commit.ts';
-import { type Namespace, test } from '../../../../test/support/fixtures.ts';
+import { eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
 import { completedRows, diagnosis, engineOf, enqueue, messengerTo, outcomeIs, slack, working } from '../working.ts';
 
 async function committed(ns: Namespace, more: Partial<Wake> = {}): Promise<Wake> {
@@ -65,7 +65,8 @@ describe('a wake of an acknowledged incident', () => {
     const second = await committed(ns);
     await outcomeIs(ns, second, 'joined');
     expect(double.accepted).toHaveLength(1);
-    // It was paid for.
+    // It was paid for. The row follows the outcome.
+    await eventually(async () => (await completedRows(logPath)).length === 2);
     expect((await completedRows(logPath)).map(({ details }) => details.dm_status)).toEqual(['sent', 'failed_send']);
   });
 
