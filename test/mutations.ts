@@ -411,8 +411,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'names are redacted in records of changes',
     file: 'apps/api/src/operations.ts',
-    find: 'const by = nameOf(request);',
-    replace: 'const by = operatorOf(request);',
+    find: 'return store(what, nameOf(request), reason, given',
+    replace: 'return store(what, operatorOf(request), reason, given',
     test: 'apps/api/test/read-token.test.ts',
     named: 'never contain a token',
   },
