@@ -8,9 +8,10 @@ import { makeFolder } from '@kora-wake/shared/runtime/folders';
 import { runApp } from '@kora-wake/shared/runtime/lifecycle';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
-import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { closeRedis, connectRedis, type RedisClient } from '@kora-wake/shared/runtime/redis';
+import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import { rowTraces } from '@kora-wake/shared/runtime/tracing';
-import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
+import { type Keys, redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
@@ -34,7 +35,7 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
     verify: async (client) => void (await assertRights(client, keys, log)),
   });
   onClose(() => closeRedis(redis));
-  for (const warning of await unsafeSettings(redis, keys)) logEvent(log, 'redis.unsafe', {}, warning);
+  for (const warning of await settingsWarnings(redis, keys)) logEvent(log, 'redis.unsafe', {}, warning);
   const queue = wakesQueue(redis, config.queuePrefix);
   onClose(() => queue.close());
   const watcher = fileWatcher(path);
@@ -80,6 +81,16 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
     await running;
   });
 });
+
+/** A Redis that goes away during the start must not end the tailer: it waits for Redis later. */
+async function settingsWarnings(redis: RedisClient, keys: Keys): Promise<string[]> {
+  try {
+    return await unsafeSettings(redis, keys);
+  } catch (error) {
+    if (isRedisAway(error)) return [];
+    throw error;
+  }
+}
 
 /** Checks at start that the log can be read if it exists, so that the operator gets one clear sentence. */
 async function assertLogReadable({ auditLogPath: path, createsLogFolder }: Config): Promise<void> {
