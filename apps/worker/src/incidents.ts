@@ -31,6 +31,8 @@ export interface IncidentKeeper {
 }
 
 const EVERY_MS = 500;
+/** Nobody sees whether an incident expires, or a snooze ends, some seconds later. */
+const TIMED_EVERY = 20;
 /** Incidents whose edits are queued at once. */
 const MAX_CHANGED = 100;
 /** The same for incidents of alerting tools: many send an alert only once. */
@@ -40,8 +42,9 @@ const SENDER_QUIET_MS = 24 * 3_600_000;
 export function keepIncidents(keeper: IncidentKeeper, everyMs = EVERY_MS): () => Promise<void> {
   const stop = new AbortController();
   const running = (async () => {
-    do await keepOnce(keeper);
-    while (await sleep(everyMs, stop.signal));
+    for (let turn = 0; turn === 0 || (await sleep(everyMs, stop.signal)); turn++) {
+      await keepOnce(keeper, turn % TIMED_EVERY === 0);
+    }
   })();
   return async () => {
     stop.abort();
@@ -49,18 +52,24 @@ export function keepIncidents(keeper: IncidentKeeper, everyMs = EVERY_MS): () =>
   };
 }
 
-async function keepOnce({ redis, keys, followups, audit, quietMs, log }: IncidentKeeper): Promise<void> {
+/** @param isTimed whether ends by time are due */
+async function keepOnce(
+  { redis, keys, followups, audit, quietMs, log }: IncidentKeeper,
+  isTimed: boolean,
+): Promise<void> {
   try {
-    await endSnoozes(redis, keys);
-    const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
-    const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
-    if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });
+    if (isTimed) {
+      await endSnoozes(redis, keys);
+      const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
+      const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
+      if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });
+    }
     for (const { id, priority } of await listChanged(redis, keys, MAX_CHANGED)) {
       await followups.add('update', { incidentId: id }, updateJobOptions(id, priority));
     }
+    if ((await readQueuedRows(redis, keys)).count === 0) return;
     await whileWritingRows(redis, keys, async () => {
       const { rows, count } = await readQueuedRows(redis, keys);
-      if (count === 0) return;
       for (const row of rows) await audit.incidentChanged(row);
       await removeQueuedRows(redis, keys, count);
     });

@@ -36,7 +36,7 @@ import { bringForward, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } fro
 /** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
 /** Time between two looks for the commit, ms. */
-const COMMIT_LOOK_MS = 5;
+const COMMIT_LOOK_MS = 2;
 
 export interface Investigation {
   engine: Engine;
