@@ -654,7 +654,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'an incident that flaps notifies once per window',
     file: 'apps/worker/src/investigation/job.ts',
-    find: 'if (!earlier) await waitAfterReopening(job, token);',
+    find: '      await waitAfterReopening(job, token);',
     replace: '',
     test: QUIET,
     named: 'right after a message waits',

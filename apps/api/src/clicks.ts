@@ -2,11 +2,17 @@
 import { createHash } from 'node:crypto';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { actOnIncident, type IncidentAction, readIncident, recordClicksTaken } from '@kora-wake/shared/store/incidents';
+import {
+  actOnIncident,
+  type Click,
+  type IncidentAction,
+  readIncident,
+  recordClicksTaken,
+} from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type ButtonAction, isButtonAction } from '@kora-wake/shared/wake/blocks';
 import { z } from 'zod';
-import { INCIDENT_OPERATIONS } from './incident-operations.ts';
+import { incidentOperation } from './incident-operations.ts';
 import type { OperationLog } from './operations.ts';
 
 const HOUR_S = 3_600;
@@ -37,16 +43,19 @@ export interface Clicks {
 export function clicks(options: { redis: RedisClient; keys: Keys; operations: OperationLog; log: LogTarget }): Clicks {
   const { redis, keys, operations, log } = options;
 
-  async function apply(action: ButtonAction, incidentId: string, clickId: string, at: number, who: string) {
+  async function apply(button: ButtonAction, incidentId: string, click: Click, who: string) {
     const by = operations.cleanName(who);
-    const result = await actOnIncident(redis, keys, incidentId, ACTIONS[action], by, { id: clickId, at });
-    logEvent(log, 'api.clicked', { incidentId, action, result });
+    const action = ACTIONS[button];
+    const result = await actOnIncident(redis, keys, incidentId, action, by, click);
+    logEvent(log, 'api.clicked', { incidentId, action: button, result });
     if (result !== 'done') return;
     const incident = await readIncident(redis, keys, incidentId);
-    const { probe = '', category = '' } = incident ?? {};
-    const seconds = ACTIONS[action].kind === 'snooze' && { seconds: ACTIONS[action].seconds };
-    const details = { incident_id: incidentId, probe, category, ...seconds, via: 'slack' };
-    await operations.recordBy(by, INCIDENT_OPERATIONS[ACTIONS[action].kind], details);
+    const { what, details } = incidentOperation(
+      incident ?? { id: incidentId, probe: '', category: '' },
+      action,
+      'slack',
+    );
+    await operations.recordBy(by, what, details);
   }
 
   return {
@@ -58,7 +67,7 @@ export function clicks(options: { redis: RedisClient; keys: Keys; operations: Op
         if (!isButtonAction(action) || value === undefined) continue;
         const facts = JSON.stringify([container?.message_ts, action, clickedAt, user.id]);
         const id = createHash('sha256').update(facts).digest('hex').slice(0, 32);
-        await apply(action, value, id, Number(clickedAt) * 1_000, user.username ?? user.name ?? user.id);
+        await apply(action, value, { id, at: Number(clickedAt) * 1_000 }, user.username ?? user.name ?? user.id);
       }
     },
   };

@@ -4,7 +4,7 @@
  * own client would wait five seconds after each end, and give up for good after some errors.
  */
 import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
-import { errorFields } from '@kora-wake/shared/runtime/log';
+import { errorFields, noSlackLog } from '@kora-wake/shared/runtime/log';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import { LogLevel, SocketModeClient, type SocketModeOptions } from '@slack/socket-mode';
 import type { Clicks } from './clicks.ts';
@@ -31,17 +31,6 @@ interface SocketOptions {
   log: LogTarget;
 }
 
-const silent = () => undefined;
-const NO_LOG = {
-  debug: silent,
-  info: silent,
-  warn: silent,
-  error: silent,
-  setLevel: silent,
-  getLevel: () => LogLevel.ERROR,
-  setName: silent,
-};
-
 /** Keeps a socket open until `close` is called. */
 export function slackSocket(options: SocketOptions): { state: SocketState; close(): Promise<void> } {
   const { appToken, apiUrl, dispatcher, clicks, firstDelayMs = FIRST_DELAY_MS, log } = options;
@@ -53,7 +42,7 @@ export function slackSocket(options: SocketOptions): { state: SocketState; close
     const client = new SocketModeClient({
       appToken,
       autoReconnectEnabled: false,
-      logger: NO_LOG,
+      logger: noSlackLog(LogLevel.ERROR),
       clientOptions: {
         retryConfig: { retries: 0 },
         timeout: TIMEOUT_MS,
@@ -112,7 +101,7 @@ export function slackSocket(options: SocketOptions): { state: SocketState; close
     state,
     close: async () => {
       stopping.abort();
-      void current?.disconnect().catch(silent);
+      void current?.disconnect().catch(() => undefined);
       await withTimeLimit(running, TIMEOUT_MS);
     },
   };

@@ -67,7 +67,6 @@ async function keepOnce(
     for (const { id, priority } of await listChanged(redis, keys, MAX_CHANGED)) {
       await followups.add('update', { incidentId: id }, updateJobOptions(id, priority));
     }
-    if ((await readQueuedRows(redis, keys)).count === 0) return;
     await whileWritingRows(redis, keys, async () => {
       const { rows, count } = await readQueuedRows(redis, keys);
       for (const row of rows) await audit.incidentChanged(row);

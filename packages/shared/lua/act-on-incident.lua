@@ -21,13 +21,14 @@ if kind == 'resolve' then
   close_incident(args.incidents, pair, 'resolved', 'resolvedAt', now, now, {unpack(KEYS, 4, 7)}, KEYS[2], KEYS[3])
   return 'done'
 end
+local after = kind == 'acknowledge' and 'acknowledged' or 'snoozed'
 if kind == 'acknowledge' then
   if state == 'acknowledged' and by == args.by then return 'unchanged' end
-  redis.call('HSET', KEYS[1], 'state', 'acknowledged', 'by', args.by)
+  redis.call('HSET', KEYS[1], 'state', after, 'by', args.by)
   redis.call('HDEL', KEYS[1], 'snoozedUntil')
 else
-  redis.call('HSET', KEYS[1], 'state', 'snoozed', 'by', args.by, 'snoozedUntil', now + args.action.seconds * 1000)
+  redis.call('HSET', KEYS[1], 'state', after, 'by', args.by, 'snoozedUntil', now + args.action.seconds * 1000)
 end
 mark_changed(args.incidents, args.id, BY_PERSON)
-publish_incident(KEYS[3], 'incident.changed', args.id, pair, 'state', redis.call('HGET', KEYS[1], 'state'))
+publish_incident(KEYS[3], 'incident.changed', args.id, pair, 'state', after)
 return 'done'

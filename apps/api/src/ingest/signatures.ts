@@ -45,7 +45,8 @@ function isGrafana(headers: IncomingHttpHeaders, body: Buffer, secret: string): 
   return sameToken(headerOf(headers, 'x-grafana-alerting-signature'), hmac(secret, signed));
 }
 
-function headerOf(headers: IncomingHttpHeaders, name: string): string {
+/** A header that is a single text; otherwise ''. */
+export function headerOf(headers: IncomingHttpHeaders, name: string): string {
   const value = headers[name];
   return typeof value === 'string' ? value : '';
 }

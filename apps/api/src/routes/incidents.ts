@@ -24,7 +24,7 @@ import {
 } from '../contract.ts';
 import { cursorOf, placeOf } from '../cursor.ts';
 import { httpErrors } from '../errors.ts';
-import { INCIDENT_OPERATIONS } from '../incident-operations.ts';
+import { incidentOperation } from '../incident-operations.ts';
 import type { ChangeRequest, OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';
 import { investigationOf } from './investigations.ts';
@@ -50,14 +50,13 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
   }
 
   async function act(request: ChangeRequest, id: string, action: IncidentAction): Promise<Incident> {
-    const { probe, category } = await find(id);
+    const incident = await find(id);
     const result = await actOnIncident(redis, keys, id, action, operations.nameOf(request));
     if (result === 'closed') throw httpErrors.conflict('This incident is closed already.');
     if (result === 'done') {
       logEvent(app.log, 'api.incident_changed', { incidentId: id, action: action.kind });
-      const seconds = action.kind === 'snooze' && { seconds: action.seconds };
-      const details = { incident_id: id, probe, category, ...seconds, via: 'api' };
-      await operations.record(request, INCIDENT_OPERATIONS[action.kind], details);
+      const { what, details } = incidentOperation(incident, action, 'api');
+      await operations.record(request, what, details);
     }
     return shown(await find(id));
   }

@@ -7,6 +7,7 @@ import type { Clicks } from '../clicks.ts';
 import { ErrorAnswer } from '../contract.ts';
 import { sameToken } from '../credentials.ts';
 import { httpErrors } from '../errors.ts';
+import { headerOf } from '../ingest/signatures.ts';
 
 /** The route below checks its own credentials. */
 export const SLACK_PATHS = ['/slack/interactions'];
@@ -39,12 +40,10 @@ export const slackRoutes: FastifyPluginAsyncZod<{
         );
       }
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const [timestamp, signature] = ['x-slack-request-timestamp', 'x-slack-signature'].map((name) => {
-        const value = request.headers[name];
-        return typeof value === 'string' ? value : '';
-      });
+      const timestamp = headerOf(request.headers, 'x-slack-request-timestamp');
+      const signature = headerOf(request.headers, 'x-slack-signature');
       const ageS = Math.abs(now() / 1_000 - Number(timestamp || Number.NaN));
-      if (!(ageS <= MAX_AGE_S) || !sameToken(signature ?? '', signatureOf(signingSecret, timestamp ?? '', body))) {
+      if (!(ageS <= MAX_AGE_S) || !sameToken(signature, signatureOf(signingSecret, timestamp, body))) {
         throw httpErrors.unauthorized(
           'The signature is missing, wrong, or older than five minutes: it must be made with KORA_SLACK_SIGNING_SECRET.',
         );

@@ -37,7 +37,7 @@ import type { Report } from '@kora-wake/shared/wake/report';
 import { escapeForSlack } from '@kora-wake/shared/wake/text';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { AuditWriter } from '../audit.ts';
-import { countOlder, releaseOlder } from '../investigation/join.ts';
+import { countOlder, endJoined, releaseOlder } from '../investigation/join.ts';
 import type { Stages } from '../metrics.ts';
 import type { ServiceReports } from '../presence.ts';
 import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
@@ -142,10 +142,8 @@ export function deliverer(delivery: Delivery) {
   async function joinQuiet({ data: { wake, report } }: Job<DeliverJob>): Promise<boolean> {
     const joinedInto = await quietFor(redis, keys, wake.id);
     if (joinedInto === undefined) return false;
-    await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto });
+    await endJoined(delivery, wake, joinedInto);
     await audit.investigationCompleted(wake, report, dmStatus(report, false));
-    logEvent(log, 'investigation.joined', { wakeId: wake.id, into: joinedInto });
-    await releaseOlder(delivery, wake.id);
     return true;
   }
 

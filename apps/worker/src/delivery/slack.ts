@@ -4,6 +4,7 @@
  */
 
 import { errorCode } from '@kora-wake/shared/runtime/errors';
+import { noSlackLog } from '@kora-wake/shared/runtime/log';
 import { traced } from '@kora-wake/shared/runtime/tracing';
 import type { Posted } from '@kora-wake/shared/store/queues';
 import type { DmBlock } from '@kora-wake/shared/wake/blocks';
@@ -130,8 +131,6 @@ const NOT_CONNECTED = new Set([
 /** Whether an id of Slack is that of a person, so that messages to it open a DM. */
 export const isPerson = (id: string) => /^[UW]/.test(id);
 
-const silent = () => undefined;
-
 /** True if the same message may be accepted without its blocks. */
 export function mayBeAcceptedWithoutBlocks({ kind, code }: DeliveryFailure): boolean {
   return kind === 'permanent' && BLOCKS_REFUSED.has(code);
@@ -151,16 +150,7 @@ export function slackMessenger(options: {
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     timeout: SLACK_TIMEOUT_MS,
-    // The SDK would log to the console, and may quote the message.
-    logger: {
-      debug: silent,
-      info: silent,
-      warn: silent,
-      error: silent,
-      setLevel: silent,
-      getLevel: () => LogLevel.ERROR,
-      setName: silent,
-    },
+    logger: noSlackLog(LogLevel.ERROR),
   });
   return {
     post: (text, wakeId, blocks) =>

@@ -24,14 +24,13 @@ import {
   readWakeRecord,
   readWakeState,
   recordInvestigation,
-  recordOutcome,
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
 import { DelayedError, type Job, WaitingError } from 'bullmq';
 import type { ServiceReports } from '../presence.ts';
 import type { Engine } from './agent.ts';
-import { bringForward, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } from './join.ts';
+import { bringForward, endJoined, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } from './join.ts';
 
 /** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
@@ -60,9 +59,11 @@ export function investigator(investigation: Investigation) {
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     const earlier = await readEarlierReport(job);
-    if (!earlier) await untilCommitted(wake.id);
-    if (!earlier && ((await withdraw(job)) || (await joinQuiet(job)) || (await joinNewer(job, token)))) return;
-    if (!earlier) await waitAfterReopening(job, token);
+    if (!earlier) {
+      await untilCommitted(wake.id);
+      if ((await withdraw(job)) || (await joinQuiet(job)) || (await joinNewer(job, token))) return;
+      await waitAfterReopening(job, token);
+    }
     try {
       const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
       await Promise.all([
@@ -101,9 +102,7 @@ export function investigator(investigation: Investigation) {
   async function joinQuiet({ data: { wake } }: Job<WakeJob>): Promise<boolean> {
     const into = await quietFor(redis, keys, wake.id);
     if (into === undefined) return false;
-    await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto: into });
-    await releaseOlder(pair, wake.id);
-    logEvent(log, 'investigation.joined', { wakeId: wake.id, into });
+    await endJoined(investigation, wake, into);
     return true;
   }
 
@@ -126,9 +125,7 @@ export function investigator(investigation: Investigation) {
     const newer = await findNewer(pair, wake);
     if (newer.kind === 'alone') return false;
     if (newer.kind === 'joined') {
-      await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto: newer.wakeId });
-      await releaseOlder(pair, wake.id);
-      logEvent(log, 'investigation.joined', { wakeId: wake.id, into: newer.wakeId });
+      await endJoined(investigation, wake, newer.wakeId);
       return true;
     }
     logEvent(log, 'investigation.waits', { wakeId: wake.id, newer: newer.wakeId });

@@ -2,11 +2,13 @@
  * Wakes of one pair that waited together, because no worker ran for long. Only the newest is investigated and
  * sent. The older ones wait until Slack has accepted it, and then end as `joined`.
  */
+import type { Logger } from '@kora-wake/shared/runtime/log';
+import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type DeliveriesQueue, hasUnfinishedJob, type WakesQueue } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
-import { listJoining, type WakeRecord } from '@kora-wake/shared/store/wake-record';
+import { listJoining, recordOutcome, type WakeRecord } from '@kora-wake/shared/store/wake-record';
 import type { Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 
@@ -91,6 +93,18 @@ export async function bringForward({ wakes }: Pair, wakeId: string): Promise<voi
  */
 export function joinDelayMs(starts: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, starts - 1), MAX_DELAY_MS);
+}
+
+/** Ends a wake for which the message of another wake of its pair stands, and starts those that wait for it. */
+export async function endJoined(
+  pair: Pair & { now(): number; log: Logger },
+  wake: Wake,
+  joinedInto: string,
+): Promise<void> {
+  const { redis, keys, now, log } = pair;
+  await recordOutcome(redis, keys, { wake, outcome: 'joined', at: now(), joinedInto });
+  await releaseOlder(pair, wake.id);
+  logEvent(log, 'investigation.joined', { wakeId: wake.id, into: joinedInto });
 }
 
 /** Starts the older wakes that wait for this one. Call it when this one has ended. */

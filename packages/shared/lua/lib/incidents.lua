@@ -97,8 +97,8 @@ local function is_in_closed(incidents, record_key)
   return id and redis.call('HGET', incidents.keys.incident .. id, 'state') == 'closed'
 end
 
--- Closes the pair's incident, ends its window, and forgets its firing instances. `mark` is the field that its wakes without an
--- outcome get; the last wake gets `recoveredAt` in any case, for people to see. Returns the incident's id, or nil if none is open.
+-- Closes the pair's incident, ends its window, and removes its firing instances. Sets the field `mark` of each wake without an outcome
+-- to `at`, so that workers withdraw it. If `mark` is `recoveredAt`, the last wake gets it even if it was sent: the console shows it.
 local function close_incident(incidents, pair, reason, mark, at, now, index, counters_key, events_key)
   local keys = incidents.keys
   local set = keys.firing .. pair
@@ -113,10 +113,10 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   local holder = redis.call('GET', keys.dedup .. pair)
   if holder then release_window(index, pair, keys.dedup .. pair, holder) end
   local id = redis.call('GET', keys.of .. pair)
-  if not id then return nil end
+  if not id then return end
   local key = keys.incident .. id
   local state, opening, started, rows = unpack(redis.call('HMGET', key, 'state', 'opening', 'startedAt', 'rows'))
-  if not state or state == 'closed' then return nil end
+  if not state or state == 'closed' then return end
   redis.call('HSET', key, 'state', 'closed', 'closedAt', now, 'closeReason', reason)
   redis.call('HDEL', key, 'snoozedUntil')
   redis.call('EXPIRE', key, incidents.ttlS)
@@ -128,5 +128,4 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   })
   mark_changed(incidents, id, reason == 'resolved' and BY_PERSON or BY_STATE)
   publish_incident(events_key, 'incident.closed', id, pair, 'reason', reason)
-  return id
 end

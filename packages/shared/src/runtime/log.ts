@@ -7,6 +7,19 @@ import { errorCode } from './errors.ts';
 
 export type Logger = PinoLogger;
 
+const silent = () => undefined;
+
+/** A logger for Slack's SDKs. Their own ones write to the console, and may quote a message or a token. */
+export const noSlackLog = <Level>(level: Level) => ({
+  debug: silent,
+  info: silent,
+  warn: silent,
+  error: silent,
+  setLevel: silent,
+  getLevel: () => level,
+  setName: silent,
+});
+
 /**
  * A log of JSON lines.
  *

@@ -303,8 +303,9 @@ export type QueuedIncidentRow = z.infer<typeof queuedRow>;
 /** A worker that stops while it writes holds up the others for this time, ms. */
 const ROWS_LOCK_MS = 10_000;
 
-/** Runs `write` unless another worker is writing the queued rows. */
+/** Runs `write` if there are queued rows and no other worker is writing them. */
 export async function whileWritingRows(redis: RedisClient, keys: Keys, write: () => Promise<void>): Promise<void> {
+  if ((await redis.llen(keys.incidentRows)) === 0) return;
   const isOurs = await redis.set(keys.incidentRowsLock, 1, 'PX', ROWS_LOCK_MS, 'NX');
   if (isOurs === null) return;
   try {
