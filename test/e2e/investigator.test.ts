@@ -53,6 +53,8 @@ test('a worker calls its tools, sends its diagnosis, and writes each call into t
     NOTES: folder,
   };
   const { worker } = await startTailerAndWorker(environment(ns, logPath, { ...env, ...tools }));
+  // An investigation does not wait for an MCP server that is slow to start.
+  await worker.until('mcp.connected');
   append(logPath, wakeRow());
   await eventually(() => slack.accepted.length === 1);
   expect(slack.accepted[0]?.text).toBe(
