@@ -91,7 +91,9 @@ describe('stopping', () => {
     writeFileSync(config, JSON.stringify({ mcpServers: { stubborn } }));
     const all = environment(ns, logPath, { ...env, KORA_MCP_CONFIG: config });
     const { worker } = await startTailerAndWorker(all);
-    const pids: number[] = await eventually(() => existsSync(file) && JSON.parse(readFileSync(file, 'utf8') || 'false'));
+    const pids: number[] = await eventually(
+      () => existsSync(file) && JSON.parse(readFileSync(file, 'utf8') || 'false'),
+    );
     endBeforeCleanup(async () => pids.filter(isRunning).forEach((pid) => process.kill(pid, 'SIGKILL')));
     expect(pids.map(isRunning)).toEqual([true, true]);
     append(logPath, wakeRow());

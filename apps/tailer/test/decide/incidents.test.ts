@@ -8,13 +8,11 @@ import {
   expireIncidents,
   type IncidentAction,
   listIncidents,
-  notBefore,
-  quietFor,
   readIncident,
   readQueuedRows,
   removeQueuedRows,
 } from '@kora-wake/shared/store/incidents';
-import { readWakeRecord, recordOutcome, withdrawIfOver } from '@kora-wake/shared/store/wake-record';
+import { readReadiness, readWakeRecord, recordOutcome, withdrawIfOver } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import { describe, expect } from 'vitest';
@@ -109,14 +107,14 @@ describe('an incident', () => {
     await sent(wakeId);
     const earliest = Date.now() + 590_000;
     const { ids } = await commit([OVER, fires({}), OVER, fires({}, { severity: 'critical' })]);
-    expect(await notBefore(ns.redis, ns.keys, ids[1] ?? '')).toBeGreaterThan(earliest);
-    expect(await notBefore(ns.redis, ns.keys, ids[3] ?? '')).toBe(0);
+    expect((await readReadiness(ns.redis, ns.keys, ids[1] ?? '')).notBefore).toBeGreaterThan(earliest);
+    expect((await readReadiness(ns.redis, ns.keys, ids[3] ?? '')).notBefore).toBe(0);
   });
 
   test('that never notified does not wait after it was reopened', async ({ ns }) => {
     const { commit } = await opened(ns);
     const { ids } = await commit([OVER, fires({})]);
-    expect(await notBefore(ns.redis, ns.keys, ids[1] ?? '')).toBe(0);
+    expect((await readReadiness(ns.redis, ns.keys, ids[1] ?? '')).notBefore).toBe(0);
   });
 
   test('counts a batch once that is committed twice', async ({ ns }) => {
@@ -158,12 +156,12 @@ describe('a person', () => {
     const { commit, act, wakeId, sent } = await opened(ns);
     await act({ kind: 'acknowledge' });
     // The wake that has no message yet is sent.
-    expect(await quietFor(ns.redis, ns.keys, wakeId)).toBeUndefined();
+    expect((await readReadiness(ns.redis, ns.keys, wakeId)).quietFor).toBeUndefined();
     await sent(wakeId);
     await ns.redis.del(ns.keys.dedup('fly:c'));
     const { ids } = await commit([fires({})]);
-    expect(await quietFor(ns.redis, ns.keys, ids[0] ?? '')).toBe(wakeId);
-    expect(await quietFor(ns.redis, ns.keys, wakeId)).toBeUndefined();
+    expect((await readReadiness(ns.redis, ns.keys, ids[0] ?? '')).quietFor).toBe(wakeId);
+    expect((await readReadiness(ns.redis, ns.keys, wakeId)).quietFor).toBeUndefined();
   });
 
   test('who acknowledged is told of the first critical row, which sets the incident to firing', async ({ ns }) => {
@@ -173,7 +171,7 @@ describe('a person', () => {
     const { ids } = await commit([fires({}, { severity: 'critical' })]);
     expect(await read()).toMatchObject({ state: 'firing', by: null });
     await act({ kind: 'acknowledge' });
-    expect(await quietFor(ns.redis, ns.keys, ids[0] ?? '')).toBeUndefined();
+    expect((await readReadiness(ns.redis, ns.keys, ids[0] ?? '')).quietFor).toBeUndefined();
   });
 
   test('who snoozed is told again when the time is up', async ({ ns }) => {

@@ -17,20 +17,18 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { areClicksTaken, quietFor, readIncident } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliveriesQueue, DeliverJob, Posted, WakesQueue } from '@kora-wake/shared/store/queues';
 import {
   type Begun,
   beginDelivery,
   type Claim,
-  readWakeRecord,
   recordOutcome,
   reopen,
   setClaim,
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
-import { buttonsFor, type DmBlock, dmBlocks } from '@kora-wake/shared/wake/blocks';
+import { buttonsFor, dmBlocks } from '@kora-wake/shared/wake/blocks';
 import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/message';
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Report } from '@kora-wake/shared/wake/report';
@@ -88,9 +86,9 @@ export function deliverer(delivery: Delivery) {
       return record(job, 'dry_run');
     }
     try {
-      if (await joinQuiet(job)) return;
       const at = now();
       const begun = await beginDelivery(redis, keys, wake.id, at);
+      if (begun.quietFor !== undefined) return await joinQuiet(job, begun.quietFor);
       // Its row in the audit log may be missing.
       if (begun.ended === 'withdrawn') return void (await withdraw(job, false));
       if (begun.ended) return await record(job, begun.ended);
@@ -125,7 +123,7 @@ export function deliverer(delivery: Delivery) {
         // Its pair fires again since, so it is to be sent after all.
         await setClaim(redis, keys, wake.id, claim);
       }
-      return post(job, to, claim, undefined, { mayRepeat: false, recoveredAt });
+      return post(job, to, claim, undefined, begun, { mayRepeat: false, recoveredAt });
     }
     // Nothing was posted yet under the claim that was just made.
     if (!earlier && !isOver) await setClaim(redis, keys, wake.id, undefined);
@@ -135,16 +133,14 @@ export function deliverer(delivery: Delivery) {
     if (await withdraw(job, true)) return undefined;
     const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
     await setClaim(redis, keys, wake.id, next);
-    return post(job, to, next, open, { mayRepeat, recoveredAt });
+    // Others may have begun to wait during the look-up.
+    return post(job, to, next, open, { ...begun, isAwaited: true }, { mayRepeat, recoveredAt });
   }
 
   /** Ends the wake if a person took care of its incident during the investigation: the message that they know stands for it. */
-  async function joinQuiet({ data: { wake, report } }: Job<DeliverJob>): Promise<boolean> {
-    const joinedInto = await quietFor(redis, keys, wake.id);
-    if (joinedInto === undefined) return false;
+  async function joinQuiet({ data: { wake, report } }: Job<DeliverJob>, joinedInto: string): Promise<void> {
     await endJoined(delivery, wake, joinedInto);
     await audit.investigationCompleted(wake, report, dmStatus(report, false));
-    return true;
   }
 
   /**
@@ -176,13 +172,17 @@ export function deliverer(delivery: Delivery) {
     to: Messenger,
     claim: Claim,
     before: Claim | undefined,
+    { isAwaited, clickable }: Pick<Begun, 'isAwaited' | 'clickable'>,
     about: { mayRepeat: boolean; recoveredAt: number | null },
   ): Promise<Posted> {
     const { wake, report } = job.data;
-    const older = await countOlder({ redis, keys }, wake);
+    const older = isAwaited ? await countOlder({ redis, keys }, wake) : 0;
     const note = deliveryNote({ lateMs: lateMs(wake, now()), older, ...about });
     const text = escapeForSlack(directMessage(wake, report, { note, consoleUrl }));
-    const blocks = [...dmBlocks(wake, report, { note, consoleUrl }), ...(await buttonsOf(wake.id))];
+    const blocks = [
+      ...dmBlocks(wake, report, { note, consoleUrl }),
+      ...(clickable ? buttonsFor(clickable.incidentId, clickable.state) : []),
+    ];
     const posted = await send(wake.id, claim, before, () => to.post(text, wake.id, blocks)).catch(async (error) => {
       if (!(error instanceof DeliveryFailure && mayBeAcceptedWithoutBlocks(error))) throw error;
       logEvent(log, 'delivery.blocks_refused', { wakeId: wake.id, code: error.code });
@@ -191,13 +191,6 @@ export function deliverer(delivery: Delivery) {
       return send(wake.id, again, before, () => to.post(text, wake.id));
     });
     return note === '' ? posted : { ...posted, note };
-  }
-
-  async function buttonsOf(wakeId: string): Promise<DmBlock[]> {
-    const { incidentId } = (await readWakeRecord(redis, keys, wakeId)) ?? {};
-    if (!incidentId || !(await areClicksTaken(redis, keys))) return [];
-    const incident = await readIncident(redis, keys, incidentId);
-    return incident ? buttonsFor(incidentId, incident.state) : [];
   }
 
   /** Makes one request under a claim. @param before the claim that is restored if Slack does not have the message */

@@ -10,7 +10,6 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import { publish } from '@kora-wake/shared/store/events';
-import { notBefore, quietFor } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import {
   type DeliveriesQueue,
@@ -21,8 +20,9 @@ import {
 } from '@kora-wake/shared/store/queues';
 import {
   addJoining,
+  type Readiness,
+  readReadiness,
   readWakeRecord,
-  readWakeState,
   recordInvestigation,
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
@@ -60,9 +60,12 @@ export function investigator(investigation: Investigation) {
     const { wake } = job.data;
     const earlier = await readEarlierReport(job);
     if (!earlier) {
-      await untilCommitted(wake.id);
-      if ((await withdraw(job)) || (await joinQuiet(job)) || (await joinNewer(job, token))) return;
-      await waitAfterReopening(job, token);
+      const readiness = await untilCommitted(wake.id);
+      if (readiness.isOver && (await withdraw(job))) return;
+      if (readiness.quietFor !== undefined) return endJoined(investigation, wake, readiness.quietFor);
+      // A person who retries a wake wants its own message.
+      if (!readiness.wasDead && (await joinNewer(job, token))) return;
+      await waitAfterReopening(job, token, readiness.notBefore);
     }
     try {
       const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
@@ -79,9 +82,10 @@ export function investigator(investigation: Investigation) {
   };
 
   /** The tailer adds the job right before its commit. If it dies in between, another one commits later, and the wake is not held up. */
-  async function untilCommitted(wakeId: string): Promise<void> {
-    for (let waitedMs = 0; waitedMs < commitWaitMs; waitedMs += COMMIT_LOOK_MS) {
-      if ((await readWakeState(redis, keys, wakeId)).isEnqueued) return;
+  async function untilCommitted(wakeId: string): Promise<Readiness> {
+    for (let waitedMs = 0; ; waitedMs += COMMIT_LOOK_MS) {
+      const readiness = await readReadiness(redis, keys, wakeId);
+      if (readiness.isEnqueued || waitedMs >= commitWaitMs) return readiness;
       await sleep(COMMIT_LOOK_MS);
     }
   }
@@ -98,18 +102,10 @@ export function investigator(investigation: Investigation) {
     return true;
   }
 
-  /** Ends a wake whose incident a person takes care of: the message that they know stands for it. */
-  async function joinQuiet({ data: { wake } }: Job<WakeJob>): Promise<boolean> {
-    const into = await quietFor(redis, keys, wake.id);
-    if (into === undefined) return false;
-    await endJoined(investigation, wake, into);
-    return true;
-  }
-
   /** An incident that flaps notifies once per window. @throws DelayedError if the wake is to wait */
-  async function waitAfterReopening(job: Job<WakeJob>, token: string | undefined): Promise<void> {
+  async function waitAfterReopening(job: Job<WakeJob>, token: string | undefined, notBefore: number): Promise<void> {
     const { wake } = job.data;
-    const waitMs = (await notBefore(redis, keys, wake.id)) - now();
+    const waitMs = notBefore - now();
     if (waitMs <= 0) return;
     logEvent(log, 'investigation.flapping', { wakeId: wake.id, waitMs });
     await job.moveToDelayed(Date.now() + waitMs, token);
@@ -120,8 +116,6 @@ export function investigator(investigation: Investigation) {
   async function joinNewer(job: Job<WakeJob>, token: string | undefined): Promise<boolean> {
     const { wake } = job.data;
     if (now() - job.timestamp < JOIN_AFTER_MS) return false;
-    // A person who retries a wake wants its own message.
-    if ((await readWakeState(redis, keys, wake.id)).wasDead) return false;
     const newer = await findNewer(pair, wake);
     if (newer.kind === 'alone') return false;
     if (newer.kind === 'joined') {

@@ -51,8 +51,6 @@ export async function findNewer(pair: Pair, wake: Wake): Promise<Newer> {
 
 /** Number of older wakes of the pair for which the message of this one stands. */
 export async function countOlder(pair: Stored, wake: Wake): Promise<number> {
-  // Most wakes stand for no other one, so the records are rarely read.
-  if ((await listJoining(pair.redis, pair.keys, wake.id)).length === 0) return 0;
   const { older } = await readPair(pair, wake);
   return older.filter(({ outcome, recoveredAt, row }) => outcome === null && recoveredAt === null && covers(wake, row))
     .length;

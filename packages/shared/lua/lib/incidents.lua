@@ -97,6 +97,17 @@ local function is_in_closed(incidents, record_key)
   return id and redis.call('HGET', incidents.keys.incident .. id, 'state') == 'closed'
 end
 
+-- The wake whose message stands for this one: its incident is acknowledged or snoozed, and Slack has accepted that message. Nil if the
+-- wake needs its own message: the first critical one, one that a person retries, and a claimed one, which Slack may already have.
+local function quiet_for(incidents, record_key, wake_id)
+  local id, critical, retried, claimed =
+    unpack(redis.call('HMGET', record_key, 'incident', 'firstCritical', 'retriedAt', 'claimedAt'))
+  if not id or critical or retried or claimed then return nil end
+  local state, message, message_of = unpack(redis.call('HMGET', incidents.keys.incident .. id, 'state', 'message', 'messageOf'))
+  local is_quiet = state == 'acknowledged' or state == 'snoozed'
+  return is_quiet and message and message_of ~= wake_id and message_of or nil
+end
+
 -- Closes the pair's incident, ends its window, and removes its firing instances. Sets the field `mark` of each wake without an outcome
 -- to `at`, so that workers withdraw it. If `mark` is `recoveredAt`, the last wake gets it even if it was sent: the console shows it.
 local function close_incident(incidents, pair, reason, mark, at, now, index, counters_key, events_key)

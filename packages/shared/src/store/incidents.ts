@@ -200,25 +200,6 @@ export async function endSnoozes(redis: RedisClient, keys: Keys): Promise<number
   return Number(await END_SNOOZES(redis, [keys.openIncidents, keys.events], { incidents: incidentArgs(keys, 0) }));
 }
 
-/**
- * The wake whose message stands for this one: its incident is acknowledged or snoozed, and Slack has accepted that message.
- * Undefined if the wake needs its own message, as the first critical one and one that a person retries do.
- */
-export async function quietFor(redis: RedisClient, keys: Keys, wakeId: string): Promise<string | undefined> {
-  const stored = await redis.hmget(keys.wake(wakeId), 'incident', 'firstCritical', 'retriedAt', 'claimedAt');
-  const [incidentId, ...needs] = stored;
-  // Slack may already have the message of a claimed wake.
-  if (!incidentId || needs.some(Boolean)) return undefined;
-  const [state, message, messageOf] = await redis.hmget(keys.incident(incidentId), 'state', 'message', 'messageOf');
-  const isQuiet = state === 'acknowledged' || state === 'snoozed';
-  return isQuiet && message && messageOf && messageOf !== wakeId ? messageOf : undefined;
-}
-
-/** When the wake may be sent at the earliest, ms since the epoch: it reopened an incident that notified a short time ago. */
-export async function notBefore(redis: RedisClient, keys: Keys, wakeId: string): Promise<number> {
-  return Number((await redis.hget(keys.wake(wakeId), 'notBefore')) ?? 0) || 0;
-}
-
 /** Incidents whose messages do not show their state, by priority: people's actions first. @param limit maximum number */
 export async function listChanged(
   redis: RedisClient,

@@ -14,6 +14,7 @@
  */
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
+import { INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
 import { debounceId } from '../wake/pair.ts';
 import type { Report } from '../wake/report.ts';
@@ -111,21 +112,43 @@ export async function readSuppressed(
   return { suppressed: Number(suppressed ?? 0) || 0, lastSuppressedAt: parseTime(last ?? undefined) };
 }
 
-/**
- * Whether the tailer's commit recorded the wake, its outcome or null, and whether it failed for good at some time: a person
- * retried it since, or may be about to.
- */
+/** Whether the tailer's commit recorded the wake, and its outcome or null. */
 export async function readWakeState(
   redis: RedisClient,
   keys: Keys,
   wakeId: string,
-): Promise<{ isEnqueued: boolean; outcome: string | null; wasDead: boolean }> {
-  const fields = await redis.hmget(keys.wake(wakeId), 'enqueuedAt', 'outcome', 'retriedAt');
-  const [enqueuedAt, outcome, retriedAt] = fields;
+): Promise<{ isEnqueued: boolean; outcome: string | null }> {
+  const [enqueuedAt, outcome] = await redis.hmget(keys.wake(wakeId), 'enqueuedAt', 'outcome');
+  return { isEnqueued: Boolean(enqueuedAt), outcome: outcome ?? null };
+}
+
+const BEGIN_INVESTIGATION = luaScript('begin-investigation');
+
+/** The state of a wake when its investigation is about to begin. */
+export interface Readiness {
+  /** Whether the tailer's commit recorded the wake. */
+  isEnqueued: boolean;
+  /** True if its incident ended and it is not to be sent. */
+  isOver: boolean;
+  /** Whether it failed for good at some time: a person retried it since, or may be about to. */
+  wasDead: boolean;
+  /** The wake whose message stands for this one, because a person takes care of their incident. */
+  quietFor: string | undefined;
+  /** Earliest time to send it, ms since the epoch, because its incident flaps; 0: at once. */
+  notBefore: number;
+}
+
+/** Reads what decides whether a wake is investigated now. */
+export async function readReadiness(redis: RedisClient, keys: Keys, wakeId: string): Promise<Readiness> {
+  const args = { id: wakeId, incidents: incidentArgs(keys, 0) };
+  const answer = await BEGIN_INVESTIGATION(redis, [keys.wake(wakeId)], args);
+  const [isEnqueued, isOver, wasDead, quietFor, notBefore] = Array.isArray(answer) ? answer.map(String) : [];
   return {
-    isEnqueued: Boolean(enqueuedAt),
-    outcome: outcome ?? null,
-    wasDead: outcome === 'dead' || Boolean(retriedAt),
+    isEnqueued: isEnqueued === '1',
+    isOver: isOver === '1',
+    wasDead: wasDead === '1',
+    quietFor: quietFor || undefined,
+    notBefore: Number(notBefore),
   };
 }
 
@@ -280,6 +303,12 @@ export interface Begun {
   clock: number;
   /** When Redis was last found without its data, ms since the epoch by its clock; 0: never. */
   dataLostAt: number;
+  /** The wake whose message stands for this one, see {@link Readiness}. It is not claimed then. */
+  quietFor: string | undefined;
+  /** Whether older wakes of the pair wait until this one is sent. */
+  isAwaited: boolean;
+  /** The incident of the wake, if an API takes clicks. */
+  clickable: { incidentId: string; state: IncidentState } | undefined;
 }
 
 /**
@@ -289,11 +318,19 @@ export interface Begun {
  * @param at ms since the epoch
  */
 export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<Begun> {
-  const scriptKeys = [keys.wake(wakeId), keys.counters, keys.pending, keys.dataLostAt];
-  const answer = await BEGIN_DELIVERY(redis, scriptKeys, wakeId, at, WAKE_RECORD_TTL_S);
-  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over] = Array.isArray(answer)
-    ? answer.map(String)
-    : [];
+  const scriptKeys = [
+    keys.wake(wakeId),
+    keys.counters,
+    keys.pending,
+    keys.dataLostAt,
+    keys.joining(wakeId),
+    keys.clicksTaken,
+  ];
+  const args = { id: wakeId, at, ttlS: WAKE_RECORD_TTL_S, incidents: incidentArgs(keys, 0) };
+  const answer = await BEGIN_DELIVERY(redis, scriptKeys, args);
+  const fields = Array.isArray(answer) ? answer.map(String) : [];
+  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, incidentId, stored] = fields;
+  const state = INCIDENT_STATES.find((each) => each === stored);
   return {
     ended: ENDED.find((end) => end === outcome),
     isOver: over === '1',
@@ -301,6 +338,9 @@ export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: stri
     earlier: claimed ? { claimedAt: Number(claimed), firstClaimedAt: Number(first || claimed) } : undefined,
     clock: Number(clock),
     dataLostAt: Number(dataLostAt),
+    quietFor: quietFor || undefined,
+    isAwaited: awaited === '1',
+    clickable: incidentId && state ? { incidentId, state } : undefined,
   };
 }
 

@@ -1,0 +1,18 @@
+-- Reads what a worker must know before it investigates a wake.
+-- KEYS: wake record. ARGV: {id, incidents: see store/incidents.ts} as JSON.
+-- Returns 1 if the tailer's commit recorded the wake, 1 if the wake is over, 1 if it was a dead letter, the wake whose message stands
+-- for it (empty if it needs its own), and the earliest time to send it (ms, 0: at once).
+-- @include lib/clock
+-- @include lib/events
+-- @include lib/windows
+-- @include lib/wake_record
+-- @include lib/incidents
+local args = cjson.decode(ARGV[1])
+local enqueued, outcome, retried, not_before = unpack(redis.call('HMGET', KEYS[1], 'enqueuedAt', 'outcome', 'retriedAt', 'notBefore'))
+return {
+  enqueued and 1 or 0,
+  (outcome == 'withdrawn' or is_over(KEYS[1])) and 1 or 0,
+  (outcome == 'dead' or retried) and 1 or 0,
+  quiet_for(args.incidents, KEYS[1], args.id) or '',
+  tonumber(not_before or '0'),
+}
