@@ -25,7 +25,6 @@ import { signings } from './ingest/signatures.ts';
 import { readPublicUrl, sns } from './ingest/sns.ts';
 import { operationLog } from './operations.ts';
 import { recordText } from './record-text.ts';
-import { slackSocket } from './socket.ts';
 
 await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => {
   const { host, port, basePath, ...tokens } = config.api;
@@ -59,14 +58,15 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
   const operations = operationLog({ redis, keys, append, now: Date.now, text: recordText(redact, tokens), log });
   const slackClicks = clicks({ redis, keys, operations, log });
   const { signingSecret, appToken, apiUrl } = config.slack;
+  // Loaded only if needed, because that takes a fifth of a second.
   const socket =
     appToken === undefined
       ? undefined
-      : slackSocket({
+      : (await import('./socket.ts')).slackSocket({
           appToken,
           apiUrl,
-          fetch: proxiedFetch(config.proxy),
-          dispatcher: slackDispatcher(config.proxy),
+          fetch: await proxiedFetch(config.proxy),
+          dispatcher: await slackDispatcher(config.proxy),
           clicks: slackClicks,
           log,
         });

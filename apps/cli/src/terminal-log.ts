@@ -1,6 +1,6 @@
 /** The readable log of all apps in this terminal. */
-import { prettyStream } from '@kora-wake/shared/runtime/log';
 import { doNotBlock, dropWhenFull, type LogOutput } from '@kora-wake/shared/runtime/log-output';
+import { prettyStream } from '@kora-wake/shared/runtime/readable-log';
 import type { Io } from './command.ts';
 
 /** A terminal that does not read stops nothing; later one line says how many lines are missing. */

@@ -54,7 +54,11 @@ async function investigate(row: JsonObject, record: string | undefined, config: 
     if (record !== undefined) assertWritable(record);
     const report = await agent({
       ...agentOptions(config, env, transcript.nonce, io),
-      model: anthropicModel({ credential, baseUrl, fetch: recordingFetch(transcript, proxiedFetch(config.proxy)) }),
+      model: anthropicModel({
+        credential,
+        baseUrl,
+        fetch: recordingFetch(transcript, await proxiedFetch(config.proxy)),
+      }),
       ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
       tools: async (_wake, signal) => {
         const { tools, missing } = await box.tools(signal);

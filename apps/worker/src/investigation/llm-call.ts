@@ -11,7 +11,8 @@ import { z } from 'zod';
 import type { AgentOptions } from './agent.ts';
 import { answerSchema } from './answer.ts';
 import type { Feature, ServerLimits } from './features.ts';
-import { type Conversation, type Failure, MAX_TOKENS, type OfferedTool, type Reply } from './model.ts';
+import { MAX_TOKENS } from './limits.ts';
+import type { Conversation, Failure, OfferedTool, Reply } from './model.ts';
 import { cutEnd } from './untrusted.ts';
 import { isEmptyUsage } from './usage.ts';
 

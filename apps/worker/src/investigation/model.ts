@@ -13,6 +13,7 @@ import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
 import { checkedFetch, ServerPage } from './checked-fetch.ts';
 import { FEATURES, type Feature, type Refusal } from './features.ts';
+import { MAX_TOKENS } from './limits.ts';
 import { reasonOf, serverMessage } from './server-message.ts';
 import { classifyPage, classifyStatus } from './status.ts';
 import { readToolInput } from './tool-input.ts';
@@ -93,9 +94,6 @@ export interface ModelOptions {
   /** Reaches the network through a proxy, or replaces it for a replay. */
   fetch?: typeof globalThis.fetch;
 }
-
-/** Limit for thinking and the answer, tokens. */
-export const MAX_TOKENS = 4_096;
 
 /** The Messages API, or any server that speaks it. */
 export function anthropicModel({ credential, baseUrl, fetch }: ModelOptions): Model {

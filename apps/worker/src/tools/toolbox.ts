@@ -7,7 +7,7 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { auditRowsTool } from './audit-rows.ts';
 import { type McpServer, parseMcpConfig } from './mcp/config.ts';
-import { mcpPool } from './mcp/pool.ts';
+import type { McpPool } from './mcp/pool.ts';
 import { type AllowList, parseAllowList } from './network/allow-list.ts';
 import { networkTools } from './network/network-tools.ts';
 import { pastWakesTools } from './past-wakes.ts';
@@ -34,7 +34,7 @@ export async function toolbox(
     ...networkTools(readAllowList(config.httpCheckAllow), now),
   ];
   const servers = config.mcpConfigPath ? await readServers(config.mcpConfigPath, env) : [];
-  const pool = mcpPool(servers, log);
+  const pool = servers.length > 0 ? await poolOf(servers, log) : NO_SERVERS;
   // Connects to the servers now, so that the first wake does not wait for them.
   void pool.tools(AbortSignal.abort());
   return {
@@ -44,6 +44,14 @@ export async function toolbox(
     },
     close: () => pool.close(),
   };
+}
+
+const NO_SERVERS: McpPool = { tools: async () => ({ tools: [], missing: [] }), close: async () => undefined };
+
+/** Loads the SDK of MCP only if there are servers, because loading it takes more than a tenth of a second. */
+async function poolOf(servers: McpServer[], log: Logger): Promise<McpPool> {
+  const { mcpPool } = await import('./mcp/pool.ts');
+  return mcpPool(servers, log);
 }
 
 function readAllowList(text: string): AllowList {

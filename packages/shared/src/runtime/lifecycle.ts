@@ -9,7 +9,7 @@ import closeWithGrace from 'close-with-grace';
 import { type Config, loadConfig, usedBy } from './config.ts';
 import type { AppName } from './env-table.ts';
 import { StartupError } from './errors.ts';
-import { createLogger, errorFields, type Logger, prettyStream } from './log.ts';
+import { createLogger, errorFields, type Logger } from './log.ts';
 import { logEvent } from './log-events.ts';
 import { doNotBlock, dropWhenFull, flush } from './log-output.ts';
 import { startTracing, type Tracing, traceFields } from './tracing.ts';
@@ -74,7 +74,7 @@ export async function runApp(name: AppName, start: (app: App) => Promise<void>):
     // The reader of the log may be gone. The app continues without it.
     process.stdout.on('error', () => undefined);
     doNotBlock(process.stdout);
-    const stream = process.stdout.isTTY ? prettyStream(process.stdout) : process.stdout;
+    const stream = process.stdout.isTTY ? await readable(process.stdout) : process.stdout;
     const output = dropWhenFull(stream, (lines) => logEvent(appLog, 'app.log_dropped', { lines }));
     const appLog = createLogger(name, config.logLevel, output, config.otlp && traceFields);
     log = appLog;
@@ -108,6 +108,12 @@ export async function runApp(name: AppName, start: (app: App) => Promise<void>):
     await closeAll();
     process.exit(1);
   }
+}
+
+/** Loads the formatter only for a terminal: a service writes JSON. */
+async function readable(terminal: NodeJS.WriteStream) {
+  const { prettyStream } = await import('./readable-log.ts');
+  return prettyStream(terminal);
 }
 
 function graceLogger(log: Logger) {

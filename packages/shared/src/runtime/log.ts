@@ -1,8 +1,5 @@
-/** The log: JSON lines for machines, or readable lines on a terminal. */
-import { Writable } from 'node:stream';
+/** The log: JSON lines for machines. readable-log.ts makes readable lines of them. */
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
-import pretty from 'pino-pretty';
-import { removeInvisible } from '../wake/text.ts';
 import { errorCode } from './errors.ts';
 
 export type Logger = PinoLogger;
@@ -29,44 +26,6 @@ export const noSlackLog = <Level>(level: Level) => ({
  */
 export function createLogger(app: string, level: string, to: DestinationStream, fields?: () => object): Logger {
   return pino({ level, base: { app }, ...(fields && { mixin: fields }) }, to);
-}
-
-/** Takes JSON lines and writes readable ones. Texts of rows and of programs cannot control the terminal. */
-export function prettyStream(to: NodeJS.WritableStream) {
-  return pretty({
-    destination: withoutControls(to),
-    colorize: 'isTTY' in to && to.isTTY === true,
-    translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,hostname,app,dm,event',
-    messageFormat: (log, messageKey) => `${text(log.app).padEnd(6)} ${text(log[messageKey])}${indented(log.dm)}`,
-    singleLine: true,
-  });
-}
-
-// oxlint-disable-next-line no-control-regex -- the pattern matches the colours of pino-pretty
-const COLOUR = /(\u001B\[\d{1,2}m)/;
-
-/** Passes lines on without control characters. In the fields of a line only those beyond ASCII are not escaped. */
-function withoutControls(to: NodeJS.WritableStream): Writable {
-  return new Writable({
-    decodeStrings: false,
-    write: (line, _encoding, written) => {
-      const parts = String(line).split(COLOUR);
-      const clean = parts.map((part, i) => (i % 2 === 1 ? part : removeInvisible(part))).join('');
-      if (to.write(clean)) written();
-      else to.once('drain', () => written());
-    },
-  });
-}
-
-/** The text of a DM, indented under its log line, as the operator would read it. */
-function indented(dm: unknown): string {
-  const body = typeof dm === 'object' && dm !== null && 'text' in dm ? text(dm.text) : '';
-  return body && `\n\n${body.replace(/^/gm, '    │ ')}\n`;
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? removeInvisible(value) : '';
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The HTTP proxy for Slack and the LLM. Only these two use it: the network tools check each address that they connect to. */
 import ipaddr from 'ipaddr.js';
-import { ProxyAgent } from 'undici';
+import type { ProxyAgent } from 'undici';
 import type { Config } from './config.ts';
 
 /**
@@ -9,10 +9,10 @@ import type { Config } from './config.ts';
  *
  * @param proxy undefined: no proxy
  */
-export function proxiedFetch(proxy: Config['proxy']): typeof globalThis.fetch {
+export async function proxiedFetch(proxy: Config['proxy']): Promise<typeof globalThis.fetch> {
   if (!proxy) return globalThis.fetch;
   // Typed as an object, because Node's types name the same class of another version.
-  const throughProxy: object = { dispatcher: new ProxyAgent(proxy.url) };
+  const throughProxy: object = { dispatcher: await proxyAgent(proxy.url) };
   return (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const isTunnelled = url.protocol === 'https:' && !isExcluded(url, proxy.noProxy);
@@ -21,10 +21,16 @@ export function proxiedFetch(proxy: Config['proxy']): typeof globalThis.fetch {
 }
 
 /** The dispatcher for a WebSocket to Slack; undefined: it is reached directly. */
-export function slackDispatcher(proxy: Config['proxy']): ProxyAgent | undefined {
+export async function slackDispatcher(proxy: Config['proxy']): Promise<ProxyAgent | undefined> {
   return proxy && !isExcluded(new URL('https://wss-primary.slack.com/'), proxy.noProxy)
-    ? new ProxyAgent(proxy.url)
+    ? proxyAgent(proxy.url)
     : undefined;
+}
+
+/** Loads undici only if there is a proxy, because loading it takes a tenth of a second. */
+async function proxyAgent(url: string): Promise<ProxyAgent> {
+  const undici = await import('undici');
+  return new undici.ProxyAgent(url);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { createLogger, prettyStream } from '../../src/runtime/log.ts';
+import { createLogger } from '../../src/runtime/log.ts';
+import { prettyStream } from '../../src/runtime/readable-log.ts';
 
 /** C0, DEL, C1 (CSI as one character), bidirectional marks, zero-width characters. */
 const HOSTILE = 'a\u001b[2Jb\u0007c\u007fd\u009b31me\u202ef\u2066g\u061ch\u200bi';
