@@ -1,8 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** Tests that mostly wait: fail-overs, expiry of leases and locks, the chaos run. `npm run test:field` runs them. */
+/** Tests that mostly wait, and campaigns: fail-overs, expiry of leases and locks, kills. `npm run test:field` runs them. */
 const FIELD = 'test/**/*.field.test.ts';
+
+/** Files with a property whose runs take long. The field tests run them again, and give each property more time. */
+const PROPERTIES = [
+  'apps/api/test/requests.test.ts',
+  'apps/tailer/test/decide/batch.test.ts',
+  'apps/tailer/test/decide/firing.test.ts',
+  'apps/tailer/test/log/follower.model.test.ts',
+  'apps/tailer/test/log/scan.test.ts',
+  'packages/shared/test/store/windows.model.test.ts',
+  'packages/shared/test/wake/limits.test.ts',
+];
+const PROPERTY_MS = '20000';
 
 export default defineConfig({
   resolve: {
@@ -38,7 +50,7 @@ export default defineConfig({
           exclude: [FIELD],
         },
       },
-      { extends: true, test: { name: 'field', include: [FIELD] } },
+      { extends: true, test: { name: 'field', include: [FIELD, ...PROPERTIES], env: { PROPERTY_MS } } },
     ],
     coverage: {
       provider: 'v8',

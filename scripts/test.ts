@@ -1,6 +1,6 @@
 /**
  * `npm test`: format, types, lint, unused code, then every test but the field tests, with coverage.
- * `npm run test:field`: the tests in *.field.test.ts, which mostly wait; no checks, no coverage.
+ * `npm run test:field`: the tests in *.field.test.ts, which mostly wait, and properties with more time; no checks, no coverage.
  * With arguments either runs only the tests that they name: `npm test -- apps/tailer -t "coalesces"`.
  */
 import { spawn } from 'node:child_process';

@@ -1,8 +1,8 @@
 /** Settings for property tests: bounded by time, because a busy machine must not fail them, and with a report. */
 import { defaultReportMessage, type Parameters, type RunDetails } from 'fast-check';
 
-/** Time limit of one property, ms. Runs that are done by then decide. */
-const TIME_LIMIT_MS = 20_000;
+/** Time limit of one property, ms. Runs that are done by then decide. The field tests give properties more time. */
+const TIME_LIMIT_MS = Number(process.env.PROPERTY_MS ?? 1_500);
 
 /**
  * Parameters for `fc.assert`: at most `numRuns` runs, fewer if the time is up. Prints the number of runs.

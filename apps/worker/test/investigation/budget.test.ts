@@ -91,7 +91,7 @@ describe('the budget', () => {
           await removeNamespace(ns);
         },
       ),
-      bounded('budget of four workers', 15),
+      bounded('budget of four workers', 15, 20_000),
     );
   });
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bounded } from '../../../../test/support/property.ts';
 import type { JsonObject } from '../../src/wake/json.ts';
 import { pairOf, readWake, severityOf, type Wake } from '../../src/wake/wake.ts';
 
@@ -102,7 +103,7 @@ describe('detail and snapshot', () => {
         expect(bodyBytes(wake)).toBeLessThanOrEqual(KIB_64);
         expect(wake.detail.isWellFormed()).toBe(true);
       }),
-      { numRuns: 200 },
+      bounded('detail and snapshot', 200),
     );
   });
 });
