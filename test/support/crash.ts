@@ -1,0 +1,167 @@
+/**
+ * One crash: an app is killed around a message to Redis while it handles a wake. Another process then takes over. The account
+ * must add up: each row is decided once, each wake is sent once.
+ */
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { readAccount } from '@kora-wake/shared/store/account';
+import { sourceId } from '@kora-wake/shared/store/keys';
+import { expect } from 'vitest';
+import { DIAGNOSIS } from './anthropic.ts';
+import { doubles, environment } from './doubles.ts';
+import { append, eventually, type Namespace, namespace, recoveredRow, removeNamespace, wakeRow } from './fixtures.ts';
+import { runApp } from './process.ts';
+import { tripwire } from './tripwire.ts';
+
+/** A kill before or after message number `at`, from 1. */
+export interface Kill {
+  at: number;
+  when: 'before' | 'after';
+  /** For a worker: only messages count that it sends after the LLM was asked, or after Slack accepted the message. */
+  since?: 'answer' | 'post';
+}
+
+/** Messages that an idle app sends too. A kill at one of them interrupts no work. */
+const IDLE =
+  /bzpopmin|extendLock|moveStalledJobs|\bINFO\b|\binfo\b|\bping\b|\bCLIENT\b|\bclient\b|\bHELLO\b|PEXPIRE', KEYS\[1\], ARGV\[2\]/i;
+const matters = (message: string) => !IDLE.test(message);
+
+/** Removes the locks of a dead worker, as their expiry would. */
+export async function expireLocks(ns: Namespace): Promise<void> {
+  for await (const keys of ns.redis.scanStream({ match: `${ns.prefix}:*:lock`, count: 1_000 })) {
+    if (keys.length > 0) await ns.redis.unlink(...keys);
+  }
+  await ns.redis.unlink(`${ns.prefix}:wakes:stalled-check`, `${ns.prefix}:deliveries:stalled-check`);
+}
+
+export async function allEnded(ns: Namespace, wakes: number): Promise<void> {
+  await eventually(async () => {
+    const { outcomes, inFlight } = await readAccount(ns.redis, ns.keys);
+    return outcomes.diagnosis === wakes && inFlight === 0;
+  }, 180_000);
+}
+
+/** A namespace, a log and doubles for one scenario. */
+async function ownWorld(folder: string) {
+  const ns = await namespace();
+  const logPath = join(mkdtempSync(join(folder, 'world-')), 'log.jsonl');
+  const { slack, anthropic, env } = await doubles();
+  return { ns, logPath, slack, anthropic, env: environment(ns, logPath, env) };
+}
+
+/** Kills a tailer. @returns whether it was killed: after its last message nothing fires */
+export async function crashTailer(folder: string, kill: Kill): Promise<boolean> {
+  const { ns, logPath, env } = await ownWorld(folder);
+  const wire = await tripwire(ns.redisUrl, matters, kill.when);
+  // The second tailer has another window: rows that the first one enqueued must stay enqueued.
+  const first = runApp('tailer', { ...env, REDIS_URL: wire.url, KORA_PROBE_DEBOUNCE_SECONDS: '0' });
+  await first.until('tailer.following');
+  let fired = false;
+  wire.arm(kill.at, () => {
+    fired = first.child.kill('SIGKILL');
+  });
+  const recovered = recoveredRow({ probe: 'vercel', category: 'service_unhealthy' });
+  append(logPath, wakeRow(), wakeRow(), wakeRow({ probe: 'vercel' }), recovered);
+  const rows = () => ns.redis.hget(ns.keys.counters, 'rows');
+  await Promise.race([first.exited, eventually(() => rows().then((n) => n === '3'))]);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  await wire.close();
+  await ns.redis.unlink(ns.keys.lease(sourceId(logPath)));
+  const second = runApp('tailer', env);
+  await eventually(() => rows().then((n) => n === '3'));
+  const account = await readAccount(ns.redis, ns.keys);
+  const { enqueued, coalesced } = account;
+  expect([
+    [2, 1],
+    [3, 0],
+  ]).toContainEqual([enqueued, coalesced]);
+  const recoveries = { closed: 1, partial: 0, ignored: 0 };
+  expect(account).toMatchObject({ rows: 3, recovered: recoveries, inFlight: enqueued, unaccounted: 0 });
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await removeNamespace(ns);
+  return fired;
+}
+
+/** Kills a worker while it investigates and sends a wake. @returns whether it was killed */
+export async function crashWorker(folder: string, kill: Kill): Promise<boolean> {
+  const { ns, logPath, env, slack, anthropic } = await ownWorld(folder);
+  const tailer = runApp('tailer', env);
+  await tailer.until('tailer.following');
+  append(logPath, wakeRow());
+  await tailer.until('wake.enqueued');
+  tailer.child.kill('SIGKILL');
+  await ns.queue.pause();
+  const isAsked = () => (kill.since === 'answer' ? anthropic.requests.length > 0 : slack.accepted.length > 0);
+  const counts = kill.since ? (message: string) => isAsked() && matters(message) : matters;
+  const wire = await tripwire(ns.redisUrl, counts, kill.when);
+  const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+  await first.until('worker.ready');
+  let fired = false;
+  wire.arm(kill.at, () => {
+    fired = first.child.kill('SIGKILL');
+  });
+  await ns.queue.resume();
+  await Promise.race([first.exited, allEnded(ns, 1)]);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  await wire.close();
+  await expireLocks(ns);
+  const second = runApp('worker', env);
+  await second.until('worker.ready');
+  await expireLocks(ns);
+  await allEnded(ns, 1);
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
+  expect(slack.accepted.map(({ text }) => text)).toEqual([`⚠️ Probe alert · fly\n${DIAGNOSIS}`]);
+  expect(anthropic.requests.length).toBeLessThanOrEqual(2);
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await removeNamespace(ns);
+  return fired;
+}
+
+export type Recovery = 'before its investigation' | 'after its investigation';
+
+/** Kills a worker while it withdraws a wake that has recovered. @returns whether it was killed */
+export async function crashWithdrawal(folder: string, moment: Recovery, kill: Kill): Promise<boolean> {
+  const { ns, logPath, env, slack } = await ownWorld(folder);
+  const tailer = runApp('tailer', env);
+  await tailer.until('tailer.following');
+  const held = moment === 'before its investigation' ? ns.queue : ns.deliveries;
+  await held.pause();
+  const wire = await tripwire(ns.redisUrl, matters, kill.when);
+  const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+  await first.until('worker.ready');
+  append(logPath, wakeRow());
+  await eventually(async () => (await held.getWaitingCount()) === 1);
+  append(logPath, recoveredRow({ probe: 'fly', category: 'service_unhealthy' }));
+  await eventually(async () => (await readAccount(ns.redis, ns.keys)).recovered.closed === 1);
+  tailer.child.kill('SIGKILL');
+  let fired = false;
+  wire.arm(kill.at, () => {
+    fired = first.child.kill('SIGKILL');
+  });
+  await held.resume();
+  const isWithdrawn = () =>
+    eventually(async () => {
+      const { outcomes, inFlight } = await readAccount(ns.redis, ns.keys);
+      return outcomes.withdrawn === 1 && inFlight === 0;
+    }, 180_000);
+  await Promise.race([first.exited, isWithdrawn()]);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  await wire.close();
+  await expireLocks(ns);
+  const second = runApp('worker', env);
+  await second.until('worker.ready');
+  await expireLocks(ns);
+  await isWithdrawn();
+  expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
+  expect(slack.accepted).toEqual([]);
+  expect(await ns.redis.zcard(ns.keys.windowNames)).toBe(0);
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await removeNamespace(ns);
+  return fired;
+}
