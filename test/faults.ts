@@ -18,16 +18,16 @@ const DELIVERY = 'apps/worker/test/delivery/job.test.ts';
 const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const ENGINE = 'apps/worker/test/investigation/model.test.ts';
 const SLACK = 'apps/worker/test/delivery/slack.test.ts';
-const TAILERS = 'test/e2e/tailer.test.ts';
+const TAILERS = 'test/field/tailer.field.test.ts';
 const STOPPING = 'test/e2e/stopping.test.ts';
 const OUTAGE = 'test/e2e/redis-outage.test.ts';
 const START = 'test/e2e/start-errors.test.ts';
 const TOPOLOGIES = 'test/field/cluster-and-sentinel.field.test.ts';
 const CRASH = 'test/field/crash.field.test.ts';
-const SILENCE = 'packages/shared/test/runtime/redis-silence.test.ts';
+const SILENCE = 'test/field/redis-silence.field.test.ts';
 const FAIL_OVER = 'packages/shared/test/runtime/redis-fail-over.test.ts';
 const READY = 'apps/api/test/readiness.test.ts';
-const RIGHTS = 'test/e2e/redis-rights.test.ts';
+const RIGHTS = 'test/field/redis-rights.field.test.ts';
 const SILENT = 'test/field/silent-redis.field.test.ts';
 const REFUSALS = 'apps/worker/test/investigation/refusals.test.ts';
 const HOSTILE: [string, string] = [TAILER, 'survives every hostile line'];
@@ -65,7 +65,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   17: {
     fault: 'SIGKILL of a tailer after read, after add, before commit',
     tests: [
-      ['test/e2e/rotation.test.ts', 'when a tailer is killed while it rotates the log'],
+      ['test/field/rotation.field.test.ts', 'when a tailer is killed while it rotates the log'],
       [CRASH, 'a tailer killed around any message'],
       [TAILERS, 'killed between adding jobs and committing'],
     ],
@@ -99,7 +99,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     fault: 'Redis down at start, and for a long time',
     tests: [
       [OUTAGE, 'apps wait, log it, continue when Redis is back'],
-      ['test/e2e/redis-down.test.ts', 'wait for Redis, then carry a wake'],
+      ['test/field/redis-down.field.test.ts', 'wait for Redis, then carry a wake'],
     ],
   },
   25: { fault: 'CLIENT KILL, CLIENT PAUSE', tests: [] },

@@ -69,7 +69,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/src/runtime/redis-silence.ts',
     find: 'redis.disconnect(true);',
     replace: '',
-    test: 'packages/shared/test/runtime/redis-silence.test.ts',
+    test: 'test/field/redis-silence.field.test.ts',
     named: 'a blocking command on a copy of the connection continues',
   },
   {

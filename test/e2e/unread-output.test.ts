@@ -13,8 +13,9 @@ import { program } from '../support/programs.ts';
 import { appScript } from '../support/spawn.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-/** Each wake causes a line of more than 100 bytes, so their lines exceed every buffer. */
-const WAKES = 20_000;
+/** Each wake causes a line of more than 500 bytes, because its names are long, so their lines exceed every buffer. */
+const WAKES = 2_500;
+const LONG = 'n'.repeat(180);
 /** Each alert is printed as a DM, so they exceed the buffer of a terminal. */
 const ALERTS = 100;
 const CLI = 'apps/cli/dist/main.js';
@@ -45,7 +46,9 @@ function sourceKeys({ redis, prefix }: Namespace): Promise<string[]> {
 async function enqueueMany(ns: Namespace, logPath: string): Promise<void> {
   // The tailer starts at the end of the log, and stores that position first.
   await eventually(async () => (await sourceKeys(ns)).some((key) => !key.endsWith(':lease')));
-  const rows = Array.from({ length: WAKES }, (_, i) => wakeRow({ category: `unread-${i}`, title: 't'.repeat(40) }));
+  const rows = Array.from({ length: WAKES }, (_, i) =>
+    wakeRow({ probe: LONG, category: `unread-${i} ${LONG}`, severity: LONG, title: 't'.repeat(40) }),
+  );
   append(logPath, ...rows);
   await eventually(async () => (await counter(ns, 'enqueued')) === WAKES);
 }

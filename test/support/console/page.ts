@@ -1,33 +1,23 @@
 /** The built console in a real browser, against the fake API. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page as BrowserPage } from 'playwright-core';
-import { build } from 'vite';
-import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { launchBrowser, watchedPage } from '../browser.ts';
 import { startFakeApi } from './fake-api.ts';
 import type { World } from './world.ts';
 
-let built: string;
+/** The built console. `npm test` builds it first. */
+const built = join(import.meta.dirname, '../../../apps/console/dist');
 let browser: Browser;
 
-/** Builds the console and starts a browser for the tests of one file. */
+/** Starts a browser for the tests of one file. */
 export function setUpConsole(): void {
   beforeAll(async () => {
-    // A folder of its own: other tests start the real API, which serves the result of `npm run build`.
-    built = mkdtempSync(join(tmpdir(), 'kora-wake-test-console-'));
-    const root = join(import.meta.dirname, '../../../apps/console');
-    // Vite builds for development if NODE_ENV is `test`.
-    vi.stubEnv('NODE_ENV', 'production');
-    await build({ root, logLevel: 'warn', build: { outDir: built } });
-    vi.unstubAllEnvs();
     browser = await launchBrowser();
   });
 
   afterAll(async () => {
     await browser?.close();
-    rmSync(built, { recursive: true });
   });
 }
 

@@ -1,11 +1,12 @@
 /** Connections that die silently: the path forwards nothing, in one or both directions, and closes nothing. */
+
+import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { outageLog } from '@kora-wake/shared/runtime/redis-outage';
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
-import { eventually, type Namespace, ownServer, test } from '../../../../test/support/fixtures.ts';
-import { LOST, tcpProxy } from '../../../../test/support/proxy.ts';
-import { redisProcess } from '../../../../test/support/redis-process.ts';
-import { closeRedis, connectRedis } from '../../src/runtime/redis.ts';
-import { outageLog } from '../../src/runtime/redis-outage.ts';
+import { eventually, type Namespace, ownServer, test } from '../support/fixtures.ts';
+import { LOST, tcpProxy } from '../support/proxy.ts';
+import { redisProcess } from '../support/redis-process.ts';
 
 /** A silent connection is given up after 1 s. On a busy machine an answer may take nearly as long. */
 const SILENCE = { checkMs: 250, checks: 4 };
