@@ -1,8 +1,7 @@
 /** Keeps the documents true: links, files, commands, variables, routes, snippets, and the containers they describe. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { LOG_EVENTS } from '@kora-wake/shared/runtime/log-events';
 import { readWake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
@@ -11,7 +10,6 @@ import { FAULT_TABLE } from './faults.ts';
 import { test } from './support/fixtures.ts';
 import { program } from './support/programs.ts';
 
-const execFileAsync = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 const exists = (name: string) => existsSync(join(root, name));
@@ -248,18 +246,6 @@ describe('.github', () => {
 
 describe('docs/scale.md', () => {
   const text = read('docs/scale.md');
-  const shown = [...text.matchAll(/```\nnpm run simulate(?: -- )?(.*)\n([^`]*)```/g)];
-  const tables = shown.map(([, options = '', table]) => ({ options, table }));
-
-  test.for(tables)('shows the output of npm run simulate $options', async ({ options, table }) => {
-    const run = await execFileAsync(process.execPath, [
-      join(root, 'apps/cli/dist/main.js'),
-      'simulate',
-      ...options.split(' ').filter(Boolean),
-    ]);
-    expect(table).toBe(run.stdout);
-  });
-
   test('scales on a metric that exists', () => {
     const [, yaml = ''] = /```yaml\n([^`]*)```/.exec(text) ?? [];
     const [{ metadata }] = parse(yaml).spec.triggers;

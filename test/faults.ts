@@ -25,7 +25,7 @@ const START = 'test/e2e/start-errors.test.ts';
 const TOPOLOGIES = 'test/field/cluster-and-sentinel.field.test.ts';
 const CRASH = 'test/field/crash.field.test.ts';
 const SILENCE = 'test/field/redis-silence.field.test.ts';
-const FAIL_OVER = 'packages/shared/test/runtime/redis-fail-over.test.ts';
+const FAIL_OVER = 'test/field/redis-fail-over.field.test.ts';
 const READY = 'apps/api/test/readiness.test.ts';
 const RIGHTS = 'test/field/redis-rights.field.test.ts';
 const SILENT = 'test/field/silent-redis.field.test.ts';
@@ -275,7 +275,7 @@ export const FAULT_TABLE: Record<number, Row> = {
   },
   59: {
     fault: 'Redis away while a worker starts',
-    tests: [['apps/worker/test/bullmq-worker.test.ts', 'a worker that starts while Redis is down takes jobs']],
+    tests: [['test/field/bullmq-worker.field.test.ts', 'a worker that starts while Redis is down takes jobs']],
   },
   60: {
     fault: 'the API stops while event streams are open',

@@ -37,7 +37,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/src/runtime/redis-client.ts',
     find: 'if (!becameReplica(error)) return false;',
     replace: 'return false;',
-    test: 'packages/shared/test/runtime/redis-fail-over.test.ts',
+    test: 'test/field/redis-fail-over.field.test.ts',
     named: 'that waits for a job waits on the new master',
   },
   {
@@ -45,7 +45,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/src/runtime/redis-client.ts',
     find: 'hooks.onReplica();',
     replace: '',
-    test: 'packages/shared/test/runtime/redis-fail-over.test.ts',
+    test: 'test/field/redis-fail-over.field.test.ts',
     named: 'that only read follow to the new master too',
   },
   {
@@ -61,7 +61,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/src/runtime/redis-connector.ts',
     find: 'return results.includes(undefined) ? undefined : results[0];',
     replace: 'return undefined;',
-    test: 'packages/shared/test/runtime/redis-tls.test.ts',
+    test: 'test/field/redis-tls.field.test.ts',
     named: 'but an address needs a certificate with a name in REDIS_URL',
   },
   {

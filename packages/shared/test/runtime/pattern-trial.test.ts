@@ -3,18 +3,8 @@ import { loadConfig } from '../../src/runtime/config.ts';
 import { isFastOnHostileText } from '../../src/runtime/pattern-trial.ts';
 
 describe('a pattern that is slow on a hostile text', () => {
-  test.each([
-    '(a+)+$',
-    '(?:[a-z]+)*!',
-    '(a|aa)+$',
-    '(x|x)*y',
-    'secret=(?:\\w+\\d+)+;',
-    '[a-z]+@[a-z]+[.]com',
-    '\\w+token',
-    '(?<=id: )(?:\\d+,?)+;',
-    'a*a*a*a*b',
-    '(?=(x+x+)+y)x',
-  ])('%s is a fault', (source) => {
+  // Each takes three seconds, so test/field/pattern-trial.field.test.ts has more of them.
+  test.each(['(a+)+$', '[a-z]+@[a-z]+[.]com', '(?=(x+x+)+y)x'])('%s is a fault', (source) => {
     expect(isFastOnHostileText(new RegExp(source, 'g'))).toBe(false);
   });
 

@@ -2,12 +2,13 @@
  * A fail-over behind one address, as with managed Redis, HAProxy or a Kubernetes Service: the old master becomes a replica,
  * its connections stay open, and new connections lead to the new master.
  */
+
+import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
+import { outageLog } from '@kora-wake/shared/runtime/redis-outage';
 import { Cluster, type Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
-import { eventually, type TestLog, test } from '../../../../test/support/fixtures.ts';
-import { twoServers } from '../../../../test/support/two-servers.ts';
-import { closeRedis, connectRedis } from '../../src/runtime/redis.ts';
-import { outageLog } from '../../src/runtime/redis-outage.ts';
+import { eventually, type TestLog, test } from '../support/fixtures.ts';
+import { twoServers } from '../support/two-servers.ts';
 
 /** Two servers behind one address. `promote` makes the replica the master, and the master its replica. */
 async function pair(folder: string) {

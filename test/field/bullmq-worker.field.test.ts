@@ -1,9 +1,10 @@
+/** A BullMQ worker whose Redis is down, or goes down, while it starts. */
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
-import { eventually, ownServer, test, testLog } from '../../../test/support/fixtures.ts';
-import { redisProcess } from '../../../test/support/redis-process.ts';
-import { type RunningWorker, runWorker } from '../src/bullmq-worker.ts';
+import { type RunningWorker, runWorker } from '../../apps/worker/src/bullmq-worker.ts';
+import { eventually, ownServer, test, testLog } from '../support/fixtures.ts';
+import { redisProcess } from '../support/redis-process.ts';
 
 const PREFIX = '{start}';
 

@@ -1,14 +1,14 @@
 /** TLS: the name that is sent, certificates for host names, and the sentences about certificates. Also users of Sentinels. */
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
+import { closeRedis, connectRedis, connectRedisOnce } from '@kora-wake/shared/runtime/redis';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
-import { tryListen } from '../../../../apps/cli/src/private-redis.ts';
-import { authority, type Certificate, tlsArguments } from '../../../../test/support/certificates.ts';
-import { eventually, ownServer, test } from '../../../../test/support/fixtures.ts';
-import { redisProcess, sentinelProcess } from '../../../../test/support/redis-process.ts';
-import type { LogLine } from '../../../../test/support/spawn.ts';
-import { closeRedis, connectRedis, connectRedisOnce } from '../../src/runtime/redis.ts';
+import { tryListen } from '../../apps/cli/src/private-redis.ts';
+import { authority, type Certificate, tlsArguments } from '../support/certificates.ts';
+import { eventually, ownServer, test } from '../support/fixtures.ts';
+import { redisProcess, sentinelProcess } from '../support/redis-process.ts';
+import type { LogLine } from '../support/spawn.ts';
 
 /** A Redis with TLS, besides its plain port. */
 async function tlsRedis(folder: string, certificate: Certificate, ca: string, more: string[] = []) {
