@@ -17,8 +17,8 @@ import { tripwire } from './tripwire.ts';
 export interface Kill {
   at: number;
   when: 'before' | 'after';
-  /** For a worker: only messages count that it sends after the LLM was asked, or after Slack accepted the message. */
-  since?: 'answer' | 'post';
+  /** For a worker: only messages count that it sends after Slack accepted the message. */
+  since?: 'post';
 }
 
 /** Messages that an idle app sends too. A kill at one of them interrupts no work. */
@@ -93,8 +93,7 @@ export async function crashWorker(folder: string, kill: Kill): Promise<boolean> 
   await tailer.until('wake.enqueued');
   tailer.child.kill('SIGKILL');
   await ns.queue.pause();
-  const isAsked = () => (kill.since === 'answer' ? anthropic.requests.length > 0 : slack.accepted.length > 0);
-  const counts = kill.since ? (message: string) => isAsked() && matters(message) : matters;
+  const counts = (message: string) => (!kill.since || slack.accepted.length > 0) && matters(message);
   const wire = await tripwire(ns.redisUrl, counts, kill.when);
   const first = runApp('worker', { ...env, REDIS_URL: wire.url });
   await first.until('worker.ready');
