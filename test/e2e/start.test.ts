@@ -1,23 +1,13 @@
 /** `npm start`, and the commands next to it, as a person uses them: with a private Redis and real processes. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { eventually, rowsOf, test } from '../support/fixtures.ts';
+import { isGone, readAddress, tryReadAddress, WAKE } from '../support/npm-start.ts';
 import { runScript } from '../support/process.ts';
-
-const WAKE = [
-  '--probe',
-  'fly',
-  '--category',
-  'service_unhealthy',
-  '--severity',
-  'critical',
-  '--title',
-  'Fly app unreachable: HTTP 401',
-];
 
 const CLI = 'apps/cli/dist/main.js';
 
@@ -55,27 +45,6 @@ test('npm start sends a first alert without any credential, and leaves no proces
   expect(await start.exited).toBe(0);
   expect(isGone(pid)).toBe(true);
   expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
-}, 90_000);
-
-test('npm start that is killed leaves no process, and the next one has its data', async ({ folder }) => {
-  const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
-  const first = runScript(CLI, ['start'], env);
-  await first.untilText('Kora Wake is ready');
-  expect(await runScript(CLI, ['wake', ...WAKE], env).exited).toBe(0);
-  await first.untilText('🚨 Probe alert · fly');
-  const { pid } = readAddress(folder);
-  first.child.kill('SIGKILL');
-  await first.exited;
-  await eventually(() => isGone(pid));
-  // The apps see that their channel is closed, and stop. The API is the one that can be observed.
-  await eventually(() => tryListen(Number(env.KORA_API_PORT)).catch(() => undefined));
-
-  const second = runScript(CLI, ['start'], env);
-  await second.untilText('Kora Wake is ready');
-  const windows = await fetch(`http://127.0.0.1:${env.KORA_API_PORT}/v1/debounce`);
-  expect(await windows.json()).toMatchObject({ entries: [{ probe: 'fly', category: 'service_unhealthy' }] });
-  second.child.kill('SIGTERM');
-  expect(await second.exited).toBe(0);
 }, 90_000);
 
 test('npm start stops everything if an app ends, and names the app', async ({ folder }) => {
@@ -134,28 +103,3 @@ Usage: kora-wake wake --probe NAME --category NAME [options]   (--help explains 
   );
   expect(wake.lines).toEqual([]);
 });
-
-interface Address {
-  pid: number;
-}
-
-function readAddress(folder: string): Address {
-  return JSON.parse(readFileSync(join(folder, 'redis', 'server.json'), 'utf8'));
-}
-
-/** Undefined until the file is written. */
-function tryReadAddress(folder: string): Address | undefined {
-  try {
-    return readAddress(folder);
-  } catch {
-    return undefined;
-  }
-}
-
-function isGone(pid: number): boolean {
-  try {
-    return !process.kill(pid, 0);
-  } catch {
-    return true;
-  }
-}

@@ -1,30 +1,16 @@
 /** Stopping the apps by signal, with work still running. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { describe, expect, onTestFinished } from 'vitest';
 import { diagnose } from '../support/anthropic.ts';
 import { doubles, environment, startTailerAndWorker } from '../support/doubles.ts';
-import { append, counter, endBeforeCleanup, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { append, counter, eventually, test, wakeRow } from '../support/fixtures.ts';
 import type { Answer } from '../support/http-double.ts';
 import { runApp } from '../support/process.ts';
 import { apiUrl } from '../support/spawn.ts';
-
-const HOSTILE = join(import.meta.dirname, '..', 'support', 'mcp-hostile.mjs');
-
-/** True if the process runs. One that has ended may wait for its parent to reap it. */
-function isRunning(pid: number): boolean {
-  try {
-    return !execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('Z');
-  } catch {
-    return false;
-  }
-}
 
 describe('stopping', () => {
   test('lets the running investigation finish, and its DM is sent', async ({ ns, logPath }) => {
@@ -81,28 +67,6 @@ describe('stopping', () => {
     await worker.until('app.stopping');
     worker.child.kill('SIGTERM');
     expect(await worker.exited).toBe(1);
-  });
-
-  test('leaves no MCP server behind that ignores SIGTERM, even if it is forced', async ({ ns, folder, logPath }) => {
-    const { anthropic, env } = await doubles();
-    anthropic.next.push(() => undefined);
-    const [config, file] = [join(folder, 'mcp.json'), join(folder, 'pids')];
-    const stubborn = { command: process.execPath, args: [HOSTILE, 'stubborn', file], allow: ['*'] };
-    writeFileSync(config, JSON.stringify({ mcpServers: { stubborn } }));
-    const all = environment(ns, logPath, { ...env, KORA_MCP_CONFIG: config });
-    const { worker } = await startTailerAndWorker(all);
-    const pids: number[] = await eventually(
-      () => existsSync(file) && JSON.parse(readFileSync(file, 'utf8') || 'false'),
-    );
-    endBeforeCleanup(async () => pids.filter(isRunning).forEach((pid) => process.kill(pid, 'SIGKILL')));
-    expect(pids.map(isRunning)).toEqual([true, true]);
-    append(logPath, wakeRow());
-    await eventually(() => anthropic.requests.length === 1);
-    worker.child.kill('SIGTERM');
-    await worker.until('app.stopping');
-    worker.child.kill('SIGTERM');
-    expect(await worker.exited).toBe(1);
-    await eventually(() => !pids.some(isRunning));
   });
 });
 
