@@ -1,6 +1,6 @@
 /**
- * `npm test`: format, types, lint, unused code, then every test but the field tests, with coverage.
- * `npm run test:field`: the tests in *.field.test.ts, which mostly wait, and properties with more time; no checks, no coverage.
+ * `npm test`: format, types, lint, unused code, then every test but the field tests. `npm test -- --coverage` measures coverage too.
+ * `npm run test:field`: the tests in *.field.test.ts, which mostly wait, and properties with more time; no checks.
  * With arguments either runs only the tests that they name: `npm test -- apps/tailer -t "coalesces"`.
  */
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..');
 const given = process.argv.slice(2);
 const project = given[0] === '--field' ? 'field' : 'main';
 const named = project === 'field' ? given.slice(1) : given;
-const complete = project === 'main' && named.length === 0;
+const complete = project === 'main' && named.every((argument) => argument === '--coverage');
 const folder = mkdtempSync(join(tmpdir(), 'kora-wake-results-'));
 const results = join(folder, 'results.json');
 
@@ -27,11 +27,9 @@ const CHECKS: Array<[name: string, command: string, ...args: string[]]> = [
 ];
 
 const checksPass = !complete || (await runChecks());
-const coverage = complete ? ['--coverage'] : [];
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
 const testsPass =
-  checksPass &&
-  (await run(`${project} tests`, 'vitest', ['run', '--project', project, ...coverage, ...reporters, ...named]));
+  checksPass && (await run(`${project} tests`, 'vitest', ['run', '--project', project, ...reporters, ...named]));
 if (checksPass) console.log(closingLine());
 rmSync(folder, { recursive: true });
 process.exitCode = testsPass ? 0 : 1;
