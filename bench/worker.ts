@@ -20,6 +20,8 @@ await runApp('worker', async ({ config, log, onClose }) => {
   const followups = followupsQueue(redis, config.queuePrefix);
   const workers = startWorkers({
     followups,
+    repostAfterMs: 0,
+    callWebhook: undefined,
     commitWaitMs: 0,
     connection,
     engine: {

@@ -13,7 +13,18 @@ const bin = join(root, 'node_modules', '.bin');
 const [command = '', ...args] = process.argv.slice(2);
 
 /** Commands for users run from the build in apps/cli. Commands for developers run from their source in scripts/. */
-const USER_COMMANDS = new Set(['start', 'wake', 'audit', 'investigate', 'replay', 'simulate', 'map']);
+const USER_COMMANDS = new Set([
+  'start',
+  'wake',
+  'recover',
+  'incidents',
+  'hold',
+  'audit',
+  'investigate',
+  'replay',
+  'simulate',
+  'map',
+]);
 
 const unlock = lock();
 install();

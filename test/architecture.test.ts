@@ -45,7 +45,7 @@ describe('imports', () => {
     const foreign = sources
       .filter(({ path }) => path.startsWith('packages/shared/src/wake/'))
       .flatMap(({ path, imports }) =>
-        imports.filter((specifier) => !/^\.\/\w+\.ts$/.test(specifier)).map((specifier) => `${path}: ${specifier}`),
+        imports.filter((specifier) => !/^\.\/[\w-]+\.ts$/.test(specifier)).map((specifier) => `${path}: ${specifier}`),
       );
     expect(foreign).toEqual([]);
   });

@@ -75,7 +75,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'look-up before a second post',
     file: 'apps/worker/src/delivery/earlier-post.ts',
-    find: 'const found = await messenger.find(wakeId, since, progress);',
+    find: 'const found = await messenger.find(wakeId, since, progress, to);',
     replace: 'const found = undefined;',
     test: EARLIER_POST,
     named: 'is found there and not posted again',

@@ -1,5 +1,6 @@
 /** A double of Slack. The tests compare with the messages that it accepted. */
 import { type Answer, type HttpDouble, httpDouble } from './http-double.ts';
+import { refusalOf } from './slack-limits.ts';
 
 interface Accepted {
   channel: string;
@@ -12,6 +13,8 @@ interface Accepted {
   at: number;
   /** What `chat.update` made of it, oldest first. */
   edits: Array<{ text: string; blocks: unknown }>;
+  /** A person deleted it: it can no longer be edited. */
+  isDeleted?: boolean;
 }
 
 export interface SlackDouble extends HttpDouble {
@@ -47,8 +50,10 @@ export async function slackDouble(): Promise<SlackDouble> {
   const edit = (body: string) => {
     const form = new URLSearchParams(body);
     const message = accepted.find(({ ts }) => ts === form.get('ts'));
-    if (!message) return { ok: false, error: 'message_not_found' };
+    if (!message || message.isDeleted) return { ok: false, error: 'message_not_found' };
     const blocks = JSON.parse(form.get('blocks') ?? 'null') ?? undefined;
+    const error = refusalOf(form.get('text') ?? '', blocks);
+    if (error) return { ok: false, error };
     message.edits.push({ text: form.get('text') ?? '', blocks });
     return { ok: true, channel: form.get('channel'), ts: message.ts };
   };
@@ -57,10 +62,13 @@ export async function slackDouble(): Promise<SlackDouble> {
     const at = Date.now();
     const ts = `${(at / 1000).toFixed(3)}${String(accepted.length).padStart(3, '0')}`;
     const metadata = JSON.parse(form.get('metadata') ?? '{}');
+    const blocks = JSON.parse(form.get('blocks') ?? 'null') ?? undefined;
+    const error = refusalOf(form.get('text') ?? '', blocks);
+    if (error) return { ok: false, error };
     accepted.push({
       channel: form.get('channel') ?? '',
       text: form.get('text') ?? '',
-      blocks: JSON.parse(form.get('blocks') ?? 'null') ?? undefined,
+      blocks,
       wakeId: metadata.event_payload?.wake_id,
       ts,
       at,

@@ -9,7 +9,7 @@ import type { Queue } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
 import { READ_METHODS } from './auth.ts';
 import { type ErrorAnswers, httpErrors } from './errors.ts';
-import type { OperationLog } from './operations.ts';
+import { BULL_BOARD_USED, type OperationLog } from './operations.ts';
 
 /** Maxima of numbers in a query. The pages of Bull Board ask for at most 50 jobs. */
 const MAXIMA = { jobsPerPage: 100, page: 1_000_000 };
@@ -45,7 +45,7 @@ export function board(queues: Queue[], path: string, operations: OperationLog, e
     scope.addHook('onSend', async (request, reply) => {
       if (READ_METHODS.has(request.method) || reply.statusCode >= 400) return;
       const changed = request.url.slice(path.length).replace(/^\/api|\?.*$/g, '');
-      await operations.record(request, 'bull_board_used', { request: `${request.method} ${changed}` });
+      await operations.record(request, BULL_BOARD_USED, { request: `${request.method} ${changed}` });
     });
     // Bull Board would set an error handler that answers in another shape.
     const withOurHandler: FastifyInstance = Object.assign(Object.create(scope), { setErrorHandler: () => scope });

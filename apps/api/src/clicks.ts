@@ -2,26 +2,32 @@
 import { createHash } from 'node:crypto';
 import { type LogTarget, logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { type Click, recordClicksTaken } from '@kora-wake/shared/store/clicks';
+import { setHold } from '@kora-wake/shared/store/hold';
 import {
+  type ActionResult,
   actOnIncident,
-  type Click,
   type IncidentAction,
   readIncident,
-  recordClicksTaken,
+  recordFeedback,
 } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type ButtonAction, isButtonAction } from '@kora-wake/shared/wake/blocks';
+import type { FeedbackVerdict } from '@kora-wake/shared/wake/feedback';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { z } from 'zod';
-import { incidentOperation } from './incident-operations.ts';
+import { feedbackOperation, holdOperation, incidentOperation } from './incident-operations.ts';
 import type { OperationLog } from './operations.ts';
 
 const HOUR_S = 3_600;
-const ACTIONS: Record<ButtonAction, IncidentAction> = {
+const HOLD_S = 1_800;
+const ACTIONS: Partial<Record<ButtonAction, IncidentAction>> = {
   acknowledge: { kind: 'acknowledge' },
   snooze_1h: { kind: 'snooze', seconds: HOUR_S },
   snooze_8h: { kind: 'snooze', seconds: 8 * HOUR_S },
   resolve: { kind: 'resolve' },
 };
+const VERDICTS: Partial<Record<ButtonAction, FeedbackVerdict>> = { feedback_right: 'right', feedback_wrong: 'wrong' };
 
 /** The parts of a `block_actions` payload that are used. */
 const Interaction = z.object({
@@ -45,17 +51,31 @@ export function clicks(options: { redis: RedisClient; keys: Keys; operations: Op
 
   async function apply(button: ButtonAction, incidentId: string, click: Click, who: string) {
     const by = operations.cleanName(who);
-    const action = ACTIONS[button];
-    const result = await actOnIncident(redis, keys, incidentId, action, by, click);
-    logEvent(log, 'api.clicked', { incidentId, action: button, result });
+    const [action, verdict] = [ACTIONS[button], VERDICTS[button]];
+    if (action) {
+      const result = await actOnIncident(redis, keys, incidentId, action, by, click);
+      await recordIf(result, incidentId, button, by, (incident) => incidentOperation(incident, action));
+    } else if (verdict) {
+      const result = await recordFeedback(redis, keys, incidentId, { verdict, by }, click);
+      await recordIf(result, incidentId, button, by, (incident) => feedbackOperation(incident, { verdict }));
+    } else {
+      const result = (await setHold(redis, keys, HOLD_S, by, click)) ? 'done' : 'unchanged';
+      await recordIf(result, incidentId, button, by, () => holdOperation(HOLD_S));
+    }
+  }
+
+  async function recordIf(
+    result: ActionResult,
+    incidentId: string,
+    action: ButtonAction,
+    by: string,
+    operationOf: (incident: { id: string; probe: string; category: string }) => { what: string; details: JsonObject },
+  ) {
+    logEvent(log, 'api.clicked', { incidentId, action, result });
     if (result !== 'done') return;
     const incident = await readIncident(redis, keys, incidentId);
-    const { what, details } = incidentOperation(
-      incident ?? { id: incidentId, probe: '', category: '' },
-      action,
-      'slack',
-    );
-    await operations.recordBy(by, what, details);
+    const { what, details } = operationOf(incident ?? { id: incidentId, probe: '', category: '' });
+    await operations.recordClick(by, what, details);
   }
 
   return {

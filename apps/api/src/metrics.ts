@@ -52,6 +52,9 @@ export function metrics({ store, deliveries, budgetUsd, socket, now }: MetricsOp
   const ingested = counter('ingested', 'Alerts and requests of other tools by source and result', ['source', 'result']);
   const openings = counter('incidents_opened', 'Openings and reopenings of incidents');
   const closings = counter('incidents_closed', 'Closed incidents by reason', ['reason']);
+  const notices = counter('notices', 'Messages of incidents that belong to no wake, by result', ['result']);
+  const feedback = counter('diagnosis_feedback', 'How people judged a diagnosis', ['verdict']);
+  const pendingNotices = gauge('notices_pending', 'Messages of incidents that belong to no wake and are not sent yet');
   const openIncidents = gauge('incidents_open', 'Open incidents');
   const socketOpen = gauge('slack_socket_open', '1 while the socket for clicks to Slack is open');
   const socketConnections = gauge('slack_socket_connections', 'Open sockets of the Slack app, as Slack counts them');
@@ -111,6 +114,9 @@ export function metrics({ store, deliveries, budgetUsd, socket, now }: MetricsOp
     openings.inc(account.incidents.opened);
     for (const [reason, n] of Object.entries(account.incidents.closed)) closings.inc({ reason }, n);
     openIncidents.set(account.incidents.open);
+    for (const result of ['sent', 'withdrawn', 'dead'] as const) notices.inc({ result }, account.notices[result]);
+    pendingNotices.set(account.notices.pending);
+    for (const [verdict, n] of Object.entries(account.feedback)) feedback.inc({ verdict }, n);
     if (socket) {
       socketOpen.set(socket.isConnected ? 1 : 0);
       socketConnections.set(socket.connections);

@@ -17,6 +17,11 @@ const MAX_NAME = 100;
 const MAX_REASON = 500;
 const MAX_DETAIL = 10_000;
 
+/** What Bull Board did, as records have it. */
+export const BULL_BOARD_USED = 'bull_board_used';
+/** `cli` in this header marks the requests of our commands. */
+const CLIENT_HEADER = 'x-kora-client';
+
 /** The parts of a request that name its caller and the reason. */
 export type ChangeRequest = Pick<FastifyRequest, 'headers' | 'ip' | 'query'>;
 
@@ -28,8 +33,8 @@ export interface OperationLog {
    * @param details a `reason` in it replaces the one in the request
    */
   record(request: ChangeRequest, what: string, details: JsonObject): Promise<void>;
-  /** Records a change that was not made by a request. @param by name of the person */
-  recordBy(by: string, what: string, details: JsonObject): Promise<void>;
+  /** Records a change that a person made in Slack. @param by name of the person */
+  recordClick(by: string, what: string, details: JsonObject): Promise<void>;
   /** A name as records have it. */
   cleanName(name: string): string;
   /**
@@ -103,11 +108,17 @@ export function operationLog({ redis, keys, append, now, text, log }: OperationL
     reasonOf,
     record: (request, what, { reason: ownReason, ...given }) => {
       const reason = reasonOf(request, typeof ownReason === 'string' ? ownReason : undefined);
-      return store(what, nameOf(request), reason, given, { from: request.ip });
+      return store(what, nameOf(request), reason, given, { from: request.ip, via: viaOf(request, what) });
     },
-    recordBy: (by, what, details) => store(what, by, null, details, {}),
+    recordClick: (by, what, details) => store(what, by, null, details, { via: 'slack' }),
     last: async () => (await redis.lrange(keys.operations, 0, KEPT - 1)).flatMap(parse),
   };
+}
+
+/** The program of the caller, as records have it. */
+function viaOf({ headers }: Pick<ChangeRequest, 'headers'>, what: string): 'api' | 'cli' | 'bull_board' {
+  if (what === BULL_BOARD_USED) return 'bull_board';
+  return headers[CLIENT_HEADER] === 'cli' ? 'cli' : 'api';
 }
 
 /** The reason in the query or in the header `X-Reason`, or ''. */

@@ -1,12 +1,15 @@
 /** Clicks on the buttons of a message, as Slack sends them over HTTP. */
 import { createHmac } from 'node:crypto';
-import { areClicksTaken, readIncident } from '@kora-wake/shared/store/incidents';
+import { areClicksTaken } from '@kora-wake/shared/store/clicks';
+import { readHold } from '@kora-wake/shared/store/hold';
+import { readIncident, recordFeedback } from '@kora-wake/shared/store/incidents';
+import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-record';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import { describe, expect } from 'vitest';
 import { commit, fires, recovers } from '../../../test/support/commit.ts';
 import { aWake, eventually, type Namespace, test } from '../../../test/support/fixtures.ts';
 import { announceClicks } from '../src/clicks.ts';
-import { api } from './api.ts';
+import { api, report } from './api.ts';
 
 const SECRET = 'signing-secret-of-the-test';
 
@@ -77,12 +80,40 @@ describe('a click', () => {
     expect(written).toHaveLength(2);
   });
 
+  test('judges the diagnosis, and a later one with the same verdict keeps the cause', async ({ ns }) => {
+    const { click, written, id, wake } = await clicking(ns);
+    expect(await click('feedback_wrong')).toBe(200);
+    expect(written).toEqual([]);
+    await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
+    await recordFeedback(ns.redis, ns.keys, id, { verdict: 'wrong', cause: 'a full disk', by: 'ada' });
+    expect(await click('feedback_wrong')).toBe(200);
+    const feedback = async () => (await readWakeRecord(ns.redis, ns.keys, wake.id))?.feedback;
+    expect(await feedback()).toMatchObject({ verdict: 'wrong', cause: 'a full disk' });
+    expect(await click('feedback_right')).toBe(200);
+    expect(await feedback()).toMatchObject({ verdict: 'right', by: 'ada' });
+    expect(written).toMatchObject([
+      { seam: 'operator.incident_feedback', details: { incident_id: id, verdict: 'right', by: 'ada', via: 'slack' } },
+    ]);
+  });
+
+  test('holds all messages for 30 minutes, once', async ({ ns }) => {
+    const { send, bodyOf, clickOf, written } = await clicking(ns);
+    const body = bodyOf(clickOf('hold_all'));
+    for (let i = 0; i < 2; i++) expect((await send(body)).statusCode).toBe(200);
+    const hold = await readHold(ns.redis, ns.keys);
+    expect(hold).toMatchObject({ by: 'ada' });
+    expect(Math.abs((hold?.until ?? 0) - Date.now() - 1_800_000)).toBeLessThan(60_000);
+    expect(written).toMatchObject([
+      { seam: 'operator.hold_set', details: { seconds: 1_800, by: 'ada', via: 'slack' } },
+    ]);
+  });
+
   test('from before a reopening, on a closed or an unknown incident, or on another button has no effect', async ({
     ns,
   }) => {
     const { click, state, wake, written } = await clicking(ns);
     const before = Date.now() - 1_000;
-    expect(await click('hold_all')).toBe(200);
+    expect(await click('unknown_button')).toBe(200);
     expect(await click('resolve', { value: 'i-none' })).toBe(200);
     await commit(ns, [], [recovers(wake)]);
     expect(await click('acknowledge')).toBe(200);

@@ -55,7 +55,7 @@ describe('a correction of the costs', () => {
         seam: 'operator.ledger_corrected',
         source: null,
         sessionId: null,
-        details: { ...details, by: 'local', from: '127.0.0.1', reason: correction.reason },
+        details: { ...details, by: 'local', from: '127.0.0.1', reason: correction.reason, via: 'api' },
       },
     ]);
     expect((await app.inject('/v1/operations')).json().entries).toMatchObject([

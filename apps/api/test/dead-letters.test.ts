@@ -1,7 +1,12 @@
 /** Jobs that failed for good: list, retry, drop. */
+import { runIncidentClocks } from '@kora-wake/shared/store/incidents';
+import { endNotice, listPendingNotices } from '@kora-wake/shared/store/notices';
+import { noticeJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { UnrecoverableError, Worker } from 'bullmq';
 import { describe, expect } from 'vitest';
-import { aWake, ending, test } from '../../../test/support/fixtures.ts';
+import { commit, fires } from '../../../test/support/commit.ts';
+import { aWake, ending, eventually, test } from '../../../test/support/fixtures.ts';
 import { api, deadLetter, report } from './api.ts';
 
 describe('dead letters', () => {
@@ -32,6 +37,33 @@ describe('dead letters', () => {
       { seam: 'operator.dead_letter_dropped', details: { wake_id: 'w-2', reason: 'told by phone' } },
     ]);
   });
+});
+
+test('a notice that failed is listed with the alert of its incident, and can be retried', async ({ ns }) => {
+  const wake = aWake({ id: 'w-n', severity: 'critical', title: 'down' });
+  await commit(ns, [wake], [fires(wake)]);
+  await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
+  await ns.redis.hset(ns.keys.incident('i-n'), 'state', 'snoozed', 'snoozedUntil', 1);
+  await runIncidentClocks(ns.redis, ns.keys, { remindMs: 0 });
+  const [id = ''] = await listPendingNotices(ns.redis, ns.keys, 1);
+  await ns.followups.add('remind', { noticeId: id }, { ...noticeJobOptions(id), attempts: 1 });
+  const worker = new Worker(ns.followups.name, () => Promise.reject(new UnrecoverableError('channel_not_found')), {
+    connection: { url: ns.redisUrl },
+    prefix: ns.prefix,
+  });
+  await eventually(async () => (await ns.followups.getFailedCount()) === 1);
+  await worker.close();
+  await endNotice(ns.redis, ns.keys, { notice: { id, to: '' }, outcome: 'dead', failure: 'channel_not_found' });
+  const { app } = await api(ns);
+  const account = async () => (await app.inject('/v1/account')).json();
+  expect((await account()).notices).toMatchObject({ dead: 1, pending: 0 });
+  const { entries } = (await app.inject('/v1/dead-letters')).json();
+  expect(entries).toMatchObject([
+    { queue: 'followups', jobId: id, wakeId: 'w-n', title: 'down', reason: 'channel_not_found' },
+  ]);
+  const url = `/v1/dead-letters/followups/${id}/retry`;
+  expect((await app.inject({ method: 'POST', url })).json()).toEqual({ retried: true });
+  expect(await account()).toMatchObject({ notices: { dead: 0, pending: 1 }, outcomes: { dead: 0 } });
 });
 
 describe('the detail of a wake that was not sent', () => {

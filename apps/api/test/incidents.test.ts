@@ -1,10 +1,11 @@
 /** Incidents: listed, shown, acknowledged, snoozed and resolved over HTTP. */
-import { recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { listChanged } from '@kora-wake/shared/store/incidents';
+import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import { describe, expect } from 'vitest';
 import { commit, fires, recovers } from '../../../test/support/commit.ts';
 import { aWake, type Namespace, test } from '../../../test/support/fixtures.ts';
-import { api } from './api.ts';
+import { api, report } from './api.ts';
 
 let made = 0;
 
@@ -97,5 +98,75 @@ describe('incidents', () => {
       { seam: 'operator.incident_resolved', details: about },
     ]);
     expect((await app.inject('/v1/operations')).json().entries).toHaveLength(3);
+  });
+});
+
+describe('feedback', () => {
+  test('is stored with the wake, counted, recorded without secrets, and replaced by a later one', async ({ ns }) => {
+    const { wake, id } = await incident(ns);
+    const { app, post, one, written } = await incidents(ns);
+    expect((await post(`${id}/feedback`, { verdict: 'right' })).statusCode).toBe(404);
+    await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
+    for (const wrong of [
+      {},
+      { verdict: 'maybe' },
+      { verdict: 'wrong', cause: ' ' },
+      { verdict: 'wrong', cause: 'x'.repeat(1_001) },
+    ]) {
+      expect((await post(`${id}/feedback`, wrong)).statusCode).toBe(400);
+    }
+    const cause = 'the key sk-ant-api03-AAAAAAAAAAAAAAAA had expired';
+    expect((await post(`${id}/feedback`, { verdict: 'right' })).json()).toMatchObject({ id, state: 'firing' });
+    for (let i = 0; i < 2; i++) await post(`${id}/feedback`, { verdict: 'wrong', cause });
+    await commit(ns, [], [recovers(wake)]);
+    await post(`${id}/feedback`, { verdict: 'partly' });
+    const { history, actions } = await one(id);
+    expect(history).toMatchObject([{ feedback: { verdict: 'partly', by: 'local', at: expect.any(String) } }]);
+    const names = { incident_id: id, probe: 'fly', by: 'local', via: 'api' };
+    const details = [
+      { ...names, verdict: 'right' },
+      { ...names, verdict: 'wrong', cause: expect.stringMatching(/^the key .* had expired$/) },
+      { ...names, verdict: 'partly' },
+    ];
+    expect(written).toMatchObject(details.map((each) => ({ seam: 'operator.incident_feedback', details: each })));
+    expect(JSON.stringify([written, history, actions])).not.toContain('AAAAAAAA');
+    expect(actions).toHaveLength(3);
+    expect((await app.inject('/metrics')).body).toContain('kora_diagnosis_feedback_total{verdict="wrong"} 1');
+    expect((await app.inject('/v1/account')).json().feedback).toEqual({ right: 1, partly: 1, wrong: 1 });
+  });
+
+  test('changes the message, which shows it', async ({ ns }) => {
+    const { wake, id } = await incident(ns);
+    await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
+    const posted = { channel: 'D1', ts: '1732600000.0001' };
+    await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at: Date.now(), posted });
+    const { post, one } = await incidents(ns);
+    expect(await listChanged(ns.redis, ns.keys, 10)).toEqual([]);
+    await post(`${id}/feedback`, { verdict: 'wrong', cause: 'a full disk' });
+    expect(await listChanged(ns.redis, ns.keys, 10)).toEqual([{ id, priority: 1 }]);
+    const { preview } = await one(id);
+    expect(preview[0]).toEqual({ kind: 'header', text: '⚠️ fly · t' });
+    expect(JSON.stringify(preview)).toContain('cause wrong, says local: a full disk');
+  });
+});
+
+describe('the hold', () => {
+  test('is set, replaced and ended, and each change is recorded', async ({ ns }) => {
+    const { app, written } = await incidents(ns);
+    const read = async () => (await app.inject('/v1/hold')).json();
+    const put = (payload: object) => app.inject({ method: 'PUT', url: '/v1/hold?reason=war+room', payload });
+    expect(await read()).toEqual({ until: null, by: null });
+    for (const seconds of [59, 86_401, 1.5, '60']) expect((await put({ seconds })).statusCode).toBe(400);
+    const first = (await put({ seconds: 3_600 })).json();
+    expect(Date.parse(first.until)).toBeGreaterThan(Date.now() + 3_500_000);
+    const second = (await put({ seconds: 60 })).json();
+    expect(Date.parse(second.until)).toBeLessThan(Date.now() + 61_000);
+    expect(await read()).toEqual({ until: second.until, by: 'local' });
+    expect((await app.inject({ method: 'DELETE', url: '/v1/hold' })).json()).toEqual({ until: null, by: null });
+    expect(written).toMatchObject([
+      { seam: 'operator.hold_set', details: { seconds: 3_600, reason: 'war room', by: 'local', via: 'api' } },
+      { seam: 'operator.hold_set', details: { seconds: 60 } },
+      { seam: 'operator.hold_ended' },
+    ]);
   });
 });

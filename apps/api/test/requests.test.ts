@@ -69,7 +69,7 @@ test('any value in any parameter of any route gives a 2xx, or a 4xx with a reaso
     ([path, methods]) =>
       Object.entries(methods).map(([method, { parameters = [] }]) => ({
         path,
-        method: z.enum(['GET', 'POST', 'DELETE']).parse(method.toUpperCase()),
+        method: z.enum(['GET', 'POST', 'PUT', 'DELETE']).parse(method.toUpperCase()),
         query: parameters.filter((each) => each.in === 'query').map(({ name }) => name),
       })),
   );

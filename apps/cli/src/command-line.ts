@@ -17,6 +17,14 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'append a recovery row to the audit log, as a probe does',
     load: () => import('./commands/recover.ts'),
   },
+  incidents: {
+    summary: 'list incidents; acknowledge, snooze, resolve or judge one',
+    load: () => import('./commands/incidents.ts'),
+  },
+  hold: {
+    summary: 'hold all messages for a time',
+    load: () => import('./commands/hold.ts'),
+  },
   audit: {
     summary: 'check that each row has a decision and each wake an outcome',
     load: () => import('./commands/audit.ts'),

@@ -1,4 +1,5 @@
 /** Every label for a code of the API. The person on call reads these: an alert is a wake, the AI is the LLM. */
+import { reasonOfCode } from '@kora-wake/shared/wake/reasons';
 import type { Investigation, Operation } from './api/types.ts';
 import { brief, signedUsd } from './format.ts';
 
@@ -34,18 +35,8 @@ export const VERDICT_LABELS: Record<NonNullable<Investigation['verdict']>, strin
   inconclusive: 'Inconclusive',
 };
 
-const CODE_LABELS: Record<string, string> = {
-  engine_unavailable: 'the AI is not configured',
-  cost_ladder_halted: "this month's AI budget is spent",
-  sdk_auth: 'the AI provider rejected the credential',
-  sdk_timeout: 'the AI did not answer in time',
-  sdk_rate_limited: 'the AI provider limits the request rate',
-  sdk_5xx: 'the AI provider had an error',
-  sdk_transport: 'the AI provider could not be reached',
-};
-
 /** Why there is no diagnosis. A code without a label is shown as it is. */
-export const codeLabel = (code: string) => CODE_LABELS[code] ?? code;
+export const codeLabel = (code: string) => reasonOfCode(code) ?? code;
 
 const DELIVERY_CODE_LABELS: Record<string, string> = {
   operator_unset: 'no recipient is configured',
@@ -110,6 +101,9 @@ const OPERATION_LABELS: Record<string, string> = {
   incident_acknowledged: 'acknowledged',
   incident_snoozed: 'snoozed',
   incident_resolved: 'resolved',
+  incident_feedback: 'judged the diagnosis of',
+  hold_set: 'held all messages',
+  hold_ended: 'ended the hold',
   dead_letter_retried: 'retried the delivery of',
   dead_letter_dropped: 'dismissed the failed delivery of',
   ledger_corrected: 'corrected the AI costs of',

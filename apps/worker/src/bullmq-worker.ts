@@ -6,8 +6,9 @@ import { sleep, withTimeLimit } from '@kora-wake/shared/runtime/async';
 import { DRAIN_MS } from '@kora-wake/shared/runtime/lifecycle';
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import { isForbidden } from '@kora-wake/shared/runtime/redis-fault';
-import type { Worker } from 'bullmq';
+import { isForbidden, isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
+import type { Job, Worker } from 'bullmq';
+import { DeliveryFailure } from './delivery/slack.ts';
 
 /** Limit for closing a worker without jobs in progress, ms. */
 const IDLE_CLOSE_MS = 2_000;
@@ -39,6 +40,7 @@ export function runWorker(create: () => Worker, isBusy: () => boolean, log: Logg
       const current = create();
       worker = current;
       current.on('error', onError);
+      current.on('failed', onFailed);
       try {
         await current.waitUntilReady();
         // `run` rejects if it cannot start, and otherwise resolves when the worker is closed.
@@ -56,6 +58,12 @@ export function runWorker(create: () => Worker, isBusy: () => boolean, log: Logg
         await sleep(RESTART_MS, stopping.signal);
       }
     }
+  }
+
+  /** Slack's failures and the end of a job have lines of their own. Any other error would be invisible until the last attempt. */
+  function onFailed(job: Job | undefined, error: Error): void {
+    if (error instanceof DeliveryFailure || job?.finishedOn !== undefined || isRedisAway(error)) return;
+    logEvent(log, 'worker.job_failed', { queue: job?.queueName ?? '', jobId: job?.id ?? '', ...errorFields(error) });
   }
 
   function onError(error: Error): void {

@@ -1,6 +1,6 @@
 /**
- * Keeps incidents current: ends snoozes, closes incidents that are quiet for long, queues the edits of their messages, and writes their
- * rows to the audit log.
+ * Keeps incidents current: ends snoozes, closes incidents that are quiet for long, queues the edits of their messages and their notices,
+ * starts messages once a hold has ended, and writes the rows of incidents to the audit log.
  */
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields, type Logger } from '@kora-wake/shared/runtime/log';
@@ -8,16 +8,25 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import { listSourceIds } from '@kora-wake/shared/store/checkpoint';
+import { listHeld, removeHeld } from '@kora-wake/shared/store/hold';
 import {
-  endSnoozes,
   expireIncidents,
+  type IncidentClocks,
   listChanged,
+  readDue,
   readQueuedRows,
   removeQueuedRows,
+  runIncidentClocks,
   whileWritingRows,
 } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { type FollowupsQueue, updateJobOptions } from '@kora-wake/shared/store/queues';
+import { endNotice, forgetNotice, listPendingNotices, type Notice, readNotice } from '@kora-wake/shared/store/notices';
+import {
+  type DeliveriesQueue,
+  type FollowupsQueue,
+  noticeJobOptions,
+  updateJobOptions,
+} from '@kora-wake/shared/store/queues';
 import type { AuditWriter } from './audit.ts';
 
 export interface IncidentKeeper {
@@ -25,16 +34,21 @@ export interface IncidentKeeper {
   keys: Keys;
   followups: FollowupsQueue;
   audit: Pick<AuditWriter, 'incidentChanged'>;
-  /** An incident without a row for this time expires, ms. */
+  deliveries: DeliveriesQueue;
+  /** An incident without a row for this time expires, ms; 0: there are no incidents. */
   quietMs: number;
+  clocks: IncidentClocks;
+  now(): number;
   log: Logger;
 }
 
 const EVERY_MS = 500;
 /** Nobody sees whether an incident expires, or a snooze ends, some seconds later. */
 const TIMED_EVERY = 20;
-/** Incidents whose edits are queued at once. */
+/** Incidents whose edits are queued at once, notices, and deliveries that a hold delayed. */
 const MAX_CHANGED = 100;
+/** A pending notice that is older may have failed without anybody recording it, ms. */
+const STALE_NOTICE_MS = 60_000;
 /** The same for incidents of alerting tools: many send an alert only once. */
 const SENDER_QUIET_MS = 24 * 3_600_000;
 
@@ -53,27 +67,70 @@ export function keepIncidents(keeper: IncidentKeeper, everyMs = EVERY_MS): () =>
 }
 
 /** @param isTimed whether ends by time are due */
-async function keepOnce(
-  { redis, keys, followups, audit, quietMs, log }: IncidentKeeper,
-  isTimed: boolean,
-): Promise<void> {
+async function keepOnce(keeper: IncidentKeeper, isTimed: boolean): Promise<void> {
+  const { redis, keys, audit, quietMs, clocks, log } = keeper;
   try {
-    if (isTimed) {
-      await endSnoozes(redis, keys);
+    if (isTimed && quietMs > 0) {
+      await runIncidentClocks(redis, keys, clocks);
       const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
       const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
       if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });
     }
-    for (const { id, priority } of await listChanged(redis, keys, MAX_CHANGED)) {
-      await followups.add('update', { incidentId: id }, updateJobOptions(id, priority));
+    const due = await readDue(redis, keys);
+    if (due.changed > 0) await queueEdits(keeper);
+    if (due.notices > 0) await queueNotices(keeper, isTimed);
+    if (due.released > 0) await startReleased(keeper);
+    if (due.rows > 0) {
+      await whileWritingRows(redis, keys, async () => {
+        const { rows, count } = await readQueuedRows(redis, keys);
+        for (const row of rows) await audit.incidentChanged(row);
+        await removeQueuedRows(redis, keys, count);
+      });
     }
-    await whileWritingRows(redis, keys, async () => {
-      const { rows, count } = await readQueuedRows(redis, keys);
-      for (const row of rows) await audit.incidentChanged(row);
-      await removeQueuedRows(redis, keys, count);
-    });
   } catch (error) {
     // Redis that is away has its own line, and the next turn tries again.
     if (!isRedisAway(error)) logEvent(log, 'incidents.failing', errorFields(error));
   }
+}
+
+async function queueEdits({ redis, keys, followups }: IncidentKeeper): Promise<void> {
+  for (const { id, priority } of await listChanged(redis, keys, MAX_CHANGED)) {
+    await followups.add('update', { incidentId: id }, updateJobOptions(id, priority));
+  }
+}
+
+/** Adds the jobs of pending notices. Adding a job again changes nothing. @param isTimed whether failed ones are looked for */
+async function queueNotices({ redis, keys, followups, now, log }: IncidentKeeper, isTimed: boolean): Promise<void> {
+  for (const id of await listPendingNotices(redis, keys, MAX_CHANGED)) {
+    const notice = await readNotice(redis, keys, id);
+    if (!notice) {
+      await forgetNotice(redis, keys, id);
+      continue;
+    }
+    const name = notice.kind === 'escalation' ? 'escalate' : 'remind';
+    await followups.add(name, { noticeId: id }, noticeJobOptions(id));
+    if (!isTimed || now() - notice.createdAt < STALE_NOTICE_MS) continue;
+    const job = await followups.getJob(id);
+    if (job && (await job.isFailed())) await recordDeadNotice({ redis, keys, log }, notice, job.failedReason);
+  }
+}
+
+/** Records a notice whose job failed for good. */
+export async function recordDeadNotice(
+  { redis, keys, log }: Pick<IncidentKeeper, 'redis' | 'keys' | 'log'>,
+  notice: Pick<Notice, 'id' | 'to'>,
+  reason: string,
+): Promise<void> {
+  const isFirst = await endNotice(redis, keys, { notice, outcome: 'dead', failure: reason });
+  if (isFirst) logEvent(log, 'notices.dead', { noticeId: notice.id, reason });
+}
+
+/** Starts the messages that waited for a hold which a person has ended. */
+async function startReleased({ redis, keys, deliveries, followups }: IncidentKeeper): Promise<void> {
+  const released = await listHeld(redis, keys, MAX_CHANGED);
+  for (const jobId of released) {
+    const job = (await deliveries.getJob(jobId)) ?? (await followups.getJob(jobId));
+    if (job && (await job.isDelayed())) await job.promote();
+  }
+  await removeHeld(redis, keys, released);
 }

@@ -1,6 +1,8 @@
 /** Entry point of the worker, which investigates wakes and delivers their DMs. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { type Escalation } from '@kora-wake/shared/policy/policy';
+import { readPolicy } from '@kora-wake/shared/policy/policy-file';
 import { unlessAborted } from '@kora-wake/shared/runtime/async';
 import type { Config } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -17,11 +19,13 @@ import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/s
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import type { WorkerSetup } from '@kora-wake/shared/store/running-workers';
+import { WEBHOOK } from '@kora-wake/shared/wake/notice';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { auditWriter } from './audit.ts';
 import { type Check, watchIdentity } from './delivery/identity.ts';
 import { DeliveryFailure, type Messenger, type SlackApp, slackMessenger } from './delivery/slack.ts';
+import { webhookCaller } from './delivery/webhook.ts';
 import { keepIncidents } from './incidents.ts';
 import { agent, type Engine } from './investigation/agent.ts';
 import type { Model, ModelOptions } from './investigation/model.ts';
@@ -40,6 +44,12 @@ const ENGINE_RETRY_MS = 1_000;
 
 await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
+  const { escalate } = readPolicy(config.policyPath);
+  if (escalate && config.incidentQuietMs === 0) {
+    throw new StartupError(
+      'KORA_POLICY_PATH: escalate needs incidents. Remove it, or set KORA_INCIDENT_QUIET_SECONDS to more than 0.',
+    );
+  }
   const connect = { signal: stopping, outages: outageLog(log) };
   const keys = redisKeys(config.queuePrefix);
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
@@ -125,6 +135,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     wakes,
     deliveries,
     followups,
+    repostAfterMs: config.debounce.windowMs,
+    callWebhook: webhookCaller(escalate?.webhook, proxiedFetch(config.proxy)),
     audit,
     redis,
     keys,
@@ -137,8 +149,9 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   onClose(workers.stop);
   await unlessAborted(() => workers.ready(), stopping);
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
-  const { incidentQuietMs: quietMs } = config;
-  if (quietMs > 0) onClose(keepIncidents({ redis, keys, followups, audit, quietMs, log }));
+  const { incidentQuietMs: quietMs, ackRemindMs: remindMs } = config;
+  const clocks = { remindMs, escalate: escalationOf(escalate) };
+  onClose(keepIncidents({ redis, keys, followups, deliveries, audit, quietMs, clocks, now: Date.now, log }));
 
   logEvent(log, 'worker.ready', {
     concurrency: config.workerConcurrency,
@@ -158,6 +171,12 @@ async function slackAppFor({ slack, proxy }: Config): Promise<SlackApp | undefin
   const { botToken: token, operatorUserId: channel, apiUrl } = slack;
   if (token === undefined || channel === undefined) return undefined;
   return slackMessenger({ token, channel, apiUrl, fetch: await proxiedFetch(proxy) });
+}
+
+function escalationOf(escalate: Escalation | undefined) {
+  if (!escalate) return undefined;
+  const { afterMs, severities, to, webhook } = escalate;
+  return { afterMs, severities, to: webhook === undefined ? to : [...to, WEBHOOK] };
 }
 
 function withoutRecipient(): Promise<never> {

@@ -1,16 +1,19 @@
-/** The two BullMQ workers of one process: their concurrency, their pace, and the outcome of jobs that fail for good. */
+/** The three BullMQ workers of one process: their concurrency, their pace, and the outcome of jobs that fail for good. */
 import { withTimeLimit } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { readNotice } from '@kora-wake/shared/store/notices';
 import {
   DELIVERIES,
   type DeliverJob,
   deliveryBackoffMs,
   FOLLOWUPS,
+  type FollowupJob,
   type FollowupsQueue,
   isOurs,
   MAX_WAKE_STARTS,
+  type NoticeJob,
   type UpdateJob,
   WAKES,
   type WakeJob,
@@ -18,11 +21,14 @@ import {
 } from '@kora-wake/shared/store/queues';
 import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { releaseWindow } from '@kora-wake/shared/store/windows';
+import { isJsonObject } from '@kora-wake/shared/wake/json';
 import { dmStatus } from '@kora-wake/shared/wake/outcome';
 import { type Job, type Telemetry, UnrecoverableError, Worker } from 'bullmq';
 import { runWorker } from './bullmq-worker.ts';
 import { type Delivery, deliverer } from './delivery/job.ts';
+import { type Notices, noticeSender } from './delivery/notice.ts';
 import { updater } from './delivery/update.ts';
+import { recordDeadNotice } from './incidents.ts';
 import type { Engine } from './investigation/agent.ts';
 import { investigator } from './investigation/job.ts';
 import { releaseOlder } from './investigation/join.ts';
@@ -39,6 +45,9 @@ export const SLACK_PACE = { max: 1, duration: 1_000 };
 
 export interface WorkersOptions extends Delivery {
   followups: FollowupsQueue;
+  /** See `Updates` and `Notices`. */
+  repostAfterMs: number;
+  callWebhook: Notices['callWebhook'];
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
   connection: RedisClient;
   /** Undefined: no traces. */
@@ -98,18 +107,30 @@ export function startWorkers(options: WorkersOptions): Workers {
     investigate.isBusy,
     log,
   );
-  const update = countJobs(updater(options));
-  const updating = runWorker(
-    () => new Worker<UpdateJob, void>(FOLLOWUPS, update.process, { ...common, limiter: EDIT_PACE }),
-    update.isBusy,
+  const [update, sendNotice] = [updater(options), noticeSender(options)];
+  const followUp = countJobs<FollowupJob>(async (job, token) => {
+    if (isNoticeJob(job)) return sendNotice(job, token);
+    if (isUpdateJob(job)) return update(job);
+    throw new UnrecoverableError('this job names neither an incident nor a notice');
+  });
+  const followingUp = runWorker(
+    () =>
+      new Worker<FollowupJob, void>(FOLLOWUPS, followUp.process, {
+        ...common,
+        limiter: EDIT_PACE,
+        settings: { backoffStrategy: deliveryBackoffMs },
+      }).on('failed', (job) => {
+        if (job?.finishedOn !== undefined && isNoticeJob(job)) recordLast(recordDeadNoticeOf(job), job.data.noticeId);
+      }),
+    followUp.isBusy,
     log,
   );
   return {
     ready: async () => {
-      await Promise.all([investigating.ready, delivering.ready, updating.ready]);
+      await Promise.all([investigating.ready, delivering.ready, followingUp.ready]);
     },
     stop: async () => {
-      await Promise.all([investigating.stop(), delivering.stop(), updating.stop()]);
+      await Promise.all([investigating.stop(), delivering.stop(), followingUp.stop()]);
       await withTimeLimit(Promise.all(recording), RECORD_MS);
     },
   };
@@ -122,12 +143,23 @@ export function startWorkers(options: WorkersOptions): Workers {
     logEvent(log, 'delivery.dead', { wakeId: wake.id, queue: job.queueName, reason });
     const end = { wake, outcome: 'dead' as const, at: now(), failure: { code: reason, attempts: job.attemptsMade } };
     // Older wakes of the pair that wait for this one must look for another one.
-    const recorded = Promise.all([
+    const done = Promise.all([
       recordOutcome(redis, keys, end).then(() => releaseOlder(options, wake.id)),
       also(job.data),
-    ]).then(
+    ]);
+    recordLast(done, wake.id);
+  }
+
+  async function recordDeadNoticeOf({ data: { noticeId }, failedReason }: Job<NoticeJob>): Promise<void> {
+    const notice = await readNotice(redis, keys, noticeId);
+    if (notice) await recordDeadNotice({ redis, keys, log }, notice, failedReason);
+  }
+
+  /** Waits for it when the workers stop. @param id of the wake or the notice */
+  function recordLast(done: Promise<unknown>, id: string): void {
+    const recorded = done.then(
       () => undefined,
-      (error: unknown) => logEvent(log, 'outcome.record_failed', { wakeId: wake.id, ...errorFields(error) }),
+      (error: unknown) => logEvent(log, 'outcome.record_failed', { wakeId: id, ...errorFields(error) }),
     );
     recording.add(recorded);
     void recorded.then(() => recording.delete(recorded));
@@ -136,6 +168,14 @@ export function startWorkers(options: WorkersOptions): Workers {
 
 /** A processor as BullMQ calls it. BullMQ passes the signal only to a function with three parameters. */
 type Process<T> = (job: Job<T>, token: string | undefined, signal: AbortSignal | undefined) => Promise<void>;
+
+function isNoticeJob(job: Job<FollowupJob>): job is Job<NoticeJob> {
+  return isJsonObject(job.data) && typeof job.data.noticeId === 'string';
+}
+
+function isUpdateJob(job: Job<FollowupJob>): job is Job<UpdateJob> {
+  return isJsonObject(job.data) && typeof job.data.incidentId === 'string';
+}
 
 /** Fails jobs that somebody added by hand and that have no wake. */
 function rejectForeignJobs<T extends WakeJob>(process: Process<T>): Process<T> {

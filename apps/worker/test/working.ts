@@ -61,6 +61,8 @@ export function working(
     auditPath: string;
     completeSince?: number;
     commitWaitMs?: number;
+    repostAfterMs?: number;
+    callWebhook?: (body: object, idempotencyKey: string) => Promise<number>;
   },
 ) {
   const log = testLog();
@@ -78,6 +80,8 @@ export function working(
     wakes: ns.queue,
     deliveries: ns.deliveries,
     followups: ns.followups,
+    repostAfterMs: options.repostAfterMs ?? 0,
+    callWebhook: options.callWebhook,
     audit: auditWriter({ path: options.auditPath, createsFolder: false }, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,

@@ -5,6 +5,8 @@
 -- A click from before the incident was reopened has no effect.
 -- @include lib/clock
 -- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
 -- @include lib/windows
 -- @include lib/incidents
 local args = cjson.decode(ARGV[1])
@@ -21,13 +23,16 @@ if kind == 'resolve' then
   close_incident(args.incidents, pair, 'resolved', 'resolvedAt', now, now, {unpack(KEYS, 4, 7)}, KEYS[2], KEYS[3])
   return 'done'
 end
+local unheld = unheld_now(args.incidents.keys.hold, now)
 local after = kind == 'acknowledge' and 'acknowledged' or 'snoozed'
 if kind == 'acknowledge' then
   if state == 'acknowledged' and by == args.by then return 'unchanged' end
-  redis.call('HSET', KEYS[1], 'state', after, 'by', args.by)
-  redis.call('HDEL', KEYS[1], 'snoozedUntil')
+  redis.call('HSET', KEYS[1], 'state', after, 'by', args.by, 'acknowledgedAt', now, 'remindFrom', unheld)
+  redis.call('HDEL', KEYS[1], 'snoozedUntil', 'snoozedFrom', 'escalateFrom')
 else
+  redis.call('HSETNX', KEYS[1], 'snoozedFrom', unheld)
   redis.call('HSET', KEYS[1], 'state', after, 'by', args.by, 'snoozedUntil', now + args.action.seconds * 1000)
+  redis.call('HDEL', KEYS[1], 'remindFrom')
 end
 mark_changed(args.incidents, args.id, BY_PERSON)
 publish_incident(KEYS[3], 'incident.changed', args.id, pair, 'state', after)

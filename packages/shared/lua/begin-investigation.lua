@@ -4,6 +4,8 @@
 -- for it (empty if it needs its own), and the earliest time to send it (ms, 0: at once).
 -- @include lib/clock
 -- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
 -- @include lib/windows
 -- @include lib/wake_record
 -- @include lib/incidents

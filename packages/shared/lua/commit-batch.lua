@@ -15,6 +15,8 @@
 -- coalesced into a wake that was withdrawn, or whose incident was closed meanwhile: they must be decided again.
 -- @include lib/clock
 -- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
 -- @include lib/windows
 -- @include lib/wake_record
 -- @include lib/incidents

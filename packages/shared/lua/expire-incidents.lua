@@ -5,6 +5,8 @@
 -- Returns the number of closed incidents, at most 100.
 -- @include lib/clock
 -- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
 -- @include lib/windows
 -- @include lib/incidents
 local args = cjson.decode(ARGV[1])

@@ -1,13 +1,14 @@
--- Reads all counters, the number of unfinished jobs and that of open incidents at one moment.
--- KEYS: counters, open incidents, then BullMQ's lists and sets of unfinished jobs.
--- Returns the two numbers, then the counters as names and values in turn.
+-- Reads all counters, and the numbers of unfinished jobs, open incidents and pending notices at one moment.
+-- KEYS: counters, open incidents, pending notices, then BullMQ's lists and sets of unfinished jobs.
+-- Returns the three numbers, then the counters as names and values in turn.
 local unfinished = 0
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   local kind = redis.call('TYPE', KEYS[i]).ok
   if kind == 'list' then unfinished = unfinished + redis.call('LLEN', KEYS[i]) end
   if kind == 'zset' then unfinished = unfinished + redis.call('ZCARD', KEYS[i]) end
 end
 local counters = redis.call('HGETALL', KEYS[1])
+table.insert(counters, 1, tostring(redis.call('ZCARD', KEYS[3])))
 table.insert(counters, 1, tostring(redis.call('ZCARD', KEYS[2])))
 table.insert(counters, 1, tostring(unfinished))
 return counters

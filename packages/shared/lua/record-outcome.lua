@@ -6,6 +6,8 @@
 -- Returns 1 if this call recorded the outcome, else 0.
 -- @include lib/clock
 -- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
 -- @include lib/windows
 -- @include lib/wake_record
 -- @include lib/incidents
@@ -16,16 +18,9 @@ for name, value in pairs(args.fields) do redis.call('HSET', KEYS[1], name, value
 local incident = redis.call('HGET', KEYS[1], 'incident')
 local posted = args.fields.posted
 if incident and posted then
-  local key = args.incidents.keys.incident .. incident
-  local before, before_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
-  redis.call('HSET', key, 'message', posted, 'messageOf', args.id, 'notifiedAt', redis_now())
-  local is_new = before ~= posted
-  if before and is_new then
-    redis.call('RPUSH', key .. ':older', cjson.encode({message = before, wakeId = before_of}))
-    redis.call('EXPIRE', key .. ':older', args.incidents.ttlS)
-  end
-  local state, rows = unpack(redis.call('HMGET', key, 'state', 'rows'))
-  if is_new and (before or state ~= 'firing' or tonumber(rows) > 1) then mark_changed(args.incidents, incident, BY_STATE) end
+  local earlier, is_new = set_message(args.incidents, incident, posted, args.id, redis_now())
+  local state, rows = unpack(redis.call('HMGET', args.incidents.keys.incident .. incident, 'state', 'rows'))
+  if is_new and (earlier or state ~= 'firing' or tonumber(rows) > 1) then mark_changed(args.incidents, incident, BY_STATE) end
 end
 if before == args.outcome or (before and before ~= 'dead') then return 0 end
 if before then redis.call('HINCRBY', KEYS[2], 'outcome:' .. before, -1) end

@@ -1,8 +1,12 @@
 /** Incidents: all alerts of one probe and category, until they are over. */
+
+import { FEEDBACK_VERDICTS, MAX_CAUSE } from '@kora-wake/shared/wake/feedback';
 import { CLOSE_REASONS, INCIDENT_STATES } from '@kora-wake/shared/wake/incident';
+import { PREVIEW_KINDS } from '@kora-wake/shared/wake/preview';
 import { z } from 'zod';
 import { nextCursor, page, probeName, time } from './common.ts';
 import { Investigation } from './investigations.ts';
+import { Operation } from './status.ts';
 
 export const Incident = z
   .object({
@@ -17,6 +21,7 @@ export const Incident = z
     closeReason: z.enum(CLOSE_REASONS).nullable(),
     acknowledgedBy: z.string().nullable().describe('who acknowledged or snoozed it; null in other states'),
     snoozedUntil: time.nullable(),
+    escalatedAt: time.nullable().describe('when it was escalated to other people; null if it was not'),
     rows: z.number().describe('alerts, also suppressed ones'),
     wakes: z.number(),
     flaps: z.number().describe('how often it was reopened'),
@@ -47,6 +52,17 @@ export const IncidentParams = z.object({ id: z.string() });
 
 export const IncidentDetail = Incident.extend({
   history: z.array(Investigation).describe('its wakes, newest first, at most 100'),
+  actions: z.array(Operation).describe('what people did with it, newest first, among the last 200 changes'),
+  preview: z
+    .array(
+      z.object({
+        kind: z.enum(PREVIEW_KINDS),
+        text: z.string(),
+        labels: z.array(z.string()).exactOptional().describe('of buttons'),
+      }),
+    )
+    .nullable()
+    .describe('its newest message as Slack shows it, part by part; null if there is none'),
 }).meta({ id: 'IncidentDetail' });
 export type IncidentDetail = z.infer<typeof IncidentDetail>;
 
@@ -58,3 +74,15 @@ export const SnoozeRequest = z.object({
     .max(7 * 86_400)
     .describe('60 s to 7 days'),
 });
+
+export const FeedbackRequest = z.object({
+  verdict: z.enum(FEEDBACK_VERDICTS).describe('whether the diagnosis names the cause'),
+  cause: z.string().trim().min(1, 'must not be empty').max(MAX_CAUSE).optional().describe('the real cause'),
+});
+
+export const HoldRequest = z.object({ seconds: z.number().int().min(60).max(86_400).describe('60 s to 24 h') });
+
+export const Hold = z
+  .object({ until: time.nullable().describe('end of the hold; null if there is none'), by: z.string().nullable() })
+  .meta({ id: 'Hold' });
+export type Hold = z.infer<typeof Hold>;

@@ -1,4 +1,5 @@
 /** Wakes: their reports, and how they ended. */
+import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { DM_STATUSES, OUTCOMES, VERDICTS } from '@kora-wake/shared/wake/outcome';
 import { ENGINE_ROUTES, TOOL_STATUSES } from '@kora-wake/shared/wake/report';
 import { z } from 'zod';
@@ -46,6 +47,10 @@ export const Investigation = z
     lastSuppressedAt: time.nullable(),
     recoveredAt: time.nullable().describe('when its pair recovered; null if it did not'),
     incidentId: z.string().nullable().describe('the incident that it belongs to; null without incidents'),
+    feedback: z
+      .object({ verdict: z.enum(FEEDBACK_VERDICTS), cause: z.string().exactOptional(), by: z.string(), at: time })
+      .nullable()
+      .describe('what a person said about its diagnosis'),
   })
   .meta({ id: 'Investigation' });
 export type Investigation = z.infer<typeof Investigation>;

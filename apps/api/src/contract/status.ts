@@ -1,4 +1,5 @@
 /** The caller, the account, the logs, and the changes by operators. */
+import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { CLOSE_REASONS } from '@kora-wake/shared/wake/incident';
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
 import { PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
@@ -43,6 +44,10 @@ export const Account = z
     incidents: z
       .object({ opened: z.number(), open: z.number(), closed: z.record(z.enum(CLOSE_REASONS), z.number()) })
       .describe('openings and reopenings, and how they ended'),
+    notices: z
+      .object({ sent: z.number(), withdrawn: z.number(), dead: z.number(), pending: z.number() })
+      .describe('messages of incidents that belong to no wake; withdrawn: not needed any more'),
+    feedback: z.record(z.enum(FEEDBACK_VERDICTS), z.number()).describe('how often people judged a diagnosis'),
     inFlight: z.number().describe('wakes in progress'),
     unreadLines: z.number().describe('lines that name a wake or a recovery but cannot be read'),
     repaired: counts.describe('repairs after crashes, by kind'),

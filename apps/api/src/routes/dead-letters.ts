@@ -1,11 +1,13 @@
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { publish } from '@kora-wake/shared/store/events';
+import { readIncident } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { readNotice, reopenNotice } from '@kora-wake/shared/store/notices';
 import { type Place, readPage } from '@kora-wake/shared/store/page';
-import type { DeliverJob, WakeJob } from '@kora-wake/shared/store/queues';
+import type { DeliverJob, NoticeJob, WakeJob } from '@kora-wake/shared/store/queues';
 import { failedAt, takeFailed } from '@kora-wake/shared/store/queues';
-import { recordDismissal, reopen } from '@kora-wake/shared/store/wake-record';
+import { readWakeRecord, recordDismissal, reopen } from '@kora-wake/shared/store/wake-record';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -25,7 +27,7 @@ import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';
 
-type FailedJob = Job<WakeJob | DeliverJob>;
+type FailedJob = Job<WakeJob | DeliverJob | NoticeJob>;
 
 /** Jobs that failed for good: their alert is not delivered unless a person retries them. */
 export const deadLetterRoutes: FastifyPluginAsyncZod<{
@@ -50,7 +52,8 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       const sorted = places.toSorted((a, b) => (isLater(a, b) ? -1 : 1));
       const jobs = await Promise.all(sorted.slice(0, limit).map(({ queue, id }) => readJob(queue, id)));
       const last = sorted[limit - 1];
-      return { entries: jobs.flat().map(describe), nextCursor: last && sorted.length > limit ? cursorOf(last) : null };
+      const entries = await Promise.all(jobs.flat().map(describe));
+      return { entries, nextCursor: last && sorted.length > limit ? cursorOf(last) : null };
     },
   );
 
@@ -73,9 +76,11 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
         if (await job.isFailed()) throw error;
         throw takenMeanwhile();
       }
-      const { wakeId } = describe(job);
-      if (wakeId !== null) await reopen(redis, keys, wakeId, now());
-      await operations.record(request, 'dead_letter_retried', { ...params, ...namesOf(job) });
+      const { wakeId } = await describe(job);
+      const noticeId = noticeIdOf(job);
+      if (noticeId !== undefined) await reopenNotice(redis, keys, noticeId, now());
+      else if (wakeId !== null) await reopen(redis, keys, wakeId, now());
+      await operations.record(request, 'dead_letter_retried', { ...params, ...(await namesOf(job)) });
       return { retried: true as const };
     },
   );
@@ -96,17 +101,50 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       // The caller who takes the job off the list drops it: after that nobody else can retry or drop it.
       if (!(await takeFailed(redis, keys, params.queue, params.jobId))) throw takenMeanwhile();
       await job.remove();
-      const { wakeId } = describe(job);
-      if (wakeId !== null) {
+      const { wakeId } = await describe(job);
+      if (wakeId !== null && noticeIdOf(job) === undefined) {
         const by = operations.nameOf(request);
         const reason = operations.reasonOf(request, body.reason) ?? '';
         await recordDismissal(redis, keys, wakeId, { by, reason, at: now() });
         await publish(redis, keys, app.log, 'dm.dismissed', { wakeId });
       }
-      await operations.record(request, 'dead_letter_dropped', { ...params, ...namesOf(job), reason: body.reason });
+      await operations.record(request, 'dead_letter_dropped', {
+        ...params,
+        ...(await namesOf(job)),
+        reason: body.reason,
+      });
       return { dropped: true as const };
     },
   );
+
+  async function describe(job: FailedJob): Promise<DeadLetter> {
+    const noticeId = noticeIdOf(job);
+    const wake = noticeId === undefined ? jobData.parse(job.data).wake : await wakeOfNotice(noticeId);
+    return {
+      queue: job.queueName,
+      jobId: job.id ?? '',
+      wakeId: wake.id,
+      probe: wake.probe,
+      category: wake.category,
+      severity: wake.severity,
+      title: wake.title,
+      reason: job.failedReason ?? '',
+      failedAt: isoTime(job.finishedOn ?? job.timestamp) ?? EPOCH,
+    };
+  }
+
+  /** The newest wake of the incident of a notice, whose message the notice repeats. */
+  async function wakeOfNotice(noticeId: string) {
+    const notice = await readNotice(redis, keys, noticeId);
+    const incident = notice && (await readIncident(redis, keys, notice.incidentId));
+    const record = incident && (await readWakeRecord(redis, keys, incident.messageOf ?? incident.lastWakeId));
+    return record ? { id: record.wakeId, ...record.row } : noWake;
+  }
+
+  async function namesOf(job: FailedJob) {
+    const { wakeId, probe, category } = await describe(job);
+    return { wake_id: wakeId, probe, category };
+  }
 
   async function find({ queue: name, jobId }: DeadLetterParams): Promise<FailedJob> {
     const queue = queues.find((each) => each.name === name);
@@ -157,22 +195,9 @@ const jobData = z
   .object({ wake: z.object({ id: z.string(), probe: text, category: text, severity: text, title: text }) })
   .or(z.unknown().transform(() => ({ wake: noWake })));
 
-function describe(job: FailedJob): DeadLetter {
-  const { wake } = jobData.parse(job.data);
-  return {
-    queue: job.queueName,
-    jobId: job.id ?? '',
-    wakeId: wake.id,
-    probe: wake.probe,
-    category: wake.category,
-    severity: wake.severity,
-    title: wake.title,
-    reason: job.failedReason ?? '',
-    failedAt: isoTime(job.finishedOn ?? job.timestamp) ?? EPOCH,
-  };
-}
+const noticeData = z.object({ noticeId: z.string() });
 
-function namesOf(job: FailedJob) {
-  const { wakeId, probe, category } = describe(job);
-  return { wake_id: wakeId, probe, category };
+/** Id of the notice that the job sends; undefined if it delivers a wake. */
+function noticeIdOf(job: FailedJob): string | undefined {
+  return noticeData.safeParse(job.data).data?.noticeId;
 }

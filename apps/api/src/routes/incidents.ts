@@ -1,19 +1,26 @@
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import { incidentJson } from '@kora-wake/shared/store/incident-json';
+import { incidentMessage } from '@kora-wake/shared/store/incident-message';
 import {
   actOnIncident,
   type IncidentAction,
   listIncidents,
   readIncident,
+  recordFeedback,
   type Incident as StoredIncident,
 } from '@kora-wake/shared/store/incidents';
 import type { Place } from '@kora-wake/shared/store/page';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
+import { incidentLine } from '@kora-wake/shared/wake/incident-line';
+import { previewOf } from '@kora-wake/shared/wake/preview';
+import type { Redact } from '@kora-wake/shared/wake/redact';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import {
   ErrorAnswer,
+  FeedbackRequest,
   Incident,
   IncidentDetail,
   IncidentParams,
@@ -24,9 +31,8 @@ import {
 } from '../contract.ts';
 import { cursorOf, placeOf } from '../cursor.ts';
 import { httpErrors } from '../errors.ts';
-import { incidentOperation } from '../incident-operations.ts';
+import { feedbackOperation, incidentOperation } from '../incident-operations.ts';
 import type { ChangeRequest, OperationLog } from '../operations.ts';
-import { EPOCH, isoTime } from '../times.ts';
 import { investigationOf } from './investigations.ts';
 
 /** Incidents that are read for one page, if most of them do not match. */
@@ -35,12 +41,14 @@ const CHUNK = 100;
 /** Wakes that one incident shows. */
 const MAX_WAKES = 100;
 
-/** Incidents: list them, and acknowledge, snooze or resolve them. */
+/** Incidents: list them, acknowledge, snooze or resolve them, and say whether the diagnosis is right. */
 export const incidentRoutes: FastifyPluginAsyncZod<{
   store: WindowStore;
   deliveries: DeliveriesQueue;
   operations: OperationLog;
-}> = async (app, { store, deliveries, operations }) => {
+  redact: Redact;
+  consoleUrl: string | undefined;
+}> = async (app, { store, deliveries, operations, redact, consoleUrl }) => {
   const { redis, keys, queue } = store;
 
   async function find(id: string): Promise<StoredIncident> {
@@ -55,10 +63,10 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
     if (result === 'closed') throw httpErrors.conflict('This incident is closed already.');
     if (result === 'done') {
       logEvent(app.log, 'api.incident_changed', { incidentId: id, action: action.kind });
-      const { what, details } = incidentOperation(incident, action, 'api');
+      const { what, details } = incidentOperation(incident, action);
       await operations.record(request, what, details);
     }
-    return shown(await find(id));
+    return incidentJson(await find(id));
   }
 
   app.get(
@@ -80,7 +88,7 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
         for (const place of places) {
           after = place;
           const incident = byId.get(place.id);
-          if (incident && matches(incident, query)) entries.push(shown(incident));
+          if (incident && matches(incident, query)) entries.push(incidentJson(incident));
           if (entries.length === query.limit) return { entries, nextCursor: await cursorAfter(page.isOpen, place) };
         }
         if (places.length < CHUNK) return { entries, nextCursor: null };
@@ -110,12 +118,24 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
       const page = { limit: MAX_WAKES, since: openedAt - CLOCK_SKEW_MS };
       const { entries } = await listWakeRecords(redis, keys, { probe, category }, page);
       const own = entries.filter(({ incidentId }) => incidentId === id);
+      const changes = await operations.last();
       return {
-        ...shown(incident),
+        ...incidentJson(incident),
         history: await Promise.all(own.map((wake) => investigationOf({ queue, deliveries }, wake))),
+        actions: changes.filter(({ details }) => details.incident_id === id),
+        preview: (await readPreview(incident)) ?? null,
       };
     },
   );
+
+  /** The newest message, as a worker renders it. */
+  async function readPreview(incident: StoredIncident) {
+    const { messageOf, message } = incident;
+    if (messageOf === null || message === null) return undefined;
+    const about = { note: message.note ?? '', line: incidentLine(incident), hasButtons: true };
+    const rendered = await incidentMessage({ redis, keys, consoleUrl }, incident, messageOf, about);
+    return rendered && previewOf(rendered.blocks);
+  }
 
   const changing = {
     params: IncidentParams,
@@ -145,6 +165,32 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
     { schema: { summary: 'No more messages of an incident for a time', body: SnoozeRequest, ...changing } },
     async (request) => act(request, request.params.id, { kind: 'snooze', seconds: request.body.seconds }),
   );
+
+  app.post(
+    '/v1/incidents/:id/feedback',
+    {
+      schema: {
+        summary: 'Say whether the diagnosis names the cause, and the real cause. Also for a closed incident',
+        body: FeedbackRequest,
+        params: IncidentParams,
+        querystring: ReasonQuery,
+        response: { 200: Incident, 400: ErrorAnswer, 404: ErrorAnswer },
+      },
+    },
+    async (request) => {
+      const { verdict, cause } = request.body;
+      const incident = await find(request.params.id);
+      const feedback = { verdict, ...(cause !== undefined && { cause: redact(cause) }) };
+      const by = operations.nameOf(request);
+      const result = await recordFeedback(redis, keys, incident.id, { ...feedback, by });
+      if (result === 'unknown') throw httpErrors.notFound('Nothing of this incident was investigated.');
+      if (result === 'done') {
+        const { what, details } = feedbackOperation(incident, feedback);
+        await operations.record(request, what, details);
+      }
+      return incidentJson(await find(incident.id));
+    },
+  );
 };
 
 /** The clocks of a tailer and of Redis differ by less, ms. */
@@ -160,33 +206,4 @@ function matches(incident: StoredIncident, query: z.infer<typeof IncidentsQuery>
     (query.severity === undefined || severity === query.severity) &&
     (q === undefined || probe.toLowerCase().includes(q) || category.toLowerCase().includes(q))
   );
-}
-
-function shown(incident: StoredIncident): Incident {
-  const { id, probe, category, severity, state, rows, wakes, flaps, firing, closeReason, by, message } = incident;
-  return {
-    id,
-    probe,
-    category,
-    severity,
-    state,
-    openedAt: isoTime(incident.openedAt) ?? EPOCH,
-    startedAt: isoTime(incident.startedAt) ?? EPOCH,
-    closedAt: isoTime(incident.closedAt),
-    closeReason,
-    acknowledgedBy: state === 'acknowledged' || state === 'snoozed' ? by : null,
-    snoozedUntil: isoTime(incident.snoozedUntil),
-    rows,
-    wakes,
-    flaps,
-    firing,
-    lastRowAt: isoTime(incident.lastRowAt) ?? EPOCH,
-    lastWakeId: incident.lastWakeId,
-    message: message && { ...message, permalink: permalinkOf(message) },
-  };
-}
-
-/** Slack redirects it to the workspace of the reader. */
-function permalinkOf({ channel, ts }: { channel: string; ts: string }): string {
-  return `https://slack.com/archives/${encodeURIComponent(channel)}/p${encodeURIComponent(ts.replace('.', ''))}`;
 }

@@ -141,6 +141,7 @@ export async function investigationOf(queues: Queues, wake: WakeRecord): Promise
     lastSuppressedAt: isoTime(wake.lastSuppressedAt),
     recoveredAt: isoTime(wake.recoveredAt),
     incidentId: wake.incidentId,
+    feedback: wake.feedback && { ...wake.feedback, at: isoTime(wake.feedback.at) ?? EPOCH },
   };
 }
 

@@ -53,7 +53,7 @@ describe('the durable log', () => {
       import { durableLog } from '${source('durable-log')}';
       import { threadedWriter } from '${source('log-writer')}';
       const writer = threadedWriter({ path: process.argv[2], createsFolder: false });
-      const log = durableLog(writer.write);
+      const log = durableLog(writer.write, { maxWaitingBytes: 1e6, waitMs: 60_000 });
       const settled = [];
       const row = (n) => JSON.stringify({ n, text: 'y'.repeat(2_000) });
       const outcome = await log.append([row(1), row(2)], (is) => settled.push(is)).then(() => 'written', (e) => [e.name, e.message]);

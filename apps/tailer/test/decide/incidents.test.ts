@@ -4,13 +4,13 @@ import { recordFollowed } from '@kora-wake/shared/store/checkpoint';
 import { readEvents } from '@kora-wake/shared/store/events';
 import {
   actOnIncident,
-  endSnoozes,
   expireIncidents,
   type IncidentAction,
   listIncidents,
   readIncident,
   readQueuedRows,
   removeQueuedRows,
+  runIncidentClocks,
 } from '@kora-wake/shared/store/incidents';
 import { readReadiness, readWakeRecord, recordOutcome, withdrawIfOver } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
@@ -177,9 +177,10 @@ describe('a person', () => {
   test('who snoozed is told again when the time is up', async ({ ns }) => {
     const { act, read, set } = await opened(ns);
     await act({ kind: 'snooze', seconds: 60 });
-    expect(await endSnoozes(ns.redis, ns.keys)).toBe(0);
+    await runIncidentClocks(ns.redis, ns.keys, { remindMs: 0 });
+    expect(await read()).toMatchObject({ state: 'snoozed' });
     await set({ snoozedUntil: Date.now() - 1 });
-    expect(await endSnoozes(ns.redis, ns.keys)).toBe(1);
+    await runIncidentClocks(ns.redis, ns.keys, { remindMs: 0 });
     expect(await read()).toMatchObject({ state: 'firing', by: null, snoozedUntil: null });
   });
 });

@@ -4,12 +4,12 @@
  * lost the record of a post together with its last writes.
  */
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import type { DeliverJob, LookUp, Posted } from '@kora-wake/shared/store/queues';
-import { type Begun, type Claim, setClaim } from '@kora-wake/shared/store/wake-record';
+import { type Begun, type Claim, setClaim } from '@kora-wake/shared/store/claims';
+import type { LookUp, Posted } from '@kora-wake/shared/store/queues';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { DelayedError, type Job } from 'bullmq';
 import type { Progress } from './history.ts';
-import type { Delivery } from './job.ts';
+import type { Message, Poster } from './post.ts';
 import { DeliveryFailure, type Messenger, SLACK_TIMEOUT_MS } from './slack.ts';
 
 /** After a claim, ms: by then the post has timed out, and Slack's history shows it. */
@@ -35,7 +35,12 @@ export interface DataLoss {
  * @param completeSince time from which the data of Redis is complete, ms since the epoch by its clock
  * @param now ms since the epoch
  */
-export function possibleDataLoss(wake: Wake, begun: Begun, completeSince: number, now: number): DataLoss | undefined {
+export function possibleDataLoss(
+  wake: Pick<Wake, 'emittedAt' | 'appendedAfter'>,
+  begun: Begun,
+  completeSince: number,
+  now: number,
+): DataLoss | undefined {
   const since = Math.max(completeSince, begun.dataLostAt);
   const completeForMs = begun.clock - since;
   // The row was appended after the data loss, whatever its own time says.
@@ -59,18 +64,18 @@ interface EarlierPost {
  * @throws DeliveryFailure if the look-up failed and is to be retried; DelayedError if the job was delayed
  */
 export async function findEarlierPost(
-  { redis, keys, now, log }: Delivery,
-  job: Job<DeliverJob>,
+  { redis, now, log }: Poster,
+  job: Job<{ lookUp?: LookUp }>,
   token: string | undefined,
   messenger: Messenger,
+  { id: wakeId, recordKey, to }: Message,
   earlier: Claim | undefined,
   dataLoss: DataLoss | undefined,
 ): Promise<EarlierPost> {
-  const { id: wakeId } = job.data.wake;
   // A claim in the future comes from a clock that was set back since.
   const claimedAt = earlier && Math.min(earlier.claimedAt, now());
   if (earlier && claimedAt !== undefined && claimedAt !== earlier.claimedAt) {
-    await setClaim(redis, keys, wakeId, { ...earlier, claimedAt });
+    await setClaim(redis, recordKey, { ...earlier, claimedAt });
   }
   const sinceClaimMs = claimedAt === undefined ? Infinity : now() - claimedAt;
   const waitedMs = Math.min(dataLoss?.completeForMs ?? Infinity, sinceClaimMs);
@@ -89,7 +94,7 @@ export async function findEarlierPost(
     },
   };
   try {
-    const found = await messenger.find(wakeId, since, progress);
+    const found = await messenger.find(wakeId, since, progress, to);
     logEvent(log, 'delivery.looked_up', { wakeId, found: found !== undefined });
     return found ? { found, mayRepeat: false } : { mayRepeat: false };
   } catch (error) {
@@ -113,7 +118,7 @@ export async function findEarlierPost(
 }
 
 /** The progress of an earlier look-up for the same claim. A later claim belongs to a later post. */
-function lookUpOf(job: Job<DeliverJob>, claimedAt: number | undefined): LookUp | undefined {
+function lookUpOf(job: Job<{ lookUp?: LookUp }>, claimedAt: number | undefined): LookUp | undefined {
   const { lookUp } = job.data;
   return lookUp?.claimedAt === (claimedAt ?? 0) ? lookUp : undefined;
 }

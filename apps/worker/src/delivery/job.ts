@@ -17,15 +17,14 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { type Claim, setClaim } from '@kora-wake/shared/store/claims';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { DeliveriesQueue, DeliverJob, Posted, WakesQueue } from '@kora-wake/shared/store/queues';
 import {
-  type Begun,
+  type BegunWake,
   beginDelivery,
-  type Claim,
   recordOutcome,
   reopen,
-  setClaim,
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
 import { buttonsFor, dmBlocks } from '@kora-wake/shared/wake/blocks';
@@ -33,20 +32,16 @@ import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/mess
 import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
 import type { Report } from '@kora-wake/shared/wake/report';
 import { escapeForSlack } from '@kora-wake/shared/wake/text';
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Wake } from '@kora-wake/shared/wake/wake';
+import type { Job } from 'bullmq';
 import type { AuditWriter } from '../audit.ts';
 import { countOlder, endJoined, releaseOlder } from '../investigation/join.ts';
 import type { Stages } from '../metrics.ts';
 import type { ServiceReports } from '../presence.ts';
 import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
-import { DeliveryFailure, type Messenger, mayBeAcceptedWithoutBlocks } from './slack.ts';
-
-/** How long held deliveries wait before the next attempt, ms. */
-const HOLD_MS = 10_000;
-/** Limit for the time that Slack asks us to wait, ms: an alert must not wait for a week. */
-const MAX_WAIT_MS = 15 * 60_000;
-/** Storing a claim and posting are consecutive, so a claim is never older than this at the post, ms. */
-const CLAIM_FRESH_MS = 2_000;
+import { type Message, postMessage } from './post.ts';
+import { DeliveryFailure, type Messenger } from './slack.ts';
+import { retryLater, waitForHold } from './waiting.ts';
 
 export interface Delivery {
   /** Undefined: no Slack token, a dry run. */
@@ -66,7 +61,7 @@ export interface Delivery {
   /** Called once for each wake that ends as withdrawn. */
   withdrawn(): void;
   now(): number;
-  /** Default {@link HOLD_MS}. */
+  /** How long deliveries wait while Slack refuses the token, ms; for tests. */
   holdMs?: number;
   log: Logger;
 }
@@ -87,8 +82,9 @@ export function deliverer(delivery: Delivery) {
     }
     try {
       const at = now();
-      const begun = await beginDelivery(redis, keys, wake.id, at);
+      const begun = await beginDelivery(redis, keys, wake, at);
       if (begun.quietFor !== undefined) return await joinQuiet(job, begun.quietFor);
+      if (begun.heldUntil !== undefined) return await waitForHold(delivery, job, token, begun.heldUntil);
       // Its row in the audit log may be missing.
       if (begun.ended === 'withdrawn') return void (await withdraw(job, false));
       if (begun.ended) return await record(job, begun.ended);
@@ -110,7 +106,7 @@ export function deliverer(delivery: Delivery) {
     job: Job<DeliverJob>,
     token: string | undefined,
     to: Messenger,
-    begun: Begun,
+    begun: BegunWake,
     claim: Claim,
   ): Promise<Posted | undefined> {
     const { wake } = job.data;
@@ -121,18 +117,26 @@ export function deliverer(delivery: Delivery) {
       if (isOver) {
         if (await withdraw(job, false)) return undefined;
         // Its pair fires again since, so it is to be sent after all.
-        await setClaim(redis, keys, wake.id, claim);
+        await setClaim(redis, keys.wake(wake.id), claim);
       }
       return post(job, to, claim, undefined, begun, { mayRepeat: false, recoveredAt });
     }
     // Nothing was posted yet under the claim that was just made.
-    if (!earlier && !isOver) await setClaim(redis, keys, wake.id, undefined);
-    const { found, open, mayRepeat } = await findEarlierPost(delivery, job, token, to, earlier, dataLoss);
+    if (!earlier && !isOver) await setClaim(redis, keys.wake(wake.id), undefined);
+    const { found, open, mayRepeat } = await findEarlierPost(
+      delivery,
+      job,
+      token,
+      to,
+      messageOf(wake),
+      earlier,
+      dataLoss,
+    );
     if (found) return found;
     // The pair may also have recovered during the look-up.
     if (await withdraw(job, true)) return undefined;
     const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
-    await setClaim(redis, keys, wake.id, next);
+    await setClaim(redis, keys.wake(wake.id), next);
     // Others may have begun to wait during the look-up.
     return post(job, to, next, open, { ...begun, isAwaited: true }, { mayRepeat, recoveredAt });
   }
@@ -162,71 +166,36 @@ export function deliverer(delivery: Delivery) {
     return true;
   }
 
-  /**
-   * Posts the DM with its blocks. If Slack refuses the blocks, the text is sent alone.
-   *
-   * @param before the claim that is restored if Slack does not have the message
-   */
+  /** Posts the DM. @param before the claim that is restored if Slack does not have the message */
   async function post(
     job: Job<DeliverJob>,
     to: Messenger,
     claim: Claim,
     before: Claim | undefined,
-    { isAwaited, clickable }: Pick<Begun, 'isAwaited' | 'clickable'>,
+    { isAwaited, clickable }: Pick<BegunWake, 'isAwaited' | 'clickable'>,
     about: { mayRepeat: boolean; recoveredAt: number | null },
   ): Promise<Posted> {
     const { wake, report } = job.data;
     const older = isAwaited ? await countOlder({ redis, keys }, wake) : 0;
     const note = deliveryNote({ lateMs: lateMs(wake, now()), older, ...about });
-    const text = escapeForSlack(directMessage(wake, report, { note, consoleUrl }));
-    const blocks = [
-      ...dmBlocks(wake, report, { note, consoleUrl }),
-      ...(clickable ? buttonsFor(clickable.incidentId, clickable.state) : []),
-    ];
-    const posted = await send(wake.id, claim, before, () => to.post(text, wake.id, blocks)).catch(async (error) => {
-      if (!(error instanceof DeliveryFailure && mayBeAcceptedWithoutBlocks(error))) throw error;
-      logEvent(log, 'delivery.blocks_refused', { wakeId: wake.id, code: error.code });
-      const again = { ...claim, claimedAt: now() };
-      await setClaim(redis, keys, wake.id, again);
-      return send(wake.id, again, before, () => to.post(text, wake.id));
-    });
+    const content = {
+      text: escapeForSlack(directMessage(wake, report, { note, consoleUrl })),
+      blocks: [
+        ...dmBlocks(wake, report, { note, consoleUrl }),
+        ...(clickable ? buttonsFor(clickable.incidentId, clickable.state, report) : []),
+      ],
+    };
+    const posted = await postMessage(delivery, to, messageOf(wake), claim, before, content);
     return note === '' ? posted : { ...posted, note };
   }
 
-  /** Makes one request under a claim. @param before the claim that is restored if Slack does not have the message */
-  async function send(
-    wakeId: string,
-    { claimedAt }: Claim,
-    before: Claim | undefined,
-    request: () => Promise<Posted>,
-  ): Promise<Posted> {
-    try {
-      // This process was frozen since the claim, so another worker may have the job by now.
-      if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
-      return await request();
-    } catch (error) {
-      if (error instanceof DeliveryFailure && error.kind !== 'unknown') await setClaim(redis, keys, wakeId, before);
-      throw error;
-    }
+  function messageOf({ id }: Wake): Message {
+    return { id, recordKey: keys.wake(id) };
   }
 
   async function handleFailure(job: Job<DeliverJob>, failure: DeliveryFailure): Promise<never> {
     services.notPosted(failure);
-    const fields = { wakeId: job.data.wake.id, code: failure.code };
-    const { kind, retryAfterMs } = failure;
-    if (kind === 'outage') logEvent(log, 'delivery.held', fields);
-    else if (retryAfterMs !== undefined) logEvent(log, 'delivery.rate_limited', { ...fields, retryAfterMs });
-    const holdMs = delivery.holdMs ?? HOLD_MS;
-    const waitMs = kind === 'outage' ? holdMs : retryAfterMs && Math.min(retryAfterMs, MAX_WAIT_MS);
-    if (waitMs !== undefined) {
-      // The whole queue waits with this job at its head, so that the oldest message is sent first.
-      await deliveries.rateLimit(waitMs);
-      throw Worker.RateLimitError();
-    }
-    // workers.ts records the dead letter when BullMQ reports the failed job.
-    if (kind === 'permanent') throw new UnrecoverableError(failure.code);
-    logEvent(log, 'delivery.retrying', fields);
-    throw failure;
+    return retryLater({ id: job.data.wake.id, failure, queue: deliveries, holdMs: delivery.holdMs, log });
   }
 
   /** Records the outcome of a wake. Repeated if it was recorded before, because the row in the audit log may be missing. */

@@ -23,12 +23,14 @@ import { type Period, type Progress, searchHistory } from './history.ts';
 
 export interface Messenger {
   /**
-   * Posts one message to the operator. `text` must be escaped by Slack's rule already; it is what notifications show.
+   * Posts one message. `text` must be escaped by Slack's rule already; it is what notifications show.
    *
+   * @param id of the wake or the notice
    * @param blocks shown in place of the text
+   * @param to id of the recipient; default: the operator
    * @throws DeliveryFailure
    */
-  post(text: string, wakeId: string, blocks?: DmBlock[]): Promise<Posted>;
+  post(text: string, id: string, blocks?: DmBlock[], to?: string): Promise<Posted>;
   /**
    * Changes a message that was posted. Slack notifies nobody.
    *
@@ -37,13 +39,13 @@ export interface Messenger {
    */
   edit(posted: Posted, text: string, blocks?: DmBlock[]): Promise<void>;
   /**
-   * Searches the operator's messages for that of a wake, by the metadata of its post.
+   * Searches the recipient's messages for that of a wake or a notice, by the metadata of its post.
    *
    * @param since ms since the epoch
    * @param progress to continue an earlier search that failed
    * @throws DeliveryFailure; `permanent` if the token may not do this, for example without `im:history` or `im:write`
    */
-  find(wakeId: string, since: number, progress?: Progress): Promise<Posted | undefined>;
+  find(id: string, since: number, progress?: Progress, to?: string): Promise<Posted | undefined>;
 }
 
 export interface SlackApp extends Messenger {
@@ -153,10 +155,10 @@ export function slackMessenger(options: {
     logger: noSlackLog(LogLevel.ERROR),
   });
   return {
-    post: (text, wakeId, blocks) =>
+    post: (text, wakeId, blocks, channel = options.channel) =>
       withSpan('post', wakeId, async () => {
         const answer = await client.chat.postMessage({
-          channel: options.channel,
+          channel,
           text,
           ...(blocks && { blocks }),
           mrkdwn: false,
@@ -166,7 +168,7 @@ export function slackMessenger(options: {
         });
         // A proxy may answer with JSON of its own, which the SDK takes for success.
         if (!answer.ok || !answer.ts) throw new DeliveryFailure('unknown', 'unreadable_answer');
-        return { channel: answer.channel ?? options.channel, ts: answer.ts };
+        return { channel: answer.channel ?? channel, ts: answer.ts };
       }),
     edit: async ({ channel, ts }, text, blocks = []) => {
       await traced('slack edit', {}, () =>
@@ -175,9 +177,9 @@ export function slackMessenger(options: {
           .catch((error: unknown) => Promise.reject(classify(error, 'post'))),
       );
     },
-    find: (wakeId, since, progress = { reached: () => undefined }) =>
+    find: (wakeId, since, progress = { reached: () => undefined }, to = options.channel) =>
       withSpan('look-up', wakeId, async () => {
-        const channel = isPerson(options.channel) ? await openDm(options.channel) : options.channel;
+        const channel = isPerson(to) ? await openDm(to) : to;
         const found = await searchHistory(
           (period, cursor) => readHistory(channel, period, cursor),
           ({ metadata }) => belongsToWake(metadata, wakeId),

@@ -5,14 +5,12 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { areClicksTaken, readStaleMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
+import { areClicksTaken } from '@kora-wake/shared/store/clicks';
+import { incidentMessage } from '@kora-wake/shared/store/incident-message';
+import { readStaleMessage, repostMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import type { FollowupsQueue, UpdateJob } from '@kora-wake/shared/store/queues';
-import { readWakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-record';
-import { buttonsFor, dmBlocks } from '@kora-wake/shared/wake/blocks';
+import type { FollowupsQueue, Posted, UpdateJob } from '@kora-wake/shared/store/queues';
 import { incidentLine, OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
-import { directMessage } from '@kora-wake/shared/wake/message';
-import { escapeForSlack } from '@kora-wake/shared/wake/text';
 import { type Job, Worker } from 'bullmq';
 import { DeliveryFailure, type Messenger, mayBeAcceptedWithoutBlocks } from './slack.ts';
 
@@ -24,39 +22,36 @@ export interface Updates {
   messenger: Messenger | undefined;
   consoleUrl?: string | undefined;
   followups: FollowupsQueue;
+  /** A message that is gone is posted again at most once in this time, ms. */
+  repostAfterMs: number;
   redis: RedisClient;
   keys: Keys;
   log: Logger;
 }
 
-export function updater({ messenger, consoleUrl, followups, redis, keys, log }: Updates) {
+export function updater(options: Updates) {
+  const { messenger, followups, redis, keys, log } = options;
   // It is the only sign of the incident in a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
   return async ({ data: { incidentId } }: Job<UpdateJob>): Promise<void> => {
     const stale = await readStaleMessage(redis, keys, incidentId);
     if (!stale) return;
-    const { incident, isNewest } = stale;
-    const line = isNewest ? incidentLine(incident) : OLDER_LINE;
+    const { incident, kind } = stale;
+    const line = kind === 'older' ? OLDER_LINE : incidentLine(incident);
     if (!messenger) {
       const { probe, category } = incident;
       logEvent(printed, 'incidents.dry_run', { incident: { incidentId, probe, category, line } });
-    } else if (stale.posted) await edit(messenger, stale, line);
+    } else if (stale.posted) await edit(messenger, stale, stale.posted, line);
     await stale.edited();
   };
 
-  async function edit(
-    to: Messenger,
-    { incident, wakeId, posted, isNewest }: StaleMessage,
-    line: string,
-  ): Promise<void> {
-    const record = await readWakeRecord(redis, keys, wakeId);
-    if (!posted || !record?.report) return;
-    const wake = wakeFromRecord(record);
-    const extras = { note: `${record.posted?.note ?? ''}\n\n(${line})`, consoleUrl };
-    const text = escapeForSlack(directMessage(wake, record.report, extras));
-    const buttons = isNewest && (await areClicksTaken(redis, keys)) ? buttonsFor(incident.id, incident.state) : [];
-    const blocks = [...dmBlocks(wake, record.report, extras), ...buttons];
+  async function edit(to: Messenger, stale: StaleMessage, posted: Posted, line: string): Promise<void> {
+    const { incident, wakeId, kind } = stale;
+    const hasButtons = kind === 'newest' && (await areClicksTaken(redis, keys));
+    const content = await incidentMessage(options, incident, wakeId, { note: posted.note ?? '', line, hasButtons });
+    if (!content) return;
+    const { text, blocks } = content;
     const about = { incidentId: incident.id, wakeId };
     try {
       await to.edit(posted, text, blocks).catch((error: unknown) => {
@@ -66,15 +61,16 @@ export function updater({ messenger, consoleUrl, followups, redis, keys, log }: 
       logEvent(log, 'incidents.message_edited', { ...about, line });
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
-      const { kind, code, retryAfterMs } = error;
-      const waitMs = kind === 'outage' ? OUTAGE_MS : retryAfterMs;
+      const { code, retryAfterMs } = error;
+      const waitMs = error.kind === 'outage' ? OUTAGE_MS : retryAfterMs;
       if (waitMs !== undefined) {
         await followups.rateLimit(waitMs);
         throw Worker.RateLimitError();
       }
-      // A person deleted the message, for example. The next alert is a new one.
-      if (kind !== 'permanent') throw error;
+      if (error.kind !== 'permanent') throw error;
       logEvent(log, 'incidents.message_not_edited', { ...about, code });
+      // A person deleted the message, for example.
+      if (kind === 'newest') await repostMessage(redis, keys, incident.id, posted, options.repostAfterMs);
     }
   }
 }

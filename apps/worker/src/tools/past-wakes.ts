@@ -8,6 +8,9 @@ import { defineTool, type Tool } from './tool.ts';
 
 const limit = z.number().int().min(1).max(20).default(10).describe('maximum number, newest first');
 
+/** Earlier wakes of the pair that are searched for causes. */
+const MAX_JUDGED = 200;
+
 /** @param now ms since the epoch */
 export function pastWakesTools(redis: RedisClient, keys: Keys, now: () => number): Tool[] {
   const ago = (at: number) => `${duration(now() - at)} ago`;
@@ -33,15 +36,32 @@ export function pastWakesTools(redis: RedisClient, keys: Keys, now: () => number
       name: 'past_investigations',
       secondhand: true,
       description:
-        'Earlier diagnoses of this probe and category: their age, verdict and text, and when the issue came back. They are opinions of that time, not proof of the present cause.',
+        'Earlier diagnoses of this probe and category: their age, verdict and text, what people said about them, and when the issue came back. They are opinions of that time, not proof of the present cause.',
       input: z.object({ limit }),
       run: async ({ limit: most }, { wake: { id, probe, category } }) => {
         const all = await readRecords({ probe, category }, most + 1);
         const found = all.filter(({ wakeId, report }) => wakeId !== id && report !== null).slice(0, most);
         if (found.length === 0) return 'this was never investigated before';
         return found
-          .map((each) => `${ago(each.enqueuedAt)} (${diagnosis(each)}\n${recurrence(each, all)}`)
+          .map((each) => `${ago(each.enqueuedAt)} (${diagnosis(each)}\n${judged(each)}${recurrence(each, all)}`)
           .join('\n\n');
+      },
+    }),
+    // A person's words are evidence, unlike an earlier answer of a model.
+    defineTool({
+      name: 'confirmed_causes',
+      description:
+        'Causes of earlier alerts of this probe and category, in the words of the people who found them. Look here first if the issue came back.',
+      input: z.object({ limit }),
+      run: async ({ limit: most }, { wake: { id, probe, category } }) => {
+        const all = await readRecords({ probe, category }, MAX_JUDGED);
+        const found = all
+          .filter(({ wakeId, feedback }) => wakeId !== id && feedback?.cause !== undefined)
+          .slice(0, most);
+        return (
+          found.map((each) => `${ago(each.enqueuedAt)}: ${each.row.title}\n${judged(each)}`.trim()).join('\n\n') ||
+          'nobody has named the cause of an earlier alert'
+        );
       },
     }),
   ];
@@ -55,6 +75,14 @@ function summary({ row, suppressed, outcome }: WakeRecord): string {
 function diagnosis({ report }: WakeRecord): string {
   if (report?.kind !== 'diagnosis') return `not investigated): ${report?.code}`;
   return `${report.verdict ?? 'no verdict'}): ${report.text}`;
+}
+
+/** A line with what a person said about the diagnosis, or an empty text. */
+function judged({ feedback }: WakeRecord): string {
+  if (!feedback) return '';
+  const { verdict, by, cause } = feedback;
+  const said = { right: 'right', partly: 'partly right', wrong: 'wrong' }[verdict];
+  return `${by} said that the diagnosis was ${said}${cause === undefined ? '.' : `. The real cause: ${cause}`}\n`;
 }
 
 function recurrence(each: WakeRecord, all: WakeRecord[]): string {

@@ -1,5 +1,6 @@
+import { setClaim } from '@kora-wake/shared/store/claims';
 import { deliverJobId, deliverJobOptions } from '@kora-wake/shared/store/queues';
-import { readWakeRecord, setClaim } from '@kora-wake/shared/store/wake-record';
+import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 
 import { describe, expect } from 'vitest';
 import { DIAGNOSIS } from '../../../../test/support/anthropic.ts';
@@ -43,7 +44,7 @@ describe('a delivery', () => {
     await ns.queue.remove(wake.id);
     for (const id of [wake.id, 'w-later-1', 'w-later-2']) await messengerTo(double).post('arrived', id);
     const claimedAt = Date.now() - VISIBLE_MS;
-    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await setClaim(ns.redis, ns.keys.wake(wake.id), { claimedAt, firstClaimedAt: claimedAt });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     const messenger = messengerTo(double);
     const { log } = working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
@@ -93,7 +94,7 @@ describe('a delivery', () => {
     await ns.queue.remove(wake.id);
     for (const id of [wake.id, 'w-later']) await messengerTo(double).post('arrived', id);
     const claimedAt = Date.now() - VISIBLE_MS;
-    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await setClaim(ns.redis, ns.keys.wake(wake.id), { claimedAt, firstClaimedAt: claimedAt });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
@@ -131,7 +132,10 @@ describe('a delivery', () => {
     await messengerTo(double).post('the one that arrived', wake.id);
     const tenMinutesAgo = Date.now() - 600_000;
     for (const message of double.accepted) message.ts = String(tenMinutesAgo / 1000);
-    await setClaim(ns.redis, ns.keys, wake.id, { firstClaimedAt: tenMinutesAgo, claimedAt: Date.now() - VISIBLE_MS });
+    await setClaim(ns.redis, ns.keys.wake(wake.id), {
+      firstClaimedAt: tenMinutesAgo,
+      claimedAt: Date.now() - VISIBLE_MS,
+    });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
@@ -223,7 +227,7 @@ describe('a delivery', () => {
     await ns.queue.remove(wake.id);
     await messengerTo(double).post('the one that arrived', wake.id);
     const ahead = Date.now() + 3_600_000;
-    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt: ahead, firstClaimedAt: ahead });
+    await setClaim(ns.redis, ns.keys.wake(wake.id), { claimedAt: ahead, firstClaimedAt: ahead });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     const messenger = messengerTo(double);
     const { clock } = working(ns, { engine: engineOf(diagnosis), messenger, auditPath: logPath });
@@ -240,7 +244,7 @@ describe('a delivery', () => {
     await ns.queue.remove(wake.id);
     await messengerTo(double).post('the one that arrived', wake.id);
     const claimedAt = Date.now() - VISIBLE_MS;
-    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await setClaim(ns.redis, ns.keys.wake(wake.id), { claimedAt, firstClaimedAt: claimedAt });
     await ns.deliveries.add('deliver', { wake, report: diagnosis }, { jobId: deliverJobId(wake.id) });
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');

@@ -1,5 +1,6 @@
 /** The messages of an incident show how it develops. */
-import { actOnIncident, listChanged, readStaleMessage, recordClicksTaken } from '@kora-wake/shared/store/incidents';
+import { recordClicksTaken } from '@kora-wake/shared/store/clicks';
+import { actOnIncident, listChanged, readStaleMessage } from '@kora-wake/shared/store/incidents';
 import { updateJobOptions } from '@kora-wake/shared/store/queues';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -89,7 +90,7 @@ describe('the message of an incident', () => {
     release();
     await current(ns);
     expect(message.edits.at(-1)?.text).toContain('(Recovered');
-    expect((await readStaleMessage(ns.redis, ns.keys, id))?.isNewest).toBeUndefined();
+    expect((await readStaleMessage(ns.redis, ns.keys, id))?.kind).toBeUndefined();
   });
 
   test('is edited again if it is not known whether Slack did it, and after the time that Slack asks for', async ({
@@ -135,11 +136,15 @@ function buttonsIn(blocks: unknown): unknown[] {
 }
 
 describe('buttons', () => {
-  test('fit the state, and an older message and a closed incident have none', async ({ ns, logPath }) => {
+  test('fit the state; an older message has none, and a closed incident only those that judge the diagnosis', async ({
+    ns,
+    logPath,
+  }) => {
     await recordClicksTaken(ns.redis, ns.keys);
     const { double, id, wake, acknowledge, message } = await sent(ns, logPath);
-    const buttons = (...actions: string[]) => actions.map((action) => [action, id]);
-    expect(buttonsIn(message.blocks)).toEqual(buttons('acknowledge', 'snooze_1h', 'snooze_8h', 'resolve'));
+    const judge = ['feedback_right', 'feedback_wrong'];
+    const buttons = (...actions: string[]) => [...actions, ...judge].map((action) => [action, id]);
+    expect(buttonsIn(message.blocks)).toEqual(buttons('acknowledge', 'snooze_1h', 'snooze_8h', 'resolve', 'hold_all'));
     await acknowledge();
     await current(ns);
     expect(buttonsIn(message.edits.at(-1)?.blocks)).toEqual(buttons('snooze_1h', 'snooze_8h', 'resolve'));
@@ -147,10 +152,10 @@ describe('buttons', () => {
     await outcomeIs(ns, critical, 'diagnosis');
     await current(ns);
     expect(buttonsIn(message.edits.at(-1)?.blocks)).toEqual([]);
-    expect(buttonsIn(double.accepted[1]?.blocks)).toHaveLength(4);
+    expect(buttonsIn(double.accepted[1]?.blocks)).toHaveLength(7);
     await commit(ns, [], [recovers(wake)]);
     await current(ns);
-    expect(buttonsIn(double.accepted[1]?.edits.at(-1)?.blocks)).toEqual([]);
+    expect(buttonsIn(double.accepted[1]?.edits.at(-1)?.blocks)).toEqual(buttons());
   });
 
   test('are absent while no API takes clicks', async ({ ns, logPath }) => {

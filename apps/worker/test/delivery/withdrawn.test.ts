@@ -1,9 +1,10 @@
 /** Wakes whose pair recovers before they are sent. */
 
 import { readAccount } from '@kora-wake/shared/store/account';
+import { setClaim } from '@kora-wake/shared/store/claims';
 import { readEvents } from '@kora-wake/shared/store/events';
 import { readIncident } from '@kora-wake/shared/store/incidents';
-import { addJoining, readWakeRecord, setClaim } from '@kora-wake/shared/store/wake-record';
+import { addJoining, readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -127,7 +128,7 @@ describe('a wake whose pair has recovered', () => {
   test('after a post that Slack does not have is withdrawn', async ({ ns, logPath }) => {
     const wake = await committed(ns);
     const claimedAt = Date.now() - VISIBLE_MS;
-    await setClaim(ns.redis, ns.keys, wake.id, { claimedAt, firstClaimedAt: claimedAt });
+    await setClaim(ns.redis, ns.keys.wake(wake.id), { claimedAt, firstClaimedAt: claimedAt });
     await commit(ns, [], [recovers(wake)]);
     const double = await slack();
     const engine = engineOf(diagnosis);

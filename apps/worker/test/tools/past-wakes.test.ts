@@ -63,6 +63,7 @@ describe('recent_wakes', () => {
   test('reports that there is none', async ({ ns }) => {
     expect(await tool(ns, 'recent_wakes').run({}, context)).toBe('there is no record of an earlier wake');
     expect(await tool(ns, 'past_investigations').run({}, context)).toBe('this was never investigated before');
+    expect(await tool(ns, 'confirmed_causes').run({}, context)).toBe('nobody has named the cause of an earlier alert');
   });
 });
 
@@ -71,6 +72,23 @@ test('past_investigations lists earlier diagnoses of the pair, and when the issu
   expect(await tool(ns, 'past_investigations').run({}, context)).toBe(
     '60 min ago (not investigated): sdk_timeout\nIt came back 60 min later.\n\n5 h ago (likely): The token expired.\nIt came back 4 h later.',
   );
+});
+
+test('what a person said about a diagnosis is shown with it, and its cause is evidence', async ({ ns }) => {
+  await past(ns);
+  const say = (id: string, feedback: object) =>
+    ns.redis.hset(ns.keys.wake(id), 'feedback', JSON.stringify({ by: 'ada', at: NOW, ...feedback }));
+  await say('w-1', { verdict: 'wrong', cause: 'the card had expired' });
+  await say('w-2', { verdict: 'right' });
+  const investigations = await tool(ns, 'past_investigations').run({}, context);
+  expect(investigations).toContain('\nada said that the diagnosis was wrong. The real cause: the card had expired\n');
+  expect(investigations).toContain('\nada said that the diagnosis was right.\n');
+  const causes = tool(ns, 'confirmed_causes');
+  expect(await causes.run({}, context)).toBe(
+    '5 h ago: title of w-1\nada said that the diagnosis was wrong. The real cause: the card had expired',
+  );
+  expect(causes.secondhand).toBeUndefined();
+  expect(tool(ns, 'past_investigations').secondhand).toBe(true);
 });
 
 test('a report is stored once, as long as the record', async ({ ns }) => {

@@ -1,5 +1,5 @@
 -- The incidents (owner: store/incidents.ts, which lists the fields). `incidents` is the argument that `incidentArgs` makes.
--- Include clock, events and windows before it.
+-- Include clock, events, hold, notices and windows before it.
 
 local SEVERITY_RANK = {info = 1, warning = 2, critical = 3}
 
@@ -23,13 +23,49 @@ local function publish_incident(events_key, type, id, pair, ...)
   publish_event(events_key, type, 'incidentId', id, 'pair', pair, ...)
 end
 
+-- Ends a snooze. Its time does not count for the escalation.
+local function end_snooze(incidents, key, now)
+  local snoozed_from, escalate_from = unpack(redis.call('HMGET', key, 'snoozedFrom', 'escalateFrom'))
+  if snoozed_from and escalate_from then
+    redis.call('HSET', key, 'escalateFrom', escalate_from + unheld_now(incidents.keys.hold, now) - snoozed_from)
+  end
+  redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom')
+end
+
+-- Makes a message that Slack accepted the newest one of the incident. The one before is changed to say so. Returns whether there was one,
+-- and whether this one is new.
+local function set_message(incidents, id, posted, wake_id, now)
+  local key = incidents.keys.incident .. id
+  local before, before_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
+  redis.call('HSET', key, 'message', posted, 'messageOf', wake_id, 'notifiedAt', now)
+  if before and before ~= posted then
+    redis.call('RPUSH', key .. ':older', cjson.encode({message = before, wakeId = before_of}))
+    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+  end
+  return before, before ~= posted
+end
+
+-- Remembers a message to other people, which is changed once the incident is over.
+local function add_message_to_others(incidents, id, posted, wake_id)
+  local key = incidents.keys.incident .. id
+  local entry = cjson.encode({message = posted, wakeId = wake_id, isOthers = true})
+  local is_closed = redis.call('HGET', key, 'state') == 'closed'
+  local list = key .. (is_closed and ':older' or ':others')
+  redis.call('RPUSH', list, entry)
+  redis.call('EXPIRE', list, incidents.ttlS)
+  if is_closed then mark_changed(incidents, id, BY_STATE) end
+end
+
 -- Begins an opening of the incident. `wake` is the record of its wake. A wake that reopens the incident soon after its last
 -- notification waits, so that a flapping alert notifies once per window.
 local function begin_opening(incidents, id, row, reopens, now, counters_key, events_key)
   local key = incidents.keys.incident .. id
   local opening = redis.call('HINCRBY', key, 'opening', 1)
   redis.call('HSET', key, 'state', 'firing', 'startedAt', now)
-  redis.call('HDEL', key, 'closedAt', 'closeReason', 'by', 'snoozedUntil')
+  redis.call('HDEL', key, 'closedAt', 'closeReason', 'by')
+  if redis.call('HEXISTS', key, 'escalatedAt') == 0 then
+    redis.call('HSET', key, 'escalateFrom', unheld_now(incidents.keys.hold, now))
+  end
   if reopens then redis.call('HINCRBY', key, 'flaps', 1) end
   redis.call('HINCRBY', counters_key, 'incidents:opened', 1)
   queue_row(incidents, 'incident.opened', {id = id, opening = opening, pair = row.pair, wakeId = row.wakeId})
@@ -73,7 +109,8 @@ local function add_wake(incidents, row, now, counters_key, events_key)
     -- It notifies in any case, whatever a person said about the incident before.
     redis.call('HSET', record, 'firstCritical', 1)
     redis.call('HSET', key, 'state', 'firing')
-    redis.call('HDEL', key, 'by', 'snoozedUntil')
+    end_snooze(incidents, key, now)
+    redis.call('HDEL', key, 'by', 'remindFrom')
   elseif reopens and notified_at and notified_at + incidents.windowMs > now then
     redis.call('HSET', record, 'notBefore', notified_at + incidents.windowMs)
   end
@@ -97,15 +134,39 @@ local function is_in_closed(incidents, record_key)
   return id and redis.call('HGET', incidents.keys.incident .. id, 'state') == 'closed'
 end
 
--- The wake whose message stands for this one: its incident is acknowledged or snoozed, and Slack has accepted that message. Nil if the
--- wake needs its own message: the first critical one, one that a person retries, and a claimed one, which Slack may already have.
-local function quiet_for(incidents, record_key, wake_id)
+-- Whether the wake needs its own message whatever a person said: the first critical one of its incident, one that a person retries, and a
+-- claimed one, which Slack may already have. Also returns the incident.
+local function needs_message(record_key)
   local id, critical, retried, claimed =
     unpack(redis.call('HMGET', record_key, 'incident', 'firstCritical', 'retriedAt', 'claimedAt'))
-  if not id or critical or retried or claimed then return nil end
-  local state, message, message_of = unpack(redis.call('HMGET', incidents.keys.incident .. id, 'state', 'message', 'messageOf'))
-  local is_quiet = state == 'acknowledged' or state == 'snoozed'
-  return is_quiet and message and message_of ~= wake_id and message_of or nil
+  return critical or retried or claimed, id
+end
+
+-- The wake whose message Slack accepted for the incident, and the state of the incident. Nil if that is this wake.
+local function message_before(incidents, incident, wake_id)
+  local state, message, message_of = unpack(redis.call('HMGET', incidents.keys.incident .. incident, 'state', 'message', 'messageOf'))
+  return message and message_of ~= wake_id and message_of or nil, state
+end
+
+-- The wake whose message stands for this one: its incident is acknowledged or snoozed, and Slack has accepted that message.
+local function quiet_for(incidents, record_key, wake_id)
+  local needs, incident = needs_message(record_key)
+  if needs or not incident then return nil end
+  local before, state = message_before(incidents, incident, wake_id)
+  return (state == 'acknowledged' or state == 'snoozed') and before or nil
+end
+
+-- The same at the time to send it, when also a hold counts. Without a message that stands for the wake, returns the end of the hold for
+-- which it must wait, if there is one.
+local function quiet_or_held(incidents, record_key, wake_id, is_critical, now)
+  local held = held_until(incidents.keys.hold, now)
+  if not held then return quiet_for(incidents, record_key, wake_id) end
+  local needs, incident = needs_message(record_key)
+  -- Without incidents each critical wake stands alone.
+  if needs or (not incident and is_critical) then return nil end
+  local before = incident and message_before(incidents, incident, wake_id)
+  if before then return before end
+  return nil, held
 end
 
 -- Closes the pair's incident, ends its window, and removes its firing instances. Sets the field `mark` of each wake without an outcome
@@ -129,9 +190,13 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   local state, opening, started, rows = unpack(redis.call('HMGET', key, 'state', 'opening', 'startedAt', 'rows'))
   if not state or state == 'closed' then return end
   redis.call('HSET', key, 'state', 'closed', 'closedAt', now, 'closeReason', reason)
-  redis.call('HDEL', key, 'snoozedUntil')
+  redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom', 'remindFrom', 'escalateFrom')
   redis.call('EXPIRE', key, incidents.ttlS)
   redis.call('ZREM', keys.open, id)
+  while redis.call('LLEN', key .. ':others') > 0 do
+    redis.call('RPUSH', key .. ':older', redis.call('LPOP', key .. ':others'))
+    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+  end
   redis.call('HINCRBY', counters_key, 'incidents:closed:' .. reason, 1)
   queue_row(incidents, 'incident.closed', {
     id = id, opening = tonumber(opening), pair = pair, wakeId = redis.call('HGET', key, 'lastWakeId'),

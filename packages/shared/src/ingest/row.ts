@@ -1,14 +1,11 @@
 /** Writes an ingested alert as a row of the audit log. We write these rows ourselves, so they are redacted and bounded before. */
 import { isJsonObject, type JsonObject } from '../wake/json.ts';
 import { limitBody, limitName, limitTitle } from '../wake/limits.ts';
+import { safeLinks } from '../wake/links.ts';
 import { logRow } from '../wake/log-row.ts';
 import { type Redact, redactJson } from '../wake/redact.ts';
 import { RECOVERED_SEAM, WAKE_SEAM } from '../wake/wake.ts';
 import type { IngestedAlert } from './alert.ts';
-
-/** Links that are kept, and the longest URL, characters. */
-const MAX_LINKS = 10;
-const MAX_URL = 2_000;
 
 /**
  * The row of an alert.
@@ -48,12 +45,4 @@ export function rowOfAlert(alert: IngestedAlert, source: string, at: number, red
         };
   const seam = alert.status === 'recovered' ? RECOVERED_SEAM : WAKE_SEAM;
   return logRow({ seam, details, sessionId: null, source: null }, at);
-}
-
-/** Only web addresses without a secret: a redacted address leads nowhere. */
-function safeLinks(links: Record<string, string>, redact: Redact): Record<string, string> {
-  const safe = Object.entries(links).filter(
-    ([, url]) => /^https?:\/\/[^\s<>"|]+$/i.test(url) && url.length <= MAX_URL && redact(url) === url,
-  );
-  return Object.fromEntries(safe.slice(0, MAX_LINKS).map(([key, url]) => [limitName(redact(key)), url]));
 }

@@ -6,10 +6,25 @@ import type { Mapper } from '../ingest/mapper.ts';
 import { EVENTS_V2 } from '../ingest/sources/events-v2.ts';
 import { WAKES } from '../ingest/sources/wakes.ts';
 import { type IngestPolicy, SOURCE_NAMES } from '../ingest/sources.ts';
-import { faultsOf, fieldSpec, keys, named, needs, path, wordOf } from './schema.ts';
+import { duration, faultsOf, fieldSpec, keys, named, needs, path, wordOf } from './schema.ts';
 import { type Fault, parseYaml } from './yaml-text.ts';
 
-export type Policy = IngestPolicy;
+export interface Policy extends IngestPolicy {
+  /** Undefined: nothing escalates. */
+  escalate?: Escalation;
+}
+
+/** Whom an incident is escalated to if nobody acknowledges it. */
+export interface Escalation {
+  /** ms. */
+  afterMs: number;
+  /** Slack ids of people. */
+  to: string[];
+  /** An http(s) URL. */
+  webhook?: string;
+  /** Incidents of other severities are not escalated. */
+  severities: string[];
+}
 
 /** The policy without a file. */
 export const NO_POLICY: Policy = { sources: new Map(), mappers: new Map() };
@@ -66,10 +81,27 @@ const mapper = keys({
   .refine(...needs('status', 'resolved_value'))
   .refine(...needs('resolved_value', 'status'));
 
+const MUST_BE_PEOPLE = 'must be a list of Slack ids of people, such as U024BE7LH';
+const MUST_BE_URL = 'must be a URL that begins with https:// or http://';
+
+const escalate = keys({
+  after: duration,
+  to: z
+    .array(z.string().regex(/^[UW][A-Z0-9]{2,20}$/, MUST_BE_PEOPLE), { error: () => MUST_BE_PEOPLE })
+    .max(20, 'must name at most 20 people')
+    .optional(),
+  webhook: z.url({ protocol: /^https?$/, error: () => MUST_BE_URL }).optional(),
+  severity: z.array(wordOf(INGESTED_SEVERITIES)).min(1, 'must name a severity').optional(),
+}).refine(({ to = [], webhook }) => to.length > 0 || webhook !== undefined, {
+  message: 'needs to or webhook: whom to escalate to',
+  path: ['after'],
+});
+
 const FILE = keys({
   version: z.literal(1, { error: () => 'must be 1' }),
   sources: keys(Object.fromEntries([...SOURCE_NAMES, EVENTS_V2].map((name) => [name, source.optional()]))).nullish(),
   mappers: named(mapperName, mapper).nullish(),
+  escalate: escalate.nullish(),
 });
 
 /**
@@ -89,13 +121,18 @@ export function parsePolicy(text: string): { policy: Policy } | { faults: Fault[
   return { faults: faults.toSorted((a, b) => a.line - b.line) };
 }
 
-function policyOf({ sources, mappers }: z.infer<typeof FILE>): Policy {
+function policyOf({ sources, mappers, escalate: given }: z.infer<typeof FILE>): Policy {
   return {
+    ...(given && { escalate: escalationOf(given) }),
     sources: new Map(
       Object.entries(sources ?? {}).flatMap(([name, spec]) => (spec === undefined ? [] : [[name, pairSpecOf(spec)]])),
     ),
     mappers: new Map(Object.entries(mappers ?? {}).map(([name, definition]) => [name, mapperOf(definition)])),
   };
+}
+
+function escalationOf({ after, to = [], webhook, severity = ['critical'] }: z.infer<typeof escalate>): Escalation {
+  return { afterMs: after, to: [...new Set(to)], ...(webhook !== undefined && { webhook }), severities: severity };
 }
 
 function pairSpecOf({ severity_map: words = {}, ...spec }: z.infer<typeof source>): PairSpec {

@@ -38,6 +38,20 @@ export function wordOf<const W extends readonly [string, ...string[]]>(words: W)
   });
 }
 
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const MUST_BE_DURATION = 'must be a duration: a number and ms, s, m, h or d, such as 30m';
+/** A year: longer ones are mistakes, ms. */
+const MAX_DURATION = 366 * 86_400_000;
+
+/** A duration such as `90s`, in ms. */
+export const duration = z.string({ error: () => MUST_BE_DURATION }).transform((text, context): number => {
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
+  const ms = Number(amount) * (UNITS[unit] ?? Number.NaN);
+  const message = ms > MAX_DURATION ? 'must be at most a year' : MUST_BE_DURATION;
+  if (!(ms > 0 && ms <= MAX_DURATION)) context.addIssue({ code: 'custom', message });
+  return ms;
+});
+
 /** Characters. */
 const MAX_PATH = 200;
 

@@ -32,6 +32,8 @@ export interface Config {
   debounce: DebouncePolicy;
   /** An incident without a row for this time expires, ms; 0 = no incidents. */
   incidentQuietMs: number;
+  /** Time after an acknowledgement, and between reminders, ms; 0 = never. */
+  ackRemindMs: number;
   /** Longest time until the tailer reads a new row, ms. */
   pollMs: number;
   /** Older rows are stale, ms; 0 = no limit. */
@@ -186,6 +188,7 @@ export function loadConfig(
         e.KORA_INCIDENT_QUIET_SECONDS > 0
           ? Math.max(e.KORA_INCIDENT_QUIET_SECONDS, e.KORA_PROBE_DEBOUNCE_SECONDS) * 1000
           : 0,
+      ackRemindMs: e.KORA_ACK_REMIND_SECONDS * 1000,
       pollMs: Math.max(1, e.KORA_PROBE_WAKE_POLL_SEC * 1000),
       maxAgeMs: e.KORA_PROBE_WAKE_MAX_AGE_SECONDS * 1000,
       ...(e.KORA_POLICY_PATH && { policyPath: expandHome(e.KORA_POLICY_PATH) }),

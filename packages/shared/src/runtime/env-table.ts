@@ -80,6 +80,10 @@ const ALERTS = {
   KORA_INCIDENT_QUIET_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '7200', {
     doc: 'An incident expires after this many seconds without a row of its pair, but not before the suppression window is over. Alerting tools may send an alert only once, so their incidents expire after 24 h. 0: no incidents, each alert stands alone.',
   }),
+  KORA_ACK_REMIND_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '14400', {
+    apps: ['worker'],
+    doc: 'An acknowledged incident that is still open sends a reminder after this many seconds, again and again. 0: never.',
+  }),
   KORA_PROBE_WAKE_POLL_SEC: withDefault(type.number({ min: 0, max: DAY_S, above: true }), '30', {
     lenient: true,
     doc: 'Longest time in seconds until the tailer reads a new row. File events make it faster.',
@@ -88,8 +92,8 @@ const ALERTS = {
     doc: 'Alerts older than this, in seconds, are rejected as stale. 0: no limit.',
   }),
   KORA_POLICY_PATH: optional(type.path, {
-    apps: ['api'],
-    doc: 'Path of a YAML file: how alerts of other tools become alerts of Kora Wake. See [sources.md](sources.md#the-policy-file). A file with faults stops the API at its start.',
+    apps: ['api', 'worker'],
+    doc: 'Path of a YAML file: how alerts of other tools become alerts of Kora Wake (see [sources.md](sources.md#the-policy-file)), and whom an incident is escalated to (see [operator.md](operator.md#escalation)). A file with faults stops the API and the worker at their start.',
   }),
 };
 

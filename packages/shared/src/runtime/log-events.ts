@@ -139,6 +139,11 @@ export const LOG_EVENTS = {
   'wake.rejected': { level: 'warn', message: 'rejected a wake row', fields: ['reason', 'offset'] },
 
   'worker.ready': { level: 'info', message: 'waiting for wakes', fields: ['concurrency', 'engine', 'slack'] },
+  'worker.job_failed': {
+    level: 'warn',
+    message: 'a job failed unexpectedly; it is tried again',
+    fields: ['queue', 'jobId', 'error'],
+  },
   'worker.error': { level: 'debug', message: 'BullMQ worker error', fields: ['error'] },
   'worker.not_announced': {
     level: 'warn',
@@ -186,6 +191,31 @@ export const LOG_EVENTS = {
     message: '[dry run] the message would show',
     fields: ['incident'],
   },
+  'delivery.waits_for_hold': {
+    level: 'info',
+    message: 'a person holds all messages; this one waits until the hold ends',
+    fields: ['jobId', 'until'],
+  },
+  'notices.sent': {
+    level: 'info',
+    message: 'sent a notice of an incident',
+    fields: ['noticeId', 'incidentId', 'kind', 'channel', 'ts'],
+  },
+  'notices.withdrawn': {
+    level: 'info',
+    message: 'a notice is not needed any more',
+    fields: ['noticeId', 'incidentId', 'kind'],
+  },
+  'notices.dead': {
+    level: 'error',
+    message: 'a notice failed for good: correct the cause, then retry it in the console',
+    fields: ['noticeId', 'reason'],
+  },
+  'notices.webhook_answered': {
+    level: 'info',
+    message: 'the escalation webhook answered',
+    fields: ['noticeId', 'incidentId', 'status'],
+  },
   'incidents.message_edited': {
     level: 'info',
     message: 'the message shows how the incident develops',
@@ -193,7 +223,7 @@ export const LOG_EVENTS = {
   },
   'incidents.message_not_edited': {
     level: 'warn',
-    message: 'Slack cannot change the message; the next alert is a new one',
+    message: 'Slack cannot change the message; a firing incident gets a new one',
     fields: ['incidentId', 'wakeId', 'code'],
   },
   'incidents.failing': {

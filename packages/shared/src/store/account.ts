@@ -5,8 +5,10 @@
  *   enqueued = diagnosis + fallback + dry run + joined + withdrawn + dead + in flight
  *   recovered rows = closed + partial + ignored
  *   openings of incidents = closed + open
+ *   notices = sent + withdrawn + dead + pending
  */
 import type { RedisClient } from '../runtime/redis.ts';
+import type { FeedbackVerdict } from '../wake/feedback.ts';
 import type { CloseReason } from '../wake/incident.ts';
 import type { Outcome } from '../wake/outcome.ts';
 import type { Recovery } from './firing.ts';
@@ -25,6 +27,10 @@ export interface Account {
   recovered: Record<Recovery, number>;
   /** Openings and reopenings of incidents, and how they ended. */
   incidents: { opened: number; open: number; closed: Record<CloseReason, number> };
+  /** Messages of incidents that belong to no wake. `withdrawn` ones were not needed any more. */
+  notices: { sent: number; withdrawn: number; dead: number; pending: number };
+  /** How often people judged a diagnosis, by verdict. */
+  feedback: Record<FeedbackVerdict, number>;
   /** Unfinished jobs, in both queues. */
   inFlight: number;
   /** Lines that name a seam but could not be parsed, or were too long. They do not count as rows. */
@@ -47,14 +53,21 @@ const REPAIRED = 'mended:';
  */
 export async function readAccount(redis: RedisClient, keys: Keys): Promise<Account> {
   const unfinished = [WAKES, DELIVERIES].flatMap((queue) => keys.unfinished(queue));
-  const answer = await READ(redis, [keys.counters, keys.openIncidents, ...unfinished]);
-  const [inFlight, open, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
+  const answer = await READ(redis, [keys.counters, keys.openIncidents, keys.pendingNotices, ...unfinished]);
+  const [inFlight, open, pendingNotices, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
   const counters = new Map<string, number>();
   for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]) || 0);
-  return buildAccount(counters, Number(inFlight), Number(open));
+  return buildAccount(counters, {
+    inFlight: Number(inFlight),
+    open: Number(open),
+    pendingNotices: Number(pendingNotices),
+  });
 }
 
-function buildAccount(counters: Map<string, number>, inFlight: number, open: number): Account {
+function buildAccount(
+  counters: Map<string, number>,
+  { inFlight, open, pendingNotices }: { inFlight: number; open: number; pendingNotices: number },
+): Account {
   const count = (name: string) => counters.get(name) ?? 0;
   const kinds = (prefix: string) =>
     Object.fromEntries(
@@ -75,6 +88,12 @@ function buildAccount(counters: Map<string, number>, inFlight: number, open: num
     expired: count('incidents:closed:expired'),
   } satisfies Record<CloseReason, number>;
   const opened = count('incidents:opened');
+  const notices = {
+    sent: count('notices:sent'),
+    withdrawn: count('notices:withdrawn'),
+    dead: count('notices:dead'),
+    pending: pendingNotices,
+  };
   const rows = count('rows');
   const enqueued = count('enqueued');
   const withoutDecision = rows - enqueued - count('coalesced') - sum(rejected);
@@ -91,6 +110,8 @@ function buildAccount(counters: Map<string, number>, inFlight: number, open: num
       ignored: count('recovered:ignored'),
     } satisfies Record<Recovery, number>,
     incidents: { opened, open, closed },
+    notices,
+    feedback: { right: count('feedback:right'), partly: count('feedback:partly'), wrong: count('feedback:wrong') },
     inFlight,
     unreadLines: count('lines:bad') + count('lines:overlong'),
     repaired: kinds(REPAIRED),
@@ -98,7 +119,8 @@ function buildAccount(counters: Map<string, number>, inFlight: number, open: num
       Math.abs(withoutDecision) +
       Math.max(0, withoutOutcome) +
       Math.max(0, sum(outcomes) - enqueued) +
-      Math.abs(opened - open - sum(closed)),
+      Math.abs(opened - open - sum(closed)) +
+      Math.abs(count('notices:created') - sum(notices)),
   };
 }
 

@@ -19,6 +19,8 @@ export const EVENT_PAYLOADS = {
   'incident.opened': z.object({ incidentId: z.string(), ...pair, wakeId: z.string() }),
   'incident.changed': z.object({ incidentId: z.string(), ...pair, state: z.string() }),
   'incident.closed': z.object({ incidentId: z.string(), ...pair, reason: z.string() }),
+  /** `until`: end of the hold, ms since the epoch; 0 if it was ended. */
+  'hold.changed': z.object({ until: count }),
   'wake.rejected': z.object({ reason: z.string(), count }),
   'investigation.started': z.object(wake),
   /** `found`: the verdict, `plain text` if the answer has no verdict, or the error code. */

@@ -6,9 +6,11 @@
  *   opening (1, 2, …), startedAt, flaps           the tailer's commit, when it opens and reopens the incident
  *   rows, wakes, lastRowAt, lastWakeId            the tailer's commit
  *   hadCritical, hasSender                        the tailer's commit; a sender is a tool that may send an alert only once
- *   state, by, snoozedUntil                       the commit, people
+ *   state, by, acknowledgedAt, snoozedUntil       the commit, people
+ *   remindFrom, snoozedFrom, escalateFrom         the same, by a clock that stands still during a hold: see lua/lib/hold.lua
  *   closedAt, closeReason                         the commit (recovered), people (resolved), a worker (expired)
  *   message, messageOf (its wake), notifiedAt     the worker, when Slack has accepted a message
+ *   notices, escalatedAt, repostedAt              a worker, when it creates a notice
  *   changes, shown                                number of changes, and how many of them the message shows
  *
  *            first wake              acknowledge, snooze
@@ -20,8 +22,10 @@
  */
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
+import type { Feedback } from '../wake/feedback.ts';
 import { CLOSE_REASONS, type CloseReason, INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
 import { parseDebounceId } from '../wake/pair.ts';
+import { type Click, clickArgs } from './clicks.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import { type Place, readPage } from './page.ts';
 import type { Posted } from './queues.ts';
@@ -47,6 +51,10 @@ export function incidentArgs(keys: Keys, windowMs: number) {
       open: keys.openIncidents,
       rows: keys.incidentRows,
       changed: keys.changedIncidents,
+      notice: keys.notice(''),
+      pendingNotices: keys.pendingNotices,
+      hold: keys.hold,
+      counters: keys.counters,
     },
     ttlS: INCIDENT_TTL_S,
     reopenMs: REOPEN_MS,
@@ -73,11 +81,17 @@ export interface Incident {
   lastWakeId: string;
   closedAt: number | null;
   closeReason: CloseReason | null;
-  /** Who acknowledged or snoozed it, if it is in that state. */
+  /** Who acknowledged, snoozed or resolved it, if it is in that state. */
   by: string | null;
+  /** The last acknowledgement. */
+  acknowledgedAt: number | null;
+  /** When it was escalated to other people. */
+  escalatedAt: number | null;
   snoozedUntil: number | null;
   /** The newest message that Slack accepted. */
-  message: { channel: string; ts: string } | null;
+  message: Posted | null;
+  /** The wake whose diagnosis that message shows. */
+  messageOf: string | null;
   /** Number of firing instances. */
   firing: number;
 }
@@ -107,8 +121,11 @@ export async function readIncident(redis: RedisClient, keys: Keys, id: string): 
     closedAt: time(fields.closedAt),
     closeReason: CLOSE_REASONS.find((each) => each === fields.closeReason) ?? null,
     by: fields.by ?? null,
+    acknowledgedAt: time(fields.acknowledgedAt),
+    escalatedAt: time(fields.escalatedAt),
     snoozedUntil: time(fields.snoozedUntil),
-    message: posted && { channel: posted.channel, ts: posted.ts },
+    message: posted,
+    messageOf: fields.messageOf ?? null,
     firing: await redis.scard(keys.firing(fields.pair ?? '')),
   };
 }
@@ -132,17 +149,6 @@ export type ActionResult = 'done' | 'unchanged' | 'closed' | 'unknown';
 
 const ACT = luaScript('act-on-incident');
 
-/** A click on a button of a message. */
-export interface Click {
-  /** The same for each delivery of one click. */
-  id: string;
-  /** ms since the epoch. */
-  at: number;
-}
-
-/** A delivery of the same click in this time is a repeat, seconds. */
-const CLICK_TTL_S = 86_400;
-
 /** Applies the action of a person to an open incident. @param click it is applied once */
 export async function actOnIncident(
   redis: RedisClient,
@@ -152,15 +158,44 @@ export async function actOnIncident(
   by: string,
   click?: Click,
 ): Promise<ActionResult> {
-  const scriptKeys = [keys.incident(id), keys.counters, keys.events, ...windowIndex(keys)];
-  const answer = await ACT(redis, click ? [...scriptKeys, keys.click(click.id)] : scriptKeys, {
+  const { key, args } = clickArgs(keys, click);
+  const answer = await ACT(redis, [keys.incident(id), keys.counters, keys.events, ...windowIndex(keys), ...key], {
     id,
     by,
     action,
-    ...(click && { clickedAt: click.at, clickTtlS: CLICK_TTL_S }),
+    ...args,
     incidents: incidentArgs(keys, 0),
   });
+  return actionResult(answer);
+}
+
+function actionResult(answer: unknown): ActionResult {
   return answer === 'done' || answer === 'unchanged' || answer === 'closed' ? answer : 'unknown';
+}
+
+const FEEDBACK = luaScript('record-feedback');
+
+/**
+ * Stores a person's opinion about the diagnosis that the incident shows, also if it is closed. A later one replaces it.
+ *
+ * @returns `unknown` if the incident does not exist or nothing was investigated; never `closed`
+ */
+export async function recordFeedback(
+  redis: RedisClient,
+  keys: Keys,
+  id: string,
+  feedback: Omit<Feedback, 'at'>,
+  click?: Click,
+): Promise<ActionResult> {
+  const { key, args } = clickArgs(keys, click);
+  const answer = await FEEDBACK(redis, [keys.incident(id), keys.counters, keys.events, ...key], {
+    id,
+    feedback,
+    ...args,
+    ttlS: INCIDENT_TTL_S,
+    incidents: incidentArgs(keys, 0),
+  });
+  return actionResult(answer);
 }
 
 const HAD_CRITICAL = luaScript('had-critical');
@@ -193,11 +228,46 @@ export async function expireIncidents(
   return Number(await EXPIRE(redis, [...scriptKeys, ...sources], args));
 }
 
-const END_SNOOZES = luaScript('end-snoozes');
+const RUN_CLOCKS = luaScript('run-incident-clocks');
 
-/** Sets snoozed incidents whose time is up to firing again. */
-export async function endSnoozes(redis: RedisClient, keys: Keys): Promise<number> {
-  return Number(await END_SNOOZES(redis, [keys.openIncidents, keys.events], { incidents: incidentArgs(keys, 0) }));
+/** When incidents remind and escalate. */
+export interface IncidentClocks {
+  /** Time after an acknowledgement, and between reminders, ms; 0: never. */
+  remindMs: number;
+  /** Undefined: nothing escalates. */
+  escalate?: { afterMs: number; severities: string[]; to: string[] } | undefined;
+}
+
+/** Lets snoozed incidents fire again, and creates the notices that are due. */
+export async function runIncidentClocks(redis: RedisClient, keys: Keys, clocks: IncidentClocks): Promise<void> {
+  await RUN_CLOCKS(redis, [keys.openIncidents, keys.events], { ...clocks, incidents: incidentArgs(keys, 0) });
+}
+
+const REPOST = luaScript('repost-message');
+
+/** Creates the notice that posts a message again that is gone, if its incident fires. @param windowMs time between two of them, ms */
+export async function repostMessage(
+  redis: RedisClient,
+  keys: Keys,
+  id: string,
+  posted: Posted,
+  windowMs: number,
+): Promise<boolean> {
+  const args = { id, windowMs, posted: JSON.stringify(posted), incidents: incidentArgs(keys, 0) };
+  return (await REPOST(redis, [keys.incident(id)], args)) === 1;
+}
+
+const READ_DUE = luaScript('read-due');
+
+/** Work about incidents, as numbers. `released`: deliveries that waited for a hold which is over. */
+export async function readDue(
+  redis: RedisClient,
+  keys: Keys,
+): Promise<{ changed: number; notices: number; rows: number; released: number }> {
+  const scriptKeys = [keys.changedIncidents, keys.pendingNotices, keys.incidentRows, keys.heldJobs, keys.hold];
+  const answer = await READ_DUE(redis, scriptKeys);
+  const [changed = 0, notices = 0, rows = 0, released = 0] = Array.isArray(answer) ? answer.map(Number) : [];
+  return { changed, notices, rows, released };
 }
 
 /** Incidents whose messages do not show their state, by priority: people's actions first. @param limit maximum number */
@@ -210,7 +280,7 @@ export async function listChanged(
   return places.map(({ id, at }) => ({ id, priority: at }));
 }
 
-const olderMessage = z.object({ message: z.string(), wakeId: z.string() });
+const olderMessage = z.object({ message: z.string(), wakeId: z.string(), isOthers: z.boolean().optional() });
 
 /** A message of an incident that has to be edited. */
 export interface StaleMessage {
@@ -218,8 +288,8 @@ export interface StaleMessage {
   wakeId: string;
   /** Null: Slack has accepted no message. */
   posted: Posted | null;
-  /** True for the newest message, which shows the state. An older one says that a newer one follows. */
-  isNewest: boolean;
+  /** The newest one shows the state and has the buttons, an older one says that a newer one follows, one to others that it is over. */
+  kind: 'newest' | 'older' | 'others';
   /** Records the edit. @returns whether all messages are current */
   edited(): Promise<boolean>;
 }
@@ -243,7 +313,7 @@ export async function readStaleMessage(redis: RedisClient, keys: Keys, id: strin
   }
   if (changes && changes !== shown) {
     const posted = parsePosted(message ?? undefined);
-    return { incident, wakeId: messageOf ?? '', posted, isNewest: true, edited: () => record(changes, '') };
+    return { incident, wakeId: messageOf ?? '', posted, kind: 'newest', edited: () => record(changes, '') };
   }
   if (first === null) {
     await record(shown ?? '0', '');
@@ -251,20 +321,8 @@ export async function readStaleMessage(redis: RedisClient, keys: Keys, id: strin
   }
   const older = parseStored(olderMessage, first);
   const posted = parsePosted(older?.message);
-  return { incident, wakeId: older?.wakeId ?? '', posted, isNewest: false, edited: () => record('', first) };
-}
-
-/** An API that takes clicks must say so again in this time, seconds. */
-const CLICKS_TTL_S = 30;
-
-/** Records that an API takes clicks now. */
-export async function recordClicksTaken(redis: RedisClient, keys: Keys): Promise<void> {
-  await redis.set(keys.clicksTaken, 1, 'EX', CLICKS_TTL_S);
-}
-
-/** Whether an API takes clicks: without one, buttons would do nothing. */
-export async function areClicksTaken(redis: RedisClient, keys: Keys): Promise<boolean> {
-  return (await redis.exists(keys.clicksTaken)) === 1;
+  const kind = older?.isOthers ? 'others' : 'older';
+  return { incident, wakeId: older?.wakeId ?? '', posted, kind, edited: () => record('', first) };
 }
 
 const queuedRow = z.object({
@@ -284,9 +342,8 @@ export type QueuedIncidentRow = z.infer<typeof queuedRow>;
 /** A worker that stops while it writes holds up the others for this time, ms. */
 const ROWS_LOCK_MS = 10_000;
 
-/** Runs `write` if there are queued rows and no other worker is writing them. */
+/** Runs `write` unless another worker is writing rows. */
 export async function whileWritingRows(redis: RedisClient, keys: Keys, write: () => Promise<void>): Promise<void> {
-  if ((await redis.llen(keys.incidentRows)) === 0) return;
   const isOurs = await redis.set(keys.incidentRowsLock, 1, 'PX', ROWS_LOCK_MS, 'NX');
   if (isOurs === null) return;
   try {

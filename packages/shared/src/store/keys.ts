@@ -33,14 +33,25 @@ export interface Keys {
   incidents: string;
   /** Sorted set: open incidents by the time of their last row, ms. Owner: incidents.ts. */
   openIncidents: string;
-  /** List: messages of an incident before its newest one, which are to be edited, as JSON. Owner: incidents.ts. */
+  /**
+   * List: messages of an incident besides its newest one, which are to be edited, as JSON. With `:others` in place of `:older` those to
+   * other people, which are edited once it is over. Owner: incidents.ts.
+   */
   olderMessages(id: string): string;
   /** Sorted set: incidents whose messages do not show their state, by the priority of the change. Owner: incidents.ts. */
   changedIncidents: string;
-  /** String with a TTL: a click that was applied. Owner: incidents.ts. */
+  /** String with a TTL: a click that was applied. Owner: clicks.ts. */
   click(id: string): string;
-  /** String with a TTL: an API takes clicks. Owner: incidents.ts; the API writes it. */
+  /** String with a TTL: an API takes clicks. Owner: clicks.ts; the API writes it. */
   clicksTaken: string;
+  /** Hash: one notice, see notices.ts, its owner. */
+  notice(id: string): string;
+  /** Sorted set: notices without an outcome, by the time they were created, ms. Owner: notices.ts. */
+  pendingNotices: string;
+  /** Hash: the last hold, see hold.ts, its owner. */
+  hold: string;
+  /** Set: ids of deliveries that wait for the end of a hold. Owner: hold.ts. */
+  heldJobs: string;
   /** List: rows about incidents that are not in the audit log yet, as JSON, oldest first. Owner: incidents.ts; workers write them. */
   incidentRows: string;
   /** String with a TTL: a worker is writing these rows. Owner: incidents.ts. */
@@ -119,6 +130,10 @@ export function redisKeys(prefix: string): Keys {
     changedIncidents: `${prefix}:incidents:changed`,
     click: (id) => `${prefix}:click:${id}`,
     clicksTaken: `${prefix}:clicks-taken`,
+    notice: (id) => `${prefix}:notice:${id}`,
+    pendingNotices: `${prefix}:notices:pending`,
+    hold: `${prefix}:hold`,
+    heldJobs: `${prefix}:hold:jobs`,
     incidentRows: `${prefix}:incidents:rows`,
     incidentRowsLock: `${prefix}:incidents:rows:lock`,
     pending: `${prefix}:untold`,

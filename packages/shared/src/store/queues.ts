@@ -19,6 +19,15 @@ export interface UpdateJob {
   incidentId: string;
 }
 
+/** Payload of a `remind` or `escalate` job: one notice of an incident is sent. */
+export interface NoticeJob {
+  noticeId: string;
+  /** Absent if no look-up had to be interrupted. */
+  lookUp?: LookUp;
+}
+
+export type FollowupJob = UpdateJob | NoticeJob;
+
 /** Payload of a `wake` job. */
 export interface WakeJob {
   wake: Wake;
@@ -86,7 +95,7 @@ export function deliveryBackoffMs(attemptsMade: number): number {
 }
 
 export type WakesQueue = Queue<WakeJob, void, 'wake'>;
-export type FollowupsQueue = Queue<UpdateJob, void, 'update'>;
+export type FollowupsQueue = Queue<FollowupJob, void, 'update' | 'remind' | 'escalate'>;
 export type DeliveriesQueue = Queue<DeliverJob, void, 'deliver'>;
 
 function queueOptions(connection: RedisClient, prefix: string): QueueOptions {
@@ -116,6 +125,18 @@ export function updateJobOptions(incidentId: string, priority: number) {
     backoff: { type: 'exponential', delay: 2_000 },
     removeOnComplete: true,
     removeOnFail: true,
+  };
+}
+
+/** Options of the job of one notice. Its id is that of the notice, so that it exists once. It is as urgent as what a person did. */
+export function noticeJobOptions(noticeId: string) {
+  return {
+    jobId: noticeId,
+    priority: 1,
+    attempts: DELIVERY_ATTEMPTS,
+    backoff: { type: 'custom' },
+    removeOnComplete: true,
+    removeOnFail: keepEnded(0),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The JSON fields of a wake's record, checked when they are read: anybody can write to Redis. */
 
 import { z } from 'zod';
+import { FEEDBACK_VERDICTS, type Feedback } from '../wake/feedback.ts';
 import { isJsonObject, type JsonObject } from '../wake/json.ts';
 import { VERDICTS } from '../wake/outcome.ts';
 import { ENGINE_ROUTES, type EngineErrorCode, type Report, TOOL_STATUSES } from '../wake/report.ts';
@@ -19,6 +20,7 @@ export interface StoredRow {
   snapshotDetails: JsonObject;
   /** ms since the epoch. */
   emittedAt: number;
+  links?: Record<string, string>;
 }
 
 /** Characters. */
@@ -28,7 +30,7 @@ const MAX_SNAPSHOT = 16_000;
 
 /** The row of a wake as JSON for its record. */
 export function storedRow(wake: Wake): string {
-  const { probe, category, severity, title, detail, snapshotDetails, emittedAt } = wake;
+  const { probe, category, severity, title, detail, snapshotDetails, emittedAt, links } = wake;
   const tooLarge = JSON.stringify(snapshotDetails).length > MAX_SNAPSHOT;
   const row: StoredRow = {
     probe,
@@ -38,6 +40,7 @@ export function storedRow(wake: Wake): string {
     detail: firstChars(detail, MAX_DETAIL),
     snapshotDetails: tooLarge ? { cut: 'too large to be stored here; see the audit log' } : snapshotDetails,
     emittedAt,
+    ...(links && { links }),
   };
   return JSON.stringify(row);
 }
@@ -58,6 +61,7 @@ const rowSchema = z.object({
     .number()
     .nullable()
     .transform((ms) => ms ?? Number.NaN),
+  links: z.record(z.string(), z.string()).exactOptional(),
 });
 
 const usageSchema = z.object({
@@ -114,6 +118,14 @@ const postedSchema: z.ZodType<Posted> = z.object({
   note: z.string().exactOptional(),
 });
 
+const feedbackSchema: z.ZodType<Feedback> = z.object({
+  verdict: z.enum(FEEDBACK_VERDICTS),
+  cause: z.string().exactOptional(),
+  by: z.string(),
+  at: z.number(),
+});
+
+export const parseFeedback = (json: string | undefined): Feedback | null => parseStored(feedbackSchema, json);
 export const parseStoredRow = (json: string | undefined): StoredRow | null => parseStored(rowSchema, json);
 export const parseReport = (json: string | undefined): Report | null => parseStored(reportSchema, json);
 export const parsePosted = (json: string | undefined): Posted | null => parseStored(postedSchema, json);

@@ -11,21 +11,24 @@
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
  *   joinedInto, failure
  *   retriedAt, dismissed                   the API, when a person retries or dismisses a dead letter
+ *   feedback                               people, see lua/record-feedback.lua
  */
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
+import type { Feedback } from '../wake/feedback.ts';
 import { INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
 import { debounceId } from '../wake/pair.ts';
 import type { Report } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
+import type { Begun } from './claims.ts';
 import { flatEvent } from './events.ts';
 import { incidentArgs } from './incidents.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
 import { parseStored } from './stored-json.ts';
-import { parsePosted, parseReport, parseStoredRow, type StoredRow, storedRow } from './stored-wake.ts';
+import { parseFeedback, parsePosted, parseReport, parseStoredRow, type StoredRow, storedRow } from './stored-wake.ts';
 import { historyKeys } from './wake-history.ts';
 
 /** Seconds. */
@@ -55,6 +58,8 @@ export interface WakeRecord {
   recoveredAt: number | null;
   /** The incident that it belongs to; null without incidents. */
   incidentId: string | null;
+  /** What a person said about its diagnosis. */
+  feedback: Feedback | null;
 }
 
 const wakeFailure = z.object({
@@ -90,6 +95,7 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
     recoveredAt: parseTime(fields.recoveredAt),
     incidentId: fields.incident ?? null,
+    feedback: parseFeedback(fields.feedback),
   };
 }
 
@@ -260,13 +266,6 @@ export async function listJoining(redis: RedisClient, keys: Keys, wakeId: string
   return redis.smembers(keys.joining(wakeId));
 }
 
-/** A post whose result is not recorded yet: Slack may have the message. Times in ms since the epoch. */
-export interface Claim {
-  claimedAt: number;
-  /** Time of the first such post whose result is still unknown: look-ups begin there. */
-  firstClaimedAt: number;
-}
-
 const REOPEN = luaScript('reopen-dead-letter');
 
 /** Takes back the outcome of a dead letter that is tried again. @param at ms since the epoch */
@@ -290,19 +289,15 @@ const BEGIN_DELIVERY = luaScript('begin-delivery');
 const ENDED = ['diagnosis', 'fallback', 'dry_run', 'withdrawn'] as const satisfies Outcome[];
 
 /** The state of a wake when a delivery of it begins. */
-export interface Begun {
+export interface BegunWake extends Begun {
   /** The outcome, if the wake ended before. */
   ended: (typeof ENDED)[number] | undefined;
   /** True if its pair recovered and it is not to be sent. It is not claimed then. */
   isOver: boolean;
   /** When its pair recovered, ms since the epoch; null if it did not. */
   recoveredAt: number | null;
-  /** The claim of an earlier attempt. */
-  earlier: Claim | undefined;
-  /** Redis's clock, ms since the epoch. */
-  clock: number;
-  /** When Redis was last found without its data, ms since the epoch by its clock; 0: never. */
-  dataLostAt: number;
+  /** End of the hold for which it waits, ms since the epoch. It is not claimed then. */
+  heldUntil: number | undefined;
   /** The wake whose message stands for this one, see {@link Readiness}. It is not claimed then. */
   quietFor: string | undefined;
   /** Whether older wakes of the pair wait until this one is sent. */
@@ -317,7 +312,12 @@ export interface Begun {
  *
  * @param at ms since the epoch
  */
-export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<Begun> {
+export async function beginDelivery(
+  redis: RedisClient,
+  keys: Keys,
+  { id: wakeId, severity }: Pick<Wake, 'id' | 'severity'>,
+  at: number,
+): Promise<BegunWake> {
   const scriptKeys = [
     keys.wake(wakeId),
     keys.counters,
@@ -326,10 +326,12 @@ export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: stri
     keys.joining(wakeId),
     keys.clicksTaken,
   ];
-  const args = { id: wakeId, at, ttlS: WAKE_RECORD_TTL_S, incidents: incidentArgs(keys, 0) };
+  const isCritical = severity === 'critical';
+  const args = { id: wakeId, at, ttlS: WAKE_RECORD_TTL_S, isCritical, incidents: incidentArgs(keys, 0) };
   const answer = await BEGIN_DELIVERY(redis, scriptKeys, args);
   const fields = Array.isArray(answer) ? answer.map(String) : [];
-  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, incidentId, stored] = fields;
+  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, held, incidentId, stored] =
+    fields;
   const state = INCIDENT_STATES.find((each) => each === stored);
   return {
     ended: ENDED.find((end) => end === outcome),
@@ -340,19 +342,9 @@ export async function beginDelivery(redis: RedisClient, keys: Keys, wakeId: stri
     dataLostAt: Number(dataLostAt),
     quietFor: quietFor || undefined,
     isAwaited: awaited === '1',
+    heldUntil: Number(held) || undefined,
     clickable: incidentId && state ? { incidentId, state } : undefined,
   };
-}
-
-/** Sets the claim of a wake; undefined removes it. */
-export async function setClaim(
-  redis: RedisClient,
-  keys: Keys,
-  wakeId: string,
-  claim: Claim | undefined,
-): Promise<void> {
-  if (claim) await redis.hset(keys.wake(wakeId), { ...claim });
-  else await redis.hdel(keys.wake(wakeId), 'claimedAt', 'firstClaimedAt');
 }
 
 /** How long the oldest pending wake has waited for its outcome, ms; 0 if no wake is pending. @param at ms since the epoch */

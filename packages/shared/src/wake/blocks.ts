@@ -1,18 +1,39 @@
 /**
- * The blocks of a DM. Slack shows them in place of the text, so they name the issue: the text of a diagnosis does not. Their
- * elements are inert: `<!channel>`, `*bold*` and addresses stay plain letters, without escaping.
+ * The blocks of a DM. Slack shows them in place of the text. Their elements are inert: `<!channel>`, `*bold*` and addresses stay
+ * plain letters, without escaping.
  */
+import type { Feedback } from './feedback.ts';
 import type { IncidentState } from './incident.ts';
-import { type DmExtras, dmParts } from './message.ts';
+import { type DmExtras, dmParts, spanText, utcText } from './message.ts';
+import type { Verdict } from './outcome.ts';
+import { reasonOfCode } from './reasons.ts';
+import { redact } from './redact.ts';
 import type { Report } from './report.ts';
-import { fittingChars, shorten } from './text.ts';
+import { fittingChars, removeInvisible, shorten } from './text.ts';
 import type { Wake } from './wake.ts';
 
-type RichTextElement = { type: 'text'; text: string } | { type: 'link'; url: string };
+interface Style {
+  bold?: true;
+  code?: true;
+}
+type RichTextElement =
+  | { type: 'text'; text: string; style?: Style }
+  | { type: 'link'; url: string; text?: string }
+  | { type: 'date'; timestamp: number; format: string; fallback: string };
+interface RichTextPart {
+  type: 'rich_text_section' | 'rich_text_preformatted' | 'rich_text_quote';
+  elements: RichTextElement[];
+}
+interface PlainText {
+  type: 'plain_text';
+  text: string;
+  emoji: false;
+}
 
 export type DmBlock =
-  | { type: 'header'; text: { type: 'plain_text'; text: string; emoji: false } }
-  | { type: 'rich_text'; elements: Array<{ type: 'rich_text_section'; elements: RichTextElement[] }> }
+  | { type: 'header'; text: PlainText }
+  | { type: 'context'; elements: PlainText[] }
+  | { type: 'rich_text'; elements: RichTextPart[] }
   | { type: 'actions'; elements: Button[] };
 
 interface Button {
@@ -20,7 +41,7 @@ interface Button {
   action_id: ButtonAction;
   /** Id of the incident. */
   value: string;
-  text: { type: 'plain_text'; text: string; emoji: false };
+  text: PlainText;
 }
 
 const BUTTON_LABELS = {
@@ -28,6 +49,9 @@ const BUTTON_LABELS = {
   snooze_1h: 'Snooze 1 h',
   snooze_8h: 'Snooze 8 h',
   resolve: 'Resolve',
+  hold_all: 'Hold all 30 min',
+  feedback_right: 'Cause right',
+  feedback_wrong: 'Cause wrong',
 } as const;
 export type ButtonAction = keyof typeof BUTTON_LABELS;
 
@@ -35,43 +59,222 @@ export function isButtonAction(text: string): text is ButtonAction {
   return Object.hasOwn(BUTTON_LABELS, text);
 }
 
-/** What people can do about an incident in this state. */
-export function buttonsFor(incidentId: string, state: IncidentState): DmBlock[] {
-  const actions: Record<IncidentState, ButtonAction[]> = {
-    firing: ['acknowledge', 'snooze_1h', 'snooze_8h', 'resolve'],
-    acknowledged: ['snooze_1h', 'snooze_8h', 'resolve'],
-    snoozed: ['acknowledge', 'resolve'],
-    closed: [],
-  };
-  const elements = actions[state].map(
-    (action): Button => ({
-      type: 'button',
-      action_id: action,
-      value: incidentId,
-      text: { type: 'plain_text', text: BUTTON_LABELS[action], emoji: false },
-    }),
-  );
-  return elements.length > 0 ? [{ type: 'actions', elements }] : [];
+const STATE_BUTTONS: Record<IncidentState, ButtonAction[]> = {
+  firing: ['acknowledge', 'snooze_1h', 'snooze_8h', 'resolve', 'hold_all'],
+  acknowledged: ['snooze_1h', 'snooze_8h', 'resolve'],
+  snoozed: ['acknowledge', 'resolve'],
+  closed: [],
+};
+
+/** What people can do about an incident in this state, and say about its diagnosis. @param report undefined: there is nothing to say */
+export function buttonsFor(incidentId: string, state: IncidentState, report?: Report): DmBlock[] {
+  const feedback: ButtonAction[] = report?.kind === 'diagnosis' ? ['feedback_right', 'feedback_wrong'] : [];
+  return [STATE_BUTTONS[state], feedback].flatMap((actions): DmBlock[] => {
+    const elements = actions.map(
+      (action): Button => ({
+        type: 'button',
+        action_id: action,
+        value: incidentId,
+        text: plain(BUTTON_LABELS[action]),
+      }),
+    );
+    return elements.length > 0 ? [{ type: 'actions', elements }] : [];
+  });
 }
 
 /** Slack's limit for a header, characters. One block above its limit makes Slack refuse the whole message. */
 const MAX_HEADER = 150;
 /** Leaves room for the title, characters. */
 const MAX_PROBE = 60;
+/** Quotes that are shown, and their length, characters. */
+const MAX_QUOTES = 2;
+const MAX_QUOTE = 300;
+/** A next step with more of them is shown as it is. */
+const MAX_COMMANDS = 5;
+/** Characters. */
+const MAX_CONTEXT = 1_500;
+const MAX_FIELD = 80;
+const MAX_SERVER_MESSAGE = 300;
 
-/** A header with emoji, probe and title; then the text of the DM without its first line. */
-export function dmBlocks(wake: Wake, report: Report, extras: DmExtras = {}): DmBlock[] {
-  const { emoji, probe, title, body, url } = dmParts(wake, report, extras);
-  const header = `${emoji} ${shorten(probe, MAX_PROBE)} · ${title}`;
+/** More about a message than its text has. */
+export interface BlockExtras extends DmExtras {
+  /** How the incident develops, one line. Absent if there is nothing to say. */
+  line?: string;
+  feedback?: Feedback | null;
+  /** Whether the incident is closed. */
+  isOver?: boolean;
+}
+
+/**
+ * Header, state, diagnosis, next step, evidence, fields, context and links. A fallback has the issue and the reason in place of the
+ * diagnosis.
+ */
+export function dmBlocks(wake: Wake, report: Report, extras: BlockExtras = {}): DmBlock[] {
+  const { emoji, probe, title, body, note, url } = dmParts(wake, report, extras);
+  const header = `${extras.isOver ? '✅' : emoji} ${shorten(probe, MAX_PROBE)} · ${title}`;
+  const said = report.kind === 'diagnosis' ? partsOf(body) : { text: body, next: '' };
   return [
-    { type: 'header', text: { type: 'plain_text', text: fitted(header, MAX_HEADER), emoji: false } },
-    { type: 'rich_text', elements: [{ type: 'rich_text_section', elements: withLink(body, url) }] },
+    { type: 'header', text: plain(fitted(header, MAX_HEADER)) },
+    ...context(extras.line ?? ''),
+    richText([section(withLink(said.text, url))]),
+    ...(said.next === '' ? [] : [richText(nextStep(said.next, url))]),
+    ...(report.kind === 'diagnosis' ? evidence(report) : reason(report)),
+    ...(note.trim() === '' ? [] : [richText([section([{ type: 'text', text: note.trim() }])])]),
+    richText([section(fields(wake))]),
+    ...context(facts(report, extras)),
+    ...links(wake, extras.consoleUrl),
   ];
 }
 
-/** Slack may count a header after escaping. */
+function plain(text: string): PlainText {
+  return { type: 'plain_text', text, emoji: false };
+}
+
+function richText(elements: RichTextPart[]): DmBlock {
+  return { type: 'rich_text', elements };
+}
+
+function section(elements: RichTextElement[]): RichTextPart {
+  return { type: 'rich_text_section', elements };
+}
+
+function context(text: string): DmBlock[] {
+  return text === '' ? [] : [{ type: 'context', elements: [plain(fitted(text, MAX_CONTEXT))] }];
+}
+
+/** Slack may count a text after escaping. */
 function fitted(text: string, max: number): string {
   return fittingChars(text, max) === text ? text : `${fittingChars(text, max - 1)}…`;
+}
+
+const NEXT_STEP = '\nNext step: ';
+
+/** An answer as its diagnosis and its next step, which is empty if the answer names none. */
+function partsOf(body: string): { text: string; next: string } {
+  const at = body.lastIndexOf(NEXT_STEP);
+  const [text, next] = at < 0 ? [body, ''] : [body.slice(0, at), body.slice(at + NEXT_STEP.length)];
+  // Slack refuses an empty element.
+  return text.trim() === '' ? { text: body, next: '' } : { text, next };
+}
+
+/** Commands in backticks are preformatted, so that they can be copied. */
+function nextStep(text: string, url: string | undefined): RichTextPart[] {
+  const split = text.split(/`([^`\n]+)`/);
+  const parts = split.length <= 2 * MAX_COMMANDS + 1 ? split : [text];
+  const elements = parts.flatMap((part, i): RichTextElement[] => {
+    if (part === '') return [];
+    return i % 2 === 1 ? [{ type: 'text', text: part, style: { code: true } }] : withLink(part, url);
+  });
+  const commands = parts.filter((part, i) => i % 2 === 1 && part.trim().includes(' '));
+  return [
+    section([{ type: 'text', text: 'Next step: ', style: { bold: true } }, ...elements]),
+    ...commands.map(
+      (command): RichTextPart => ({
+        type: 'rich_text_preformatted',
+        elements: [{ type: 'text', text: command }],
+      }),
+    ),
+  ];
+}
+
+const VERDICTS: Record<Verdict, string> = {
+  confirmed: 'Confirmed by',
+  likely: 'Likely, not confirmed',
+  inconclusive: 'Inconclusive',
+};
+
+function evidence({ verdict, evidence: quotes = [] }: Extract<Report, { kind: 'diagnosis' }>): DmBlock[] {
+  if (verdict === undefined) return [];
+  const shown = quotes.slice(0, MAX_QUOTES).map(
+    ({ source, quote }): RichTextPart => ({
+      type: 'rich_text_quote',
+      elements: [{ type: 'text', text: `${clean(quote, MAX_QUOTE)} (${clean(source, MAX_FIELD)})` }],
+    }),
+  );
+  if (shown.length === 0 && verdict !== 'confirmed') return [];
+  const words =
+    shown.length > 0 && verdict !== 'confirmed' ? `${VERDICTS[verdict]}. Evidence:` : `${VERDICTS[verdict]}:`;
+  return shown.length === 0
+    ? []
+    : [richText([section([{ type: 'text', text: words, style: { bold: true } }]), ...shown])];
+}
+
+/** Why there is no diagnosis, and what the LLM server said about it. */
+function reason({ code, calls }: Extract<Report, { kind: 'fallback' }>): DmBlock[] {
+  const sentence = reasonOfCode(code);
+  const server = calls.findLast((call) => call.reason !== undefined)?.reason;
+  const text = [
+    ...(sentence === undefined ? [] : [`Not investigated: ${sentence}.`]),
+    ...(server === undefined ? [] : [`The server said: ${clean(server, MAX_SERVER_MESSAGE)}`]),
+  ].join('\n');
+  return text === '' ? [] : [richText([section([{ type: 'text', text }])])];
+}
+
+function fields({ severity, category, emittedAt }: Wake): RichTextElement[] {
+  const named = [
+    ['Severity', severity],
+    ['Category', category],
+  ].flatMap(([name, value = '']): RichTextElement[] => [
+    { type: 'text', text: `${name}: `, style: { bold: true } },
+    { type: 'text', text: `${clean(value, MAX_FIELD)}  ` },
+  ]);
+  if (!isDate(emittedAt)) return named;
+  const date: RichTextElement = {
+    type: 'date',
+    timestamp: Math.floor(emittedAt / 1_000),
+    format: '{date_short_pretty}, {time}',
+    fallback: utcText(emittedAt),
+  };
+  return [...named, { type: 'text', text: 'Written: ', style: { bold: true } }, date];
+}
+
+/** Slack accepts times from 1970 on. */
+function isDate(ms: number): boolean {
+  return ms > 0 && ms < Date.UTC(9999, 0);
+}
+
+/** What the investigation took, and what people said. */
+function facts(report: Report, { feedback }: BlockExtras): string {
+  const { toolCalls = [], calls, durationMs, costUsd } = report;
+  const tools = [...new Set(toolCalls.map(({ name }) => name))].slice(0, 5).join(', ');
+  const parts = [
+    ...(toolCalls.length > 0
+      ? [`${toolCalls.length} tool ${toolCalls.length === 1 ? 'call' : 'calls'} (${clean(tools, MAX_QUOTE)})`]
+      : []),
+    ...(calls.length > 0 ? [secondsText(durationMs)] : []),
+    ...(costUsd === null || calls.length === 0 ? [] : [`$${costUsd.toFixed(costUsd < 0.1 ? 4 : 2)}`]),
+    ...(feedback ? [feedbackText(feedback)] : []),
+  ];
+  return parts.join(' · ');
+}
+
+function secondsText(ms: number): string {
+  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : spanText(ms);
+}
+
+function feedbackText({ verdict, by, cause }: Feedback): string {
+  const words = { right: 'cause right', partly: 'cause partly right', wrong: 'cause wrong' }[verdict];
+  return `${words}, says ${clean(by, MAX_FIELD)}${cause === undefined ? '' : `: ${clean(cause, MAX_QUOTE)}`}`;
+}
+
+/** The page of the console, and the links of the alert. */
+function links({ id, links: own = {} }: Wake, consoleUrl: string | undefined): DmBlock[] {
+  const all: Array<[string, string]> = [
+    ...(consoleUrl === undefined
+      ? []
+      : [['Console', `${consoleUrl}/#/investigations/${id}`] satisfies [string, string]]),
+    ...Object.entries(own),
+  ];
+  const elements = all.flatMap(([name, url]): RichTextElement[] => [
+    { type: 'text', text: ' · ' },
+    { type: 'link', url, text: clean(name, MAX_FIELD) || url.slice(0, MAX_FIELD) },
+  ]);
+  return elements.length > 0 ? [richText([section(elements.slice(1))])] : [];
+}
+
+/** One line without secrets. */
+function clean(text: string, max: number): string {
+  return shorten(redact(removeInvisible(text)).replace(/\s+/g, ' ').trim(), max);
 }
 
 /** Only a link element can be opened. */

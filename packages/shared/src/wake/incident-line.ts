@@ -1,6 +1,10 @@
 /** The line under a message that shows how its incident develops. */
 import type { CloseReason, IncidentState } from './incident.ts';
 import { spanText, utcText } from './message.ts';
+import { shorten } from './text.ts';
+
+/** Characters. */
+const MAX_NAME = 100;
 
 /** The facts of an incident that its message shows. All times in ms since the epoch. */
 export interface IncidentFacts {
@@ -34,7 +38,7 @@ export function incidentLine(incident: IncidentFacts): string {
 export const OLDER_LINE = 'A newer message about this follows.';
 
 function stateText({ state, startedAt, closedAt, closeReason, by, snoozedUntil }: IncidentFacts): string {
-  const person = by === null ? '' : ` by ${by}`;
+  const person = by === null ? '' : ` by ${shorten(by, MAX_NAME)}`;
   if (state === 'acknowledged') return `acknowledged${person}`;
   if (state === 'snoozed') return `snoozed${person}${snoozedUntil === null ? '' : ` until ${utcText(snoozedUntil)}`}`;
   if (state === 'firing' || closedAt === null) return '';

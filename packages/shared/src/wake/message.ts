@@ -34,11 +34,11 @@ export interface DmExtras {
 
 /** The whole DM for a wake and its report, before escaping. It has at most 3,900 characters after escaping. */
 export function directMessage(wake: Wake, report: Report, extras: DmExtras = {}): string {
-  const { heading, body } = dmParts(wake, report, extras);
-  return heading + body;
+  const { heading, body, note } = dmParts(wake, report, extras);
+  return heading + body + note;
 }
 
-/** The parts of a DM, redacted and shortened, before escaping. `heading` and `body` together are its text. */
+/** The parts of a DM, redacted and shortened, before escaping. `heading`, `body` and `note` together are its text. */
 export function dmParts(wake: Wake, report: Report, { note = '', consoleUrl }: DmExtras) {
   const emoji = EMOJIS.get(wake.severity) ?? OTHER_EMOJI;
   const probe = oneLine(wake.probe, MAX_PROBE);
@@ -46,7 +46,7 @@ export function dmParts(wake: Wake, report: Report, { note = '', consoleUrl }: D
   const heading = `${emoji} Probe alert · ${probe}\n`;
   const room = MAX_TEXT - escapeForSlack(heading + note).length;
   const url = consoleUrl === undefined ? undefined : `${consoleUrl}/#/investigations/${wake.id}`;
-  return { emoji, probe, title, heading, body: messageBody(wake, report, room, url) + note, url };
+  return { emoji, probe, title, heading, body: messageBody(wake, report, room, url), note, url };
 }
 
 /** The diagnosis, or the issue and the reason, for the audit log: at most about 10,000 characters. */

@@ -1,6 +1,7 @@
 /** A wake: one `probe.wake_requested` row of the audit log, in the form that all code after the tailer uses. */
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { limitBody, limitName, limitTitle } from './limits.ts';
+import { safeLinks } from './links.ts';
 import { type Redact, redactJson, redact as redactKnown } from './redact.ts';
 
 export const WAKE_SEAM = 'probe.wake_requested';
@@ -23,6 +24,8 @@ export interface Wake {
   envelopeFixName: string;
   /** When the probe wrote the row, ms since the epoch by the probe's clock. */
   emittedAt: number;
+  /** Names and web addresses, such as a runbook. Absent if there are none. */
+  links?: Record<string, string>;
   /** The row was appended after this time, ms since the epoch by the tailer's clock. Undefined for a row of the backlog. */
   appendedAfter?: number;
 }
@@ -82,7 +85,14 @@ export function wakeOf(details: JsonObject, id: string, emittedAt: number, redac
     envelopeEnabled: details.envelope_enabled === true,
     envelopeFixName: limitName(text(details.envelope_fix_name, '(none)')),
     emittedAt,
+    // Most rows of probes have none, and this runs for each row.
+    ...(isJsonObject(details.links) && linksOf(details.links, redact)),
   };
+}
+
+function linksOf(given: JsonObject, redact: Redact): { links?: Record<string, string> } {
+  const links = safeLinks(given, redact);
+  return Object.keys(links).length > 0 ? { links } : {};
 }
 
 /** The pair that {@link wakeOf} reads. */

@@ -90,7 +90,28 @@ mappers:
     ['- version: 1', '1: the file must be a mapping of keys to values'],
     ['sources: {}', '1: version must be 1'],
     ['version: "1"', '1: version must be 1'],
-    ['version: 1\nrules: []', '2: rules is not a key here. Possible keys: version, sources, mappers.'],
+    ['version: 1\nrules: []', '2: rules is not a key here. Possible keys: version, sources, mappers, escalate.'],
+    [
+      'version: 1\nescalate:\n  after: 10',
+      '3: escalate.after must be a duration: a number and ms, s, m, h or d, such as 30m',
+    ],
+    [
+      'version: 1\nescalate:\n  after: 0m\n  to: [U1ABC]',
+      '3: escalate.after must be a duration: a number and ms, s, m, h or d, such as 30m',
+    ],
+    ['version: 1\nescalate:\n  after: 10m', '3: escalate.after needs to or webhook: whom to escalate to'],
+    [
+      'version: 1\nescalate:\n  after: 10m\n  to: [C0CHANNEL]',
+      '4: escalate.to.0 must be a list of Slack ids of people, such as U024BE7LH',
+    ],
+    [
+      'version: 1\nescalate:\n  after: 10m\n  webhook: ftp://x',
+      '4: escalate.webhook must be a URL that begins with https:// or http://',
+    ],
+    [
+      'version: 1\nescalate:\n  after: 10m\n  to: [U1ABC]\n  severity: [critial]',
+      '5: escalate.severity.0 must be one of critical, warning, info. Did you mean critical?',
+    ],
     ['version: 1\nsources: []', '2: sources must be a mapping of keys to values'],
     ['version: 1\nsources: { grafana: }', '2: sources.grafana must be a mapping of keys to values'],
     ['version: 1\nversion: 1', '2: Map keys must be unique'],
@@ -404,4 +425,24 @@ describe('mappers', () => {
       { interruptAfterTimeLimit: 3_000 },
     );
   });
+});
+
+test('whom to escalate to, with the severities that are escalated', () => {
+  const read = (text: string) => {
+    const parsed = parsePolicy(`version: 1\n${text}`);
+    return 'policy' in parsed ? parsed.policy.escalate : parsed;
+  };
+  expect(read('escalate: { after: 10m, to: [U1ABC, U1ABC], webhook: "https://hooks.example.com/x" }')).toEqual({
+    afterMs: 600_000,
+    to: ['U1ABC'],
+    webhook: 'https://hooks.example.com/x',
+    severities: ['critical'],
+  });
+  expect(read('escalate: { after: 1.5h, to: [W1ABC], severity: [warning, critical] }')).toEqual({
+    afterMs: 5_400_000,
+    to: ['W1ABC'],
+    severities: ['warning', 'critical'],
+  });
+  expect(read('')).toBeUndefined();
+  expect(read('escalate:')).toBeUndefined();
 });

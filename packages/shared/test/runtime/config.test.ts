@@ -13,6 +13,7 @@ describe('loadConfig', () => {
     expect(config).toEqual({
       ingest: {},
       incidentQuietMs: 7_200_000,
+      ackRemindMs: 14_400_000,
       auditLogMaxBytes: 0,
       modelPrices: {},
       httpCheckAllow: '',

@@ -213,7 +213,7 @@ test('the time of the last data loss is the start of Redis, or the first contact
 });
 
 test('a delivery that begins gets the time of the last data loss, by the clock of Redis', async ({ ns }) => {
-  const begin = () => beginDelivery(ns.redis, ns.keys, 'w-1', 1_000);
+  const begin = () => beginDelivery(ns.redis, ns.keys, { id: 'w-1', severity: 'warning' }, 1_000);
   expect(await begin()).toMatchObject({ dataLostAt: 0, earlier: undefined, ended: undefined });
   await recordDataLoss(ns.redis, ns.keys);
   const { dataLostAt, clock, earlier } = await begin();

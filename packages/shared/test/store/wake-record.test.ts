@@ -81,6 +81,7 @@ describe('a record', () => {
       dismissed: null,
       recoveredAt: null,
       incidentId: null,
+      feedback: null,
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
       report,

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { aWake } from '../../../../test/support/fixtures.ts';
 import { dmBlocks } from '../../src/wake/blocks.ts';
-import { directMessage } from '../../src/wake/message.ts';
 import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
 import { escapeForSlack } from '../../src/wake/text.ts';
 import type { Wake } from '../../src/wake/wake.ts';
@@ -29,23 +28,43 @@ function headerOf(changed: Partial<Wake>): string {
 }
 
 describe('the blocks of a DM', () => {
-  test('are the emoji, probe and title, and then the text without its first line', () => {
-    const note = '\n\n(Sent 12 min late.)';
-    for (const report of [diagnosis('It is down.\nNext step: look.'), fallbackReport('sdk_timeout')]) {
-      const text = directMessage(wake, report, { note });
-      expect(dmBlocks(wake, report, { note })).toEqual([
-        {
-          type: 'header',
-          text: { type: 'plain_text', text: '🚨 fly · Fly app(s) unreachable: HTTP 401', emoji: false },
-        },
-        {
-          type: 'rich_text',
-          elements: [
-            { type: 'rich_text_section', elements: [{ type: 'text', text: text.slice(text.indexOf('\n') + 1) }] },
-          ],
-        },
-      ]);
-    }
+  test('name the issue, then the diagnosis, and the next step as a part of its own', () => {
+    const blocks = dmBlocks(wake, diagnosis('It is down.\nNext step: run `fly auth login`, then `ok`.'));
+    expect(blocks.slice(0, 3)).toEqual([
+      {
+        type: 'header',
+        text: { type: 'plain_text', text: '🚨 fly · Fly app(s) unreachable: HTTP 401', emoji: false },
+      },
+      {
+        type: 'rich_text',
+        elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'It is down.' }] }],
+      },
+      {
+        type: 'rich_text',
+        elements: [
+          {
+            type: 'rich_text_section',
+            elements: [
+              { type: 'text', text: 'Next step: ', style: { bold: true } },
+              { type: 'text', text: 'run ' },
+              { type: 'text', text: 'fly auth login', style: { code: true } },
+              { type: 'text', text: ', then ' },
+              { type: 'text', text: 'ok', style: { code: true } },
+              { type: 'text', text: '.' },
+            ],
+          },
+          { type: 'rich_text_preformatted', elements: [{ type: 'text', text: 'fly auth login' }] },
+        ],
+      },
+    ]);
+  });
+
+  test('keep planted control sequences as letters', () => {
+    const planted = '<!channel> <@U1> *b* <https://evil.example|click>';
+    const blocks = dmBlocks({ ...wake, title: planted, category: planted }, diagnosis(planted));
+    expect(JSON.stringify(blocks)).not.toMatch(/"(?:mrkdwn|user|broadcast|channel|usergroup)"/);
+    expect(JSON.stringify(blocks)).toContain(planted);
+    expect(blocks.flatMap((block) => JSON.stringify(block).match(/"type":"link"/g) ?? [])).toEqual([]);
   });
 
   test('have a header within Slack’s limit, with probe and title, whatever their length', () => {

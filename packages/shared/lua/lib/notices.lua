@@ -1,0 +1,20 @@
+-- Notices (owner: store/notices.ts, which lists the fields): messages of an incident that belong to no wake.
+-- `incidents` is the argument that `incidentArgs` makes.
+
+-- Creates a notice once, unless it exists. `to` is empty for the operator.
+local function create_notice(incidents, incident_id, kind, number, to, now)
+  local keys = incidents.keys
+  local opening = redis.call('HGET', keys.incident .. incident_id, 'opening')
+  local id = 'n-' .. string.sub(incident_id, 3) .. '-' .. kind .. '-' .. number
+  if redis.call('HSETNX', keys.notice .. id, 'incident', incident_id) == 0 then return end
+  redis.call('HSET', keys.notice .. id, 'kind', kind, 'opening', opening, 'to', to, 'createdAt', now)
+  redis.call('EXPIRE', keys.notice .. id, incidents.ttlS)
+  redis.call('ZADD', keys.pendingNotices, now, id)
+  redis.call('HINCRBY', keys.counters, 'notices:created', 1)
+end
+
+-- The same with the next number of the incident.
+local function create_next_notice(incidents, incident_id, kind, now)
+  local number = redis.call('HINCRBY', incidents.keys.incident .. incident_id, 'notices', 1)
+  create_notice(incidents, incident_id, kind, number, '', now)
+end

@@ -1,0 +1,32 @@
+-- Stores a person's opinion about the diagnosis that an incident shows, with its wake.
+-- KEYS: incident, counters, events, click (if it is one).
+-- ARGV: {id, feedback: {verdict, cause, by}, clickTtlS, ttlS, incidents: see store/incidents.ts} as JSON.
+-- Returns `done`, `unchanged` (it was given before), or `unknown` (no such incident, or nothing was investigated).
+-- @include lib/clock
+-- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
+-- @include lib/windows
+-- @include lib/incidents
+local args = cjson.decode(ARGV[1])
+local pair, message_of, last_wake = unpack(redis.call('HMGET', KEYS[1], 'pair', 'messageOf', 'lastWakeId'))
+local wake_id = message_of or last_wake
+if not (pair and wake_id) then return 'unknown' end
+local record = args.incidents.keys.wake .. wake_id
+if redis.call('HEXISTS', record, 'report') == 0 then return 'unknown' end
+if KEYS[4] and not redis.call('SET', KEYS[4], 1, 'NX', 'EX', args.clickTtlS) then return 'unchanged' end
+local before = redis.call('HGET', record, 'feedback')
+if before then
+  local known = cjson.decode(before)
+  -- A click on a button names no cause, and keeps one that was given.
+  if known.verdict == args.feedback.verdict and known.by == args.feedback.by and (known.cause == args.feedback.cause or not args.feedback.cause) then
+    return 'unchanged'
+  end
+end
+args.feedback.at = redis_now()
+redis.call('HSET', record, 'feedback', cjson.encode(args.feedback))
+redis.call('EXPIRE', record, args.ttlS)
+redis.call('HINCRBY', KEYS[2], 'feedback:' .. args.feedback.verdict, 1)
+mark_changed(args.incidents, args.id, BY_PERSON)
+publish_incident(KEYS[3], 'incident.changed', args.id, pair, 'state', redis.call('HGET', KEYS[1], 'state'))
+return 'done'
