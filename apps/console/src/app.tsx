@@ -5,6 +5,7 @@ import { useMayChange } from './api/resources.ts';
 import { ConnectionBanner, Unauthorized } from './components/connection.tsx';
 import { Freshness } from './components/freshness.tsx';
 import { Costs } from './pages/costs.tsx';
+import { IncidentPage } from './pages/incident.tsx';
 import { InvestigationPage } from './pages/investigation.tsx';
 import { Investigations } from './pages/investigations.tsx';
 import { Overview } from './pages/overview.tsx';
@@ -14,6 +15,7 @@ const TITLES: Record<Route['page'], string> = {
   overview: 'Overview',
   investigations: 'Investigations',
   investigation: 'Investigation',
+  incident: 'Incident',
   costs: 'Costs',
   unknown: 'Page not found',
 };
@@ -23,7 +25,7 @@ export function Console() {
   const health = useHealth();
   const main = useRef<HTMLElement>(null);
   const isFirstPage = useRef(true);
-  const pageKey = route.page === 'investigation' ? route.wakeId : route.page;
+  const pageKey = 'wakeId' in route ? route.wakeId : 'id' in route ? route.id : route.page;
   useEffect(() => {
     document.title = `${TITLES[route.page]} · Kora Wake`;
     // A link inside the console starts the next page at its top. The browser places the first page itself.
@@ -75,7 +77,7 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         Kora Wake
       </a>
       <nav aria-label="Pages">
-        <Tab to="#/" current={route.page === 'overview'}>
+        <Tab to="#/" current={route.page === 'overview' || route.page === 'incident'}>
           Overview
         </Tab>
         <Tab to="#/investigations" current={route.page === 'investigations' || route.page === 'investigation'}>
@@ -111,6 +113,7 @@ function CurrentPage({ route }: { route: Route }) {
   if (route.page === 'overview') return <Overview />;
   if (route.page === 'investigations') return <Investigations />;
   if (route.page === 'investigation') return <InvestigationPage key={route.wakeId} wakeId={route.wakeId} />;
+  if (route.page === 'incident') return <IncidentPage key={route.id} id={route.id} />;
   if (route.page === 'costs') return <Costs />;
   return (
     <div class="page-message">

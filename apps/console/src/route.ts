@@ -5,19 +5,24 @@ export type Route =
   | { page: 'overview' }
   | { page: 'investigations' }
   | { page: 'investigation'; wakeId: string }
+  | { page: 'incident'; id: string }
   | { page: 'costs' }
   | { page: 'unknown' };
 
 export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURIComponent(wakeId)}`;
+
+export const toIncident = (id: string) => `#/incidents/${encodeURIComponent(id)}`;
 
 function parse(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
   if (path === '') return { page: 'overview' };
   if (path === 'investigations') return { page: 'investigations' };
   if (path === 'costs') return { page: 'costs' };
-  const id = /^investigations\/([^/]+)$/.exec(path)?.[1];
+  const [, kind, id] = /^(investigations|incidents)\/([^/]+)$/.exec(path) ?? [];
   try {
-    return id === undefined ? { page: 'unknown' } : { page: 'investigation', wakeId: decodeURIComponent(id) };
+    if (id === undefined) return { page: 'unknown' };
+    const decoded = decodeURIComponent(id);
+    return kind === 'incidents' ? { page: 'incident', id: decoded } : { page: 'investigation', wakeId: decoded };
   } catch {
     return { page: 'unknown' };
   }

@@ -57,6 +57,43 @@ test('an open incident is acknowledged, snoozed and resolved in place', async ()
   expect(await page.locator('.open-incidents li').count()).toBe(1);
 });
 
+test('the page of an incident shows its message, and takes actions and the real cause', async () => {
+  const { url, changes } = await api(busy());
+  const page = await open(url);
+  await page.locator('.open-incidents li a').filter({ hasText: 'fly' }).first().click();
+  await page.getByRole('heading', { level: 1, name: 'fly / service_unhealthy' }).waitFor();
+  const message = page.getByRole('region', { name: 'Slack message' });
+  expect(await message.innerText()).toContain('🚨 fly · Fly app(s) unreachable: HTTP 401');
+  expect(await message.innerText()).toContain(MARKUP);
+  await page.getByRole('button', { name: 'Acknowledge' }).click();
+  await page.getByText('acknowledged by jo').waitFor();
+  await page.getByLabel('Real cause (optional)').fill('the card had expired 🔥');
+  await page.getByRole('button', { name: 'Cause wrong' }).click();
+  await page.getByText('jo: cause wrong').waitFor();
+  expect(await page.getByRole('region', { name: 'Was the cause right?' }).innerText()).toContain(
+    'the card had expired 🔥',
+  );
+  expect(changes.map(({ method, path }) => [method, path])).toEqual([
+    ['POST', '/v1/incidents/i-1/acknowledge'],
+    ['POST', '/v1/incidents/i-1/feedback'],
+  ]);
+});
+
+test('all messages are held, and the hold is ended', async () => {
+  const { url, changes } = await api(busy());
+  const page = await open(url);
+  const panel = page.getByRole('region', { name: 'Hold' });
+  await panel.getByText('Not held').waitFor();
+  await panel.getByRole('button', { name: 'Hold all 30 min' }).click();
+  await panel.getByText('by jo').waitFor();
+  await panel.getByRole('button', { name: 'End hold' }).click();
+  await panel.getByText('Not held').waitFor();
+  expect(changes.map(({ method, path }) => [method, path])).toEqual([
+    ['PUT', '/v1/hold'],
+    ['DELETE', '/v1/hold'],
+  ]);
+});
+
 test('a log that nobody follows can be removed from the list, with a reason', async () => {
   const world = busy();
   const [source] = world.tailer.sources;

@@ -12,8 +12,11 @@ import {
   DeadLetters,
   DroppedDeadLetter,
   ErrorAnswer,
+  FeedbackRequest,
   ForgottenSource,
+  Hold,
   Incident,
+  IncidentDetail,
   Incidents,
   InvestigationDetail,
   Investigations,
@@ -31,7 +34,7 @@ import {
 import { expect, onTestFinished } from 'vitest';
 import type { z } from 'zod';
 import { serve } from '../serve.ts';
-import { detailOf, type World } from './world.ts';
+import { detailOf, incidentDetailOf, type World } from './world.ts';
 
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -162,7 +165,17 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     };
     return method === 'POST' ? ok(RetriedDeadLetter, { retried: true }) : ok(DroppedDeadLetter, { dropped: true });
   }
+  if (kind === 'incidents' && second === 'feedback') return judge(world, first ?? '', body);
   if (kind === 'incidents' && method === 'POST') return actOnIncident(world, first ?? '', second ?? '');
+  if (kind === 'incidents' && first !== undefined) {
+    const found = world.incidents.find(({ id }) => id === first);
+    return found ? ok(IncidentDetail, incidentDetailOf(world, found)) : notFound;
+  }
+  if (kind === 'hold') {
+    if (method === 'PUT') world.hold = { until: new Date(Date.now() + 1_800_000).toISOString(), by: world.me.name };
+    if (method === 'DELETE') world.hold = { until: null, by: null };
+    return ok(Hold, world.hold);
+  }
   if (kind === 'incidents') return ok(Incidents, { entries: world.incidents, nextCursor: null });
   if (kind === 'investigations' && first !== undefined) {
     const entry = world.investigations.entries.find(({ wakeId }) => wakeId === first);
@@ -203,6 +216,15 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'costs') return ok(Costs, world.costs);
   if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);
   return notFound;
+}
+
+function judge(world: World, id: string, body: string): Answer {
+  const incident = world.incidents.find((each) => each.id === id);
+  const entry = world.investigations.entries.find(({ summary }) => summary !== null);
+  if (!incident || !entry) return notFound;
+  const { verdict, cause } = FeedbackRequest.parse(JSON.parse(body));
+  entry.feedback = { verdict, ...(cause !== undefined && { cause }), by: world.me.name, at: new Date().toISOString() };
+  return ok(Incident, incident);
 }
 
 function actOnIncident({ incidents, me }: World, id: string, action: string): Answer {

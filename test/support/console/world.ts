@@ -4,7 +4,9 @@ import type {
   Costs,
   DeadLetter,
   DeadLetters,
+  Hold,
   Incident,
+  IncidentDetail,
   Investigation,
   InvestigationDetail,
   Investigations,
@@ -52,6 +54,7 @@ export function wake(more: Partial<Investigation>): Investigation {
     lastSuppressedAt: at(3 * MINUTE),
     recoveredAt: null,
     incidentId: null,
+    feedback: null,
     ...more,
   };
 }
@@ -69,6 +72,7 @@ function incident(more: Partial<Incident>): Incident {
     closeReason: null,
     acknowledgedBy: null,
     snoozedUntil: null,
+    escalatedAt: null,
     rows: 15,
     wakes: 1,
     flaps: 0,
@@ -194,6 +198,24 @@ export function openWindow(more: Partial<OpenWindow>): OpenWindow {
   };
 }
 
+/** An incident with its newest message, and all investigations as its wakes. */
+export function incidentDetailOf(world: World, found: Incident): IncidentDetail {
+  return {
+    ...found,
+    history: world.investigations.entries.slice(0, 3),
+    actions: world.operations,
+    preview: [
+      { kind: 'header', text: `🚨 ${found.probe} · Fly app(s) unreachable: HTTP 401` },
+      { kind: 'context', text: 'Firing since 2026-11-26 14:03 UTC · 14 repeats' },
+      { kind: 'text', text: `The Fly API refuses the probe with 401: its token expired. ${MARKUP}` },
+      { kind: 'text', text: 'Next step: fly tokens create' },
+      { kind: 'code', text: 'fly tokens create' },
+      { kind: 'quote', text: 'HTTP 401 token expired (call-1)' },
+      { kind: 'buttons', text: '', labels: ['Acknowledge', 'Snooze 1 h', 'Resolve'] },
+    ],
+  };
+}
+
 export function detailOf(entry: Investigation): InvestigationDetail {
   const diagnosed = entry.summary !== null;
   return {
@@ -289,6 +311,7 @@ export interface World {
   /** Open ones. */
   incidents: Incident[];
   operations: Operation[];
+  hold: Hold;
   me: Me;
   status: Status;
 }
@@ -379,12 +402,15 @@ export function busy(): World {
       outcomes: { diagnosis: 178, fallback: 21, dry_run: 5, joined: 2, withdrawn: 1, dead: 3 },
       recovered: { closed: 30, partial: 2, ignored: 5 },
       incidents: { opened: 40, open: 3, closed: { recovered: 30, resolved: 5, expired: 2 } },
+      notices: { sent: 4, withdrawn: 1, dead: 0, pending: 0 },
+      feedback: { right: 12, partly: 1, wrong: 2 },
       inFlight: 1,
       unreadLines: 0,
       repaired: {},
       unaccounted: 0,
       oldestPendingMs: 20_000,
     },
+    hold: { until: null, by: null },
     me: { name: 'jo', may: 'change' },
     status: status(),
     tailer: {
@@ -479,5 +505,6 @@ export function quiet(): World {
     investigations: none(),
     deadLetters: none(),
     incidents: [],
+    hold: { until: null, by: null },
   };
 }

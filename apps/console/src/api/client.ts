@@ -31,7 +31,7 @@ export type RequestBody = Record<string, string | number>;
  */
 export async function request<T>(
   schema: z.ZodType<T>,
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   {
     body,

@@ -7,7 +7,9 @@ import {
   DeadLetters,
   DroppedDeadLetter,
   ForgottenSource,
+  Hold,
   Incident,
+  IncidentDetail,
   Incidents,
   InvestigationDetail,
   Investigations,
@@ -43,6 +45,8 @@ export const operations = resource(Operations, '/v1/operations');
 export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
 /** Open incidents, the one with the newest alert first. */
 export const openIncidents = resource(Incidents, '/v1/incidents?state=open&limit=100');
+export const incident = resourceFamily(IncidentDetail, (id) => `/v1/incidents/${encodeURIComponent(id)}`);
+export const hold = resource(Hold, '/v1/hold');
 export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
 export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
 export const investigation = resourceFamily(
@@ -79,6 +83,14 @@ export const actOnIncident = (id: string, action: 'acknowledge' | 'resolve') =>
 export const snoozeIncident = (id: string, seconds: number) =>
   change(Incident, 'POST', ['incidents', id, 'snooze'], { body: { seconds } });
 
+/** @param cause the real cause in a person's words; empty: not given */
+export const judgeIncident = (id: string, verdict: 'right' | 'partly' | 'wrong', cause: string) =>
+  change(Incident, 'POST', ['incidents', id, 'feedback'], { body: { verdict, ...(cause !== '' && { cause }) } });
+
+export const holdAll = (seconds: number) => change(Hold, 'PUT', ['hold'], { body: { seconds } });
+
+export const endHold = () => change(Hold, 'DELETE', ['hold']);
+
 export const retryDelivery = (queue: string, jobId: string) =>
   change(RetriedDeadLetter, 'POST', ['dead-letters', queue, jobId, 'retry']);
 
@@ -100,7 +112,7 @@ export const correctCosts = (month: string, usd: number, reason: string, key: st
  */
 async function change<T>(
   schema: z.ZodType<T>,
-  method: 'POST' | 'DELETE',
+  method: 'POST' | 'PUT' | 'DELETE',
   path: string[],
   { query = {}, body, key }: { query?: Record<string, string>; body?: RequestBody; key?: string } = {},
 ): Promise<Result<T>> {

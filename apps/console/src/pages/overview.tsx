@@ -6,6 +6,7 @@ import { Panel } from '../components/panel.tsx';
 import { DeliveryCheck } from './overview/delivery-check.tsx';
 import { FailedDeliveries } from './overview/failed-deliveries.tsx';
 import { Headline } from './overview/headline.tsx';
+import { HoldPanel } from './overview/hold.tsx';
 import { LatestAlerts } from './overview/latest-alerts.tsx';
 import { LogWatcher } from './overview/log-watcher.tsx';
 import { OpenIncidents } from './overview/open-incidents.tsx';
@@ -21,6 +22,7 @@ export function Overview() {
   const costs = useResource(api.costs);
   const failed = useResource(api.deadLetters);
   const incidents = useResource(api.openIncidents);
+  const hold = useResource(api.hold);
   const latest = useResource(api.latest);
   const status = useResource(api.status);
   const operations = useResource(api.operations);
@@ -44,6 +46,7 @@ export function Overview() {
               </>
             )}
           </Panel>
+          <HoldPanel state={hold} />
           <Queues state={queues} />
           <LogWatcher state={tailer} />
           <DeliveryCheck state={account} />

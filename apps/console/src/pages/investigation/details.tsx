@@ -3,6 +3,7 @@ import { Fact } from '../../components/fact.tsx';
 import { Panel } from '../../components/panel.tsx';
 import { Duration, Money, When } from '../../components/values.tsx';
 import { count, counted } from '../../format.ts';
+import { toIncident } from '../../route.ts';
 
 /** Cost, times and ids of an investigation. */
 export function Details({ entry }: { entry: InvestigationDetail }) {
@@ -72,6 +73,11 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
             <code>
               {posted.channel} {posted.ts}
             </code>
+          </Fact>
+        )}
+        {entry.incidentId && (
+          <Fact name="Incident">
+            <a href={toIncident(entry.incidentId)}>{entry.incidentId}</a>
           </Fact>
         )}
         <Fact name="Alert id">

@@ -1,0 +1,114 @@
+/** One incident: its state, its message in Slack, what people did and said, and its alerts. */
+import { useState } from 'preact/hooks';
+import { useResource } from '../api/resource.ts';
+import * as api from '../api/resources.ts';
+import { useMayChange } from '../api/resources.ts';
+import type { IncidentDetail } from '../api/types.ts';
+import { IncidentActions, useIncidentText } from '../components/incident.tsx';
+import { Notice, type NoticeContent } from '../components/notice.tsx';
+import { Severity } from '../components/outcome.tsx';
+import { Empty, Panel } from '../components/panel.tsx';
+import { useShowMore } from '../components/show-more.tsx';
+import { Ago, When } from '../components/values.tsx';
+import { WakeRow } from '../components/wake-row.tsx';
+import { brief } from '../format.ts';
+import { operationLabel } from '../labels.ts';
+import { Feedback } from './incident/feedback.tsx';
+import { MessagePreview } from './incident/message-preview.tsx';
+
+export function IncidentPage({ id }: { id: string }) {
+  const state = useResource(api.incident(id));
+  const { data, fault } = state;
+  if (!data && fault?.kind === 'not_found') return <NotFound />;
+  return (
+    <div class="investigation">
+      <p class="back">
+        <a href="#/">← Overview</a>
+      </p>
+      {data ? (
+        <Loaded incident={data} />
+      ) : (
+        <Panel id="loading" title="Incident" state={state}>
+          {null}
+        </Panel>
+      )}
+    </div>
+  );
+}
+
+const NotFound = () => (
+  <div class="page-message">
+    <h1>Incident not found</h1>
+    <p>It does not exist, or it ended more than 35 days ago. The audit log may still have it.</p>
+    <p>
+      <a href="#/">Go to the overview</a>
+    </p>
+  </div>
+);
+
+function Loaded({ incident }: { incident: IncidentDetail }) {
+  const [notice, setNotice] = useState<NoticeContent>();
+  const mayChange = useMayChange();
+  const { probe, category, severity, openedAt, state } = incident;
+  return (
+    <>
+      <div class="heading">
+        <h1>
+          {probe} / {category}
+        </h1>
+        <p>
+          <Severity of={severity} />
+          <span>{useIncidentText(incident)}</span>
+          <When at={openedAt} withAge />
+        </p>
+        {mayChange && state !== 'closed' && <IncidentActions incident={incident} notify={setNotice} />}
+        <Notice notice={notice} dismiss={() => setNotice(undefined)} />
+      </div>
+      <div class="columns">
+        <div class="main-column">
+          <MessagePreview incident={incident} />
+          <Alerts incident={incident} />
+        </div>
+        <div class="side-column">
+          <Feedback incident={incident} notify={setNotice} />
+          <People incident={incident} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Alerts({ incident: { history } }: { incident: IncidentDetail }) {
+  const [shown, more] = useShowMore(history, 8, 'alerts');
+  return (
+    <Panel id="alerts" title="Alerts" hint="newest first; repeats are counted on them">
+      <ul class="wakes">
+        {shown.map((entry) => (
+          <WakeRow key={entry.wakeId} entry={entry} />
+        ))}
+      </ul>
+      {more}
+    </Panel>
+  );
+}
+
+function People({ incident: { actions } }: { incident: IncidentDetail }) {
+  const [shown, more] = useShowMore(actions, 8, 'changes');
+  return (
+    <Panel id="people" title="Who did what">
+      {shown.length === 0 ? (
+        <Empty>Nobody has done anything yet.</Empty>
+      ) : (
+        <ul class="operations">
+          {shown.map((operation) => (
+            <li key={`${operation.at} ${operation.what}`}>
+              {brief(operation.by, 40)} {operationLabel(operation)}, <Ago at={operation.at} />
+              {operation.reason !== null && `: ${brief(operation.reason)}`}
+            </li>
+          ))}
+        </ul>
+      )}
+      {more}
+    </Panel>
+  );
+}
