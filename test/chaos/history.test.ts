@@ -26,9 +26,13 @@ function correct(): History {
     rows: [row('a'), row('b'), row('c', { pair: 'vercel down' }), row('d', { kind: 'malformed' })],
     recoveries: [],
     posts: [
-      { wakeId: 'a', text: 'row-a', at: T0 + 100 },
-      { wakeId: 'c', text: 'row-c', at: T0 + 100 },
+      { wakeId: 'a', text: 'row-a', at: T0 + 100, channel: 'U' },
+      { wakeId: 'c', text: 'row-c', at: T0 + 100, channel: 'U' },
     ],
+    actions: [],
+    escalateMs: 40_000,
+    incidents: [],
+    shown: new Map(),
     paid: [{ marker: 'row-a', at: T0 + 50 }],
     decisions: [{ kind: 'enqueued', id: 'a', at: T0 }, coalesced],
     offsets: [
@@ -57,7 +61,10 @@ test.each([
 ])('an old row may be %s', (_name, counts, more) => {
   const history = correct();
   const rows = history.rows.map((each) => (each.id === 'd' ? row('d', { kind: 'old', pair: 'supabase down' }) : each));
-  const posts = [...history.posts, ...more.map(({ id }) => ({ wakeId: id, text: 'row-d', at: T0 + 60_100 }))];
+  const posts = [
+    ...history.posts,
+    ...more.map(({ id }) => ({ wakeId: id, text: 'row-d', at: T0 + 60_100, channel: 'U' })),
+  ];
   const wakes = [...history.wakes, ...more];
   const plain = { ...history, rows, posts, wakes, counts: { ...history.counts, ...counts } };
   const malformedOne = { ...plain, rows: [...rows, row('e', { kind: 'malformed' })] };
@@ -71,11 +78,11 @@ const back = [
   { file: '-7-1', offset: 200, afterNewline: true, at: T0 },
   { file: '-7-1', offset: 100, afterNewline: true, at: T0 + 10 },
 ];
-const again = { wakeId: 'a', text: 'row-a', at: T0 + 9_000 };
+const again = { wakeId: 'a', text: 'row-a', at: T0 + 9_000, channel: 'U' };
 const marked = { ...again, text: 'row-a (Possible duplicate: …)' };
 const later = (more: Partial<History['wakes'][number]>) => ({
   rows: [...correct().rows, row('e')],
-  posts: [...correct().posts, { wakeId: 'e', text: 'row-e', at: T0 + 60_000 }],
+  posts: [...correct().posts, { wakeId: 'e', text: 'row-e', at: T0 + 60_000, channel: 'U' }],
   wakes: [...correct().wakes, { id: 'e', outcome: 'diagnosis', suppressed: 0, addedAt: T0 + 5_000, ...more }],
   counts: { ...correct().counts, rows: 5, enqueued: 3 },
 });
@@ -136,4 +143,82 @@ test.each<[string, Partial<History>]>([
   ],
 ])('%s is no violation', (_name, allowed) => {
   expect(check({ ...correct(), ...allowed }).violations).toEqual([]);
+});
+
+const acknowledged = {
+  incidentId: 'i-a',
+  pair: 'fly down',
+  kind: 'acknowledge' as const,
+  sentAt: T0 + 200,
+  status: 200,
+  answeredAt: T0 + 300,
+};
+
+test.each<[string, string, Partial<History>]>([
+  [
+    'a closed incident whose message says nothing',
+    'I14',
+    {
+      incidents: [{ id: 'i-a', pair: 'fly down', state: 'closed', opening: 1, messageTs: '1.1' }],
+      shown: new Map([['1.1', 'down\n\n(Firing since 2026-11-26 14:03 UTC)']]),
+    },
+  ],
+  [
+    'a firing incident whose message says that it recovered',
+    'I14',
+    {
+      incidents: [{ id: 'i-a', pair: 'fly down', state: 'firing', opening: 2, messageTs: '1.1' }],
+      shown: new Map([['1.1', 'down\n\n(Recovered 2026-11-26 15:15 UTC after 1 h 12 min)']]),
+    },
+  ],
+  [
+    'a message of an acknowledged incident',
+    'I16',
+    {
+      rows: [...correct().rows, row('e', { at: T0 + 60_000 })],
+      posts: [...correct().posts, { wakeId: 'e', text: 'row-e', at: T0 + 61_000, channel: 'U' }],
+      actions: [acknowledged],
+    },
+  ],
+  [
+    'a second escalation',
+    'I17',
+    {
+      posts: [
+        ...correct().posts,
+        { wakeId: 'n-a-escalation-1-U2', text: 'x', at: T0 + 50_000, channel: 'U2' },
+        { wakeId: 'n-a-escalation-2-U2', text: 'x', at: T0 + 90_000, channel: 'U2' },
+      ],
+    },
+  ],
+  [
+    'an escalation after an acknowledgement',
+    'I17',
+    {
+      posts: [...correct().posts, { wakeId: 'n-a-escalation-1-U2', text: 'x', at: T0 + 50_000, channel: 'U2' }],
+      actions: [acknowledged],
+    },
+  ],
+])('%s is found', (_name, invariant, more) => {
+  const { violations } = check({ ...correct(), ...more });
+  expect(violations.map((violation) => violation.invariant)).toContain(invariant);
+});
+
+test('what people did is no violation', () => {
+  const history = {
+    ...correct(),
+    incidents: [
+      { id: 'i-a', pair: 'fly down', state: 'closed', opening: 1, messageTs: '1.1' },
+      { id: 'i-b', pair: 'b', state: 'acknowledged', opening: 1, messageTs: '1.2' },
+      { id: 'i-c', pair: 'c', state: 'firing', opening: 1, messageTs: '1.3' },
+    ],
+    shown: new Map([
+      ['1.1', 'down\n\n(Resolved by ada 2026-11-26 15:15 UTC after 1 h 12 min · 3 repeats)'],
+      ['1.2', 'down\n\n(Acknowledged by ada · firing since 2026-11-26 14:03 UTC)'],
+      ['1.3', 'down'],
+    ]),
+    posts: [...correct().posts, { wakeId: 'n-a-escalation-1-U2', text: 'x', at: T0 + 10_000, channel: 'U2' }],
+    actions: [acknowledged],
+  };
+  expect(check(history).violations).toEqual([]);
 });

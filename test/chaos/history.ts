@@ -1,5 +1,5 @@
 /**
- * The observations of a chaos run, and the invariants I1 to I12. They are checked after the run, from the history alone.
+ * The observations of a chaos run, and the invariants I1 to I17, except I15, which needs a run without faults. They are checked after the run, from the history alone.
  */
 
 /** A wake row as it was written. */
@@ -24,9 +24,34 @@ export interface WrittenRecovery {
 
 /** A message that the Slack double accepted. */
 interface Post {
+  /** Or the id of a notice. */
   wakeId: string;
   text: string;
   at: number;
+  /** The recipient. */
+  channel: string;
+}
+
+/** What a person did with an incident. Times in ms since the epoch. */
+export interface SeenAction {
+  incidentId: string;
+  pair: string;
+  kind: 'acknowledge' | 'snooze' | 'resolve' | 'feedback' | 'hold';
+  sentAt: number;
+  /** HTTP status; 0 if no answer came: it may have been applied, or not. */
+  status: number;
+  answeredAt: number;
+}
+
+/** An incident as stored in Redis at the end of the run. */
+export interface SeenIncident {
+  id: string;
+  pair: string;
+  state: string;
+  /** Number of openings. */
+  opening: number;
+  /** Its newest message. */
+  messageTs: string | undefined;
 }
 
 /** An LLM answer, which costs money. */
@@ -76,6 +101,12 @@ export interface History {
   rows: WrittenRow[];
   recoveries: WrittenRecovery[];
   posts: Post[];
+  actions: SeenAction[];
+  /** An incident is escalated if nobody acknowledged it for this time, ms. */
+  escalateMs: number;
+  incidents: SeenIncident[];
+  /** The text of each message in Slack at the end, by its ts. */
+  shown: Map<string, string>;
   paid: PaidAnswer[];
   decisions: SeenDecision[];
   offsets: SeenOffset[];
@@ -146,7 +177,9 @@ export function check(history: History): Verdict {
   for (const { id, outcome } of history.wakes) {
     const row = rows.get(id);
     const hasRecovered = history.recoveries.some(({ pair, at }) => row && pair === row.pair && at >= row.at);
-    if (outcome === 'withdrawn' && !hasRecovered) violated('I2', `wake ${id} was withdrawn without a recovery`);
+    const wasResolved = history.actions.some(({ pair, kind }) => row && kind === 'resolve' && pair === row.pair);
+    if (outcome === 'withdrawn' && !hasRecovered && !wasResolved)
+      violated('I2', `wake ${id} was withdrawn without a recovery or a resolve`);
   }
   for (const { id, outcome } of history.wakes) if (!outcome) violated('I2', `wake ${id} has no outcome`);
 
@@ -177,11 +210,13 @@ export function check(history: History): Verdict {
       }
     }
     const kind = rows.get(id)?.kind;
+    if (isNotice(id)) continue;
     if (kind !== 'wake' && kind !== 'old') violated('I5', `a DM was sent for ${id}, which is not a wake row`);
   }
 
   checkOffsets(history, violated);
   checkWindows(history, rows, violated);
+  checkIncidents(history, rows, violated);
 
   if (counts.unaccounted !== 0) violated('I9', `${counts.unaccounted} unaccounted`);
   if (counts.rows !== counts.enqueued + counts.coalesced + counts.rejected)
@@ -210,6 +245,81 @@ export function check(history: History): Verdict {
   return { violations, lost: unsent.length + Math.max(0, undecided), unmarkedRepeats, markedRepeats };
 }
 
+function isNotice(id: string): boolean {
+  return id.startsWith('n-');
+}
+
+/** Tolerance between the answer to an action and the messages that were on the wire, ms. */
+const ON_THE_WIRE_MS = 20_000;
+const FINAL_LINES: Record<string, RegExp> = {
+  closed: /\((?:Recovered|Resolved by|Closed)[^\n]*\)$/,
+  acknowledged: /\(Acknowledged by [^\n]*\)$/,
+  snoozed: /\(Snoozed by [^\n]*\)$/,
+};
+
+/**
+ * I14: messages show the state that people's actions left. I16: a quiet incident does not notify. I17: one escalation per incident, none
+ * after an acknowledgement.
+ */
+function checkIncidents(history: History, rows: Map<string, WrittenRow>, violated: Violated): void {
+  for (const { id, state, messageTs } of history.incidents) {
+    const text = history.shown.get(messageTs ?? '');
+    const expected = FINAL_LINES[state];
+    if (text === undefined) continue;
+    const isShown = expected ? expected.test(text) : !Object.values(FINAL_LINES).some((line) => line.test(text));
+    if (!isShown) violated('I14', `incident ${id} is ${state}, and its message ends: ${text.slice(-120)}`);
+  }
+
+  const applied = history.actions.filter(({ status }) => status === 200);
+  for (const { wakeId, at, text } of history.posts) {
+    const row = rows.get(wakeId);
+    if (!row || row.critical || text.includes(MARK)) continue;
+    // Only what a person said for certain, and what nothing undid since.
+    const ofPair = history.actions.filter(({ pair, sentAt }) => pair === row.pair && sentAt < row.at);
+    const last = ofPair.findLast(({ kind }) => kind !== 'feedback' && kind !== 'hold');
+    if (last?.kind !== 'acknowledge' || last.status !== 200) continue;
+    const since = last.answeredAt;
+    if (row.at < since + ON_THE_WIRE_MS) continue;
+    const undone =
+      history.actions.some(
+        ({ pair, sentAt }) =>
+          pair === row.pair && sentAt >= last.sentAt && sentAt <= at && pair === last.pair && sentAt !== last.sentAt,
+      ) ||
+      history.recoveries.some(
+        (recovery) => recovery.pair === row.pair && recovery.at >= last.sentAt - ON_THE_WIRE_MS && recovery.at <= at,
+      ) ||
+      history.rows.some(
+        (other) =>
+          other.critical && other.pair === row.pair && other.at >= last.sentAt - ON_THE_WIRE_MS && other.at <= at,
+      ) ||
+      history.dataLosses.some((lost) => lost >= last.sentAt - 120_000);
+    // Without a message that Slack accepted, the wake is sent.
+    const hadMessage = history.posts.some((post) => post.at < last.sentAt && rows.get(post.wakeId)?.pair === row.pair);
+    if (!undone && hadMessage)
+      violated('I16', `wake ${wakeId} was sent ${at - since} ms after its incident was acknowledged`);
+  }
+
+  const escalations = Map.groupBy(
+    history.posts.filter(({ wakeId }) => /^n-.*-escalation-/.test(wakeId)),
+    ({ wakeId }) => /^n-(.*)-escalation-/.exec(wakeId)?.[1] ?? '',
+  );
+  for (const [suffix, ofIncident] of escalations) {
+    const different = new Set(ofIncident.map(({ wakeId, channel }) => `${wakeId} ${channel}`));
+    if (different.size > 1) violated('I17', `incident i-${suffix} was escalated ${different.size} times`);
+    for (const { wakeId, at, text } of ofIncident) {
+      const acknowledged = applied.find(
+        ({ incidentId, kind, answeredAt }) =>
+          incidentId === `i-${suffix}` && kind === 'acknowledge' && answeredAt < at - ON_THE_WIRE_MS,
+      );
+      const reopened = history.incidents.some(({ id, opening }) => id === `i-${suffix}` && opening > 1);
+      const lost = history.dataLosses.some((lostAt) => lostAt <= at);
+      if (acknowledged && !reopened && !lost && !text.includes(MARK)) {
+        violated('I17', `${wakeId} was sent after the incident was acknowledged`);
+      }
+    }
+  }
+}
+
 type Violated = (invariant: string, text: string) => void;
 
 /** The latest time at which a job may have reached Redis, ms. Its window begins then. @param addedAt its timestamp */
@@ -234,7 +344,7 @@ function checkOffsets({ offsets, emptied, dataLosses }: History, violated: Viola
   }
 }
 
-/** I8: windows of a pair do not overlap, unless a recovery or the first critical row ended one. I10: the owner of an open window has sent a message. */
+/** I8: windows of a pair do not overlap, unless a recovery or the first critical row ended one. I10: the owner of an open window has sent a message, or another one stands for it. */
 function checkWindows(history: History, rows: Map<string, WrittenRow>, violated: Violated): void {
   const winners = history.wakes.flatMap(({ id, addedAt, outcome }) => {
     const row = rows.get(id);
@@ -247,7 +357,10 @@ function checkWindows(history: History, rows: Map<string, WrittenRow>, violated:
       if (!before || wake.addedAt >= before.addedAt + history.windowMs - JOB_DELAY_MS) continue;
       const isFirstCritical = !inOrder.slice(0, i).some(({ row }) => row.critical);
       const hasRecovered = history.recoveries.some(({ pair, at }) => pair === wake.row.pair && at <= wake.addedAt);
-      const passes = hasRecovered || (wake.row.critical && (history.bypass || isFirstCritical));
+      const wasResolved = history.actions.some(
+        ({ pair, kind, sentAt }) => kind === 'resolve' && pair === wake.row.pair && sentAt <= wake.addedAt,
+      );
+      const passes = hasRecovered || wasResolved || (wake.row.critical && (history.bypass || isFirstCritical));
       const lostData = history.dataLosses.some((at) => at >= before.addedAt && at <= wake.addedAt);
       const mayBeLate = arrivalOf(history, wake.addedAt) > wake.addedAt;
       if (!passes && !lostData && !mayBeLate && before.outcome !== 'dead' && before.outcome !== 'withdrawn') {
@@ -256,7 +369,8 @@ function checkWindows(history: History, rows: Map<string, WrittenRow>, violated:
     }
   }
   for (const id of history.windowOwners) {
-    const sent = history.posts.some(({ wakeId }) => wakeId === id);
+    const outcome = history.wakes.find((wake) => wake.id === id)?.outcome;
+    const sent = outcome === 'joined' || history.posts.some(({ wakeId }) => wakeId === id);
     if (!sent) violated('I10', `${id} ended without a message and still owns its window`);
   }
 }

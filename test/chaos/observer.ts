@@ -4,11 +4,13 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
+import { readIncident } from '@kora-wake/shared/store/incidents';
 import { type Keys, sourceId } from '@kora-wake/shared/store/keys';
+import { reopenNotice } from '@kora-wake/shared/store/notices';
 import { decodePosition, type FileState } from '@kora-wake/shared/store/position';
-import { deliveriesQueue, wakesQueue } from '@kora-wake/shared/store/queues';
+import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import type { Redis } from 'ioredis';
-import type { Counts, SeenOffset, SeenWake } from './history.ts';
+import type { Counts, SeenIncident, SeenOffset, SeenWake } from './history.ts';
 import type { Supervised } from './supervised.ts';
 import type { Writer } from './writer.ts';
 
@@ -71,12 +73,13 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
     });
   }
 
-  /** Waits until no wake is in progress. @returns false if that takes longer than `ms` */
+  /** Waits until no wake is in progress, and every message shows the state of its incident. @returns false if that takes longer than `ms` */
   async function settled(ms: number): Promise<boolean> {
     return holdsWithin(ms, async () => {
       const { inFlight, outcomes, enqueued } = await readAccount(redis, keys);
       const ended = Object.values(outcomes).reduce((sum, n) => sum + n, 0);
-      return inFlight === 0 && ended >= enqueued;
+      const pending = (await redis.zcard(keys.pendingNotices)) + (await redis.zcard(keys.changedIncidents));
+      return inFlight === 0 && ended >= enqueued && pending === 0;
     });
   }
 
@@ -103,6 +106,20 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
     return found;
   }
 
+  async function storedIncidents(): Promise<SeenIncident[]> {
+    const ids = await redis.zrangebyscore(keys.incidents, '-inf', '+inf');
+    const all = await Promise.all(ids.map((id) => readIncident(redis, keys, id)));
+    return all
+      .filter((incident) => incident !== undefined)
+      .map(({ id, probe, category, state, opening, message }) => ({
+        id,
+        pair: `${probe} ${category}`,
+        state,
+        opening,
+        messageTs: message?.ts,
+      }));
+  }
+
   /** Wake ids that own an open window. */
   async function windowOwners(): Promise<string[]> {
     const found: string[] = [];
@@ -114,14 +131,29 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
 
   /** Retries all dead letters, as an operator does after the cause was fixed. */
   async function retryDeadLetters(): Promise<void> {
-    const queues = [wakesQueue(redis, prefix), deliveriesQueue(redis, prefix)];
+    const queues = [wakesQueue(redis, prefix), deliveriesQueue(redis, prefix), followupsQueue(redis, prefix)];
     for (const queue of queues) {
-      for (const job of await queue.getFailed()) await job.retry();
+      for (const job of await queue.getFailed()) {
+        await job.retry();
+        // As the API does; a worker takes back the outcome of a wake.
+        if (job.id?.startsWith('n-')) await reopenNotice(redis, keys, job.id, Date.now());
+      }
       await queue.close();
     }
   }
 
-  return { offsets, position, watch, caughtUp, settled, counts, storedWakes, windowOwners, retryDeadLetters };
+  return {
+    offsets,
+    position,
+    watch,
+    caughtUp,
+    settled,
+    counts,
+    storedWakes,
+    storedIncidents,
+    windowOwners,
+    retryDeadLetters,
+  };
 }
 
 /** Polls until `holds`. It does not hold while Redis is down. @returns false if that takes longer than `ms` */

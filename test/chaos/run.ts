@@ -19,6 +19,8 @@ export interface Run extends Verdict {
 
 /** Time between two rows, ms. */
 const ROW_EVERY_MS = 200;
+/** Time between two actions of people, ms. */
+const ACT_EVERY_MS = 1_500;
 /** Limit of the wait for unfinished work after the last fault, ms. */
 const SETTLE_MS = 600_000;
 
@@ -40,6 +42,7 @@ export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions):
   const failed: string[] = [];
   const world = await makeWorld(join(folder, `seed-${seed}`), chance);
   const writing = setInterval(() => world.writer.randomLine(), ROW_EVERY_MS);
+  const acting = setInterval(() => void world.people.act(), ACT_EVERY_MS);
   try {
     const inject = async (fault: Fault) => {
       report(`${new Date().toISOString().slice(11, 23)} seed ${seed}: ${fault.numbers.join(', ')}: ${fault.name}`);
@@ -57,6 +60,7 @@ export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions):
       await sleep(chance.between(0, 3_000));
     }
     clearInterval(writing);
+    clearInterval(acting);
     report(`seed ${seed}: no more faults`);
     const settled = await calm(world);
     const history = await world.history(settled);
@@ -64,6 +68,7 @@ export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions):
     return { seed, rows: history.rows.length, wakes: history.wakes.length, faults, failed, ...verdict };
   } finally {
     clearInterval(writing);
+    clearInterval(acting);
     await world.close();
   }
 }

@@ -59,7 +59,7 @@ export class Supervised {
 }
 
 interface AppOptions {
-  app: 'tailer' | 'worker';
+  app: 'tailer' | 'worker' | 'api';
   /** Distinguishes two processes of one app. */
   number: number;
   env: Record<string, string | undefined>;

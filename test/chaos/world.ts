@@ -1,21 +1,27 @@
 /** The processes of one chaos run: two tailers, two workers, their Redis behind a proxy, and doubles of both services. */
-import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { Redis } from 'ioredis';
 import type { Random } from '../../apps/cli/src/random.ts';
 import { message } from '../support/anthropic.ts';
+import { freePort } from '../support/free-port.ts';
 import { httpDouble, json } from '../support/http-double.ts';
 import { LOST, tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
 import { slackDouble } from '../support/slack.ts';
 import type { Counts, History, PaidAnswer, SeenDecision, SeenWake } from './history.ts';
 import { holdsWithin, observer } from './observer.ts';
+import { people, SIGNING_SECRET } from './people.ts';
 import { supervisedApp } from './supervised.ts';
 import { Writer } from './writer.ts';
 
 const PREFIX = '{chaos}';
 const WINDOW_MS = 20_000;
+/** Nobody acknowledged an incident for this time: it is escalated, ms. */
+const ESCALATE_MS = 40_000;
+/** Whom it is escalated to. */
+const OTHERS = 'U0OTHERS';
 /** Limit of the wait for the first tailer to follow the log, ms. */
 const START_MS = 180_000;
 
@@ -54,6 +60,12 @@ export async function makeWorld(folder: string, chance: Random) {
   const bypass = chance.fraction() < 0.5;
   // The workers write their rows to another file: they must not land inside a row that a probe writes in two halves.
   const workerLogPath = join(folder, 'workers.jsonl');
+  const policyPath = join(folder, 'policy.yaml');
+  writeFileSync(
+    policyPath,
+    `version: 1\nescalate: { after: ${ESCALATE_MS}ms, to: [${OTHERS}], severity: [critical, warning] }\n`,
+  );
+  const apiPort = await freePort();
   const env = {
     PATH: process.env.PATH,
     HOME: folder,
@@ -68,10 +80,15 @@ export async function makeWorld(folder: string, chance: Random) {
     KORA_SLACK_API_URL: slack.apiUrl,
     ANTHROPIC_API_KEY: 'sk-secret',
     ANTHROPIC_BASE_URL: engine.url,
+    KORA_API_PORT: String(apiPort),
+    KORA_SLACK_SIGNING_SECRET: SIGNING_SECRET,
+    KORA_ACK_REMIND_SECONDS: '60',
+    KORA_POLICY_PATH: policyPath,
   };
+  const responders = people(`http://127.0.0.1:${apiPort}`, chance);
   const decisions: SeenDecision[] = [];
   const crashes: string[] = [];
-  const app = (name: 'tailer' | 'worker', number: number) =>
+  const app = (name: 'tailer' | 'worker' | 'api', number: number) =>
     supervisedApp({
       app: name,
       number,
@@ -94,6 +111,7 @@ export async function makeWorld(folder: string, chance: Random) {
     });
   const tailers = [app('tailer', 1), app('tailer', 2)];
   const workers = [app('worker', 1), app('worker', 2)];
+  const apis = [app('api', 1)];
   const seen = observer({ redis, keys, prefix: PREFIX, logPath, writer });
   const past = { counts: [] as Counts[], wakes: [] as SeenWake[] };
   const dataLosses: number[] = [];
@@ -114,7 +132,11 @@ export async function makeWorld(folder: string, chance: Random) {
       bypass,
       rows: writer.rows,
       recoveries: writer.recoveries,
-      posts: slack.accepted.map(({ wakeId, text, at }) => ({ wakeId, text, at })),
+      posts: slack.accepted.map(({ wakeId, text, at, channel }) => ({ wakeId, text, at, channel })),
+      actions: responders.actions,
+      escalateMs: ESCALATE_MS,
+      incidents: await seen.storedIncidents(),
+      shown: new Map(slack.accepted.map(({ ts, text, edits }) => [ts, edits.at(-1)?.text ?? text])),
       paid,
       decisions,
       offsets: seen.offsets,
@@ -155,14 +177,14 @@ export async function makeWorld(folder: string, chance: Random) {
 
   async function close(): Promise<void> {
     stopping.abort();
-    await Promise.all([...tailers, ...workers].map((process) => process.end('SIGKILL')));
+    await Promise.all([...tailers, ...workers, ...apis].map((process) => process.end('SIGKILL')));
     redis.disconnect();
     await Promise.all([proxy.close(), slack.close(), engine.close(), redisServer.kill('SIGKILL')]);
     writer.close();
   }
 
   workersWrite('file');
-  for (const process of [...tailers, ...workers]) process.start();
+  for (const process of [...tailers, ...workers, ...apis]) process.start();
   const following = await holdsWithin(START_MS, async () => (await seen.position()).length > 0);
   if (!following) {
     await close();
@@ -175,6 +197,8 @@ export async function makeWorld(folder: string, chance: Random) {
     writer,
     tailers,
     workers,
+    apis,
+    people: responders,
     network,
     proxy,
     target,

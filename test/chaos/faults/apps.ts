@@ -40,6 +40,19 @@ export const APP_FAULTS: Fault[] = [
     },
   },
   {
+    numbers: [31],
+    name: 'kill -9 of the API while people act',
+    group: 'rest',
+    inject: async ({ apis, people, chance }) => {
+      for (let i = chance.between(1, 3); i > 0; i--) {
+        void people.act();
+        await sleep(chance.between(0, 100));
+        for (const api of apis) api.signal('SIGKILL');
+        await sleep(chance.between(1_500, 4_000));
+      }
+    },
+  },
+  {
     numbers: [31, 32],
     name: 'kill -9 of all workers around a post',
     group: 'rest',

@@ -40,6 +40,18 @@ export const SERVICE_FAULTS: Fault[] = [
       delete slack.lookUp.error;
     },
   },
+  {
+    numbers: [40, 41, 42, 43],
+    name: 'edits are limited, refused, or made without an answer',
+    group: 'rest',
+    inject: async ({ slack, chance }) => {
+      const limited = json(429, { ok: false, error: 'ratelimited' }, { 'retry-after': '2' });
+      for (let i = chance.between(2, 6); i > 0; i--)
+        slack.nextEdits.push(chance.of<Answer>([reset, hang, html(502), limited]));
+      await until(() => slack.nextEdits.length === 0, 60_000);
+      slack.nextEdits.length = 0;
+    },
+  },
   posts([45], 'Slack rejects a message for good', json(200, { ok: false, error: 'channel_not_found' }), 1),
   {
     numbers: [46],
