@@ -136,7 +136,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     deliveries,
     followups,
     repostAfterMs: config.debounce.windowMs,
-    callWebhook: webhookCaller(escalate?.webhook, proxiedFetch(config.proxy)),
+    callWebhook: webhookCaller(escalate?.webhook, await proxiedFetch(config.proxy)),
     audit,
     redis,
     keys,
