@@ -86,6 +86,9 @@ test('all messages are held, and the hold is ended', async () => {
   await panel.getByText('Not held').waitFor();
   await panel.getByRole('button', { name: 'Hold all 30 min' }).click();
   await panel.getByText('by jo').waitFor();
+  expect(await text(page, '.attention')).toMatch(
+    /All messages are held until .* by jo: only first critical alerts are sent/,
+  );
   await panel.getByRole('button', { name: 'End hold' }).click();
   await panel.getByText('Not held').waitFor();
   expect(changes.map(({ method, path }) => [method, path])).toEqual([

@@ -29,7 +29,7 @@ export function Overview() {
   const failedCount = failed.data?.entries.length;
   return (
     <>
-      <Headline {...{ windows, queues, account, tailer, costs, failed, latest, status }} />
+      <Headline {...{ windows, queues, account, tailer, costs, failed, latest, status, hold }} />
       <div class="overview">
         <div class="main-column">
           {failedCount !== undefined && failedCount > 0 && <FailedDeliveries state={failed} />}
@@ -46,10 +46,10 @@ export function Overview() {
               </>
             )}
           </Panel>
-          <HoldPanel state={hold} />
           <Queues state={queues} />
           <LogWatcher state={tailer} />
           <DeliveryCheck state={account} />
+          <HoldPanel state={hold} />
           <Operations state={operations} />
           {failedCount === 0 && <p class="fine">No failed deliveries.</p>}
         </div>

@@ -4,13 +4,14 @@ import type {
   Account,
   Costs,
   DeadLetters,
+  Hold,
   Investigations,
   OpenWindows,
   Queues,
   Status,
   Tailer,
 } from '../../api/types.ts';
-import { brief, count, counted, span } from '../../format.ts';
+import { brief, count, counted, span, time } from '../../format.ts';
 import { queueEffect, queueLabel } from '../../labels.ts';
 import { problemText } from '../../service-problem.ts';
 
@@ -23,14 +24,19 @@ export interface OverviewState {
   failed: ResourceState<DeadLetters>;
   latest: ResourceState<Investigations>;
   status: ResourceState<Status>;
+  hold: ResourceState<Hold>;
 }
 
 /** An alert without an outcome for longer than this is late, ms. */
 const LATE_MS = 5 * 60_000;
 
 /** @param now ms */
-export function problemsOf({ queues, account, tailer, costs, failed, status }: OverviewState, now: number): string[] {
+export function problemsOf(
+  { queues, account, tailer, costs, failed, status, hold }: OverviewState,
+  now: number,
+): string[] {
   return [
+    ...holdProblems(hold.data, now),
     ...accountProblems(account.data),
     ...queueProblems(queues.data),
     ...tailerProblems(tailer.data),
@@ -40,6 +46,12 @@ export function problemsOf({ queues, account, tailer, costs, failed, status }: O
     ...ingestProblems(status.data, now),
     ...setupProblems(status.data, queues.data),
   ];
+}
+
+function holdProblems(hold: Hold | undefined, now: number): string[] {
+  if (!hold || hold.until === null) return [];
+  const by = hold.by === null ? '' : ` by ${brief(hold.by, 40)}`;
+  return [`All messages are held until ${time(Date.parse(hold.until), now)}${by}: only first critical alerts are sent`];
 }
 
 function accountProblems(account?: Account): string[] {
