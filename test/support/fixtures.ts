@@ -88,7 +88,8 @@ async function closeNamespace({ queue, deliveries, followups, redis }: Namespace
   await redis.quit();
 }
 
-async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
+/** Removes the keys of a namespace, so that it can be used again. */
+export async function removeKeys({ redis, prefix }: Namespace): Promise<void> {
   for await (const keys of redis.scanStream({ match: `${prefix}:*`, count: 1_000 })) {
     if (keys.length > 0) await redis.unlink(...keys);
   }

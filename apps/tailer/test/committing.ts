@@ -44,10 +44,13 @@ export async function committing(ns: Namespace, windowMs = 600_000, name = 's') 
   });
   await source.begin(token, '', at(0), false);
   let offset = 0;
-  /** Decides the rows, in as many batches as they need. Runs `between` before the commit of each. The results are those of the last. */
+  /**
+   * Decides the rows, in as many batches as they need. Runs `between` before the commit of each. If the
+   * tailer `dies` before its commit, the next call begins at the same offset. The results are those of the last batch.
+   */
   async function commit(
     rows: string[],
-    options: { mayReplay?: boolean; between?: () => Promise<void> } = {},
+    options: { mayReplay?: boolean; between?: () => Promise<void>; dies?: boolean } = {},
   ): Promise<Committed> {
     const batch = batchOf(decider, options.mayReplay ?? false, () => undefined);
     const start = offset;
@@ -61,9 +64,13 @@ export async function committing(ns: Namespace, windowMs = 600_000, name = 's') 
     const decided = await batch.decide(async () => true);
     if (!decided) throw new Error('the log was said not to be ours');
     await options.between?.();
+    const ids = lines.map((line) => wakeId(line, undefined));
+    if (options.dies) {
+      offset = start;
+      return { result: 'died', decided, ids };
+    }
     const result = await source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
     if (result !== 'committed') offset = start;
-    const ids = lines.map((line) => wakeId(line, undefined));
     if (lines.length === rows.length || result !== 'committed') return { result, decided, ids };
     const rest: Committed = await commit(rows.slice(lines.length), options);
     return { ...rest, ids: [...ids, ...rest.ids] };

@@ -60,9 +60,10 @@ const MAX_CANDIDATES = 1_000;
 const MAX_LINES = 65_536;
 /**
  * Limit for rows that stay in memory. A row sent to Redis becomes a job and a part of the commit, which writes its text to
- * many keys. A row that may be a replay is kept whole until Redis was queried.
+ * many keys. A row that may be a replay is kept whole until Redis was queried. Redis serves nobody else while the commit runs: about
+ * 0.2 s for this many wakes.
  */
-const MAX_HELD = { rows: 4_096, bytes: 4 * 1024 * 1024 };
+const MAX_HELD = { rows: 1_024, bytes: 4 * 1024 * 1024 };
 
 /** Bytes of an unreadable line that are redacted. A secret at their end is cut off with the rest. */
 const MAX_REDACTED_BYTES = 4_096;

@@ -257,7 +257,7 @@ describe('a batch', () => {
       return lines;
     };
     expect([takes(600_000, false, line!), takes(0, false, line!), takes(600_000, true, line!)]).toEqual([
-      65_536, 4_096, 4_096,
+      65_536, 1_024, 1_024,
     ]);
     expect([takes(600_000, true, long), takes(0, false, long)]).toEqual([5, 5]);
   });

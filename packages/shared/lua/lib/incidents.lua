@@ -176,12 +176,17 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   local set = keys.firing .. pair
   local wakes = set .. ':wakes'
   local ids = redis.call('LRANGE', wakes, 0, -1)
+  redis.call('DEL', set, wakes)
   for i, id in ipairs(ids) do
     local record = keys.wake .. id
-    local enqueued, outcome = unpack(redis.call('HMGET', record, 'enqueuedAt', 'outcome'))
+    local enqueued, outcome, critical = unpack(redis.call('HMGET', record, 'enqueuedAt', 'outcome', 'firstCritical'))
     if enqueued and (not outcome or (i == #ids and mark == 'recoveredAt')) then redis.call('HSET', record, mark, at) end
+    -- It is still to be sent, so a later close concerns it too.
+    if enqueued and not outcome and critical and mark == 'recoveredAt' then
+      redis.call('RPUSH', wakes, id)
+      redis.call('EXPIRE', wakes, incidents.ttlS)
+    end
   end
-  redis.call('DEL', set, wakes)
   local holder = redis.call('GET', keys.dedup .. pair)
   if holder then release_window(index, pair, keys.dedup .. pair, holder) end
   local id = redis.call('GET', keys.of .. pair)
