@@ -5,6 +5,7 @@
 import { expect } from 'vitest';
 import {
   allEnded,
+  crashNotice,
   crashTailer,
   crashWithdrawal,
   crashWorker,
@@ -21,6 +22,8 @@ const TAILER_MESSAGES = 5;
 const WORKER_MESSAGES = 33;
 /** More messages than a worker sends to end a wake that has recovered. */
 const WITHDRAW_MESSAGES = 12;
+/** More messages than a worker sends to end a snooze and to send its notice, between looks at the clock. */
+const NOTICE_MESSAGES = 45;
 /**
  * Every third message of the worker, and different ones before and after it. To test each message:
  * `CRASH_EVERY_ARROW=1 npm run test:field -- test/field/crash.field.test.ts`.
@@ -79,6 +82,11 @@ test.for<Recovery>(['before its investigation', 'after its investigation'])(
     expect(killed).toBeGreaterThan(0);
   },
 );
+
+test('the end of a snooze notifies once, whenever the worker is killed', { timeout: 900_000 }, async ({ folder }) => {
+  const killed = await atEveryMessage(NOTICE_MESSAGES, WORKER_STRIDE, (kill) => crashNotice(folder, kill));
+  expect(killed).toBeGreaterThan(0);
+});
 
 test('a wake whose worker is killed three times around its post, before Slack answers, is still sent once', async ({
   ns,

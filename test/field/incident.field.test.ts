@@ -23,7 +23,13 @@ test('a click acknowledges, repeats are counted on the message, and the message 
   const last = () => message?.edits.at(-1)?.text ?? '';
   const blocks: any = message?.blocks;
   const { elements } = blocks.find(({ type }: { type: string }) => type === 'actions');
-  expect(elements.map(({ action_id }: any) => action_id)).toEqual(['acknowledge', 'snooze_1h', 'snooze_8h', 'resolve']);
+  expect(elements.map(({ action_id }: any) => action_id)).toEqual([
+    'acknowledge',
+    'snooze_1h',
+    'snooze_8h',
+    'resolve',
+    'hold_all',
+  ]);
 
   // A worker that dies between writing a row and removing it from the list has it written twice.
   await eventually(() => ns.redis.llen(ns.keys.incidentRows).then((n) => n === 0));

@@ -5,6 +5,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/store/account';
+import { actOnIncident } from '@kora-wake/shared/store/incidents';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { expect } from 'vitest';
 import { DIAGNOSIS } from './anthropic.ts';
@@ -31,7 +32,11 @@ export async function expireLocks(ns: Namespace): Promise<void> {
   for await (const keys of ns.redis.scanStream({ match: `${ns.prefix}:*:lock`, count: 1_000 })) {
     if (keys.length > 0) await ns.redis.unlink(...keys);
   }
-  await ns.redis.unlink(`${ns.prefix}:wakes:stalled-check`, `${ns.prefix}:deliveries:stalled-check`);
+  await ns.redis.unlink(
+    `${ns.prefix}:wakes:stalled-check`,
+    `${ns.prefix}:deliveries:stalled-check`,
+    `${ns.prefix}:followups:stalled-check`,
+  );
 }
 
 export async function allEnded(ns: Namespace, wakes: number): Promise<void> {
@@ -159,6 +164,53 @@ export async function crashWithdrawal(folder: string, moment: Recovery, kill: Ki
   expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
   expect(slack.accepted).toEqual([]);
   expect(await ns.redis.zcard(ns.keys.windowNames)).toBe(0);
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await removeNamespace(ns);
+  return fired;
+}
+
+/** Kills a worker while a snooze ends and its notice is sent. @returns whether it was killed */
+export async function crashNotice(folder: string, kill: Kill): Promise<boolean> {
+  const { ns, logPath, env, slack } = await ownWorld(folder);
+  const { redis, keys } = ns;
+  const tailer = runApp('tailer', env);
+  await tailer.until('tailer.following');
+  const earlier = runApp('worker', env);
+  await earlier.until('worker.ready');
+  append(logPath, wakeRow());
+  await allEnded(ns, 1);
+  for (const { child, exited } of [tailer, earlier]) {
+    child.kill('SIGKILL');
+    await exited;
+  }
+  const [id = ''] = await redis.zrangebyscore(keys.openIncidents, '-inf', '+inf');
+  await actOnIncident(redis, keys, id, { kind: 'snooze', seconds: 60 }, 'ada');
+  const wire = await tripwire(ns.redisUrl, matters, kill.when);
+  const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+  await first.until('worker.ready');
+  let fired = false;
+  wire.arm(kill.at, () => {
+    fired = first.child.kill('SIGKILL');
+  });
+  // Clocks are looked at every ten seconds.
+  await redis.hset(keys.incident(id), 'snoozedUntil', 1);
+  const isSent = () =>
+    eventually(async () => {
+      const { sent, pending } = (await readAccount(redis, keys)).notices;
+      return sent === 1 && pending === 0 && (await redis.zcard(keys.changedIncidents)) === 0;
+    }, 180_000);
+  await Promise.race([first.exited, isSent()]);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  await wire.close();
+  await expireLocks(ns);
+  const second = runApp('worker', env);
+  await second.until('worker.ready');
+  await expireLocks(ns);
+  await isSent();
+  expect(await readAccount(redis, keys)).toMatchObject({ notices: { sent: 1, withdrawn: 0, dead: 0 }, unaccounted: 0 });
+  expect(slack.accepted.map(({ text }) => text.includes('The snooze is over'))).toEqual([false, true]);
   second.child.kill('SIGKILL');
   await second.exited;
   await removeNamespace(ns);
