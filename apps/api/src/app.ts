@@ -184,7 +184,17 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(slackRoutes, { clicks: options.clicks, signingSecret: options.slackSigningSecret, now });
     await app.register(deadLetterRoutes, { redis, keys, queues: all, operations, now });
     await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
-    await app.register(statusRoutes, { redis, keys, deliveries, operations, tokens, setup, now });
+    await app.register(statusRoutes, {
+      redis,
+      keys,
+      deliveries,
+      operations,
+      tokens,
+      setup,
+      socket: options.socket,
+      isHttpOpen: options.slackSigningSecret !== undefined,
+      now,
+    });
     await app.register(eventRoutes, { store, tokens });
     const { log: durable, ...ingestion } = options.ingestion;
     const ingesting = { redis, keys, log: durable, ...setup, redact, now, events: log };

@@ -2,6 +2,7 @@
 
 import { appendFileSync, statSync } from 'node:fs';
 import { ledger, readSpend } from '@kora-wake/shared/store/budget-ledger';
+import { recordClicksTaken } from '@kora-wake/shared/store/clicks';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import { endProblem, reportProblem } from '@kora-wake/shared/store/problems';
@@ -170,6 +171,7 @@ describe('the set-up', () => {
     const { app } = await api(ns);
     const id = sourceId('/log');
     expect((await app.inject('/v1/status')).json()).toEqual({
+      clicks: { areTaken: false, socket: null, isHttpOpen: false },
       problems: [],
       workers: [],
       slack: null,
@@ -246,4 +248,15 @@ describe('the set-up', () => {
     await record('host:2', { slack: null });
     expect(await status()).toMatchObject({ slack: { isConfigured: false }, llm: { isConfigured: true } });
   });
+});
+
+test('the status says whether clicks are taken, and how', async ({ ns }) => {
+  const clicks = async (more: Parameters<typeof api>[3]) => {
+    const { app } = await api(ns, undefined, undefined, more);
+    return (await app.inject('/v1/status')).json().clicks;
+  };
+  expect(await clicks({})).toEqual({ areTaken: false, socket: null, isHttpOpen: false });
+  await recordClicksTaken(ns.redis, ns.keys);
+  const socket = { isConnected: false, connections: 2 };
+  expect(await clicks({ socket, slackSigningSecret: 's' })).toEqual({ areTaken: true, socket, isHttpOpen: true });
 });

@@ -152,6 +152,11 @@ test('All clear needs workers that can reach the AI and a recipient in Slack', a
     expect(await page.locator('h1').innerText()).toBe('Needs attention');
   };
   await shows({ slack: { ...slack!, isConfigured: false } }, 'Slack is not configured: alerts are only logged');
+  const socket = { isConnected: false, connections: 0 };
+  await shows(
+    { slack, clicks: { areTaken: false, socket, isHttpOpen: false } },
+    'The connection for clicks in Slack is down: use the buttons here',
+  );
   await shows({ slack: { ...slack!, operator: null } }, 'No recipient is configured: messages fail');
   await shows({ llm: { ...llm!, isConfigured: false } }, 'The AI is not configured: alerts are sent without diagnosis');
   await shows({ slack: null, llm: null, workers: [] }, 'No worker has reported for 30 s');

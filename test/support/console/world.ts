@@ -340,6 +340,7 @@ function status(): Status {
       scopes: ['chat:write', 'im:history', 'im:write'],
       missingScopes: [],
     },
+    clicks: { areTaken: true, socket: { isConnected: true, connections: 1 }, isHttpOpen: false },
     llm: { isConfigured: true, model: 'claude-sonnet-5-5' },
     log: { path: '/var/lib/kora/kora_audit_log.jsonl', sourceId: '3f2a9c', isWatched: true, unreadable: [] },
     ingestion: { sources: [], faults: [] },

@@ -151,6 +151,16 @@ export const Status = z
       })
       .nullable()
       .describe('set-up of the running workers; null if no worker runs'),
+    clicks: z
+      .object({
+        areTaken: z.boolean().describe('whether any API takes clicks now: messages have buttons only then'),
+        socket: z
+          .object({ isConnected: z.boolean(), connections: z.number().describe('open sockets of the Slack app') })
+          .nullable()
+          .describe('the socket of this API to Slack; null if it has none'),
+        isHttpOpen: z.boolean().describe('whether this API takes signed clicks over HTTP'),
+      })
+      .describe('clicks on the buttons of messages'),
     llm: z
       .object({
         isConfigured: z.boolean().describe('whether every worker has a credential'),

@@ -1,6 +1,7 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
+import { areClicksTaken } from '@kora-wake/shared/store/clicks';
 import {
   type IngestFault,
   readIngestCounts,
@@ -33,6 +34,7 @@ import { rightsBy, type Tokens } from '../credentials.ts';
 import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { countJobs } from '../queue-state.ts';
+import type { SocketState } from '../socket.ts';
 import { EPOCH, isoTime } from '../times.ts';
 
 /** The set-up of this API, as its configuration has it. */
@@ -52,8 +54,12 @@ export const statusRoutes: FastifyPluginAsyncZod<{
   operations: OperationLog;
   tokens: Tokens;
   setup: Setup;
+  /** Undefined: this API has no socket to Slack. */
+  socket: SocketState | undefined;
+  /** Whether it takes signed clicks over HTTP. */
+  isHttpOpen: boolean;
   now(): number;
-}> = async (app, { redis, keys, deliveries, operations, tokens, setup, now }) => {
+}> = async (app, { redis, keys, deliveries, operations, tokens, setup, socket, isHttpOpen, now }) => {
   const rightOf = rightsBy(tokens);
   app.get(
     '/v1/me',
@@ -127,7 +133,7 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     '/v1/status',
     { schema: { summary: 'Set-up and health, without secrets', response: { 200: Status } } },
     async () => {
-      const [problems, workers, counts, ingested, faults, sources, unreadable, warnings] = await Promise.all([
+      const [problems, workers, counts, ingested, faults, sources, unreadable, warnings, areTaken] = await Promise.all([
         readProblems(redis, keys),
         readWorkers(redis, keys),
         countJobs(deliveries),
@@ -136,12 +142,14 @@ export const statusRoutes: FastifyPluginAsyncZod<{
         readSources(redis, keys),
         readUnreadableLines(redis, keys, setup.sourceId),
         unsafeSettings(redis, keys),
+        areClicksTaken(redis, keys),
       ]);
       const waiting = counts.waiting + counts.delayed + counts.prioritized;
       return {
         problems: problems.map((problem) => describeProblem(problem, waiting)),
         workers: workers.map(({ id, startedAt }) => ({ id, startedAt: isoTime(startedAt) ?? EPOCH })),
         ...describeSetup(workers),
+        clicks: { areTaken, socket: socket ? { ...socket } : null, isHttpOpen },
         log: {
           path: setup.logPath,
           sourceId: setup.sourceId,

@@ -107,7 +107,7 @@ function ingestProblems(status: Status | undefined, now: number): string[] {
 
 function setupProblems(status?: Status, queues?: Queues): string[] {
   if (!status) return [];
-  const { slack, llm } = status;
+  const { slack, llm, clicks } = status;
   if (!slack || !llm) {
     const areListed = queues?.queues.some(({ workers }) => workers === 0);
     return areListed ? [] : ['No worker has reported for 30 s: alerts may not be sent'];
@@ -116,6 +116,9 @@ function setupProblems(status?: Status, queues?: Queues): string[] {
   if (!slack.isConfigured) problems.push('Slack is not configured: alerts are only logged');
   else if (slack.operator === null) {
     problems.push('No recipient is configured: messages fail until KORA_SLACK_OPERATOR_USER_ID is set');
+  }
+  if (clicks.socket && !clicks.socket.isConnected && !clicks.isHttpOpen) {
+    problems.push('The connection for clicks in Slack is down: use the buttons here');
   }
   if (!llm.isConfigured) problems.push('The AI is not configured: alerts are sent without diagnosis');
   return problems;
