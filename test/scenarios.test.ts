@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { directMessage } from '@kora-wake/shared/wake/message';
+import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { readWake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { investigating } from '../apps/worker/test/investigating.ts';
-import { SCENARIOS, score } from './scenarios.ts';
+import { judgedScenario, SCENARIOS, score } from './scenarios.ts';
 import { callsTools, finds } from './support/anthropic.ts';
-import { test } from './support/fixtures.ts';
+import { aWake, test } from './support/fixtures.ts';
 import { scenarioTools, scenarioWake } from './support/scenario.ts';
 
 const NOW = Date.parse('2026-11-23T03:00:00Z');
@@ -28,6 +29,22 @@ describe('a scenario', () => {
     ]);
     expect(score(await investigate(), first?.expect ?? {})).toHaveLength(4);
   });
+});
+
+test('an alert of which a person named the cause is a case, scored by the words of the cause', async () => {
+  const row = { ...aWake({ title: 'down', snapshotDetails: { status: 401, list: [1] } }) };
+  const feedback = { verdict: 'wrong' as const, cause: 'The credit card had expired', by: 'ada', at: NOW };
+  const scenario = judgedScenario({ row, feedback });
+  expect(scenario).toMatchObject({
+    row: { title: 'down', snapshot: { status: 401 } },
+    expect: { cause: feedback.cause },
+  });
+  const say = (text: string) =>
+    score({ ...fallbackReport('refused'), kind: 'diagnosis', text }, scenario?.expect ?? {});
+  expect(say('The card that pays for the service has expired.')).toEqual([]);
+  expect(say('The network is down.')).toHaveLength(1);
+  expect(judgedScenario({ row, feedback: { verdict: 'right', by: 'ada', at: NOW } })).toBeUndefined();
+  expect(judgedScenario({ row, feedback: null })).toBeUndefined();
 });
 
 describe('a hostile row', () => {

@@ -2,6 +2,7 @@
  * Investigations with a known result: a row, fixed tool answers, recorded model answers, and the expected tool calls,
  * quotes and statements. `npm test` scores them with the recorded answers, `npm run eval` with a live model.
  */
+import type { WakeRecord } from '@kora-wake/shared/store/wake-record';
 import type { Report, ToolCall } from '@kora-wake/shared/wake/report';
 import { callsTools, finds } from './support/anthropic.ts';
 import type { Answer } from './support/http-double.ts';
@@ -21,6 +22,8 @@ export interface Expectation {
   verdict?: Array<'confirmed' | 'likely' | 'inconclusive'>;
   says?: RegExp;
   never?: RegExp;
+  /** The real cause in a person's words: the answer has most of them. */
+  cause?: string;
   /** At least one quote comes from a call of one of these tools, or from the row. */
   cites?: string[];
 }
@@ -39,6 +42,9 @@ export function score(report: Report, expected: Expectation): string[] {
   }
   if (expected.says && !expected.says.test(report.text)) wrong.push(`it does not say ${expected.says}: ${report.text}`);
   if (expected.never?.test(report.text)) wrong.push(`it says ${expected.never}: ${report.text}`);
+  if (expected.cause !== undefined && !names(report.text, expected.cause)) {
+    wrong.push(`it does not name the cause "${expected.cause}": ${report.text}`);
+  }
   const cited = (report.evidence ?? []).map(
     ({ source }) => calls.find((call) => call.source === source)?.name ?? source,
   );
@@ -46,6 +52,30 @@ export function score(report: Report, expected: Expectation): string[] {
     wrong.push(`it cites ${cited.join(', ') || 'nothing'}, none of ${expected.cites.join(', ')}`);
   }
   return wrong;
+}
+
+/** Whether a text has at least half of the words of four letters and more of a cause. A word counts by its first four letters. */
+function names(text: string, cause: string): boolean {
+  const stems = (of: string) => new Set((of.toLowerCase().match(/\p{L}{4,}/gu) ?? []).map((word) => word.slice(0, 4)));
+  const [wanted, said] = [stems(cause), stems(text)];
+  return [...wanted].filter((word) => said.has(word)).length * 2 >= wanted.size;
+}
+
+/** A case from an alert of which a person named the cause. The model gets the alert, and nothing that people said about it. */
+export function judgedScenario({ row, feedback }: Pick<WakeRecord, 'row' | 'feedback'>): Scenario | undefined {
+  if (feedback?.cause === undefined) return undefined;
+  const { title, detail, probe, snapshotDetails } = row;
+  const facts = Object.entries(snapshotDetails).flatMap(
+    ([name, value]): Array<[string, string | number]> =>
+      typeof value === 'string' || typeof value === 'number' ? [[name, value]] : [],
+  );
+  return {
+    name: `feedback of ${feedback.by}: ${title}`,
+    row: { title, detail, probe, snapshot: Object.fromEntries(facts) },
+    tools: NOTHING_BEFORE,
+    replies: [],
+    expect: { cause: feedback.cause },
+  };
 }
 
 const NOTHING_BEFORE = {
