@@ -1048,11 +1048,11 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     guard: 'an incident is escalated once',
-    file: 'packages/shared/lua/run-incident-clocks.lua',
-    find: "redis.call('HDEL', key, 'escalateFrom')",
-    replace: '',
+    file: 'packages/shared/lua/lib/incidents.lua',
+    find: "if redis.call('HEXISTS', key, 'escalatedAt') == 0 then",
+    replace: 'if true then',
     test: NOTICES,
-    named: 'is escalated once',
+    named: 'is not escalated again after it was reopened',
   },
   {
     guard: 'an acknowledgement cancels the escalation',
@@ -1060,7 +1060,7 @@ export const MUTATIONS: Mutation[] = [
     find: "'snoozedUntil', 'snoozedFrom', 'escalateFrom')",
     replace: "'snoozedUntil', 'snoozedFrom')",
     test: NOTICES,
-    named: 'one that somebody acknowledged',
+    named: 'is not escalated again after it was reopened',
   },
   {
     guard: 'a snooze delays the escalation',

@@ -118,6 +118,9 @@ describe('feedback', () => {
     const cause = 'the key sk-ant-api03-AAAAAAAAAAAAAAAA had expired';
     expect((await post(`${id}/feedback`, { verdict: 'right' })).json()).toMatchObject({ id, state: 'firing' });
     for (let i = 0; i < 2; i++) await post(`${id}/feedback`, { verdict: 'wrong', cause });
+    const stored = await ns.redis.hget(ns.keys.wake(wake.id), 'feedback');
+    expect(stored).toContain('had expired');
+    expect(stored).not.toContain('AAAAAAAA');
     await commit(ns, [], [recovers(wake)]);
     await post(`${id}/feedback`, { verdict: 'partly' });
     const { history, actions } = await one(id);

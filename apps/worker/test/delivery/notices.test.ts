@@ -8,6 +8,7 @@ import {
   type IncidentClocks,
   readIncident,
   recordFeedback,
+  runIncidentClocks,
 } from '@kora-wake/shared/store/incidents';
 import { endNotice, listPendingNotices, readNotice } from '@kora-wake/shared/store/notices';
 import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
@@ -181,16 +182,15 @@ describe('an acknowledged incident', () => {
     await back('remindFrom');
     await someSent(ns, 2);
     // The clock stands still while a hold is in force, and goes on after it.
-    await ns.redis.hset(ns.keys.hold, {
-      startedAt: Date.now() - HOUR_MS,
-      until: Date.now() + HOUR_MS,
-      heldMs: 0,
-      by: 'ada',
-    });
-    await back('remindFrom', HOUR_MS / 2);
-    await setHold(ns.redis, ns.keys, 0, 'ada');
+    const [startedAt, until] = [Date.now() - 2 * HOUR_MS, Date.now() + HOUR_MS];
+    await ns.redis.hset(ns.keys.hold, { startedAt, until, heldMs: 0, by: 'ada' });
+    await back('remindFrom');
+    await runIncidentClocks(ns.redis, ns.keys, { remindMs: HOUR_MS });
     expect(await notices(ns)).toMatchObject({ sent: 2, pending: 0 });
-    await back('remindFrom', HOUR_MS / 2 + HOUR_MS);
+    await setHold(ns.redis, ns.keys, 0, 'ada');
+    await runIncidentClocks(ns.redis, ns.keys, { remindMs: HOUR_MS });
+    expect(await notices(ns)).toMatchObject({ sent: 2, pending: 0 });
+    await back('remindFrom', 2 * HOUR_MS);
     await someSent(ns, 3);
   });
 
@@ -270,6 +270,34 @@ describe('an incident that nobody acknowledges', () => {
       (await ns.redis.keys(ns.keys.notice('*'))).map((key) => ns.redis.hget(key, 'incident')),
     );
     expect(new Set(about)).toEqual(new Set([incidentIdOf(other.id)]));
+  });
+
+  test('is not escalated again after it was reopened, nor after somebody acknowledged it in this opening', async ({
+    ns,
+    logPath,
+  }) => {
+    const { id, wake, back, act } = await sent(ns, logPath, { clocks: { escalate } }, { severity: 'warning' });
+    const both = { remindMs: 0, escalate: { ...escalate, severities: ['warning', 'critical'], to: ['U0BOSS'] } };
+    const due = async () => {
+      // A clock that does not run stays absent.
+      if ((await ns.redis.hexists(ns.keys.incident(id), 'escalateFrom')) === 1) await back('escalateFrom', 9 * HOUR_MS);
+      await runIncidentClocks(ns.redis, ns.keys, both);
+      const { sent: done, pending, withdrawn } = await notices(ns);
+      return done + pending + withdrawn;
+    };
+    await act({ kind: 'acknowledge' });
+    const critical = await committed(ns, { severity: 'critical' });
+    await outcomeIs(ns, critical, 'diagnosis');
+    expect((await readIncident(ns.redis, ns.keys, id))?.state).toBe('firing');
+    expect(await due()).toBe(0);
+    const reopen = async () => {
+      await commit(ns, [], [recovers(wake)]);
+      await committed(ns, { severity: 'warning' });
+    };
+    await reopen();
+    expect(await due()).toBe(1);
+    await reopen();
+    expect(await due()).toBe(1);
   });
 
   test('is escalated later by the time of a snooze', async ({ ns, logPath }) => {

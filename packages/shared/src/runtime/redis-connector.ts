@@ -36,6 +36,11 @@ export function connectorClass({ tls, hosts, mustBeMaster, onError }: ConnectorO
       return false;
     }
 
+    // After a fail-over ioredis disconnects once for each command in flight, and would add a listener to the socket each time.
+    override disconnect(): void {
+      if (!this.stream?.writableEnded) super.disconnect();
+    }
+
     // ioredis listens to the stream as soon as the promise resolves, before the next event of the stream.
     override async connect(): Promise<Stream> {
       this.connecting = true;

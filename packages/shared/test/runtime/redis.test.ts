@@ -98,6 +98,26 @@ describe('an app that starts while Redis is unavailable', () => {
     expect(await redis.set('a', 'b')).toBe('OK');
   });
 
+  test('leaves one that became a replica without a warning, however many commands were on their way', async ({
+    folder,
+    log,
+  }) => {
+    const server = await ownServer(redisProcess(folder));
+    const direct = new Redis(server.port, '127.0.0.1');
+    onTestFinished(() => direct.disconnect());
+    const redis = await connectRedis(`redis://127.0.0.1:${server.port}`, 'producer', log.logger);
+    onTestFinished(() => redis.disconnect());
+    const warnings: Error[] = [];
+    const keep = (warning: Error) => warnings.push(warning);
+    process.on('warning', keep);
+    onTestFinished(() => void process.off('warning', keep));
+    await direct.replicaof('127.0.0.1', 1);
+    const answers = await Promise.allSettled(Array.from({ length: 30 }, () => redis.set('a', 'b')));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 'rejected'));
+    await log.until('redis.down');
+    expect(warnings).toEqual([]);
+  });
+
   test('waits for one that accepts connections and does not answer, and can be stopped', async ({ log }) => {
     const port = await listening(() => undefined);
     const stop = new AbortController();
