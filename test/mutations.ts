@@ -1033,8 +1033,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a notice whose worker died is recorded as dead',
     file: 'apps/worker/src/incidents.ts',
-    find: 'if (job && (await job.isFailed())) await recordDeadNotice',
-    replace: 'if (false && job) await recordDeadNotice',
+    find: 'else if (await job.isFailed()) await recordDeadNotice',
+    replace: 'else if (!job) await recordDeadNotice',
     test: NOTICES,
     named: 'whose worker died before it recorded the failure',
   },
@@ -1081,8 +1081,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a message to others is changed once the incident is over',
     file: 'packages/shared/lua/lib/incidents.lua',
-    find: "redis.call('RPUSH', key .. ':older', redis.call('LPOP', key .. ':others'))",
-    replace: "redis.call('LPOP', key .. ':others')",
+    find: "redis.call('RPUSH', key .. ':older', entry)",
+    replace: '',
     test: NOTICES,
     named: 'is escalated once, to each person',
   },

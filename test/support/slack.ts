@@ -33,6 +33,8 @@ export interface SlackDouble extends HttpDouble {
   };
   /** Answer of `apps.connections.open`; null: it is refused. */
   socket: { url: string | null };
+  /** The answer to posts to a recipient, in place of accepting them. */
+  refusals: Map<string, Answer>;
   /** Answers to the next edits, one each, in place of making them. */
   nextEdits: Answer[];
   /** Answer of `auth.test`: its scopes (undefined: no header), or an error code. */
@@ -47,6 +49,7 @@ export async function slackDouble(): Promise<SlackDouble> {
   const posts: Answer[] = [];
   const socket: SlackDouble['socket'] = { url: null };
   const nextEdits: Answer[] = [];
+  const refusals = new Map<string, Answer>();
   const edit = (body: string) => {
     const form = new URLSearchParams(body);
     const message = accepted.find(({ ts }) => ts === form.get('ts'));
@@ -81,7 +84,8 @@ export async function slackDouble(): Promise<SlackDouble> {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (request.path.endsWith('/chat.postMessage')) {
       const scripted = posts.shift();
-      if (scripted) return scripted(request, response, connection);
+      const refusal = scripted ?? refusals.get(new URLSearchParams(request.body).get('channel') ?? '');
+      if (refusal) return refusal(request, response, connection);
       send(accept(request.body));
     } else if (request.path.endsWith('/chat.update')) {
       const scripted = nextEdits.shift();
@@ -133,6 +137,7 @@ export async function slackDouble(): Promise<SlackDouble> {
     acceptThen,
     socket,
     nextEdits,
+    refusals,
     lookUp,
     identity,
   };

@@ -34,7 +34,9 @@ const Interaction = z.object({
   type: z.literal('block_actions'),
   user: z.object({ id: z.string(), username: z.string().optional(), name: z.string().optional() }),
   container: z.object({ message_ts: z.string() }).optional(),
-  actions: z.array(z.object({ action_id: z.string(), value: z.string().optional(), action_ts: z.string() })),
+  actions: z.array(
+    z.object({ action_id: z.string(), value: z.string().optional(), action_ts: z.string().regex(/^\d+(?:\.\d+)?$/) }),
+  ),
 });
 
 export interface Clicks {
@@ -49,14 +51,20 @@ export interface Clicks {
 export function clicks(options: { redis: RedisClient; keys: Keys; operations: OperationLog; log: LogTarget }): Clicks {
   const { redis, keys, operations, log } = options;
 
-  async function apply(button: ButtonAction, incidentId: string, click: Click, who: string) {
+  async function apply(
+    button: ButtonAction,
+    incidentId: string,
+    click: Click,
+    who: string,
+    messageTs: string | undefined,
+  ) {
     const by = operations.cleanName(who);
     const [action, verdict] = [ACTIONS[button], VERDICTS[button]];
     if (action) {
       const result = await actOnIncident(redis, keys, incidentId, action, by, click);
       await recordIf(result, incidentId, button, by, (incident) => incidentOperation(incident, action));
     } else if (verdict) {
-      const result = await recordFeedback(redis, keys, incidentId, { verdict, by }, click);
+      const result = await recordFeedback(redis, keys, incidentId, { verdict, by }, { ...click, messageTs });
       await recordIf(result, incidentId, button, by, (incident) => feedbackOperation(incident, { verdict }));
     } else {
       const result = (await setHold(redis, keys, HOLD_S, by, click)) ? 'done' : 'unchanged';
@@ -87,7 +95,13 @@ export function clicks(options: { redis: RedisClient; keys: Keys; operations: Op
         if (!isButtonAction(action) || value === undefined) continue;
         const facts = JSON.stringify([container?.message_ts, action, clickedAt, user.id]);
         const id = createHash('sha256').update(facts).digest('hex').slice(0, 32);
-        await apply(action, value, { id, at: Number(clickedAt) * 1_000 }, user.username ?? user.name ?? user.id);
+        await apply(
+          action,
+          value,
+          { id, at: Number(clickedAt) * 1_000 },
+          user.username ?? user.name ?? user.id,
+          container?.message_ts,
+        );
       }
     },
   };

@@ -96,6 +96,31 @@ describe('a click', () => {
     ]);
   });
 
+  test('with an odd time or an odd id has no effect, and is no error', async ({ ns }) => {
+    const { send, bodyOf, clickOf, click, state, written, id } = await clicking(ns);
+    const odd = clickOf('resolve');
+    odd.actions = odd.actions.map((action) => ({ ...action, action_ts: 'abc' }));
+    expect((await send(bodyOf(odd))).statusCode).toBe(200);
+    await ns.redis.rpush(ns.keys.olderMessages(id), 'x');
+    for (const action of ['resolve', 'feedback_wrong']) {
+      for (const value of [`${id}:older`, '', 'w-1', 'i-\u0000']) expect(await click(action, { value })).toBe(200);
+    }
+    expect(await state()).toBe('firing');
+    expect(written).toEqual([]);
+  });
+
+  test('on a message to other people judges the wake that it shows', async ({ ns }) => {
+    const { click, id, wake } = await clicking(ns);
+    const newer = { ...wake, id: `${wake.id}-newer` };
+    await ns.redis.hset(ns.keys.incident(id), 'messageOf', newer.id);
+    for (const each of [wake, newer]) await recordInvestigation(ns.redis, ns.keys, each, report, Date.now());
+    const entry = { message: JSON.stringify({ channel: 'D2', ts: '1.1' }), wakeId: wake.id, isOthers: true };
+    await ns.redis.rpush(`${ns.keys.incident(id)}:others`, JSON.stringify(entry));
+    expect(await click('feedback_wrong')).toBe(200);
+    expect((await readWakeRecord(ns.redis, ns.keys, wake.id))?.feedback).toMatchObject({ verdict: 'wrong' });
+    expect((await readWakeRecord(ns.redis, ns.keys, newer.id))?.feedback).toBeNull();
+  });
+
   test('holds all messages for 30 minutes, once', async ({ ns }) => {
     const { send, bodyOf, clickOf, written } = await clicking(ns);
     const body = bodyOf(clickOf('hold_all'));

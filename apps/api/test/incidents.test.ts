@@ -61,7 +61,9 @@ describe('incidents', () => {
       message: { ...posted, permalink: 'https://slack.com/archives/D1/p17326000000001' },
       history: [{ wakeId: wake.id, outcome: 'diagnosis', incidentId: id }],
     });
-    expect((await app.inject('/v1/incidents/i-none')).statusCode).toBe(404);
+    for (const odd of ['i-none', `${id}:older`, 'w-1']) {
+      expect((await app.inject(`/v1/incidents/${odd}`)).json().message).toMatch(/^There is no incident with this id/);
+    }
     expect((await app.inject('/v1/account')).json()).toMatchObject({
       incidents: { opened: 1, open: 0, closed: { recovered: 1 } },
       unaccounted: 0,

@@ -20,7 +20,15 @@ import {
   whileWritingRows,
 } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { endNotice, forgetNotice, listPendingNotices, type Notice, readNotice } from '@kora-wake/shared/store/notices';
+import {
+  endNotice,
+  forgetNotice,
+  listPendingNotices,
+  listUnqueuedNotices,
+  type Notice,
+  readNotice,
+  setQueued,
+} from '@kora-wake/shared/store/notices';
 import {
   type DeliveriesQueue,
   type FollowupsQueue,
@@ -47,6 +55,8 @@ const EVERY_MS = 500;
 const TIMED_EVERY = 20;
 /** Incidents whose edits are queued at once, notices, and deliveries that a hold delayed. */
 const MAX_CHANGED = 100;
+/** Pending notices that are looked at for a job that failed. */
+const MAX_REPAIRED = 1_000;
 /** A pending notice that is older may have failed without anybody recording it, ms. */
 const STALE_NOTICE_MS = 60_000;
 /** The same for incidents of alerting tools: many send an alert only once. */
@@ -78,7 +88,8 @@ async function keepOnce(keeper: IncidentKeeper, isTimed: boolean): Promise<void>
     }
     const due = await readDue(redis, keys);
     if (due.changed > 0) await queueEdits(keeper);
-    if (due.notices > 0) await queueNotices(keeper, isTimed);
+    if (due.notices > 0) await queueNotices(keeper, await listUnqueuedNotices(redis, keys, MAX_CHANGED));
+    if (isTimed) await repairNotices(keeper);
     if (due.released > 0) await startReleased(keeper);
     if (due.rows > 0) {
       await whileWritingRows(redis, keys, async () => {
@@ -99,19 +110,28 @@ async function queueEdits({ redis, keys, followups }: IncidentKeeper): Promise<v
   }
 }
 
-/** Adds the jobs of pending notices. Adding a job again changes nothing. @param isTimed whether failed ones are looked for */
-async function queueNotices({ redis, keys, followups, now, log }: IncidentKeeper, isTimed: boolean): Promise<void> {
-  for (const id of await listPendingNotices(redis, keys, MAX_CHANGED)) {
+/** Adds the jobs of new notices. Adding a job again changes nothing. */
+async function queueNotices(keeper: IncidentKeeper, ids: string[]): Promise<void> {
+  const { redis, keys, followups } = keeper;
+  for (const id of ids) {
     const notice = await readNotice(redis, keys, id);
-    if (!notice) {
-      await forgetNotice(redis, keys, id);
-      continue;
-    }
-    const name = notice.kind === 'escalation' ? 'escalate' : 'remind';
-    await followups.add(name, { noticeId: id }, noticeJobOptions(id));
-    if (!isTimed || now() - notice.createdAt < STALE_NOTICE_MS) continue;
+    if (notice) {
+      const name = notice.kind === 'escalation' ? 'escalate' : 'remind';
+      await followups.add(name, { noticeId: id }, noticeJobOptions(id));
+      await setQueued(redis, keys, id);
+    } else await forgetNotice(redis, keys, id);
+  }
+}
+
+/** Records notices whose job failed while nobody recorded it, and adds jobs again that somebody removed. */
+async function repairNotices(keeper: IncidentKeeper): Promise<void> {
+  const { redis, keys, followups, now, log } = keeper;
+  for (const id of await listPendingNotices(redis, keys, MAX_REPAIRED)) {
+    const notice = await readNotice(redis, keys, id);
+    if (notice && now() - notice.createdAt < STALE_NOTICE_MS) continue;
     const job = await followups.getJob(id);
-    if (job && (await job.isFailed())) await recordDeadNotice({ redis, keys, log }, notice, job.failedReason);
+    if (!notice || !job) await queueNotices(keeper, [id]);
+    else if (await job.isFailed()) await recordDeadNotice({ redis, keys, log }, notice, job.failedReason);
   }
 }
 
@@ -125,12 +145,14 @@ export async function recordDeadNotice(
   if (isFirst) logEvent(log, 'notices.dead', { noticeId: notice.id, reason });
 }
 
-/** Starts the messages that waited for a hold which a person has ended. */
+/** Starts the messages that waited for a hold which is over. One whose worker is still about to delay it is left for the next turn. */
 async function startReleased({ redis, keys, deliveries, followups }: IncidentKeeper): Promise<void> {
-  const released = await listHeld(redis, keys, MAX_CHANGED);
-  for (const jobId of released) {
+  const done: string[] = [];
+  for (const jobId of await listHeld(redis, keys, MAX_CHANGED)) {
     const job = (await deliveries.getJob(jobId)) ?? (await followups.getJob(jobId));
-    if (job && (await job.isDelayed())) await job.promote();
+    const state = await job?.getState();
+    if (state === 'delayed') await job?.promote();
+    if (state !== 'active') done.push(jobId);
   }
-  await removeHeld(redis, keys, released);
+  await removeHeld(redis, keys, done);
 }

@@ -39,6 +39,8 @@ import { SLACK_PACE, startWorkers } from './workers.ts';
 
 /** A tailer commits a wake some milliseconds after it has added its job. */
 const COMMIT_WAIT_MS = 1_000;
+/** Without a window, a message that is gone is posted again at most once in this time, ms. */
+const REPOST_MS = 600_000;
 /** Delay before the first retry of an LLM call, ms. */
 const ENGINE_RETRY_MS = 1_000;
 
@@ -135,7 +137,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     wakes,
     deliveries,
     followups,
-    repostAfterMs: config.debounce.windowMs,
+    repostAfterMs: config.debounce.windowMs || REPOST_MS,
     callWebhook: webhookCaller(escalate?.webhook, await proxiedFetch(config.proxy)),
     audit,
     redis,

@@ -40,6 +40,8 @@ const RECORD_MS = 2_000;
 export const DELIVERY_CONCURRENCY = 16;
 /** Slack limits the edits of an app to about 50 a minute. This is 45, evenly, over all workers: a click is shown within two seconds. */
 const EDIT_PACE = { max: 1, duration: 1_334 };
+/** Concurrent follow-ups of one process. */
+const FOLLOWUP_CONCURRENCY = 8;
 /** Slack accepts about one message a second per channel. BullMQ counts it in Redis, over all workers. */
 export const SLACK_PACE = { max: 1, duration: 1_000 };
 
@@ -117,6 +119,8 @@ export function startWorkers(options: WorkersOptions): Workers {
     () =>
       new Worker<FollowupJob, void>(FOLLOWUPS, followUp.process, {
         ...common,
+        // A webhook that hangs must not delay what a person did. BullMQ runs one edit of an incident at a time.
+        concurrency: FOLLOWUP_CONCURRENCY,
         limiter: EDIT_PACE,
         settings: { backoffStrategy: deliveryBackoffMs },
       }).on('failed', (job) => {

@@ -14,6 +14,8 @@ redis.call('HDEL', KEYS[1], 'claimedAt', 'firstClaimedAt')
 if not incident or (before and before ~= 'dead') or before == args.outcome then return 0 end
 redis.call('HSET', KEYS[1], 'outcome', args.outcome, 'failure', args.failure or '')
 redis.call('ZREM', keys.pendingNotices, args.id)
+redis.call('ZREM', keys.unqueuedNotices, args.id)
+if args.outcome == 'sent' and args.isOthers then redis.call('HSETNX', keys.incident .. incident, 'escalatedAt', redis_now()) end
 if before then redis.call('HINCRBY', keys.counters, 'notices:' .. before, -1) end
 redis.call('HINCRBY', keys.counters, 'notices:' .. args.outcome, 1)
 if not args.posted then return 1 end

@@ -1,6 +1,6 @@
 -- What workers have to do about incidents, as numbers.
--- KEYS: changed incidents, pending notices, rows for the audit log, deliveries that a hold delayed, hold.
--- Returns the number of incidents to edit, of notices to send, of rows to write, and of deliveries to start: 0 while a hold is in force.
+-- KEYS: changed incidents, notices without a job, rows for the audit log, deliveries that a hold delayed, hold.
+-- Returns the number of incidents to edit, of notices without a job, of rows to write, and of deliveries to start: 0 while a hold is in force.
 -- @include lib/clock
 -- @include lib/hold
 local held = redis.call('SCARD', KEYS[4])

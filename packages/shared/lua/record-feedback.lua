@@ -1,6 +1,6 @@
 -- Stores a person's opinion about the diagnosis that an incident shows, with its wake.
 -- KEYS: incident, counters, events, click (if it is one).
--- ARGV: {id, feedback: {verdict, cause, by}, clickTtlS, ttlS, incidents: see store/incidents.ts} as JSON.
+-- ARGV: {id, feedback: {verdict, cause, by}, messageTs (of the clicked message, or absent), clickTtlS, ttlS, incidents: see store/incidents.ts} as JSON.
 -- Returns `done`, `unchanged` (it was given before), or `unknown` (no such incident, or nothing was investigated).
 -- @include lib/clock
 -- @include lib/events
@@ -11,6 +11,11 @@
 local args = cjson.decode(ARGV[1])
 local pair, message_of, last_wake = unpack(redis.call('HMGET', KEYS[1], 'pair', 'messageOf', 'lastWakeId'))
 local wake_id = message_of or last_wake
+-- A message to other people may show an earlier wake.
+for _, entry in ipairs(args.messageTs and redis.call('LRANGE', KEYS[1] .. ':others', 0, -1) or {}) do
+  local other = cjson.decode(entry)
+  if cjson.decode(other.message).ts == args.messageTs then wake_id = other.wakeId end
+end
 if not (pair and wake_id) then return 'unknown' end
 local record = args.incidents.keys.wake .. wake_id
 if redis.call('HEXISTS', record, 'report') == 0 then return 'unknown' end

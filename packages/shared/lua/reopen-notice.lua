@@ -1,6 +1,5 @@
 -- Takes back the outcome of a notice that failed for good and is tried again.
--- KEYS: notice, pending notices, counters. ARGV: id, time (ms).
-if redis.call('HGET', KEYS[1], 'outcome') ~= 'dead' then return end
-redis.call('HDEL', KEYS[1], 'outcome', 'failure')
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('HINCRBY', KEYS[3], 'notices:dead', -1)
+-- KEYS: notice. ARGV: {id, at (ms), incidents: see store/incidents.ts} as JSON.
+-- @include lib/notices
+local args = cjson.decode(ARGV[1])
+reopen_dead_notice(args.incidents, args.id, args.at)

@@ -34,9 +34,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf')) do
     redis.call('HSET', key, 'remindFrom', unheld)
     create_next_notice(incidents, id, 'reminder', now)
   elseif state == 'firing' and escalate and escalate_from and unheld - escalate_from >= escalate.afterMs and is_severity(severity) then
-    -- Once per incident: escalateFrom is not set again.
+    -- Once per opening. Once a notice was sent, also a reopening does not set it again.
     redis.call('HDEL', key, 'escalateFrom')
-    redis.call('HSET', key, 'escalatedAt', now)
     for _, to in ipairs(escalate.to) do create_notice(incidents, id, 'escalation', opening .. '-' .. to, to, now) end
   end
 end

@@ -152,7 +152,7 @@ async function run(ns: Namespace, given: Step[]): Promise<void> {
     const wake = model.wakes.find((each) => !each.outcome && model.fateOf(each) !== undefined);
     if (!wake) return;
     const about = { id: wake.id, ...PAIR, severity: 'warning' };
-    const { isOver, quietFor, notBefore } = await readReadiness(redis, keys, wake.id);
+    const { isOver, quietFor, notBefore } = await readReadiness(redis, keys, { id: wake.id, severity: 'warning' });
     let outcome: ModelWake['outcome'];
     if (isOver) {
       expect(await withdrawIfOver(redis, keys, about, Date.now(), false)).toBe('now');
@@ -233,7 +233,9 @@ async function run(ns: Namespace, given: Step[]): Promise<void> {
   for (const wake of model.wakes) {
     expect((await readWakeRecord(redis, keys, wake.id))?.outcome).toBe(wake.outcome ?? null);
     if (wake.outcome || model.fateOf(wake) !== undefined) continue;
-    expect((await readReadiness(redis, keys, wake.id)).notBefore).toBeGreaterThan(Date.now());
+    expect((await readReadiness(redis, keys, { id: wake.id, severity: 'warning' })).notBefore).toBeGreaterThan(
+      Date.now(),
+    );
   }
   const { rows } = await readQueuedRows(redis, keys);
   const openings = (seam: string) => rows.filter((row) => row.seam === seam).map(({ details }) => details.opening);

@@ -107,14 +107,16 @@ describe('an incident', () => {
     await sent(wakeId);
     const earliest = Date.now() + 590_000;
     const { ids } = await commit([OVER, fires({}), OVER, fires({}, { severity: 'critical' })]);
-    expect((await readReadiness(ns.redis, ns.keys, ids[1] ?? '')).notBefore).toBeGreaterThan(earliest);
-    expect((await readReadiness(ns.redis, ns.keys, ids[3] ?? '')).notBefore).toBe(0);
+    expect(
+      (await readReadiness(ns.redis, ns.keys, { id: ids[1] ?? '', severity: 'warning' })).notBefore,
+    ).toBeGreaterThan(earliest);
+    expect((await readReadiness(ns.redis, ns.keys, { id: ids[3] ?? '', severity: 'warning' })).notBefore).toBe(0);
   });
 
   test('that never notified does not wait after it was reopened', async ({ ns }) => {
     const { commit } = await opened(ns);
     const { ids } = await commit([OVER, fires({})]);
-    expect((await readReadiness(ns.redis, ns.keys, ids[1] ?? '')).notBefore).toBe(0);
+    expect((await readReadiness(ns.redis, ns.keys, { id: ids[1] ?? '', severity: 'warning' })).notBefore).toBe(0);
   });
 
   test('counts a batch once that is committed twice', async ({ ns }) => {
@@ -156,12 +158,12 @@ describe('a person', () => {
     const { commit, act, wakeId, sent } = await opened(ns);
     await act({ kind: 'acknowledge' });
     // The wake that has no message yet is sent.
-    expect((await readReadiness(ns.redis, ns.keys, wakeId)).quietFor).toBeUndefined();
+    expect((await readReadiness(ns.redis, ns.keys, { id: wakeId, severity: 'warning' })).quietFor).toBeUndefined();
     await sent(wakeId);
     await ns.redis.del(ns.keys.dedup('fly:c'));
     const { ids } = await commit([fires({})]);
-    expect((await readReadiness(ns.redis, ns.keys, ids[0] ?? '')).quietFor).toBe(wakeId);
-    expect((await readReadiness(ns.redis, ns.keys, wakeId)).quietFor).toBeUndefined();
+    expect((await readReadiness(ns.redis, ns.keys, { id: ids[0] ?? '', severity: 'warning' })).quietFor).toBe(wakeId);
+    expect((await readReadiness(ns.redis, ns.keys, { id: wakeId, severity: 'warning' })).quietFor).toBeUndefined();
   });
 
   test('who acknowledged is told of the first critical row, which sets the incident to firing', async ({ ns }) => {
@@ -171,7 +173,9 @@ describe('a person', () => {
     const { ids } = await commit([fires({}, { severity: 'critical' })]);
     expect(await read()).toMatchObject({ state: 'firing', by: null });
     await act({ kind: 'acknowledge' });
-    expect((await readReadiness(ns.redis, ns.keys, ids[0] ?? '')).quietFor).toBeUndefined();
+    expect(
+      (await readReadiness(ns.redis, ns.keys, { id: ids[0] ?? '', severity: 'warning' })).quietFor,
+    ).toBeUndefined();
   });
 
   test('who snoozed is told again when the time is up', async ({ ns }) => {

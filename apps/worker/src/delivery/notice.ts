@@ -19,7 +19,7 @@ import { DelayedError, type Job } from 'bullmq';
 import type { ServiceReports } from '../presence.ts';
 import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
 import { type Message, postMessage } from './post.ts';
-import { DeliveryFailure, type Messenger } from './slack.ts';
+import { DeliveryFailure, type Messenger, mayConcernRecipient } from './slack.ts';
 import { retryLater, waitForHold } from './waiting.ts';
 
 /** Time until a look whether the wake of an incident is investigated now, ms. */
@@ -79,8 +79,11 @@ export function noticeSender(options: Notices) {
       logEvent(log, 'notices.sent', { noticeId, incidentId, kind, channel: posted.channel, ts: posted.ts });
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
-      services.notPosted(error);
-      await retryLater({ id: notice.id, failure: error, queue: followups, holdMs: options.holdMs, log });
+      // One person who cannot be reached must not hold up the messages to everybody else.
+      const isTheirs = notice.to !== '' && mayConcernRecipient(error);
+      const failure = isTheirs ? new DeliveryFailure('permanent', error.code) : error;
+      if (!isTheirs) services.notPosted(failure);
+      await retryLater({ id: notice.id, failure, queue: followups, holdMs: options.holdMs, log });
     }
   };
 

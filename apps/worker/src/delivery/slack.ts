@@ -133,6 +133,11 @@ const NOT_CONNECTED = new Set([
 /** Whether an id of Slack is that of a person, so that messages to it open a DM. */
 export const isPerson = (id: string) => /^[UW]/.test(id);
 
+/** True if Slack may refuse only this recipient, and accept messages to others. */
+export function mayConcernRecipient({ kind, code }: DeliveryFailure): boolean {
+  return kind === 'outage' && (code === 'no_permission' || code === 'team_access_not_granted');
+}
+
 /** True if the same message may be accepted without its blocks. */
 export function mayBeAcceptedWithoutBlocks({ kind, code }: DeliveryFailure): boolean {
   return kind === 'permanent' && BLOCKS_REFUSED.has(code);

@@ -11,11 +11,9 @@ import { readStaleMessage, repostMessage, type StaleMessage } from '@kora-wake/s
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { FollowupsQueue, Posted, UpdateJob } from '@kora-wake/shared/store/queues';
 import { incidentLine, OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
-import { type Job, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
 import { DeliveryFailure, type Messenger, mayBeAcceptedWithoutBlocks } from './slack.ts';
-
-/** How long edits wait after Slack refused the token, ms. */
-const OUTAGE_MS = 10_000;
+import { retryLater } from './waiting.ts';
 
 export interface Updates {
   /** Undefined: no Slack token, a dry run. */
@@ -61,13 +59,8 @@ export function updater(options: Updates) {
       logEvent(log, 'incidents.message_edited', { ...about, line });
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
-      const { code, retryAfterMs } = error;
-      const waitMs = error.kind === 'outage' ? OUTAGE_MS : retryAfterMs;
-      if (waitMs !== undefined) {
-        await followups.rateLimit(waitMs);
-        throw Worker.RateLimitError();
-      }
-      if (error.kind !== 'permanent') throw error;
+      const { kind: failure, code } = error;
+      if (failure !== 'permanent') return retryLater({ id: incident.id, failure: error, queue: followups, log });
       logEvent(log, 'incidents.message_not_edited', { ...about, code });
       // A person deleted the message, for example.
       if (kind === 'newest') await repostMessage(redis, keys, incident.id, posted, options.repostAfterMs);

@@ -10,6 +10,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import { publish } from '@kora-wake/shared/store/events';
+import { addHeld } from '@kora-wake/shared/store/hold';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import {
   type DeliveriesQueue,
@@ -27,6 +28,7 @@ import {
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { DelayedError, type Job, WaitingError } from 'bullmq';
 import type { ServiceReports } from '../presence.ts';
 import type { Engine } from './agent.ts';
@@ -59,8 +61,8 @@ export function investigator(investigation: Investigation) {
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
     const earlier = await readEarlierReport(job);
+    const readiness = await (earlier ? readReadiness(redis, keys, wake) : untilCommitted(wake));
     if (!earlier) {
-      const readiness = await untilCommitted(wake.id);
       if (readiness.isOver && (await withdraw(job))) return;
       if (readiness.quietFor !== undefined) return endJoined(investigation, wake, readiness.quietFor);
       // A person who retries a wake wants its own message.
@@ -70,7 +72,7 @@ export function investigator(investigation: Investigation) {
     try {
       const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
       await Promise.all([
-        deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id)),
+        addDelivery(wake, report, readiness.heldUntil),
         recordInvestigation(redis, keys, wake, report, now()),
       ]);
     } catch (error) {
@@ -81,10 +83,19 @@ export function investigator(investigation: Investigation) {
     }
   };
 
+  /** A delivery that waits for the end of a hold takes no turn of Slack's pace from others. */
+  async function addDelivery(wake: Wake, report: Report, heldUntil: number | undefined): Promise<void> {
+    const options = deliverJobOptions(wake.id);
+    if (heldUntil === undefined) return void (await deliveries.add('deliver', { wake, report }, options));
+    await deliveries.add('deliver', { wake, report }, { ...options, delay: Math.max(0, heldUntil - Date.now()) });
+    // If the worker dies before this, the wake job starts again and adds it.
+    await addHeld(redis, keys, options.jobId);
+  }
+
   /** The tailer adds the job right before its commit. If it dies in between, another one commits later, and the wake is not held up. */
-  async function untilCommitted(wakeId: string): Promise<Readiness> {
+  async function untilCommitted(wake: Wake): Promise<Readiness> {
     for (let waitedMs = 0; ; waitedMs += COMMIT_LOOK_MS) {
-      const readiness = await readReadiness(redis, keys, wakeId);
+      const readiness = await readReadiness(redis, keys, wake);
       if (readiness.isEnqueued || waitedMs >= commitWaitMs) return readiness;
       await sleep(COMMIT_LOOK_MS);
     }

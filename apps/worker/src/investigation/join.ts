@@ -6,7 +6,7 @@ import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { type DeliveriesQueue, hasUnfinishedJob, type WakesQueue } from '@kora-wake/shared/store/queues';
+import { type DeliveriesQueue, deliverJobId, hasUnfinishedJob, type WakesQueue } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import { listJoining, recordOutcome, type WakeRecord } from '@kora-wake/shared/store/wake-record';
 import type { Outcome } from '@kora-wake/shared/wake/outcome';
@@ -78,10 +78,15 @@ function byAge(a: WakeRecord, b: WakeRecord): number {
   return a.enqueuedAt - b.enqueuedAt || a.row.emittedAt - b.row.emittedAt || a.wakeId.localeCompare(b.wakeId);
 }
 
-/** Brings a waiting wake to the head of its queue, so that older ones do not wait for all jobs between. */
-export async function bringForward({ wakes }: Pair, wakeId: string): Promise<void> {
+/**
+ * Brings a waiting wake to the head of its queue, so that older ones do not wait for all jobs between. A delivery that a hold delayed is
+ * looked at again: an older wake may be one that a hold lets through.
+ */
+export async function bringForward({ wakes, deliveries }: Pair, wakeId: string): Promise<void> {
   const job = await wakes.getJob(wakeId);
   if (job && (await job.isWaiting())) await job.changePriority({ priority: 0, lifo: true });
+  const delivery = await deliveries.getJob(deliverJobId(wakeId));
+  if (delivery && (await delivery.isDelayed())) await delivery.promote();
 }
 
 /**

@@ -42,7 +42,13 @@ async function keeping(ns: Namespace, logPath: string, { clocks, isDryRun, callW
   const double = await slack();
   const engine = engineOf(diagnosis);
   const messenger = isDryRun ? undefined : messengerTo(double);
-  const { log, clock } = working(ns, { engine, messenger, auditPath: logPath, ...(callWebhook && { callWebhook }) });
+  const { log, clock } = working(ns, {
+    engine,
+    messenger,
+    auditPath: logPath,
+    commitWaitMs: 30_000,
+    ...(callWebhook && { callWebhook }),
+  });
   const { redis, keys, followups, deliveries } = ns;
   const audit = auditWriter({ path: logPath, createsFolder: false }, Date.now, log.logger);
   const keeper = { redis, keys, followups, deliveries, audit, quietMs: HOUR_MS, now: () => Date.now() + HOUR_MS };
@@ -277,11 +283,11 @@ describe('an incident that nobody acknowledges', () => {
     logPath,
   }) => {
     const { id, wake, back, act } = await sent(ns, logPath, { clocks: { escalate } }, { severity: 'warning' });
-    const both = { remindMs: 0, escalate: { ...escalate, severities: ['warning', 'critical'], to: ['U0BOSS'] } };
+    const everyone = { ...escalate, severities: ['warning', 'critical'], to: ['U0BOSS'] };
     const due = async () => {
       // A clock that does not run stays absent.
       if ((await ns.redis.hexists(ns.keys.incident(id), 'escalateFrom')) === 1) await back('escalateFrom', 9 * HOUR_MS);
-      await runIncidentClocks(ns.redis, ns.keys, both);
+      await runIncidentClocks(ns.redis, ns.keys, { remindMs: 0, escalate: everyone });
       const { sent: done, pending, withdrawn } = await notices(ns);
       return done + pending + withdrawn;
     };
@@ -296,6 +302,7 @@ describe('an incident that nobody acknowledges', () => {
     };
     await reopen();
     expect(await due()).toBe(1);
+    await someSent(ns, 1);
     await reopen();
     expect(await due()).toBe(1);
   });
@@ -309,6 +316,86 @@ describe('an incident that nobody acknowledges', () => {
     await back('snoozedUntil');
     await eventually(async () => (await readIncident(ns.redis, ns.keys, id))?.state === 'firing');
     expect((await from()) - before).toBeGreaterThanOrEqual(HOUR_MS);
+  });
+});
+
+describe('faults of the services', () => {
+  test('an edit that Slack limits for a day holds nothing up for that long', async ({ ns, logPath }) => {
+    const { double, log, act } = await sent(ns, logPath);
+    double.nextEdits.push(json(429, { ok: false, error: 'ratelimited' }, { 'retry-after': '86400' }));
+    await act({ kind: 'acknowledge' });
+    await log.until('delivery.rate_limited');
+    expect(await ns.followups.getRateLimitTtl(1)).toBeLessThanOrEqual(15 * 60_000);
+  });
+
+  test('a person who cannot be reached does not hold up the others', async ({ ns, logPath }) => {
+    const escalate = { afterMs: HOUR_MS, severities: ['critical'], to: ['U0BAD', 'U0GOOD'] };
+    const { double, back } = await sent(ns, logPath, { clocks: { escalate } });
+    double.refusals.set('U0BAD', json(200, { ok: false, error: 'no_permission' }));
+    await back('escalateFrom');
+    await eventually(async () => {
+      const { sent: done, dead } = await notices(ns);
+      return done === 1 && dead === 1;
+    });
+    expect(double.accepted.map(({ channel }) => channel)).toContain('U0GOOD');
+  });
+
+  test('a webhook that hangs does not delay what a person did', async ({ ns, logPath }) => {
+    const escalate = { afterMs: HOUR_MS, severities: ['critical'], to: ['webhook'] };
+    const { promise: answered, resolve: answer } = Promise.withResolvers<number>();
+    const { double, back } = await sent(ns, logPath, { clocks: { escalate }, callWebhook: () => answered });
+    const other = await committed(ns, { category: 'other' });
+    await outcomeIs(ns, other, 'diagnosis');
+    await back('escalateFrom');
+    await eventually(() => ns.followups.getActiveCount().then((n) => n === 1));
+    await actOnIncident(ns.redis, ns.keys, incidentIdOf(other.id), { kind: 'acknowledge' }, 'ada');
+    await eventually(() => double.accepted[1]?.edits.length === 1);
+    answer(200);
+    await someSent(ns, 1);
+  });
+
+  test('an escalation that a reopening withdrew before it was sent is made again', async ({ ns, logPath }) => {
+    const escalate = { afterMs: HOUR_MS, severities: ['critical'], to: ['U0BOSS'] };
+    const { double, id, wake, back } = await sent(ns, logPath, { clocks: { escalate } });
+    await setHold(ns.redis, ns.keys, 600, 'ada');
+    // The clock stands still since the hold began.
+    await back('escalateFrom', 2 * HOUR_MS);
+    await eventually(async () => (await notices(ns)).pending === 1);
+    await commit(ns, [], [recovers(wake)]);
+    await committed(ns);
+    await setHold(ns.redis, ns.keys, 0, 'ada');
+    await eventually(async () => (await notices(ns)).withdrawn === 1);
+    expect((await readIncident(ns.redis, ns.keys, id))?.escalatedAt).toBeNull();
+    await back('escalateFrom', 2 * HOUR_MS);
+    await someSent(ns, 1);
+    expect(double.accepted.some(({ channel }) => channel === 'U0BOSS')).toBe(true);
+  });
+
+  test('a message to others says again that it fires, and again that it is over', async ({ ns, logPath }) => {
+    const escalate = { afterMs: HOUR_MS, severities: ['critical'], to: ['U0BOSS'] };
+    const { double, wake, back } = await sent(ns, logPath, { clocks: { escalate } });
+    await back('escalateFrom');
+    await someSent(ns, 1);
+    const theirs = double.accepted.find(({ channel }) => channel === 'U0BOSS');
+    const shows = (text: string) => eventually(() => theirs?.edits.at(-1)?.text.includes(text));
+    await commit(ns, [], [recovers(wake)]);
+    await shows('(Recovered');
+    const again = await committed(ns, { severity: 'warning' });
+    await shows('(Firing');
+    await commit(ns, [], [recovers(again)]);
+    await shows('(Recovered');
+  });
+
+  test('a notice that somebody retries in Bull Board is sent', async ({ ns, logPath }) => {
+    const { double, act, back } = await sent(ns, logPath);
+    double.next.push(json(200, { ok: false, error: 'channel_not_found' }));
+    await act({ kind: 'snooze', seconds: 3_600 });
+    await back('snoozedUntil');
+    await eventually(async () => (await notices(ns)).dead === 1);
+    const [job] = await ns.followups.getFailed();
+    await job?.retry('failed');
+    await someSent(ns, 1);
+    expect((await notices(ns)).dead).toBe(0);
   });
 });
 
@@ -348,6 +435,38 @@ describe('a hold', () => {
     await hold(ns, 0);
     await outcomeIs(ns, other, 'withdrawn');
     expect(double.accepted).toHaveLength(1);
+  });
+
+  test('starts all that waited, however many there are', async ({ ns, logPath }) => {
+    await ns.redis.sadd(ns.keys.heldJobs, ...Array.from({ length: 2_000 }, (_, i) => `deliver-gone-${i}`));
+    await keeping(ns, logPath);
+    await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 0);
+  });
+
+  test('lets a first critical wake through that a newer one stands for', async ({ ns, logPath }) => {
+    const { clock, double } = await keeping(ns, logPath);
+    await hold(ns, 3_600);
+    await ns.queue.pause();
+    const wakes = [await committed(ns), await committed(ns)];
+    clock.aheadMs += 6 * 60_000;
+    await ns.queue.resume();
+    await eventually(() => double.accepted.length === 1);
+    for (const wake of wakes) await eventually(() => ns.redis.hexists(ns.keys.wake(wake.id), 'outcome').then(Boolean));
+    expect(double.accepted).toHaveLength(1);
+  });
+
+  test('does not make an older wake the newest message', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    await hold(ns, 600);
+    const warning = await committed(ns, { severity: 'warning' });
+    await eventually(async () => (await ns.deliveries.getDelayedCount()) === 1);
+    const critical = await committed(ns, { severity: 'critical' });
+    await outcomeIs(ns, critical, 'diagnosis');
+    await hold(ns, 0);
+    await eventually(() => ns.redis.hexists(ns.keys.wake(warning.id), 'outcome').then(Boolean));
+    const incident = await readIncident(ns.redis, ns.keys, incidentIdOf(warning.id));
+    expect(incident?.messageOf).toBe(critical.id);
+    expect(double.accepted.map(({ wakeId }) => wakeId)[0]).toBe(critical.id);
   });
 
   test('ends by itself', async ({ ns, logPath }) => {

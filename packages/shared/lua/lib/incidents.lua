@@ -32,11 +32,19 @@ local function end_snooze(incidents, key, now)
   redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom')
 end
 
--- Makes a message that Slack accepted the newest one of the incident. The one before is changed to say so. Returns whether there was one,
--- and whether this one is new.
+-- Makes a message that Slack accepted the newest one of the incident, unless that belongs to a later wake. The one before is changed to
+-- say so. Returns whether there was one, and whether this one is new.
 local function set_message(incidents, id, posted, wake_id, now)
   local key = incidents.keys.incident .. id
   local before, before_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
+  local own_at = tonumber(redis.call('HGET', incidents.keys.wake .. wake_id, 'enqueuedAt') or '0')
+  local before_at = tonumber(before_of and redis.call('HGET', incidents.keys.wake .. before_of, 'enqueuedAt') or '0')
+  if before and own_at < before_at then
+    redis.call('RPUSH', key .. ':older', cjson.encode({message = posted, wakeId = wake_id}))
+    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+    redis.call('HSET', key, 'notifiedAt', now)
+    return before, true
+  end
   redis.call('HSET', key, 'message', posted, 'messageOf', wake_id, 'notifiedAt', now)
   if before and before ~= posted then
     redis.call('RPUSH', key .. ':older', cjson.encode({message = before, wakeId = before_of}))
@@ -45,15 +53,25 @@ local function set_message(incidents, id, posted, wake_id, now)
   return before, before ~= posted
 end
 
--- Remembers a message to other people, which is changed once the incident is over.
+-- Has the messages to other people changed: they say whether the incident is over.
+local function change_others(incidents, id)
+  local key = incidents.keys.incident .. id
+  for _, entry in ipairs(redis.call('LRANGE', key .. ':others', 0, -1)) do
+    redis.call('LREM', key .. ':older', 0, entry)
+    redis.call('RPUSH', key .. ':older', entry)
+    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+  end
+end
+
+-- Remembers a message to other people.
 local function add_message_to_others(incidents, id, posted, wake_id)
   local key = incidents.keys.incident .. id
-  local entry = cjson.encode({message = posted, wakeId = wake_id, isOthers = true})
-  local is_closed = redis.call('HGET', key, 'state') == 'closed'
-  local list = key .. (is_closed and ':older' or ':others')
-  redis.call('RPUSH', list, entry)
-  redis.call('EXPIRE', list, incidents.ttlS)
-  if is_closed then mark_changed(incidents, id, BY_STATE) end
+  redis.call('RPUSH', key .. ':others', cjson.encode({message = posted, wakeId = wake_id, isOthers = true}))
+  redis.call('EXPIRE', key .. ':others', incidents.ttlS)
+  if redis.call('HGET', key, 'state') == 'closed' then
+    change_others(incidents, id)
+    mark_changed(incidents, id, BY_STATE)
+  end
 end
 
 -- Begins an opening of the incident. `wake` is the record of its wake. A wake that reopens the incident soon after its last
@@ -66,7 +84,10 @@ local function begin_opening(incidents, id, row, reopens, now, counters_key, eve
   if redis.call('HEXISTS', key, 'escalatedAt') == 0 then
     redis.call('HSET', key, 'escalateFrom', unheld_now(incidents.keys.hold, now))
   end
-  if reopens then redis.call('HINCRBY', key, 'flaps', 1) end
+  if reopens then
+    redis.call('HINCRBY', key, 'flaps', 1)
+    change_others(incidents, id)
+  end
   redis.call('HINCRBY', counters_key, 'incidents:opened', 1)
   queue_row(incidents, 'incident.opened', {id = id, opening = opening, pair = row.pair, wakeId = row.wakeId})
   publish_incident(events_key, 'incident.opened', id, row.pair, 'wakeId', row.wakeId)
@@ -134,23 +155,31 @@ local function is_in_closed(incidents, record_key)
   return id and redis.call('HGET', incidents.keys.incident .. id, 'state') == 'closed'
 end
 
--- Whether the wake needs its own message whatever a person said: the first critical one of its incident, one that a person retries, and a
--- claimed one, which Slack may already have. Also returns the incident.
-local function needs_message(record_key)
+-- Whether the wake needs its own message whatever a person said: the first critical one of its incident, one that stands for it, one that
+-- a person retries, and a claimed one, which Slack may already have. Also returns the incident.
+local function needs_message(incidents, record_key)
   local id, critical, retried, claimed =
     unpack(redis.call('HMGET', record_key, 'incident', 'firstCritical', 'retriedAt', 'claimedAt'))
-  return critical or retried or claimed, id
+  if critical or retried or claimed then return true, id end
+  for _, older in ipairs(redis.call('SMEMBERS', record_key .. ':joining')) do
+    local older_critical, outcome = unpack(redis.call('HMGET', incidents.keys.wake .. older, 'firstCritical', 'outcome'))
+    if older_critical and not outcome then return true, id end
+  end
+  return false, id
 end
 
--- The wake whose message Slack accepted for the incident, and the state of the incident. Nil if that is this wake.
+-- The wake whose message Slack accepted for the incident, nil if that is this wake. Then the state of the incident, and whether that
+-- message is of its current opening.
 local function message_before(incidents, incident, wake_id)
-  local state, message, message_of = unpack(redis.call('HMGET', incidents.keys.incident .. incident, 'state', 'message', 'messageOf'))
-  return message and message_of ~= wake_id and message_of or nil, state
+  local state, message, message_of, notified, started = unpack(redis.call(
+    'HMGET', incidents.keys.incident .. incident, 'state', 'message', 'messageOf', 'notifiedAt', 'startedAt'))
+  local before = message and message_of ~= wake_id and message_of or nil
+  return before, state, tonumber(notified or '0') >= tonumber(started or '0')
 end
 
 -- The wake whose message stands for this one: its incident is acknowledged or snoozed, and Slack has accepted that message.
 local function quiet_for(incidents, record_key, wake_id)
-  local needs, incident = needs_message(record_key)
+  local needs, incident = needs_message(incidents, record_key)
   if needs or not incident then return nil end
   local before, state = message_before(incidents, incident, wake_id)
   return (state == 'acknowledged' or state == 'snoozed') and before or nil
@@ -161,11 +190,14 @@ end
 local function quiet_or_held(incidents, record_key, wake_id, is_critical, now)
   local held = held_until(incidents.keys.hold, now)
   if not held then return quiet_for(incidents, record_key, wake_id) end
-  local needs, incident = needs_message(record_key)
+  local needs, incident = needs_message(incidents, record_key)
   -- Without incidents each critical wake stands alone.
   if needs or (not incident and is_critical) then return nil end
-  local before = incident and message_before(incidents, incident, wake_id)
-  if before then return before end
+  if incident then
+    local before, _, is_current = message_before(incidents, incident, wake_id)
+    -- Nobody knows yet that an incident was reopened.
+    if before and is_current then return before end
+  end
   return nil, held
 end
 
@@ -198,10 +230,7 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom', 'remindFrom', 'escalateFrom')
   redis.call('EXPIRE', key, incidents.ttlS)
   redis.call('ZREM', keys.open, id)
-  while redis.call('LLEN', key .. ':others') > 0 do
-    redis.call('RPUSH', key .. ':older', redis.call('LPOP', key .. ':others'))
-    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
-  end
+  change_others(incidents, id)
   redis.call('HINCRBY', counters_key, 'incidents:closed:' .. reason, 1)
   queue_row(incidents, 'incident.closed', {
     id = id, opening = tonumber(opening), pair = pair, wakeId = redis.call('HGET', key, 'lastWakeId'),

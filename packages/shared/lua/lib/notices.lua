@@ -10,6 +10,7 @@ local function create_notice(incidents, incident_id, kind, number, to, now)
   redis.call('HSET', keys.notice .. id, 'kind', kind, 'opening', opening, 'to', to, 'createdAt', now)
   redis.call('EXPIRE', keys.notice .. id, incidents.ttlS)
   redis.call('ZADD', keys.pendingNotices, now, id)
+  redis.call('ZADD', keys.unqueuedNotices, now, id)
   redis.call('HINCRBY', keys.counters, 'notices:created', 1)
 end
 
@@ -17,4 +18,14 @@ end
 local function create_next_notice(incidents, incident_id, kind, now)
   local number = redis.call('HINCRBY', incidents.keys.incident .. incident_id, 'notices', 1)
   create_notice(incidents, incident_id, kind, number, '', now)
+end
+
+-- Takes back the outcome of a notice that failed for good and is tried again. Returns whether there was one.
+local function reopen_dead_notice(incidents, id, now)
+  local keys = incidents.keys
+  if redis.call('HGET', keys.notice .. id, 'outcome') ~= 'dead' then return false end
+  redis.call('HDEL', keys.notice .. id, 'outcome', 'failure')
+  redis.call('ZADD', keys.pendingNotices, now, id)
+  redis.call('HINCRBY', keys.counters, 'notices:dead', -1)
+  return true
 end

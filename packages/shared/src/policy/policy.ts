@@ -90,7 +90,10 @@ const escalate = keys({
     .array(z.string().regex(/^[UW][A-Z0-9]{2,20}$/, MUST_BE_PEOPLE), { error: () => MUST_BE_PEOPLE })
     .max(20, 'must name at most 20 people')
     .optional(),
-  webhook: z.url({ protocol: /^https?$/, error: () => MUST_BE_URL }).optional(),
+  webhook: z
+    .url({ protocol: /^https?$/, error: () => MUST_BE_URL })
+    .refine((url) => !/^[^/]*\/\/[^/?#]*@/.test(url), 'must not contain a user name or a password')
+    .optional(),
   severity: z.array(wordOf(INGESTED_SEVERITIES)).min(1, 'must name a severity').optional(),
 }).refine(({ to = [], webhook }) => to.length > 0 || webhook !== undefined, {
   message: 'needs to or webhook: whom to escalate to',

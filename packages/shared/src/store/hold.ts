@@ -41,10 +41,9 @@ export async function setHold(
   return Number(await SET_HOLD(redis, [keys.hold, keys.events, ...key], { seconds, by, ...args })) >= 0;
 }
 
-/** Jobs that waited, or wait, for the end of a hold. @param limit about the maximum number */
+/** Some of the jobs that waited, or wait, for the end of a hold. @param limit maximum number */
 export async function listHeld(redis: RedisClient, keys: Keys, limit: number): Promise<string[]> {
-  const [, ids] = await redis.sscan(keys.heldJobs, 0, 'COUNT', limit);
-  return ids;
+  return redis.srandmember(keys.heldJobs, limit);
 }
 
 /** Records that a delivery job waits for the end of the hold. */

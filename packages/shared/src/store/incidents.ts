@@ -23,7 +23,13 @@
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Feedback } from '../wake/feedback.ts';
-import { CLOSE_REASONS, type CloseReason, INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  INCIDENT_STATES,
+  type IncidentState,
+  isIncidentId,
+} from '../wake/incident.ts';
 import { parseDebounceId } from '../wake/pair.ts';
 import { type Click, clickArgs } from './clicks.ts';
 import { type Keys, windowIndex } from './keys.ts';
@@ -53,6 +59,7 @@ export function incidentArgs(keys: Keys, windowMs: number) {
       changed: keys.changedIncidents,
       notice: keys.notice(''),
       pendingNotices: keys.pendingNotices,
+      unqueuedNotices: keys.unqueuedNotices,
       hold: keys.hold,
       counters: keys.counters,
     },
@@ -100,6 +107,7 @@ const number = (text: string | undefined) => Number(text ?? 0) || 0;
 const time = (text: string | undefined) => (text === undefined ? null : number(text));
 
 export async function readIncident(redis: RedisClient, keys: Keys, id: string): Promise<Incident | undefined> {
+  if (!isIncidentId(id)) return undefined;
   const fields = await redis.hgetall(keys.incident(id));
   const pair = parseDebounceId(fields.pair ?? '');
   const state = INCIDENT_STATES.find((each) => each === fields.state);
@@ -158,6 +166,7 @@ export async function actOnIncident(
   by: string,
   click?: Click,
 ): Promise<ActionResult> {
+  if (!isIncidentId(id)) return 'unknown';
   const { key, args } = clickArgs(keys, click);
   const answer = await ACT(redis, [keys.incident(id), keys.counters, keys.events, ...windowIndex(keys), ...key], {
     id,
@@ -185,13 +194,15 @@ export async function recordFeedback(
   keys: Keys,
   id: string,
   feedback: Omit<Feedback, 'at'>,
-  click?: Click,
+  click?: Click & { messageTs?: string | undefined },
 ): Promise<ActionResult> {
+  if (!isIncidentId(id)) return 'unknown';
   const { key, args } = clickArgs(keys, click);
   const answer = await FEEDBACK(redis, [keys.incident(id), keys.counters, keys.events, ...key], {
     id,
     feedback,
     ...args,
+    ...(click?.messageTs !== undefined && { messageTs: click.messageTs }),
     ttlS: INCIDENT_TTL_S,
     incidents: incidentArgs(keys, 0),
   });
@@ -264,7 +275,7 @@ export async function readDue(
   redis: RedisClient,
   keys: Keys,
 ): Promise<{ changed: number; notices: number; rows: number; released: number }> {
-  const scriptKeys = [keys.changedIncidents, keys.pendingNotices, keys.incidentRows, keys.heldJobs, keys.hold];
+  const scriptKeys = [keys.changedIncidents, keys.unqueuedNotices, keys.incidentRows, keys.heldJobs, keys.hold];
   const answer = await READ_DUE(redis, scriptKeys);
   const [changed = 0, notices = 0, rows = 0, released = 0] = Array.isArray(answer) ? answer.map(Number) : [];
   return { changed, notices, rows, released };

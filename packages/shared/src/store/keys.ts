@@ -48,6 +48,8 @@ export interface Keys {
   notice(id: string): string;
   /** Sorted set: notices without an outcome, by the time they were created, ms. Owner: notices.ts. */
   pendingNotices: string;
+  /** Sorted set: those that have no job yet. Owner: notices.ts. */
+  unqueuedNotices: string;
   /** Hash: the last hold, see hold.ts, its owner. */
   hold: string;
   /** Set: ids of deliveries that wait for the end of a hold. Owner: hold.ts. */
@@ -132,6 +134,7 @@ export function redisKeys(prefix: string): Keys {
     clicksTaken: `${prefix}:clicks-taken`,
     notice: (id) => `${prefix}:notice:${id}`,
     pendingNotices: `${prefix}:notices:pending`,
+    unqueuedNotices: `${prefix}:notices:unqueued`,
     hold: `${prefix}:hold`,
     heldJobs: `${prefix}:hold:jobs`,
     incidentRows: `${prefix}:incidents:rows`,

@@ -39,9 +39,20 @@ export async function listPendingNotices(redis: RedisClient, keys: Keys, limit: 
   return redis.zrangebyscore(keys.pendingNotices, '-inf', '+inf', 'LIMIT', 0, limit);
 }
 
+/** Ids of notices that have no job yet, the oldest first. @param limit maximum number */
+export async function listUnqueuedNotices(redis: RedisClient, keys: Keys, limit: number): Promise<string[]> {
+  return redis.zrangebyscore(keys.unqueuedNotices, '-inf', '+inf', 'LIMIT', 0, limit);
+}
+
+/** Records that a notice has its job. */
+export async function setQueued(redis: RedisClient, keys: Keys, id: string): Promise<void> {
+  await redis.zrem(keys.unqueuedNotices, id);
+}
+
 /** Removes a notice whose record is gone. */
 export async function forgetNotice(redis: RedisClient, keys: Keys, id: string): Promise<void> {
   await redis.zrem(keys.pendingNotices, id);
+  await redis.zrem(keys.unqueuedNotices, id);
 }
 
 /** The state of a notice when it is about to be sent. */
@@ -49,7 +60,7 @@ export interface BegunNotice extends Begun {
   isEnded: boolean;
   /** Whether its incident still needs it. It is not claimed otherwise. */
   isWanted: boolean;
-  /** End of the hold for which it waits, ms since the epoch. It is not claimed then. */
+  /** End of the hold, or of the snooze, for which it waits, ms since the epoch. It is not claimed then. */
   heldUntil: number | undefined;
   /** The wake whose message it repeats; empty if there is none. */
   wakeId: string;
@@ -62,7 +73,7 @@ const BEGIN_NOTICE = luaScript('begin-notice');
 
 /** Begins to send a notice, with a claim as for a wake. @param at ms since the epoch */
 export async function beginNotice(redis: RedisClient, keys: Keys, id: string, at: number): Promise<BegunNotice> {
-  const args = { at, incidents: incidentArgs(keys, 0) };
+  const args = { id, at, incidents: incidentArgs(keys, 0) };
   const answer = await BEGIN_NOTICE(redis, [keys.notice(id), keys.dataLostAt, keys.clicksTaken], args);
   const fields = Array.isArray(answer) ? answer.map(String) : [];
   const [outcome, claimed, first, clock, dataLostAt, held, wanted, wakeId, clicks, ready] = fields;
@@ -110,5 +121,5 @@ const REOPEN_NOTICE = luaScript('reopen-notice');
 
 /** Takes back the outcome of a notice that failed for good and is tried again. @param at ms since the epoch */
 export async function reopenNotice(redis: RedisClient, keys: Keys, id: string, at: number): Promise<void> {
-  await REOPEN_NOTICE(redis, [keys.notice(id), keys.pendingNotices, keys.counters], id, at);
+  await REOPEN_NOTICE(redis, [keys.notice(id)], { id, at, incidents: incidentArgs(keys, 0) });
 }

@@ -128,11 +128,11 @@ export function updateJobOptions(incidentId: string, priority: number) {
   };
 }
 
-/** Options of the job of one notice. Its id is that of the notice, so that it exists once. It is as urgent as what a person did. */
+/** Options of the job of one notice. Its id is that of the notice, so that it exists once. What a person did comes first. */
 export function noticeJobOptions(noticeId: string) {
   return {
     jobId: noticeId,
-    priority: 1,
+    priority: 2,
     attempts: DELIVERY_ATTEMPTS,
     backoff: { type: 'custom' },
     removeOnComplete: true,

@@ -142,19 +142,26 @@ export interface Readiness {
   quietFor: string | undefined;
   /** Earliest time to send it, ms since the epoch, because its incident flaps; 0: at once. */
   notBefore: number;
+  /** End of the hold in force, ms since the epoch, unless the wake is sent all the same. */
+  heldUntil: number | undefined;
 }
 
 /** Reads what decides whether a wake is investigated now. */
-export async function readReadiness(redis: RedisClient, keys: Keys, wakeId: string): Promise<Readiness> {
-  const args = { id: wakeId, incidents: incidentArgs(keys, 0) };
+export async function readReadiness(
+  redis: RedisClient,
+  keys: Keys,
+  { id: wakeId, severity }: Pick<Wake, 'id' | 'severity'>,
+): Promise<Readiness> {
+  const args = { id: wakeId, isCritical: severity === 'critical', incidents: incidentArgs(keys, 0) };
   const answer = await BEGIN_INVESTIGATION(redis, [keys.wake(wakeId)], args);
-  const [isEnqueued, isOver, wasDead, quietFor, notBefore] = Array.isArray(answer) ? answer.map(String) : [];
+  const [isEnqueued, isOver, wasDead, quietFor, notBefore, held] = Array.isArray(answer) ? answer.map(String) : [];
   return {
     isEnqueued: isEnqueued === '1',
     isOver: isOver === '1',
     wasDead: wasDead === '1',
     quietFor: quietFor || undefined,
     notBefore: Number(notBefore),
+    heldUntil: Number(held) || undefined,
   };
 }
 

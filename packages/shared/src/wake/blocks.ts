@@ -89,6 +89,10 @@ const MAX_PROBE = 60;
 /** Quotes that are shown, and their length, characters. */
 const MAX_QUOTES = 2;
 const MAX_QUOTE = 300;
+/** All URLs together, characters. */
+const MAX_LINKS = 2_000;
+/** A longer command is shown only once, in its sentence, characters. */
+const MAX_COMMAND = 300;
 /** A next step with more of them is shown as it is. */
 const MAX_COMMANDS = 5;
 /** Characters. */
@@ -165,7 +169,7 @@ function nextStep(text: string, url: string | undefined): RichTextPart[] {
     if (part === '') return [];
     return i % 2 === 1 ? [{ type: 'text', text: part, style: { code: true } }] : withLink(part, url);
   });
-  const commands = parts.filter((part, i) => i % 2 === 1 && part.trim().includes(' '));
+  const commands = parts.filter((part, i) => i % 2 === 1 && part.length <= MAX_COMMAND && part.trim().includes(' '));
   return [
     section([{ type: 'text', text: 'Next step: ', style: { bold: true } }, ...elements]),
     ...commands.map(
@@ -230,7 +234,7 @@ function fields({ severity, category, emittedAt }: Wake): RichTextElement[] {
 
 /** Slack accepts times from 1970 on. */
 function isDate(ms: number): boolean {
-  return ms > 0 && ms < Date.UTC(9999, 0);
+  return ms >= 1_000 && ms < Date.UTC(9999, 0);
 }
 
 /** What the investigation took, and what people said. */
@@ -263,13 +267,23 @@ function links({ id, links: own = {} }: Wake, consoleUrl: string | undefined): D
     ...(consoleUrl === undefined
       ? []
       : [['Console', `${consoleUrl}/#/investigations/${id}`] satisfies [string, string]]),
-    ...Object.entries(own),
+    // A planted link must not look like ours.
+    ...shortLinks(own).filter(([name]) => name.trim().toLowerCase() !== 'console'),
   ];
   const elements = all.flatMap(([name, url]): RichTextElement[] => [
     { type: 'text', text: ' · ' },
     { type: 'link', url, text: clean(name, MAX_FIELD) || url.slice(0, MAX_FIELD) },
   ]);
   return elements.length > 0 ? [richText([section(elements.slice(1))])] : [];
+}
+
+/** Links that fit into a message. */
+function shortLinks(links: Record<string, string>): Array<[string, string]> {
+  let left = MAX_LINKS;
+  return Object.entries(links).filter(([, { length }]) => {
+    left -= length;
+    return left >= 0;
+  });
 }
 
 /** One line without secrets. */

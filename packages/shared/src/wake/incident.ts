@@ -12,3 +12,8 @@ export type CloseReason = (typeof CLOSE_REASONS)[number];
 export function incidentIdOf(wakeId: string): string {
   return wakeId.replace(/^w-/, 'i-');
 }
+
+/** Whether a text from outside may be the id of an incident: other texts may name other keys. */
+export function isIncidentId(text: string): boolean {
+  return /^i-[\w-]{1,200}$/.test(text);
+}

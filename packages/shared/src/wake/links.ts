@@ -11,7 +11,9 @@ const MAX_URL = 2_000;
 export function safeLinks(links: Record<string, Json>, redact: Redact): Record<string, string> {
   const safe = Object.entries(links).flatMap(([name, url]): Array<[string, string]> => {
     if (typeof url !== 'string' || url.length > MAX_URL || !/^https?:\/\/[^\s<>"|]+$/i.test(url)) return [];
-    return redact(url) === url ? [[limitName(redact(name.toWellFormed())), url]] : [];
+    // Other addresses get their usual form: a lower-case scheme, and no invisible characters.
+    const address = /^https?:\/\/[\x21-\x7E]+$/.test(url) ? url : URL.parse(url)?.href;
+    return address !== undefined && redact(url) === url ? [[limitName(redact(name.toWellFormed())), address]] : [];
   });
   return Object.fromEntries(safe.slice(0, MAX_LINKS));
 }

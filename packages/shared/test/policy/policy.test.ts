@@ -109,6 +109,10 @@ mappers:
       '4: escalate.webhook must be a URL that begins with https:// or http://',
     ],
     [
+      'version: 1\nescalate:\n  after: 10m\n  webhook: "https://kora:hunter2secret@hooks.example.com"',
+      '4: escalate.webhook must not contain a user name or a password',
+    ],
+    [
       'version: 1\nescalate:\n  after: 10m\n  to: [U1ABC]\n  severity: [critial]',
       '5: escalate.severity.0 must be one of critical, warning, info. Did you mean critical?',
     ],

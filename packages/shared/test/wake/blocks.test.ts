@@ -59,6 +59,17 @@ describe('the blocks of a DM', () => {
     ]);
   });
 
+  test('show short links of the alert, and none that looks like ours', () => {
+    const links = {
+      runbook: 'https://wiki.example.com/fly',
+      ' console ': 'https://evil.example/',
+      long: `https://example.com/${'x'.repeat(1_980)}`,
+    };
+    const blocks = dmBlocks({ ...wake, links }, diagnosis('It is down.'), { consoleUrl: 'https://ops.example.com' });
+    const urls = [...JSON.stringify(blocks).matchAll(/"url":"([^"]+)"/g)].map(([, url]) => url);
+    expect(urls).toEqual(['https://ops.example.com/#/investigations/w-1', 'https://wiki.example.com/fly']);
+  });
+
   test('keep planted control sequences as letters', () => {
     const planted = '<!channel> <@U1> *b* <https://evil.example|click>';
     const blocks = dmBlocks({ ...wake, title: planted, category: planted }, diagnosis(planted));
