@@ -9,8 +9,9 @@ export function prettyStream(to: NodeJS.WritableStream) {
     destination: withoutControls(to),
     colorize: 'isTTY' in to && to.isTTY === true,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,hostname,app,dm,event',
-    messageFormat: (log, messageKey) => `${text(log.app).padEnd(6)} ${text(log[messageKey])}${indented(log.dm)}`,
+    ignore: 'pid,hostname,app,dm,incident,event',
+    messageFormat: (log, messageKey) =>
+      `${text(log.app).padEnd(6)} ${text(log[messageKey])}${indented(log.dm)}${stateOf(log.incident)}`,
     singleLine: true,
   });
 }
@@ -35,6 +36,13 @@ function withoutControls(to: NodeJS.WritableStream): Writable {
 function indented(dm: unknown): string {
   const body = typeof dm === 'object' && dm !== null && 'text' in dm ? text(dm.text) : '';
   return body && `\n\n${body.replace(/^/gm, '    │ ')}\n`;
+}
+
+/** How an incident develops, after its log line. */
+function stateOf(incident: unknown): string {
+  if (typeof incident !== 'object' || incident === null) return '';
+  const { probe, category, line }: { probe?: unknown; category?: unknown; line?: unknown } = incident;
+  return `: ${text(probe)} / ${text(category)}: ${text(line)}`;
 }
 
 function text(value: unknown): string {

@@ -21,6 +21,17 @@ test('a readable log line has no control characters, in its message, its fields,
   expect(shown).not.toMatch(CONTROL);
 });
 
+test('how an incident develops is a part of its line', async () => {
+  const terminal = new PassThrough();
+  const log = createLogger('worker', 'info', prettyStream(terminal));
+  const incident = { incidentId: 'i-1', probe: `fly${HOSTILE}`, category: 'down', line: 'Recovered after 12 min' };
+  log.warn({ incident }, '[dry run] the message would show');
+  terminal.end();
+  const shown = await text(terminal);
+  expect(shown).toMatch(/worker \[dry run\] the message would show: flya.*i \/ down: Recovered after 12 min\n$/);
+  expect(shown).not.toMatch(CONTROL);
+});
+
 test('the colours of a terminal stay', async () => {
   const terminal = Object.assign(new PassThrough(), { isTTY: true });
   createLogger('app', 'info', prettyStream(terminal)).warn('message');
