@@ -52,6 +52,13 @@ export function metrics({ store, deliveries, budgetUsd, socket, now }: MetricsOp
   const ingested = counter('ingested', 'Alerts and requests of other tools by source and result', ['source', 'result']);
   const openings = counter('incidents_opened', 'Openings and reopenings of incidents');
   const closings = counter('incidents_closed', 'Closed incidents by reason', ['reason']);
+  const acknowledged = counter('incidents_acknowledged', 'Openings of incidents that a person acknowledged');
+  const untilAcknowledged = counter(
+    'incident_acknowledge_seconds',
+    'Sum of the times from an opening to its first acknowledgement',
+  );
+  const durations = counter('incident_duration_seconds', 'Sum of the times from an opening to its close');
+  const flaps = counter('incident_flaps', 'Reopenings of incidents');
   const notices = counter('notices', 'Messages of incidents that belong to no wake, by result', ['result']);
   const feedback = counter('diagnosis_feedback', 'How people judged a diagnosis', ['verdict']);
   const pendingNotices = gauge('notices_pending', 'Messages of incidents that belong to no wake and are not sent yet');
@@ -114,6 +121,10 @@ export function metrics({ store, deliveries, budgetUsd, socket, now }: MetricsOp
     openings.inc(account.incidents.opened);
     for (const [reason, n] of Object.entries(account.incidents.closed)) closings.inc({ reason }, n);
     openIncidents.set(account.incidents.open);
+    acknowledged.inc(account.times.acknowledged);
+    untilAcknowledged.inc(account.times.untilAcknowledgedMs / 1_000);
+    durations.inc(account.times.durationMs / 1_000);
+    flaps.inc(account.times.flaps);
     for (const result of ['sent', 'withdrawn', 'dead'] as const) notices.inc({ result }, account.notices[result]);
     pendingNotices.set(account.notices.pending);
     for (const [verdict, n] of Object.entries(account.feedback)) feedback.inc({ verdict }, n);

@@ -103,6 +103,23 @@ describe('incidents', () => {
   });
 });
 
+test('metrics have the means of the time to acknowledge and of the duration', async ({ ns }) => {
+  const { wake, id } = await incident(ns);
+  const { app, post } = await incidents(ns);
+  await ns.redis.hincrby(ns.keys.incident(id), 'startedAt', -60_000);
+  for (let i = 0; i < 2; i++) await post(`${id}/acknowledge`);
+  await commit(ns, [], [recovers(wake)]);
+  const again = aWake({ ...wake, id: `${wake.id}-again` });
+  await commit(ns, [again], [fires(again)]);
+  const metrics = (await app.inject('/metrics')).body;
+  const value = (name: string) => Number(new RegExp(`^kora_${name}_total ([\\d.]+)$`, 'm').exec(metrics)?.[1]);
+  expect([value('incidents_acknowledged'), value('incident_flaps')]).toEqual([1, 1]);
+  for (const name of ['incident_acknowledge_seconds', 'incident_duration_seconds']) {
+    expect(value(name)).toBeGreaterThanOrEqual(60);
+    expect(value(name)).toBeLessThan(120);
+  }
+});
+
 describe('feedback', () => {
   test('is stored with the wake, counted, recorded without secrets, and replaced by a later one', async ({ ns }) => {
     const { wake, id } = await incident(ns);

@@ -27,6 +27,11 @@ local unheld = unheld_now(args.incidents.keys.hold, now)
 local after = kind == 'acknowledge' and 'acknowledged' or 'snoozed'
 if kind == 'acknowledge' then
   if state == 'acknowledged' and by == args.by then return 'unchanged' end
+  local acknowledged_at = tonumber(redis.call('HGET', KEYS[1], 'acknowledgedAt') or '0')
+  if acknowledged_at < started then
+    redis.call('HINCRBY', KEYS[2], 'incidents:acknowledged', 1)
+    redis.call('HINCRBY', KEYS[2], 'incidents:acknowledged:ms', now - started)
+  end
   redis.call('HSET', KEYS[1], 'state', after, 'by', args.by, 'acknowledgedAt', now, 'remindFrom', unheld)
   redis.call('HDEL', KEYS[1], 'snoozedUntil', 'snoozedFrom', 'escalateFrom')
 else

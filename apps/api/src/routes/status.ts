@@ -92,7 +92,10 @@ export const statusRoutes: FastifyPluginAsyncZod<{
       },
     },
     async () => {
-      const [account, waited] = await Promise.all([readAccount(redis, keys), oldestPendingMs(redis, keys, now())]);
+      const [{ times: _times, ...account }, waited] = await Promise.all([
+        readAccount(redis, keys),
+        oldestPendingMs(redis, keys, now()),
+      ]);
       return { ...account, outcomes: { ...account.outcomes }, oldestPendingMs: waited };
     },
   );

@@ -86,6 +86,7 @@ local function begin_opening(incidents, id, row, reopens, now, counters_key, eve
   end
   if reopens then
     redis.call('HINCRBY', key, 'flaps', 1)
+    redis.call('HINCRBY', counters_key, 'incidents:flaps', 1)
     change_others(incidents, id)
   end
   redis.call('HINCRBY', counters_key, 'incidents:opened', 1)
@@ -232,6 +233,7 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   redis.call('ZREM', keys.open, id)
   change_others(incidents, id)
   redis.call('HINCRBY', counters_key, 'incidents:closed:' .. reason, 1)
+  redis.call('HINCRBY', counters_key, 'incidents:duration:ms', now - started)
   queue_row(incidents, 'incident.closed', {
     id = id, opening = tonumber(opening), pair = pair, wakeId = redis.call('HGET', key, 'lastWakeId'),
     reason = reason, durationMs = now - started, rows = tonumber(rows),

@@ -27,6 +27,8 @@ export interface Account {
   recovered: Record<Recovery, number>;
   /** Openings and reopenings of incidents, and how they ended. */
   incidents: { opened: number; open: number; closed: Record<CloseReason, number> };
+  /** For averages: openings that were acknowledged, the time until then and the length of closed openings in ms, and reopenings. */
+  times: { acknowledged: number; untilAcknowledgedMs: number; durationMs: number; flaps: number };
   /** Messages of incidents that belong to no wake. `withdrawn` ones were not needed any more. */
   notices: { sent: number; withdrawn: number; dead: number; pending: number };
   /** How often people judged a diagnosis, by verdict. */
@@ -110,6 +112,12 @@ function buildAccount(
       ignored: count('recovered:ignored'),
     } satisfies Record<Recovery, number>,
     incidents: { opened, open, closed },
+    times: {
+      acknowledged: count('incidents:acknowledged'),
+      untilAcknowledgedMs: count('incidents:acknowledged:ms'),
+      durationMs: count('incidents:duration:ms'),
+      flaps: count('incidents:flaps'),
+    },
     notices,
     feedback: { right: count('feedback:right'), partly: count('feedback:partly'), wrong: count('feedback:wrong') },
     inFlight,
