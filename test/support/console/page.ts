@@ -66,6 +66,8 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['investigation-nasty', `#/investigations/${encodeURIComponent('w/3 %')}`, '.slack'],
   ['investigation-long', '#/investigations/w-5', '.slack'],
   ['fallback', '#/investigations/w-2', '.slack'],
+  ['incident', '#/incidents/i-1', '.slack'],
+  ['incident-nasty', '#/incidents/i-2', '.slack'],
   ['costs', '#/costs', '.chart rect'],
 ];
 
