@@ -16,6 +16,7 @@ const EARLIER_POST = 'apps/worker/test/delivery/earlier-post.test.ts';
 const FIRING = 'apps/tailer/test/decide/firing.test.ts';
 const INCIDENTS = 'apps/tailer/test/decide/incidents.test.ts';
 const INCIDENT_MODEL = 'apps/tailer/test/decide/incidents.model.test.ts';
+const HOLD = 'apps/worker/test/delivery/hold.test.ts';
 const NOTICES = 'apps/worker/test/delivery/notices.test.ts';
 const QUIET = 'apps/worker/test/delivery/quiet.test.ts';
 const WITHDRAWN = 'apps/worker/test/delivery/withdrawn.test.ts';
@@ -995,7 +996,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/lua/begin-delivery.lua',
     find: 'if not outcome and not over then stands_for, held',
     replace: 'if false then stands_for, held',
-    test: NOTICES,
+    test: HOLD,
     named: 'lets the first critical alert of an incident through',
   },
   {
@@ -1003,7 +1004,7 @@ export const MUTATIONS: Mutation[] = [
     file: 'apps/worker/src/incidents.ts',
     find: 'if (due.released > 0) await startReleased(keeper);',
     replace: '',
-    test: NOTICES,
+    test: HOLD,
     named: 'lets the first critical alert of an incident through',
   },
   {

@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { Redis } from 'ioredis';
+import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import type { Random } from '../../apps/cli/src/random.ts';
 import { message } from '../support/anthropic.ts';
-import { freePort } from '../support/free-port.ts';
 import { httpDouble, json } from '../support/http-double.ts';
 import { LOST, tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
@@ -65,7 +65,7 @@ export async function makeWorld(folder: string, chance: Random) {
     policyPath,
     `version: 1\nescalate: { after: ${ESCALATE_MS}ms, to: [${OTHERS}], severity: [critical, warning] }\n`,
   );
-  const apiPort = await freePort();
+  const apiPort = await tryListen(0);
   const env = {
     PATH: process.env.PATH,
     HOME: folder,

@@ -38,10 +38,13 @@ export async function sentinelProcess(folder: string, rules: string[]): Promise<
   return running(folder, ['--dir', folder, '--sentinel'], file);
 }
 
-async function running(folder: string, options: string[], file?: string): Promise<RedisProcess> {
+async function running(folder: string, given: string[], file?: string): Promise<RedisProcess> {
   mkdirSync(folder, { recursive: true });
+  const options = [...given];
   const server = redisServer();
   const port = await tryListen(0);
+  // By default the nodes of a cluster also use their port plus 10,000, which may be taken or too high.
+  if (options.includes('--cluster-enabled')) options.push('--cluster-port', String(await tryListen(0)));
   let current: GuardedProcess | undefined;
   const args = [...(file ? [file] : []), '--port', String(port), '--bind', '127.0.0.1', ...options];
   async function start(): Promise<void> {

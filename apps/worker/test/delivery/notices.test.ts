@@ -5,82 +5,18 @@ import { setHold } from '@kora-wake/shared/store/hold';
 import {
   actOnIncident,
   type IncidentAction,
-  type IncidentClocks,
   readIncident,
   recordFeedback,
   runIncidentClocks,
 } from '@kora-wake/shared/store/incidents';
 import { endNotice, listPendingNotices, readNotice } from '@kora-wake/shared/store/notices';
-import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
-import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { commit, fires, recovers } from '../../../../test/support/commit.ts';
-import { endBeforeCleanup, eventually, type Namespace, test, testLog } from '../../../../test/support/fixtures.ts';
+import { eventually, test } from '../../../../test/support/fixtures.ts';
 import { json, reset } from '../../../../test/support/http-double.ts';
-import { auditWriter } from '../../src/audit.ts';
-import { keepIncidents } from '../../src/incidents.ts';
-import { diagnosis, engineOf, enqueue, messengerTo, outcomeIs, slack, working } from '../working.ts';
-
-const HOUR_MS = 3_600_000;
-
-async function committed(ns: Namespace, more: Partial<Wake> = {}): Promise<Wake> {
-  await ns.redis.del(ns.keys.dedup('fly:notice'));
-  const wake = await enqueue(ns, { severity: 'critical', probe: 'fly', category: 'notice', ...more });
-  await commit(ns, [wake], [fires(wake)]);
-  return wake;
-}
-
-interface Options {
-  clocks?: Partial<IncidentClocks>;
-  isDryRun?: boolean;
-  callWebhook?: (body: object, idempotencyKey: string) => Promise<number>;
-}
-
-/** Workers that keep incidents. */
-async function keeping(ns: Namespace, logPath: string, { clocks, isDryRun, callWebhook }: Options = {}) {
-  const double = await slack();
-  const engine = engineOf(diagnosis);
-  const messenger = isDryRun ? undefined : messengerTo(double);
-  const { log, clock } = working(ns, {
-    engine,
-    messenger,
-    auditPath: logPath,
-    commitWaitMs: 30_000,
-    ...(callWebhook && { callWebhook }),
-  });
-  const { redis, keys, followups, deliveries } = ns;
-  const audit = auditWriter({ path: logPath, createsFolder: false }, Date.now, log.logger);
-  const keeper = { redis, keys, followups, deliveries, audit, quietMs: HOUR_MS, now: () => Date.now() + HOUR_MS };
-  endBeforeCleanup(keepIncidents({ ...keeper, clocks: { remindMs: HOUR_MS, ...clocks }, log: testLog().logger }, 20));
-  return { double, engine, log, clock };
-}
-
-/** An incident whose first wake was sent. */
-async function sent(ns: Namespace, logPath: string, options: Options = {}, more: Partial<Wake> = {}) {
-  const all = await keeping(ns, logPath, options);
-  const wake = await committed(ns, more);
-  await outcomeIs(ns, wake, options.isDryRun ? 'dry_run' : 'diagnosis');
-  const id = incidentIdOf(wake.id);
-  return {
-    ...all,
-    wake,
-    id,
-    act: (action: IncidentAction) => actOnIncident(ns.redis, ns.keys, id, action, 'ada'),
-    /** Moves times of the incident into the past. */
-    back: async (field: string, ms = HOUR_MS) => {
-      await ns.redis.hincrby(ns.keys.incident(id), field, -ms);
-    },
-    posts: () => all.double.accepted.map(({ text }) => text),
-  };
-}
-
-const notices = async (ns: Namespace) => (await readAccount(ns.redis, ns.keys)).notices;
-const someSent = (ns: Namespace, count: number) =>
-  eventually(async () => {
-    const { sent: done, pending } = await notices(ns);
-    return done === count && pending === 0;
-  });
+import { committed, HOUR_MS, notices, sent, someSent } from '../keeping.ts';
+import { outcomeIs } from '../working.ts';
 
 describe('a snooze that ends', () => {
   test('notifies once, with the buttons, and the earlier message points to the new one', async ({ ns, logPath }) => {
@@ -396,84 +332,6 @@ describe('faults of the services', () => {
     await job?.retry('failed');
     await someSent(ns, 1);
     expect((await notices(ns)).dead).toBe(0);
-  });
-});
-
-describe('a hold', () => {
-  const hold = (ns: Namespace, seconds: number) => setHold(ns.redis, ns.keys, seconds, 'ada');
-
-  test('lets the first critical alert of an incident through, and keeps the others until it ends', async ({
-    ns,
-    logPath,
-  }) => {
-    const { double, engine } = await keeping(ns, logPath);
-    await hold(ns, 600);
-    const warning = await committed(ns, { category: 'warn', severity: 'warning' });
-    const critical = await committed(ns, { category: 'crit', severity: 'critical' });
-    await outcomeIs(ns, critical, 'diagnosis');
-    await eventually(async () => (await ns.deliveries.getDelayedCount()) === 1);
-    expect(double.accepted.map(({ wakeId }) => wakeId)).toEqual([critical.id]);
-    expect(engine.investigations).toBe(2);
-    await hold(ns, 0);
-    await outcomeIs(ns, warning, 'diagnosis');
-    expect(await ns.redis.scard(ns.keys.heldJobs)).toBe(0);
-    expect(engine.investigations).toBe(2);
-  });
-
-  test('ends wakes of an incident with a message as joined, and those of a closed one as withdrawn', async ({
-    ns,
-    logPath,
-  }) => {
-    const { wake, double } = await sent(ns, logPath);
-    await hold(ns, 600);
-    const again = await committed(ns, { severity: 'warning' });
-    await outcomeIs(ns, again, 'joined');
-    expect((await readWakeRecord(ns.redis, ns.keys, again.id))?.joinedInto).toBe(wake.id);
-    const other = await committed(ns, { category: 'other', severity: 'warning' });
-    await eventually(async () => (await ns.deliveries.getDelayedCount()) === 1);
-    await commit(ns, [], [recovers(other)]);
-    await hold(ns, 0);
-    await outcomeIs(ns, other, 'withdrawn');
-    expect(double.accepted).toHaveLength(1);
-  });
-
-  test('starts all that waited, however many there are', async ({ ns, logPath }) => {
-    await ns.redis.sadd(ns.keys.heldJobs, ...Array.from({ length: 2_000 }, (_, i) => `deliver-gone-${i}`));
-    await keeping(ns, logPath);
-    await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 0);
-  });
-
-  test('lets a first critical wake through that a newer one stands for', async ({ ns, logPath }) => {
-    const { clock, double } = await keeping(ns, logPath);
-    await hold(ns, 3_600);
-    await ns.queue.pause();
-    const wakes = [await committed(ns), await committed(ns)];
-    clock.aheadMs += 6 * 60_000;
-    await ns.queue.resume();
-    await eventually(() => double.accepted.length === 1);
-    for (const wake of wakes) await eventually(() => ns.redis.hexists(ns.keys.wake(wake.id), 'outcome').then(Boolean));
-    expect(double.accepted).toHaveLength(1);
-  });
-
-  test('does not make an older wake the newest message', async ({ ns, logPath }) => {
-    const { double } = await keeping(ns, logPath);
-    await hold(ns, 600);
-    const warning = await committed(ns, { severity: 'warning' });
-    await eventually(async () => (await ns.deliveries.getDelayedCount()) === 1);
-    const critical = await committed(ns, { severity: 'critical' });
-    await outcomeIs(ns, critical, 'diagnosis');
-    await hold(ns, 0);
-    await eventually(() => ns.redis.hexists(ns.keys.wake(warning.id), 'outcome').then(Boolean));
-    const incident = await readIncident(ns.redis, ns.keys, incidentIdOf(warning.id));
-    expect(incident?.messageOf).toBe(critical.id);
-    expect(double.accepted.map(({ wakeId }) => wakeId)[0]).toBe(critical.id);
-  });
-
-  test('ends by itself', async ({ ns, logPath }) => {
-    await keeping(ns, logPath);
-    await ns.redis.hset(ns.keys.hold, { startedAt: Date.now(), until: Date.now() + 1_500, heldMs: 0, by: 'ada' });
-    const warning = await committed(ns, { severity: 'warning' });
-    await outcomeIs(ns, warning, 'diagnosis');
   });
 });
 
