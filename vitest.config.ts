@@ -38,7 +38,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/redis-server.ts'],
     // Tests spend most of their time waiting for processes and timers, so more files run at once than there are cores.
-    maxWorkers: 6,
+    maxWorkers: 4,
     // These limits only end a hanging test. They are longer than a wait (WAIT_MS), whose error says more.
     testTimeout: 180_000,
     hookTimeout: 180_000,

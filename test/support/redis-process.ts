@@ -38,13 +38,19 @@ export async function sentinelProcess(folder: string, rules: string[]): Promise<
   return running(folder, ['--dir', folder, '--sentinel'], file);
 }
 
-async function running(folder: string, given: string[], file?: string): Promise<RedisProcess> {
+/** A node of a cluster also uses its port plus 10,000, which may be taken or too high. */
+async function freeClusterPort(): Promise<number> {
+  for (;;) {
+    const port = await tryListen(0);
+    const isFree = port + 10_000 < 65_536 && (await tryListen(port + 10_000).catch(() => undefined)) !== undefined;
+    if (isFree) return port;
+  }
+}
+
+async function running(folder: string, options: string[], file?: string): Promise<RedisProcess> {
   mkdirSync(folder, { recursive: true });
-  const options = [...given];
   const server = redisServer();
-  const port = await tryListen(0);
-  // By default the nodes of a cluster also use their port plus 10,000, which may be taken or too high.
-  if (options.includes('--cluster-enabled')) options.push('--cluster-port', String(await tryListen(0)));
+  const port = await (options.includes('--cluster-enabled') ? freeClusterPort() : tryListen(0));
   let current: GuardedProcess | undefined;
   const args = [...(file ? [file] : []), '--port', String(port), '--bind', '127.0.0.1', ...options];
   async function start(): Promise<void> {
