@@ -6,13 +6,12 @@ import { useMayChange } from '../api/resources.ts';
 import type { IncidentDetail } from '../api/types.ts';
 import { IncidentActions, useIncidentText } from '../components/incident.tsx';
 import { Notice, type NoticeContent } from '../components/notice.tsx';
+import { OperationText } from '../components/operation.tsx';
 import { Severity } from '../components/outcome.tsx';
 import { Empty, Panel } from '../components/panel.tsx';
 import { useShowMore } from '../components/show-more.tsx';
-import { Ago, When } from '../components/values.tsx';
+import { When } from '../components/values.tsx';
 import { WakeRow } from '../components/wake-row.tsx';
-import { brief } from '../format.ts';
-import { operationLabel } from '../labels.ts';
 import { Feedback } from './incident/feedback.tsx';
 import { MessagePreview } from './incident/message-preview.tsx';
 
@@ -102,8 +101,7 @@ function People({ incident: { actions } }: { incident: IncidentDetail }) {
         <ul class="operations">
           {shown.map((operation) => (
             <li key={`${operation.at} ${operation.what}`}>
-              {brief(operation.by, 40)} {operationLabel(operation)}, <Ago at={operation.at} />
-              {operation.reason !== null && `: ${brief(operation.reason)}`}
+              <OperationText operation={operation} />
             </li>
           ))}
         </ul>

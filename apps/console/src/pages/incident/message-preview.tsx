@@ -1,5 +1,6 @@
 import type { IncidentDetail } from '../../api/types.ts';
 import { Empty, Panel } from '../../components/panel.tsx';
+import { SlackFrame } from '../../components/slack-frame.tsx';
 
 /** The newest message as Slack shows it now. */
 export function MessagePreview({ incident: { preview, message } }: { incident: IncidentDetail }) {
@@ -13,22 +14,13 @@ export function MessagePreview({ incident: { preview, message } }: { incident: I
       {preview === null ? (
         <Empty>No message was sent yet.</Empty>
       ) : (
-        <div class="slack">
-          <svg viewBox="0 0 32 32" width="36" height="36" aria-hidden="true">
-            <rect width="32" height="32" rx="7" />
-            <path d="M4 18h6l3-9 5 15 3-10 2 4h5" />
-          </svg>
-          <div>
-            <p class="sender">
-              <b>Kora Wake</b> <span class="app">APP</span>
-            </p>
-            {preview.map((part, i) => (
-              // The parts have no names, and their order is fixed.
-              // biome-ignore lint/suspicious/noArrayIndexKey: see above
-              <Part key={i} {...part} />
-            ))}
-          </div>
-        </div>
+        <SlackFrame>
+          {preview.map((part, i) => (
+            // The parts have no names, and their order is fixed.
+            // biome-ignore lint/suspicious/noArrayIndexKey: see above
+            <Part key={i} {...part} />
+          ))}
+        </SlackFrame>
       )}
     </Panel>
   );

@@ -1,10 +1,8 @@
 import type { ResourceState } from '../../api/resource.ts';
 import type { Operations as OperationsAnswer } from '../../api/types.ts';
+import { OperationText } from '../../components/operation.tsx';
 import { Panel } from '../../components/panel.tsx';
 import { useShowMore } from '../../components/show-more.tsx';
-import { Ago } from '../../components/values.tsx';
-import { brief } from '../../format.ts';
-import { operationLabel } from '../../labels.ts';
 
 /** The latest changes by operators. */
 export function Operations({ state }: { state: ResourceState<OperationsAnswer> }) {
@@ -15,8 +13,7 @@ export function Operations({ state }: { state: ResourceState<OperationsAnswer> }
       <ul class="operations">
         {shown.map((operation) => (
           <li key={`${operation.at} ${operation.what}`} title={JSON.stringify(operation.details)}>
-            {brief(operation.by, 40)} {operationLabel(operation)}, <Ago at={operation.at} />
-            {operation.reason !== null && `: ${brief(operation.reason)}`}
+            <OperationText operation={operation} />
           </li>
         ))}
       </ul>
