@@ -1082,7 +1082,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a message to others is changed once the incident is over',
     file: 'packages/shared/lua/lib/incidents.lua',
-    find: "redis.call('RPUSH', key .. ':older', entry)",
+    find: '    edit_other_message(incidents, key, entry)',
     replace: '',
     test: NOTICES,
     named: 'is escalated once, to each person',

@@ -12,7 +12,12 @@
 -- @include lib/incidents
 local args = cjson.decode(ARGV[1])
 local enqueued, outcome, retried, not_before = unpack(redis.call('HMGET', KEYS[1], 'enqueuedAt', 'outcome', 'retriedAt', 'notBefore'))
-local _, held = quiet_or_held(args.incidents, KEYS[1], args.id, args.isCritical, redis_now())
+local now = redis_now()
+local _, held
+-- Without a hold, quiet_or_held would read the same again.
+if held_until(args.incidents.keys.hold, now) then
+  _, held = quiet_or_held(args.incidents, KEYS[1], args.id, args.isCritical, now)
+end
 return {
   enqueued and 1 or 0,
   (outcome == 'withdrawn' or is_over(KEYS[1])) and 1 or 0,

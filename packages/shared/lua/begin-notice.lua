@@ -2,8 +2,8 @@
 -- A dead letter that is tried again loses its outcome first.
 -- KEYS: notice, time of the last data loss, clicks are taken. ARGV: {id, at (ms), incidents: see store/incidents.ts} as JSON.
 -- Returns the outcome, the claim's two times (empty if there was none), Redis's time (ms), the time of the last data loss, the end of
--- the hold or the snooze for which it waits (0: none), 1 if the incident needs the notice, the wake whose message it repeats, 1 if clicks are taken, and
--- 1 if that wake was investigated.
+-- the hold or the snooze for which it waits (0: none), 1 if the incident needs the notice, the wake whose message it repeats, 1 if clicks
+-- are taken, and 1 if that wake was investigated.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold

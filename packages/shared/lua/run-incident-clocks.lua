@@ -1,5 +1,5 @@
--- Does what is due by time in open incidents: a snoozed one fires again and says so, an acknowledged one reminds, and one that nobody
--- acknowledged escalates. Reminders and escalation wait during a hold.
+-- Makes the changes of open incidents that depend on time. The end of a snooze sets the state to firing and creates a notice. An
+-- acknowledged incident gets reminders. An incident that nobody acknowledged is escalated. Reminders and escalation wait during a hold.
 -- KEYS: open incidents, events.
 -- ARGV: {remindMs (0: never), escalate: {afterMs, severities, to: [names]} or absent, incidents: see store/incidents.ts} as JSON.
 -- @include lib/clock

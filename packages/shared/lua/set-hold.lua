@@ -7,6 +7,8 @@
 local args = cjson.decode(ARGV[1])
 local now = redis_now()
 if KEYS[3] and not redis.call('SET', KEYS[3], 1, 'NX', 'EX', args.clickTtlS) then return -1 end
-redis.call('HSET', KEYS[1], 'heldMs', now - unheld_now(KEYS[1], now), 'startedAt', now, 'until', now + args.seconds * 1000, 'by', args.by)
-publish_event(KEYS[2], 'hold.changed', 'until', args.seconds > 0 and now + args.seconds * 1000 or 0)
-return args.seconds > 0 and now + args.seconds * 1000 or 0
+local until_at = now + args.seconds * 1000
+redis.call('HSET', KEYS[1], 'heldMs', now - unheld_now(KEYS[1], now), 'startedAt', now, 'until', until_at, 'by', args.by)
+local in_force = args.seconds > 0 and until_at or 0
+publish_event(KEYS[2], 'hold.changed', 'until', in_force)
+return in_force

@@ -76,11 +76,12 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
         if (await job.isFailed()) throw error;
         throw takenMeanwhile();
       }
-      const { wakeId } = await describe(job);
+      const described = await describe(job);
+      const { wakeId } = described;
       const noticeId = noticeIdOf(job);
       if (noticeId !== undefined) await reopenNotice(redis, keys, noticeId, now());
       else if (wakeId !== null) await reopen(redis, keys, wakeId, now());
-      await operations.record(request, 'dead_letter_retried', { ...params, ...(await namesOf(job)) });
+      await operations.record(request, 'dead_letter_retried', { ...params, ...namesOf(described) });
       return { retried: true as const };
     },
   );
@@ -101,7 +102,8 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       // The caller who takes the job off the list drops it: after that nobody else can retry or drop it.
       if (!(await takeFailed(redis, keys, params.queue, params.jobId))) throw takenMeanwhile();
       await job.remove();
-      const { wakeId } = await describe(job);
+      const described = await describe(job);
+      const { wakeId } = described;
       if (wakeId !== null && noticeIdOf(job) === undefined) {
         const by = operations.nameOf(request);
         const reason = operations.reasonOf(request, body.reason) ?? '';
@@ -110,7 +112,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       }
       await operations.record(request, 'dead_letter_dropped', {
         ...params,
-        ...(await namesOf(job)),
+        ...namesOf(described),
         reason: body.reason,
       });
       return { dropped: true as const };
@@ -139,11 +141,6 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
     const incident = notice && (await readIncident(redis, keys, notice.incidentId));
     const record = incident && (await readWakeRecord(redis, keys, incident.messageOf ?? incident.lastWakeId));
     return record ? { id: record.wakeId, ...record.row } : noWake;
-  }
-
-  async function namesOf(job: FailedJob) {
-    const { wakeId, probe, category } = await describe(job);
-    return { wake_id: wakeId, probe, category };
   }
 
   async function find({ queue: name, jobId }: DeadLetterParams): Promise<FailedJob> {
@@ -194,6 +191,10 @@ const noWake = { id: null, probe: null, category: null, severity: null, title: n
 const jobData = z
   .object({ wake: z.object({ id: z.string(), probe: text, category: text, severity: text, title: text }) })
   .or(z.unknown().transform(() => ({ wake: noWake })));
+
+function namesOf({ wakeId, probe, category }: DeadLetter) {
+  return { wake_id: wakeId, probe, category };
+}
 
 const noticeData = z.object({ noticeId: z.string() });
 

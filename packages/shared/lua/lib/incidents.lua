@@ -32,6 +32,12 @@ local function end_snooze(incidents, key, now)
   redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom')
 end
 
+-- Has a message of the incident edited that is not its newest one. `entry` as JSON.
+local function edit_other_message(incidents, key, entry)
+  redis.call('RPUSH', key .. ':older', entry)
+  redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+end
+
 -- Makes a message that Slack accepted the newest one of the incident, unless that belongs to a later wake. The one before is changed to
 -- say so. Returns whether there was one, and whether this one is new.
 local function set_message(incidents, id, posted, wake_id, now)
@@ -40,15 +46,13 @@ local function set_message(incidents, id, posted, wake_id, now)
   local own_at = tonumber(redis.call('HGET', incidents.keys.wake .. wake_id, 'enqueuedAt') or '0')
   local before_at = tonumber(before_of and redis.call('HGET', incidents.keys.wake .. before_of, 'enqueuedAt') or '0')
   if before and own_at < before_at then
-    redis.call('RPUSH', key .. ':older', cjson.encode({message = posted, wakeId = wake_id}))
-    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+    edit_other_message(incidents, key, cjson.encode({message = posted, wakeId = wake_id}))
     redis.call('HSET', key, 'notifiedAt', now)
     return before, true
   end
   redis.call('HSET', key, 'message', posted, 'messageOf', wake_id, 'notifiedAt', now)
   if before and before ~= posted then
-    redis.call('RPUSH', key .. ':older', cjson.encode({message = before, wakeId = before_of}))
-    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+    edit_other_message(incidents, key, cjson.encode({message = before, wakeId = before_of}))
   end
   return before, before ~= posted
 end
@@ -58,8 +62,7 @@ local function change_others(incidents, id)
   local key = incidents.keys.incident .. id
   for _, entry in ipairs(redis.call('LRANGE', key .. ':others', 0, -1)) do
     redis.call('LREM', key .. ':older', 0, entry)
-    redis.call('RPUSH', key .. ':older', entry)
-    redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+    edit_other_message(incidents, key, entry)
   end
 end
 

@@ -20,12 +20,11 @@ local function create_next_notice(incidents, incident_id, kind, now)
   create_notice(incidents, incident_id, kind, number, '', now)
 end
 
--- Takes back the outcome of a notice that failed for good and is tried again. Returns whether there was one.
+-- Takes back the outcome of a notice that failed for good and is tried again.
 local function reopen_dead_notice(incidents, id, now)
   local keys = incidents.keys
-  if redis.call('HGET', keys.notice .. id, 'outcome') ~= 'dead' then return false end
+  if redis.call('HGET', keys.notice .. id, 'outcome') ~= 'dead' then return end
   redis.call('HDEL', keys.notice .. id, 'outcome', 'failure')
   redis.call('ZADD', keys.pendingNotices, now, id)
   redis.call('HINCRBY', keys.counters, 'notices:dead', -1)
-  return true
 end
