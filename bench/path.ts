@@ -139,7 +139,8 @@ function aWake(i: number): Wake {
   };
 }
 
-const POLICY = { windowMs: 600_000, bypassCritical: false };
+/** ms. */
+const WINDOW_MS = 600_000;
 
 /** Enqueues `count` wakes as a tailer does. @param first number of wakes enqueued before */
 async function enqueue({ redis, prefix, keys }: Sandbox, count: number, first = 0): Promise<void> {
@@ -148,7 +149,7 @@ async function enqueue({ redis, prefix, keys }: Sandbox, count: number, first = 
   for (let from = 0; from < count; from += 1_000) {
     const some = wakes.slice(from, from + 1_000);
     await queue.addBulk(
-      some.map((wake) => ({ name: 'wake' as const, data: { wake }, opts: wakeJobOptions(wake, POLICY) })),
+      some.map((wake) => ({ name: 'wake' as const, data: { wake }, opts: wakeJobOptions(wake, WINDOW_MS) })),
     );
   }
   await redis.hset(keys.counters, { rows: first + count, enqueued: first + count });

@@ -21,7 +21,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
   const workers = startWorkers({
     followups,
     repostAfterMs: 0,
-    callWebhook: undefined,
+    callWebhook: async () => undefined,
     commitWaitMs: 0,
     connection,
     engine: {

@@ -238,7 +238,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'an enqueued row is not stale later',
     file: 'apps/tailer/src/decide/batch.ts',
-    find: 'if (isStale(row) && !alreadyEnqueued) {',
+    find: 'if (!isEnqueued && isStale(row)) {',
     replace: 'if (isStale(row)) {',
     test: TAILER,
     named: 'does not reject a row as stale',

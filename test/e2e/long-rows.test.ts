@@ -36,7 +36,7 @@ test('rows of 12 MB with long names use 1 MB of Redis, and each pair stays a pai
 test('a job of version 0.2 with long names and texts is still sent', async ({ ns, logPath }) => {
   const long = 'x'.repeat(100_000);
   const wake = aWake({ id: 'w-of-0.2', probe: long, category: long, severity: long, title: long, detail: long });
-  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, 60_000));
   const { worker } = await startTailerAndWorker(environment(ns, logPath));
   await worker.until('delivery.dry_run');
 });
@@ -49,7 +49,7 @@ test('a row with long names that version 0.2 enqueued, but did not commit, is st
   const id = `w-${createHash('sha256').update(row).update('\n0').digest('hex').slice(0, 32)}`;
   const read = readWake(JSON.parse(row), id, Date.now());
   const wake = { ...aWake(read), probe: 'p'.repeat(5_000) };
-  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, 60_000));
 
   // The log is new for this tailer, which then reads it from its beginning.
   const tailer = runApp('tailer', environment(ns, logPath));

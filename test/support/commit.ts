@@ -17,12 +17,13 @@ export async function commit(ns: Namespace, enqueued: Wake[], firing: FiringChan
     enqueued: new Map(enqueued.map((wake) => [wake.id, wake])),
     suppressed: new Map(),
     unreadable: [],
+    counts: [],
     opened: new Set(enqueued.map(pairOf)),
     firing,
     at: Date.now(),
   };
   const to = String(++position);
-  const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false, incidentWindowMs: 600_000 };
+  const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false, hasIncidents: true };
   expect(await commitBatch(ns.redis, ns.keys, { ...source, from, to, tally })).toBe('committed');
 }
 
@@ -34,11 +35,17 @@ export const fires = (wake: Wake, isOwn = true): FiringChange => ({
   instance: '',
   origin: '',
   isOverflow: false,
-  wakeId: wake.id,
-  isOwn,
-  isCritical: wake.severity === 'critical',
-  severity: wake.severity,
-  hasSender: false,
+  ...(isOwn
+    ? {
+        decision: 'enqueued',
+        wakeId: wake.id,
+        isCritical: wake.severity === 'critical',
+        severity: wake.severity,
+        hasSender: false,
+        windowMs: 600_000,
+        buffered: 0,
+      }
+    : { decision: 'coalesced', wakeId: wake.id }),
 });
 
 /** Time of each recovery. */

@@ -138,7 +138,7 @@ export function ending(id: string, outcome: WakeEnd['outcome'], at: number): Wak
 /** Opens a window of one minute as the tailer does: adds the job and the index entry of its commit. */
 export async function openWindow({ queue, redis, keys }: Namespace, wake: Wake): Promise<void> {
   const windowMs = 60_000;
-  await queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs, bypassCritical: false }));
+  await queue.add('wake', { wake }, wakeJobOptions(wake, windowMs));
   const id = debounceId(wake.probe, wake.category);
   await redis.zadd(keys.windowNames, 0, id);
   await redis.zadd(keys.windowEnds, Date.now() + windowMs, id);

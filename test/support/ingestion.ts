@@ -12,8 +12,7 @@ type Ingestion = ApiOptions['ingestion'];
 export function ingestionTo(path: string, more: Partial<Ingestion> = {}): Ingestion {
   return {
     log: durableLog((rows) => writeDurably({ path, createsFolder: false }, rows)),
-    sources: new Map(),
-    chooseForEvents: (_event, defaults) => defaults,
+    mappings: () => ({ sources: new Map(), chooseForEvents: (_event, defaults) => defaults }),
     access: { signings: new Map(), isLocal: true, apiTokens: {} },
     sns: undefined,
     ...more,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { choosePairBy } from '@kora-wake/shared/ingest/field-spec';
 import { mappings } from '@kora-wake/shared/ingest/sources';
 import { EVENTS_V2 } from '@kora-wake/shared/ingest/sources/events-v2';
-import { readPolicy } from '@kora-wake/shared/policy/policy-file';
+import type { Policy } from '@kora-wake/shared/policy/policy';
+import { livePolicy } from '@kora-wake/shared/policy/policy-file';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -25,8 +26,9 @@ import { signings } from './ingest/signatures.ts';
 import { readPublicUrl, sns } from './ingest/sns.ts';
 import { operationLog } from './operations.ts';
 import { recordText } from './record-text.ts';
+import type { Mappings } from './routes/ingest.ts';
 
-await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => {
+await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onReload }) => {
   const { host, port, basePath, ...tokens } = config.api;
   const { token } = tokens;
   const { token: ingestToken, snsTopicArns, ...secrets } = config.ingest;
@@ -35,7 +37,11 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       `KORA_API_HOST is ${host}, which other machines can reach: set KORA_API_TOKEN, or listen on 127.0.0.1.`,
     );
   }
-  const policy = readPolicy(config.policyPath);
+  const policy = livePolicy(config, { onReload, log });
+  let ingestion = ingestionOf(policy.current());
+  policy.onReloaded(() => {
+    ingestion = ingestionOf(policy.current());
+  });
   const keys = redisKeys(config.queuePrefix);
   let countsWorkers = true;
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
@@ -86,11 +92,11 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
       logPath: config.auditLogPath,
       sourceId: sourceId(config.auditLogPath, config.sourceName),
       redisAddress: redactedUrl(config.redisUrl),
+      policy: policy.state,
     },
     ingestion: {
       log: durableLog(writer.write),
-      sources: mappings(policy),
-      chooseForEvents: choosePairBy(policy.sources.get(EVENTS_V2)),
+      mappings: () => ingestion,
       access: {
         ...(ingestToken !== undefined && { token: ingestToken }),
         signings: signings(secrets),
@@ -121,3 +127,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose }) => 
   const access = token ? 'a token is required' : 'no token, this machine only';
   logEvent(log, 'api.listening', { url }, `listening on ${url} (${access})`);
 });
+
+function ingestionOf(policy: Policy): Mappings {
+  return { sources: mappings(policy), chooseForEvents: choosePairBy(policy.sources.get(EVENTS_V2)) };
+}

@@ -49,7 +49,12 @@ export async function api(
     operations,
     clicks: clicks({ redis: ns.redis, keys: ns.keys, operations, log: log.logger }),
     budgetUsd: 200,
-    setup: { logPath: '/log', sourceId: sourceId('/log'), redisAddress: 'redis://:***@redis' },
+    setup: {
+      logPath: '/log',
+      sourceId: sourceId('/log'),
+      redisAddress: 'redis://:***@redis',
+      policy: () => ({ version: '', problem: null }),
+    },
     ingestion: ingestionTo('/nonexistent/log'),
     now: Date.now,
     log: log.logger,

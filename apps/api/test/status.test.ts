@@ -176,6 +176,7 @@ describe('the set-up', () => {
       workers: [],
       slack: null,
       llm: null,
+      policy: { version: '', problem: null },
       ingestion: { sources: [], faults: [] },
       log: { path: '/log', sourceId: id, isWatched: false, unreadable: [] },
       tailers: [],

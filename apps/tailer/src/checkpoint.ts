@@ -52,7 +52,7 @@ export interface Checkpoint {
  * @param skipped lines of the batch that were not read
  */
 export function tallyOf(
-  { enqueued, coalesced, rejected, firing, bad, unreadable }: Decided,
+  { enqueued, coalesced, buffered, counts, muted, rejected, firing, bad, unreadable }: Decided,
   skipped: SkippedLine[],
   { now, redact }: Pick<Decider, 'now' | 'redact'>,
 ): Tally {
@@ -60,6 +60,7 @@ export function tallyOf(
   const tally = {
     ...emptyTally(now()),
     firing,
+    counts,
     unreadable: [...unreadable, ...skippedParts].slice(-MAX_KEPT_UNREADABLE),
   };
   const overlong = skipped.filter(({ reason }) => reason === 'too_long').length;
@@ -71,18 +72,27 @@ export function tallyOf(
     const earlier = tally.suppressed.get(winner)?.rows ?? 0;
     tally.suppressed.set(winner, { pair: debounceId(first.probe, first.category), rows: earlier + rows });
   }
-  const suppressed = coalesced.reduce((sum, { rows }) => sum + rows, 0);
-  const counts = {
+  const [suppressed, waiting] = [sumOf(coalesced), sumOf(buffered)];
+  const amounts = {
     // The commit itself counts the enqueued rows, since some of them may be replays.
-    rows: suppressed + rejected.stale + rejected.malformed,
+    rows: suppressed + waiting + sumOf(muted) + rejected.stale + rejected.malformed,
     coalesced: suppressed,
+    buffered: waiting,
     'rejected:stale': rejected.stale,
     'rejected:malformed': rejected.malformed,
     'lines:bad': bad + skipped.length - overlong,
     'lines:overlong': overlong,
   };
-  for (const [name, n] of Object.entries(counts)) if (n > 0) tally.counters.set(name, n);
+  for (const [name, n] of Object.entries(amounts)) if (n > 0) tally.counters.set(name, n);
+  for (const { reason, rows } of muted) {
+    const name = `muted:${reason}`;
+    tally.counters.set(name, (tally.counters.get(name) ?? 0) + rows);
+  }
   return tally;
+}
+
+function sumOf(groups: Array<{ rows: number }>): number {
+  return groups.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 function emptyTally(at: number): Tally {
@@ -92,6 +102,7 @@ function emptyTally(at: number): Tally {
     suppressed: new Map(),
     unreadable: [],
     opened: new Set(),
+    counts: [],
     firing: [],
     at,
   };
@@ -100,8 +111,7 @@ function emptyTally(at: number): Tally {
 export interface CheckpointOptions {
   /** `KORA_SOURCE_NAME`. */
   name?: string | undefined;
-  /** The debounce window, ms. Undefined: there are no incidents. */
-  incidentWindowMs?: number | undefined;
+  hasIncidents?: boolean;
 }
 
 export function checkpoint(
@@ -109,7 +119,7 @@ export function checkpoint(
   keys: Keys,
   sourceId: string,
   path: string,
-  { name = '', incidentWindowMs }: CheckpointOptions = {},
+  { name = '', hasIncidents = false }: CheckpointOptions = {},
 ): Checkpoint {
   const commit = (token: string, from: string, to: Position, tally: Tally, mayReplay: boolean) =>
     commitBatch(redis, keys, {
@@ -120,7 +130,7 @@ export function checkpoint(
       from,
       to: encodePosition(to),
       mayReplay,
-      incidentWindowMs,
+      hasIncidents,
       tally,
     });
   return {

@@ -1,6 +1,8 @@
 /** The tailer: follows the audit log and enqueues wakes. */
 import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { livePolicy } from '@kora-wake/shared/policy/policy-file';
+import { settingsOf } from '@kora-wake/shared/policy/settings';
 import type { Config } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
 import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
@@ -14,7 +16,7 @@ import { rowTraces } from '@kora-wake/shared/runtime/tracing';
 import { type Keys, redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { wakesQueue } from '@kora-wake/shared/store/queues';
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
-import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
+import { redisClock, unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { checkpoint } from './checkpoint.ts';
 import { fileWatcher } from './log/file-watcher.ts';
@@ -26,9 +28,15 @@ import { runTailer } from './tailer.ts';
 // of 130 MB, for 3 % more speed.
 setFlagsFromString('--semi-space-growth-factor=1');
 
-await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
+await runApp('tailer', async ({ config, env, log, stopping, onClose, onReload }) => {
   const path = config.auditLogPath;
   await assertLogReadable(config);
+  const hasIncidents = config.incidentQuietMs > 0;
+  const policy = livePolicy(config, { onReload, log });
+  let settings = settingsOf(policy.current().rules, config.debounce);
+  policy.onReloaded(() => {
+    settings = settingsOf(policy.current().rules, config.debounce);
+  });
   const keys = redisKeys(config.queuePrefix);
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
     signal: stopping,
@@ -36,6 +44,8 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
   });
   onClose(() => closeRedis(redis));
   for (const warning of await settingsWarnings(redis, keys)) logEvent(log, 'redis.unsafe', {}, warning);
+  const clock = redisClock(redis);
+  onClose(async () => clock.stop());
   const queue = wakesQueue(redis, config.queuePrefix);
   onClose(() => queue.close());
   const watcher = fileWatcher(path);
@@ -47,30 +57,31 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose }) => {
   }
   const stop = new AbortController();
   const source = sourceId(path, config.sourceName);
-  const hasIncidents = config.incidentQuietMs > 0;
   const running = runTailer(
     {
       path,
       sourceId: source,
       checkpoint: checkpoint(redis, keys, source, path, {
         name: config.sourceName,
-        ...(hasIncidents && { incidentWindowMs: config.debounce.windowMs }),
+        hasIncidents,
       }),
       watcher,
       pollMs: config.pollMs,
       maxLogBytes: config.auditLogMaxBytes,
+      policy: policy.state,
       committed: metrics.committed,
       decider: {
         sourceName: config.sourceName,
         redis,
         queue,
         keys,
-        policy: config.debounce,
+        settings: () => settings,
         hasIncidents,
         maxAgeMs: config.maxAgeMs,
         redact: redactor(config.redact, knownValues(env)),
         traces: rowTraces(),
         now: Date.now,
+        redisNow: clock.now,
         log,
       },
     },

@@ -5,6 +5,8 @@ import type { Decided } from './decide/batch.ts';
 /** Seconds. */
 const BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3_600];
 
+const rowsIn = (groups: Array<{ rows: number }>) => groups.reduce((sum, { rows }) => sum + rows, 0);
+
 export function tailerMetrics(now: () => number) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -22,10 +24,12 @@ export function tailerMetrics(now: () => number) {
   });
   return {
     registry,
-    committed: ({ enqueued, coalesced, rejected, oldest }: Decided) => {
+    committed: ({ enqueued, coalesced, buffered, muted, rejected, oldest }: Decided) => {
       const counts = {
         enqueued: enqueued.length,
-        coalesced: coalesced.reduce((sum, { rows }) => sum + rows, 0),
+        coalesced: rowsIn(coalesced),
+        buffered: rowsIn(buffered),
+        muted: rowsIn(muted),
         rejected: rejected.stale + rejected.malformed,
       };
       for (const [decision, n] of Object.entries(counts)) if (n > 0) decided.inc({ decision }, n);

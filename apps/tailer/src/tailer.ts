@@ -3,10 +3,11 @@
  * fails, the batch is read and decided again. That repeats nothing that was already done.
  */
 
+import type { PolicyState } from '@kora-wake/shared/policy/state';
 import { sleep } from '@kora-wake/shared/runtime/async';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import { recordConflict, recordFollowed, recordMissing } from '@kora-wake/shared/store/checkpoint';
+import { recordConflict, recordFollowed, recordMissing, recordPolicy } from '@kora-wake/shared/store/checkpoint';
 import type { Position } from '@kora-wake/shared/store/position';
 import { recordDataLoss } from '@kora-wake/shared/store/redis-state';
 import { SEAMS } from '@kora-wake/shared/wake/wake';
@@ -35,6 +36,8 @@ export interface Tailer {
   maxLogBytes?: number;
   /** Default {@link MIN_CONFLICTS}. */
   minConflicts?: number;
+  /** The policy that is in force, for the operator. */
+  policy(): PolicyState;
   /** Called after each commit. */
   committed(decided: Decided): void;
 }
@@ -197,8 +200,14 @@ async function follow(tailer: Tailer, state: TailerState, lease: Lease, held: Ab
     const from = last ? 'checkpoint' : 'end';
     logEvent(log, 'tailer.following', { path, offset, from }, `watching log from ${from}`);
   }
+  let recordedPolicy: PolicyState | undefined;
   try {
     while (!held.aborted) {
+      const policy = tailer.policy();
+      if (policy.version !== recordedPolicy?.version || policy.problem !== recordedPolicy.problem) {
+        await recordPolicy(decider.redis, decider.keys, sourceId, policy);
+        recordedPolicy = policy;
+      }
       watcher.listen();
       if (!(await decideAll(tailer, follower, state, lease, held))) return;
       if (state.failing) logEvent(log, 'tailer.recovered', { path });
@@ -269,7 +278,7 @@ async function decideAll(
     if (!decided) return false;
     const tally = tallyOf(decided, batch.skipped, decider);
     const committed = await checkpoint.commit(lease.token, batch.from, batch.to, tally, state.mayReplay);
-    if (committed === 'withdrawn') {
+    if (committed === 'outdated') {
       // The batch is read again. Its jobs exist by now.
       state.mayReplay = true;
       continue;
@@ -296,8 +305,8 @@ function isBurst({ lines }: Decided, { from, to }: { from: Position; to: Positio
   return lines >= BURST_LINES && bytes > 0 && bytes < BACKLOG_BYTES;
 }
 
-/** Writes one line for each wake, and one for each group of coalesced rows that have the same winner. */
-function logDecisions({ log, traces }: Decider, { enqueued, coalesced }: Decided): void {
+/** Writes one line for each wake, and one for each group of other rows. */
+function logDecisions({ log, traces }: Decider, { enqueued, coalesced, buffered, muted }: Decided): void {
   for (const wake of enqueued) {
     const { id: wakeId, probe, category, severity } = wake;
     traces.end(wake, { 'kora.decision': 'enqueued' }, () =>
@@ -310,4 +319,8 @@ function logDecisions({ log, traces }: Decider, { enqueued, coalesced }: Decided
       logEvent(log, 'wake.coalesced', { winner, probe, category, rows }),
     );
   }
+  for (const { first, rows } of buffered) {
+    logEvent(log, 'wake.buffered', { probe: first.probe, category: first.category, rows });
+  }
+  for (const group of muted) logEvent(log, 'wake.muted', { ...group });
 }

@@ -3,6 +3,7 @@ import { rowTraces } from '@kora-wake/shared/runtime/tracing';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { NOWHERE } from '@kora-wake/shared/store/position';
 import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
+import type { DebouncePolicy } from '@kora-wake/shared/wake/pair';
 import { redact } from '@kora-wake/shared/wake/redact';
 import { type Namespace, recoveredRow, testLog, wakeRow } from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
@@ -11,6 +12,7 @@ import type { Decider } from '../src/decide/enqueue.ts';
 import { wakeId } from '../src/decide/rows.ts';
 import { newToken, takeLease } from '../src/lease.ts';
 import type { Line } from '../src/log/scan.ts';
+import { fixedSettings } from './settings.ts';
 
 export const NOW = Date.parse('2026-11-24T03:00:00Z');
 const AT = new Date(NOW).toISOString();
@@ -19,22 +21,37 @@ export const fires = (details: Record<string, unknown>, more: Parameters<typeof 
   wakeRow({ emittedAt: AT, category: 'c', ...more, details });
 export const recovers = (details: Record<string, unknown>) => recoveredRow(details, AT);
 
+interface Options {
+  debounce?: Partial<DebouncePolicy>;
+  /** The key `rules` of a policy file as YAML. */
+  rules?: string;
+  /** Name of the source. */
+  name?: string;
+  hasIncidents?: boolean;
+  /** Redis's clock. */
+  redisNow?: () => number;
+}
+
 /** Commits batches of lines as a tailer does. */
-export async function committing(ns: Namespace, windowMs = 600_000, name = 's') {
+export async function committing(
+  ns: Namespace,
+  { debounce = {}, rules = '', name = 's', hasIncidents = true, redisNow = () => NOW }: Options = {},
+) {
   const decider: Decider = {
     sourceName: undefined,
     redis: ns.redis,
     queue: ns.queue,
     keys: ns.keys,
-    policy: { windowMs, bypassCritical: false },
-    hasIncidents: true,
+    settings: fixedSettings(debounce, rules),
+    hasIncidents,
     maxAgeMs: 3_600_000,
     redact,
     traces: rowTraces(),
     now: () => NOW,
+    redisNow,
     log: testLog().logger,
   };
-  const source = checkpoint(ns.redis, ns.keys, name, '/log', { incidentWindowMs: 600_000 });
+  const source = checkpoint(ns.redis, ns.keys, name, '/log', { hasIncidents });
   const lease = await takeLease(ns.redis, ns.keys.lease(name), newToken());
   if ('heldBy' in lease) throw new Error('held');
   const { token } = lease;

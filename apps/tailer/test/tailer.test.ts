@@ -44,6 +44,7 @@ import { endOf } from '../src/log/resume.ts';
 import type { Line } from '../src/log/scan.ts';
 import { runTailer } from '../src/tailer.ts';
 import { decisionOn } from './collecting.ts';
+import { fixedSettings } from './settings.ts';
 
 const FIXTURES = new URL('../../../test/fixtures/', import.meta.url);
 const fixture = (name: string) => readFileSync(new URL(name, FIXTURES));
@@ -70,12 +71,13 @@ function deciderFor(ns: Namespace, options: Options): Decider {
     redis: ns.redis,
     queue: ns.queue,
     keys: ns.keys,
-    policy: { windowMs: options.windowMs ?? 600_000, bypassCritical: options.bypassCritical ?? false },
+    settings: fixedSettings({ windowMs: options.windowMs ?? 600_000, bypassCritical: options.bypassCritical ?? false }),
     hasIncidents: options.hasIncidents ?? true,
     maxAgeMs: options.maxAgeMs ?? 0,
     redact,
     traces: rowTraces(),
     now: Date.now,
+    redisNow: Date.now,
     log: (options.log ?? testLog()).logger,
   };
 }
@@ -87,7 +89,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
   const source = sourceId(path);
   const stopping = new AbortController();
   const stored = checkpoint(ns.redis, ns.keys, source, path, {
-    ...((options.hasIncidents ?? true) && { incidentWindowMs: options.windowMs ?? 600_000 }),
+    hasIncidents: options.hasIncidents ?? true,
   });
   let loaded = '';
   const load = async () => {
@@ -103,6 +105,7 @@ async function tail(ns: Namespace, path: string, options: Options = {}) {
       watcher,
       pollMs: options.pollMs ?? 50,
       ...(options.minConflicts !== undefined && { minConflicts: options.minConflicts }),
+      policy: () => ({ version: '', problem: null }),
       committed: options.committed ?? (() => undefined),
       decider: deciderFor(ns, { ...options, log }),
     },
@@ -523,7 +526,7 @@ describe('the commit', () => {
   const oneRow = () => tallyOf(decisionOn({ rejected: { stale: 1, malformed: 0 } }), [], { now: () => 1, redact });
 
   test('lists a wake as pending, unless it already has an outcome', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { hasIncidents: true });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
@@ -535,7 +538,7 @@ describe('the commit', () => {
   });
 
   test('counts a batch once, even if it is sent again because its answer was lost', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { hasIncidents: true });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
@@ -546,7 +549,7 @@ describe('the commit', () => {
   });
 
   test('counts a wake that is committed again as a replay, not as a row', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { hasIncidents: true });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);
@@ -557,7 +560,7 @@ describe('the commit', () => {
   });
 
   test('refuses a tailer whose lease another has taken', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { hasIncidents: true });
     const key = ns.keys.lease('s');
     const old = await takeLease(ns.redis, key, newToken());
     if ('heldBy' in old) throw new Error('held');
@@ -573,7 +576,7 @@ describe('the commit', () => {
   });
 
   test('refuses a batch that does not start at the stored position', async ({ ns }) => {
-    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { incidentWindowMs: 600_000 });
+    const source = checkpoint(ns.redis, ns.keys, 's', '/log', { hasIncidents: true });
     const lease = await takeLease(ns.redis, ns.keys.lease('s'), newToken());
     if ('heldBy' in lease) throw new Error('held');
     await source.begin(lease.token, '', at(0), false);

@@ -45,7 +45,8 @@ export interface IncidentKeeper {
   deliveries: DeliveriesQueue;
   /** An incident without a row for this time expires, ms; 0: there are no incidents. */
   quietMs: number;
-  clocks: IncidentClocks;
+  /** Read each time: the policy can change. */
+  clocks(): IncidentClocks;
   now(): number;
   log: Logger;
 }
@@ -81,7 +82,7 @@ async function keepOnce(keeper: IncidentKeeper, isTimed: boolean): Promise<void>
   const { redis, keys, audit, quietMs, clocks, log } = keeper;
   try {
     if (isTimed && quietMs > 0) {
-      await runIncidentClocks(redis, keys, clocks);
+      await runIncidentClocks(redis, keys, clocks());
       const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
       const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
       if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });

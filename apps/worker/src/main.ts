@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Escalation } from '@kora-wake/shared/policy/policy';
-import { readPolicy } from '@kora-wake/shared/policy/policy-file';
+import { livePolicy } from '@kora-wake/shared/policy/policy-file';
 import { unlessAborted } from '@kora-wake/shared/runtime/async';
 import type { Config } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -44,14 +44,9 @@ const REPOST_MS = 600_000;
 /** Delay before the first retry of an LLM call, ms. */
 const ENGINE_RETRY_MS = 1_000;
 
-await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) => {
+await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, onReload }) => {
   const systemPrompt = await readSystemPrompt(config.systemPromptPath);
-  const { escalate } = readPolicy(config.policyPath);
-  if (escalate && config.incidentQuietMs === 0) {
-    throw new StartupError(
-      'KORA_POLICY_PATH: escalate needs incidents. Remove it, or set KORA_INCIDENT_QUIET_SECONDS to more than 0.',
-    );
-  }
+  const policy = livePolicy(config, { onReload, log });
   const connect = { signal: stopping, outages: outageLog(log) };
   const keys = redisKeys(config.queuePrefix);
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
@@ -112,12 +107,13 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     model: credential ? config.models.normal.model : null,
     slack: botToken === undefined ? null : { operator: operatorUserId ?? null, identity: null },
   };
-  const announcement = announce({ redis, keys, log }, setup);
+  const announcement = announce({ redis, keys, log }, { ...setup, policy: policy.state() });
+  policy.onReloaded(() => announcement.update({ policy: policy.state() }));
   onClose(announcement.stop);
   if (slackApp && operatorUserId) {
     const checked = (check: Check) => {
       services.identityChecked(check);
-      if ('identity' in check) announcement.update({ ...setup, slack: { operator: operatorUserId, ...check } });
+      if ('identity' in check) announcement.update({ slack: { operator: operatorUserId, ...check } });
     };
     void watchIdentity(slackApp, operatorUserId, { signal: stopping, checked, log });
   }
@@ -138,7 +134,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
     deliveries,
     followups,
     repostAfterMs: config.debounce.windowMs || REPOST_MS,
-    callWebhook: webhookCaller(escalate?.webhook, await proxiedFetch(config.proxy)),
+    callWebhook: webhookCaller(() => policy.current().escalate?.webhook, await proxiedFetch(config.proxy)),
     audit,
     redis,
     keys,
@@ -152,7 +148,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose }) 
   await unlessAborted(() => workers.ready(), stopping);
   onClose(startSweeper({ redis, keys, wakes, deliveries, now: Date.now, log }));
   const { incidentQuietMs: quietMs, ackRemindMs: remindMs } = config;
-  const clocks = { remindMs, escalate: escalationOf(escalate) };
+  const clocks = () => ({ remindMs, escalate: escalationOf(policy.current().escalate) });
   onClose(keepIncidents({ redis, keys, followups, deliveries, audit, quietMs, clocks, now: Date.now, log }));
 
   logEvent(log, 'worker.ready', {

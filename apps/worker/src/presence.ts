@@ -72,8 +72,8 @@ function llmProblem(report: Report): ReportedProblem | undefined | 'unknown' {
 }
 
 export interface Announcement {
-  /** Changes the announced set-up at once. */
-  update(setup: WorkerSetup): void;
+  /** Changes a part of the announced set-up at once. */
+  update(changed: Partial<WorkerSetup>): void;
   stop(): Promise<void>;
 }
 
@@ -93,7 +93,7 @@ export function announce({ redis, keys, log }: Presence, initial: WorkerSetup): 
   const timer = setInterval(record, SIGN_EVERY_MS);
   return {
     update: (changed) => {
-      setup = changed;
+      setup = { ...setup, ...changed };
       record();
     },
     stop: async () => {

@@ -39,7 +39,9 @@ export async function keeping(ns: Namespace, logPath: string, { clocks, isDryRun
   const { redis, keys, followups, deliveries } = ns;
   const audit = auditWriter({ path: logPath, createsFolder: false }, Date.now, log.logger);
   const keeper = { redis, keys, followups, deliveries, audit, quietMs: HOUR_MS, now: () => Date.now() + HOUR_MS };
-  endBeforeCleanup(keepIncidents({ ...keeper, clocks: { remindMs: HOUR_MS, ...clocks }, log: testLog().logger }, 20));
+  endBeforeCleanup(
+    keepIncidents({ ...keeper, clocks: () => ({ remindMs: HOUR_MS, ...clocks }), log: testLog().logger }, 20),
+  );
   return { double, engine, log, clock };
 }
 

@@ -81,7 +81,7 @@ export function working(
     deliveries: ns.deliveries,
     followups: ns.followups,
     repostAfterMs: options.repostAfterMs ?? 0,
-    callWebhook: options.callWebhook,
+    callWebhook: options.callWebhook ?? (async () => undefined),
     audit: auditWriter({ path: options.auditPath, createsFolder: false }, Date.now, log.logger),
     redis: ns.redis,
     keys: ns.keys,
@@ -118,7 +118,7 @@ export async function enqueue(ns: Namespace, more: Partial<Wake> = {}): Promise<
     emittedAt: Date.now(),
     ...more,
   };
-  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 600_000, bypassCritical: false }));
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, 600_000));
   return wake;
 }
 

@@ -9,10 +9,11 @@
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
 --   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts; absent: recoveries are ignored,
---   ignored (number of recoveries if they are)
+--   ignored (number of recoveries if they are), counts: [{pair, was, rows, forMs}] of buffered rows, countKeys: prefixes of their keys
 -- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
--- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if rows were
--- coalesced into a wake that was withdrawn, or whose incident was closed meanwhile: they must be decided again.
+-- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if the batch must be
+-- decided again: rows were coalesced into a wake that was withdrawn, or whose incident was closed meanwhile, or another tailer has
+-- changed a count of buffered rows.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold
@@ -21,6 +22,7 @@
 -- @include lib/wake_record
 -- @include lib/incidents
 -- @include lib/firing
+-- @include lib/buffered
 local batch = cjson.decode(ARGV[1])
 if redis.call('GET', KEYS[1]) ~= batch.token then return 0 end
 local stored = redis.call('HGET', KEYS[2], 'position') or ''
@@ -28,6 +30,7 @@ if stored == batch.to and batch.from ~= batch.to then return 1 end
 if stored ~= batch.from then return 0 end
 local index = {unpack(KEYS, 8, 11)}
 if batch.firing and release_ended(batch.firing, index) then return -1 end
+if have_counts_changed(batch.countKeys, batch.counts) then return -1 end
 
 local deciding = batch.mayReplay and '1' or '0'
 redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'name', batch.name, 'committedAt', batch.now, 'deciding', deciding)
@@ -37,8 +40,9 @@ if batch.hasRows then redis.call('HSET', KEYS[2], 'lastRowAt', batch.now) end
 for _, counter in ipairs(batch.counters) do
   local name, amount = counter[1], counter[2]
   redis.call('HINCRBY', KEYS[3], name, amount)
-  local reason = string.match(name, '^rejected:(.+)')
-  if reason then publish_event(KEYS[5], 'wake.rejected', 'reason', reason, 'count', amount) end
+  local kind, reason = string.match(name, '^(%l+):(.+)')
+  if kind == 'rejected' or kind == 'muted' then publish_event(KEYS[5], 'wake.' .. kind, 'reason', reason, 'count', amount) end
+  if name == 'buffered' then publish_event(KEYS[5], 'wake.buffered', 'count', amount) end
 end
 
 for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[7], line) end
@@ -75,11 +79,13 @@ for _, wake in ipairs(batch.enqueued) do
   key = key + 5
 end
 
+store_counts(batch.countKeys, batch.counts)
 if batch.ignored > 0 then redis.call('HINCRBY', KEYS[3], 'recovered:ignored', batch.ignored) end
 if batch.firing then
   apply_firing(batch.firing, now, index, KEYS[3], KEYS[5])
   for i, group in ipairs(batch.suppressed) do
-    count_rows(batch.firing.incidents, KEYS[10 + 2 * i], group.rows, now)
+    local id = redis.call('HGET', KEYS[10 + 2 * i], 'incident')
+    if id then count_rows(batch.firing.incidents, id, group.rows, now) end
   end
 end
 return 1

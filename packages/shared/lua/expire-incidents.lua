@@ -30,13 +30,14 @@ end
 
 local closed = 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - args.quietMs)) do
-  local pair, has_sender, last_row = unpack(redis.call('HMGET', prefix .. id, 'pair', 'hasSender', 'lastRowAt'))
+  local pair, has_sender, last_row, window = unpack(redis.call('HMGET', prefix .. id, 'pair', 'hasSender', 'lastRowAt', 'windowMs'))
   if not pair then
     -- Its record lapsed, because nothing changed it for 35 days.
     redis.call('ZREM', KEYS[1], id)
     redis.call('HINCRBY', KEYS[2], 'incidents:closed:expired', 1)
   else
-    local quiet = has_sender and args.senderQuietMs or args.quietMs
+    -- Repeats inside a long window are quiet, but the incident goes on.
+    local quiet = math.max(has_sender and args.senderQuietMs or args.quietMs, tonumber(window or '0'))
     if math.max(tonumber(last_row) or 0, since) <= now - quiet and not has_unsent(pair) then
       close_incident(args.incidents, pair, 'expired', 'resolvedAt', now, now, {unpack(KEYS, 4, 7)}, KEYS[2], KEYS[3])
       closed = closed + 1

@@ -329,9 +329,11 @@ export const slackProblem = (more: Partial<ServiceProblem> = {}): ServiceProblem
 
 /** Everything is configured, and every service answers. */
 function status(): Status {
+  const policy = { version: '', problem: null };
   return {
     problems: [],
-    workers: [{ id: 'worker-1:1', startedAt: at(HOUR) }],
+    workers: [{ id: 'worker-1:1', startedAt: at(HOUR), policy }],
+    policy,
     slack: {
       isConfigured: true,
       operator: 'U0OPERATOR',
@@ -344,7 +346,7 @@ function status(): Status {
     llm: { isConfigured: true, model: 'claude-sonnet-5-5' },
     log: { path: '/var/lib/kora/kora_audit_log.jsonl', sourceId: '3f2a9c', isWatched: true, unreadable: [] },
     ingestion: { sources: [], faults: [] },
-    tailers: [{ holder: 'tailer-1', sourceId: '3f2a9c', path: '/var/lib/kora/kora_audit_log.jsonl' }],
+    tailers: [{ holder: 'tailer-1', sourceId: '3f2a9c', path: '/var/lib/kora/kora_audit_log.jsonl', policy }],
     redis: { address: 'redis://redis', warnings: [] },
   };
 }
@@ -399,6 +401,8 @@ export function busy(): World {
       rows: 1204,
       enqueued: 210,
       coalesced: 950,
+      buffered: 0,
+      muted: 0,
       rejected: { stale: 40, malformed: 4 },
       outcomes: { diagnosis: 178, fallback: 21, dry_run: 5, joined: 2, withdrawn: 1, dead: 3 },
       recovered: { closed: 30, partial: 2, ignored: 5 },
@@ -485,6 +489,8 @@ export function quiet(): World {
       rows: 0,
       enqueued: 0,
       coalesced: 0,
+      buffered: 0,
+      muted: 0,
       rejected: {},
       outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, joined: 0, withdrawn: 0, dead: 0 },
       recovered: { closed: 0, partial: 0, ignored: 0 },

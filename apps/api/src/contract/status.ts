@@ -1,4 +1,6 @@
 /** The caller, the account, the logs, and the changes by operators. */
+
+import { policyState } from '@kora-wake/shared/policy/state';
 import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { CLOSE_REASONS } from '@kora-wake/shared/wake/incident';
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
@@ -36,6 +38,8 @@ export const Account = z
     rows: z.number(),
     enqueued: z.number(),
     coalesced: z.number(),
+    buffered: z.number().describe('rows that were counted until there were enough for a wake'),
+    muted: z.number(),
     rejected: counts.describe('rows by reason'),
     outcomes: z.record(z.enum(OUTCOMES), z.number()).describe('wakes by outcome'),
     recovered: z
@@ -136,10 +140,18 @@ export const ServiceProblem = z
   .meta({ id: 'ServiceProblem' });
 export type ServiceProblem = z.infer<typeof ServiceProblem>;
 
+const policy = policyState
+  .extend({
+    version: z.string().describe('beginning of a hash of the file; empty: no file'),
+    problem: z.string().nullable().describe('why the last reload failed, so that an older version is in force'),
+  })
+  .meta({ id: 'PolicyState' });
+
 export const Status = z
   .object({
     problems: z.array(ServiceProblem).describe('services that failed at the last attempt'),
-    workers: z.array(z.object({ id: z.string().describe('host:pid'), startedAt: time })),
+    workers: z.array(z.object({ id: z.string().describe('host:pid'), startedAt: time, policy: policy.nullable() })),
+    policy: policy.describe('the policy that this API runs'),
     slack: z
       .object({
         isConfigured: z.boolean().describe('whether every worker has a token'),
@@ -180,7 +192,14 @@ export const Status = z
         faults: z.array(IngestFault).describe('the last bodies that could not be mapped, newest first'),
       })
       .describe('alerts of other tools'),
-    tailers: z.array(z.object({ holder: z.string().describe('host:pid'), sourceId: z.string(), path: z.string() })),
+    tailers: z.array(
+      z.object({
+        holder: z.string().describe('host:pid'),
+        sourceId: z.string(),
+        path: z.string(),
+        policy: policy.nullable(),
+      }),
+    ),
     redis: z.object({
       address: z.string().describe('without the password'),
       warnings: z.array(z.string()).describe('settings that may lose alerts'),

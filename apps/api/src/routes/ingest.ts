@@ -32,21 +32,23 @@ const CLOUDWATCH = 'cloudwatch';
 /** Programs read these short answers: compression and the headers for browsers would only cost time. */
 const MACHINE_ONLY = { compress: false, helmet: false } as const;
 
-export interface IngestRoutes {
-  ingest: Ingest;
-  access: IngestAccess;
+export interface Mappings {
   /** By the name of the source or the mapper. */
   sources: ReadonlyMap<string, MapBody>;
   /** Chooses the pair of an event of `/v2/enqueue`. */
   chooseForEvents: ChoosePair;
+}
+
+export interface IngestRoutes {
+  ingest: Ingest;
+  access: IngestAccess;
+  /** Read for each request: the policy can change. */
+  mappings(): Mappings;
   /** Undefined: no topic may send alarms. */
   sns: Sns | undefined;
 }
 
-export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
-  app,
-  { ingest, access, sources, chooseForEvents, sns },
-) => {
+export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (app, { ingest, access, mappings, sns }) => {
   // Signatures are made over the bytes as they were sent, and SNS sends JSON as text.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
@@ -97,6 +99,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
     async (request, reply) => {
       const { source } = request.params;
       const body = bytesOf(request);
+      const { sources } = mappings();
       const map = sources.get(source);
       if (source === CLOUDWATCH && map) return reply.code(202).send(await acceptSns(request, map, body));
       if (!map) {
@@ -133,7 +136,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
         ingest.count(EVENTS_V2, { refused: 1 });
         return sendEnqueueError(reply, refusal.status, [refusal.message]);
       }
-      const event = readEventV2(json, randomUUID(), chooseForEvents);
+      const event = readEventV2(json, randomUUID(), mappings().chooseForEvents);
       if (event.kind === 'invalid') {
         const message = event.errors.join('; ');
         ingest.count(EVENTS_V2, { unmapped: 1 }, { field: 'body', message, body });
@@ -213,7 +216,7 @@ export const ingestRoutes: FastifyPluginAsyncZod<IngestRoutes> = async (
     if (routeOptions.url === '/v1/wakes') return WAKES;
     if (routeOptions.url === '/v2/enqueue') return EVENTS_V2;
     const { data } = IngestParams.safeParse(params);
-    return data && sources.has(data.source) ? data.source : undefined;
+    return data && mappings().sources.has(data.source) ? data.source : undefined;
   }
 
   function countUnmapped(source: string, { field, message }: MappingError, body: Buffer): void {

@@ -1,3 +1,4 @@
+import type { PolicyState } from '@kora-wake/shared/policy/state';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
@@ -44,6 +45,7 @@ export interface Setup {
   sourceId: string;
   /** Without the password. */
   redisAddress: string;
+  policy(): PolicyState;
 }
 
 /** The state of Kora Wake itself: the account, the logs, the changes by operators. */
@@ -150,7 +152,12 @@ export const statusRoutes: FastifyPluginAsyncZod<{
       const waiting = counts.waiting + counts.delayed + counts.prioritized;
       return {
         problems: problems.map((problem) => describeProblem(problem, waiting)),
-        workers: workers.map(({ id, startedAt }) => ({ id, startedAt: isoTime(startedAt) ?? EPOCH })),
+        workers: workers.map(({ id, startedAt, policy = null }) => ({
+          id,
+          startedAt: isoTime(startedAt) ?? EPOCH,
+          policy,
+        })),
+        policy: setup.policy(),
         ...describeSetup(workers),
         clicks: { areTaken, socket: socket ? { ...socket } : null, isHttpOpen },
         log: {
@@ -168,14 +175,23 @@ export const statusRoutes: FastifyPluginAsyncZod<{
           sources: ingested.map(describeIngestSource),
           faults: faults.map(describeIngestFault),
         },
-        tailers: sources.flatMap(({ id, path, holder }) => (holder === null ? [] : [{ holder, sourceId: id, path }])),
+        tailers: sources.flatMap(({ id, path, holder, policy }) =>
+          holder === null ? [] : [{ holder, sourceId: id, path, policy }],
+        ),
         redis: { address: setup.redisAddress, warnings },
       };
     },
   );
 };
 
-function describeSource({ name, lastRowAt, committedAt, missingSince, ...source }: StoredSource): Source {
+function describeSource({
+  name,
+  policy: _policy,
+  lastRowAt,
+  committedAt,
+  missingSince,
+  ...source
+}: StoredSource): Source {
   return {
     ...source,
     name: name === '' ? null : name,

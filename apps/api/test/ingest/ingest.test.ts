@@ -11,6 +11,7 @@ import { ingestionTo, markFollowed } from '../../../../test/support/ingestion.ts
 import type { ApiOptions } from '../../src/app.ts';
 import type { IngestAccess } from '../../src/ingest/access.ts';
 import { signings } from '../../src/ingest/signatures.ts';
+import type { Mappings } from '../../src/routes/ingest.ts';
 import { api, bearer, TOKEN } from '../api.ts';
 
 const INGEST_TOKEN = 'token-of-alerting-tools';
@@ -35,6 +36,11 @@ const plain: MapBody = ({ body }) => {
 /** The rows of the log; none if it does not exist. */
 const written = (path: string) => (existsSync(path) ? rowsOf(path) : []);
 
+const mappingsOf = (source: string): Mappings => ({
+  sources: new Map([[source, plain]]),
+  chooseForEvents: (_event, defaults) => defaults,
+});
+
 async function ingesting(
   ns: Namespace,
   path: string,
@@ -51,11 +57,16 @@ async function ingesting(
 ) {
   if (isFollowed) await markFollowed(ns, path);
   const ingestion = ingestionTo(path, {
-    sources: new Map([['plain', plain]]),
+    mappings: () => mappingsOf('plain'),
     access: { signings: new Map(), isLocal: true, apiTokens: token === undefined ? {} : { token }, ...access },
     ...more,
   });
-  const setup = { logPath: path, sourceId: sourceId(path), redisAddress: '' };
+  const setup = {
+    logPath: path,
+    sourceId: sourceId(path),
+    redisAddress: '',
+    policy: () => ({ version: '', problem: null }),
+  };
   const { app, log } = await api(ns, token, undefined, { ingestion, setup });
   const post = (url: string, payload: unknown, headers: Record<string, string> = {}) =>
     app.inject({
@@ -366,7 +377,7 @@ describe('access', () => {
     async ([source, headers], { ns, logPath }) => {
       const secrets = { sentrySecret: 'the-secret', pagerdutySecret: 'the-secret', grafanaSecret: 'the-secret' };
       const access = { token: INGEST_TOKEN, signings: signings(secrets), isLocal: false };
-      const { post } = await ingesting(ns, logPath, { access, sources: new Map([[source, plain]]) });
+      const { post } = await ingesting(ns, logPath, { access, mappings: () => mappingsOf(source) });
       const url = `/v1/ingest/${source}`;
       expect((await post(url, `${body} `, headers)).statusCode).toBe(401);
       const withoutSignature = await post(url, body, bearer(INGEST_TOKEN));

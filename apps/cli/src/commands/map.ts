@@ -39,7 +39,7 @@ export const command = defineCommand({
   run: async ({ values: { source, file, header: headers = [] } }, env, io) => {
     if (source === undefined || file === undefined) throw new UsageError('--source and --file are needed.');
     const config = readConfig(env, io, only('KORA_POLICY_PATH', 'KORA_REDACT'));
-    const mapBody = mappingOf(source, readPolicy(config.policyPath));
+    const mapBody = mappingOf(source, readPolicy(config.policyPath).policy);
     const request = { body: readBody(file), headers: Object.fromEntries(headers.map(readHeader)) };
     const redact = redactor(config.redact, knownValues(env));
     try {

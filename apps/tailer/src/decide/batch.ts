@@ -1,24 +1,30 @@
 /**
- * Decides the rows of a batch. Each wake row is enqueued, coalesced into the wake that holds its window, or rejected with
- * a reason. If a row is decided again after a crash before the commit, it gets the same wake id, and so the same job.
+ * Decides the rows of a batch. Each wake row is enqueued, coalesced into the wake that holds its window, buffered, muted, or
+ * rejected with a reason. If a row is decided again after a crash before the commit, it gets the same wake id, and so the same job.
  *
- * Within a batch only the first row of each pair is sent to Redis. Later rows get the same answer, so a storm costs one
- * query per pair. There are exceptions: without a debounce window, every row is sent. If critical wakes bypass the window, every
- * critical row is sent, otherwise the first one of each pair, which passes the window if it is the first of its incident.
+ * Within a batch only the first row of each pair is decided on its own. Later rows get the same answer, so a storm costs one
+ * query per pair. There are exceptions: without a debounce window, every row is decided. If critical wakes bypass the window, every
+ * critical row is, otherwise the first one of each pair, which passes the window if it is the first of its incident. If a pair needs N
+ * consecutive rows, its first N rows are.
  *
  * A batch ends before a row of a pair that has recovered in it: that row is decided after the commit has closed the incident and its
  * window.
  */
+
+import type { RowSettings } from '@kora-wake/shared/policy/settings';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { FiringChange } from '@kora-wake/shared/store/firing';
+import type { CountChange } from '@kora-wake/shared/store/pair-state';
 import { MAX_KEPT_UNREADABLE, type UnreadableLine } from '@kora-wake/shared/store/unreadable-lines';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
+import { pairOfDebounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { hasPair, pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
 import type { Collector, Line } from '../log/scan.ts';
-import { anyEnqueued, type Candidate, type Decider, enqueue } from './enqueue.ts';
+import { type Candidate, type Decider, decideRound, enqueuedIds } from './enqueue.ts';
 import { firingOf } from './firing.ts';
+import { pairStates } from './pairs.ts';
 import type { Unreadable } from './read-line.ts';
 import { dedupIds, instances, readRows, type WakeRow, wakeId, writtenAt } from './rows.ts';
 
@@ -30,6 +36,12 @@ export interface Decided {
   enqueued: Wake[];
   /** Groups of coalesced rows. `first` is the row that was sent to Redis, `winner` the id of the wake that took the group. */
   coalesced: Array<{ first: Wake; winner: string; rows: number }>;
+  /** Groups of rows of one pair that are counted until there are enough of them. */
+  buffered: Array<{ first: Wake; rows: number }>;
+  /** The changes of those counts. */
+  counts: CountChange[];
+  /** Groups of rows of one pair that are muted for one reason. */
+  muted: MutedRows[];
   /** Number of rejected rows by reason. */
   rejected: Record<'stale' | 'malformed', number>;
   /** Firing rows and recoveries, in the order of their rows. */
@@ -38,8 +50,15 @@ export interface Decided {
   bad: number;
   /** The last of them, oldest first. */
   unreadable: UnreadableLine[];
-  /** When the oldest row that was enqueued or coalesced was written, ms since the epoch; Infinity if there is none. */
+  /** When the oldest row that was not rejected was written, ms since the epoch; Infinity if there is none. */
   oldest: number;
+}
+
+export interface MutedRows {
+  probe: string;
+  category: string;
+  reason: string;
+  rows: number;
 }
 
 /** Collects the lines of one batch, parses each when it is taken, and decides them in their order. */
@@ -51,6 +70,17 @@ export interface Batch extends Collector {
    * @returns undefined if the log is no longer ours
    */
   decide(mayAdd: () => Promise<boolean>): Promise<Decided | undefined>;
+}
+
+/** The rows of a pair that are decided on their own. */
+interface PairCandidates {
+  last: Candidate;
+  /** The round of the last one. */
+  round: number;
+  rows: number;
+  hadCritical: boolean;
+  /** Their wake ids. */
+  ids: Set<string>;
 }
 
 /** Rows sent to Redis in one round trip at most, so that other clients never wait long. */
@@ -86,12 +116,16 @@ export function batchOf(
   mayReplay: boolean,
   appendedAfter: (offset: number) => number | undefined,
 ): Batch {
-  const { policy, hasIncidents, maxAgeMs, redact, queue, sourceName, log } = decider;
-  const now = decider.now();
+  const { hasIncidents, maxAgeMs, redact, sourceName, log } = decider;
+  const settings = decider.settings();
+  const [now, clock] = [decider.now(), decider.redisNow()];
   const decided: Decided = {
     lines: 0,
     enqueued: [],
     coalesced: [],
+    buffered: [],
+    counts: [],
+    muted: [],
     rejected: { stale: 0, malformed: 0 },
     firing: [],
     bad: 0,
@@ -100,13 +134,12 @@ export function batchOf(
   };
   const dedupIdOf = dedupIds(redact);
   const instanceIn = instances(redact);
-  const lastOfPair = new Map<string, Candidate>();
-  /** Pairs of which a critical row is a candidate. */
-  const hadCriticalRow = new Set<string>();
+  const candidates = new Map<string, PairCandidates>();
+  const mutedOf = new Map<string, MutedRows>();
   const recovered = { pairs: new Set<string>(), bySender: false };
   let endsHere = false;
-  /** Sent one after the other. Within a round, no candidate depends on another. */
-  const rounds: Candidate[][] = [[]];
+  /** Decided one after the other. Within a round, no candidate depends on another. */
+  const rounds: Candidate[][] = [];
   const firing = firingOf();
   /** Rows that may be replays, and the recoveries between them. They are grouped once Redis shows whether they have jobs. */
   const possibleReplays: Array<WakeRow | (() => void)> = [];
@@ -142,7 +175,7 @@ export function batchOf(
     if (mayReplay) {
       possibleReplays.push({ ...wakeRow, line: { ...line, bytes: Buffer.from(line.bytes) } });
       hold(line);
-    } else group(wakeRow, policy.windowMs === 0);
+    } else group(wakeRow, false);
   }
 
   function takeRecovery(line: Line, details: JsonObject, emittedAt: number): void {
@@ -172,50 +205,87 @@ export function batchOf(
   }
 
   /**
-   * Makes the row a candidate, or counts it as a follower of the last candidate of its pair.
+   * Makes the row a candidate, mutes it, or counts it as a follower of the last candidate of its pair.
    *
-   * @param alone true if every row is sent to Redis
+   * @param isAlone true if every row is decided on its own @param isEnqueued whether the row has a job, which decided it
    */
-  function group(row: WakeRow, alone: boolean, alreadyEnqueued = false): void {
+  function group(row: WakeRow, isAlone: boolean, isEnqueued = false): void {
     const { line, details, emittedAt } = row;
-    if (isStale(row) && !alreadyEnqueued) {
+    if (!isEnqueued && isStale(row)) {
       rejectStale(row);
       return;
     }
     decided.oldest = Math.min(decided.oldest, writtenAt(row));
     const dedupId = dedupIdOf(details);
-    const bypasses = bypassOf(dedupId, severityOf(details, redact));
-    const last = lastOfPair.get(dedupId);
+    const ofPair = settings.ofPair(dedupId);
+    const severity = severityOf(details, redact);
+    const own = ofPair.of(severity);
     const instance = instanceIn(details);
-    if (last && bypasses === 'no' && !alone) {
-      last.followers++;
-      if (firing.fires(last, instance, false)) hold(line);
+    const muted = isEnqueued ? undefined : own.mutedAt(clock);
+    const before = candidates.get(dedupId);
+    if (muted) {
+      mute(dedupId, muted.mute.reason);
+      if (hasIncidents && firing.mutes(before?.last ?? dedupId, dedupId, instance)) hold(line);
       return;
     }
-    let round = rounds.at(-1) ?? [];
-    // In the same round the row would close the window before the earlier row of its pair opens it.
-    const tooSoon = bypasses !== 'no' && last !== undefined && round.includes(last);
-    if (tooSoon || round.length === MAX_CANDIDATES) {
-      round = [];
-      rounds.push(round);
+    const passes = mayPass(severity, own, before);
+    const decidesItself =
+      isAlone || passes || own.windowMs === 0 || ofPair.mayLackWindow || (before?.rows ?? 0) < ofPair.maxConsecutive;
+    if (before && !decidesItself) {
+      before.last.followers++;
+      if (firing.fires(before.last, instance, false)) hold(line);
+      return;
     }
     const wake = {
       ...wakeOf(details, wakeId(line, sourceName), emittedAt, redact),
       ...(row.appendedAfter !== undefined && { appendedAfter: row.appendedAfter }),
     };
-    const candidate: Candidate = { wake, dedupId, bypasses, winner: undefined, followers: 0 };
-    round.push(candidate);
+    const needsState = before?.last.needsState || ofPair.needsState || (passes && !own.bypassCritical);
+    const candidate: Candidate = {
+      wake,
+      dedupId,
+      settings: own,
+      needsState,
+      isEnqueued,
+      followers: 0,
+      decision: undefined,
+    };
+    // In the same round a row that passes would close the window before the earlier row of its pair opens it. Pairs with a state are
+    // decided side by side: a pair with many rows must not hold up the others.
+    const dependsOn = before && (passes || needsState) ? before.round + 1 : 0;
+    const round = addToRound(candidate, ofPair.needsState ? dependsOn : Math.max(dependsOn, rounds.length - 1));
+    candidates.set(dedupId, {
+      last: candidate,
+      round,
+      rows: (before?.rows ?? 0) + 1,
+      hadCritical: before?.hadCritical === true || severity === 'critical',
+      ids: (before?.ids ?? new Set()).add(wake.id),
+    });
     hold(line);
     firing.fires(candidate, instance, true);
-    lastOfPair.set(dedupId, candidate);
   }
 
-  function bypassOf(dedupId: string, severity: string): Candidate['bypasses'] {
-    if (severity !== 'critical' || policy.windowMs === 0) return 'no';
-    if (policy.bypassCritical) return 'yes';
-    if (!hasIncidents || hadCriticalRow.has(dedupId)) return 'no';
-    hadCriticalRow.add(dedupId);
-    return 'first';
+  /** @returns the round that it was added to: the given one, or a later one if that is full */
+  function addToRound(candidate: Candidate, first: number): number {
+    let at = first;
+    while ((rounds[at]?.length ?? 0) >= MAX_CANDIDATES) at++;
+    const round = rounds[at] ?? [];
+    round.push(candidate);
+    rounds[at] = round;
+    return at;
+  }
+
+  /** Whether the row may pass an open window: if critical rows do, or if it may be the first critical row of its incident. */
+  function mayPass(severity: string, own: RowSettings, before: PairCandidates | undefined): boolean {
+    if (severity !== 'critical' || own.windowMs === 0) return false;
+    return own.bypassCritical || (hasIncidents && before?.hadCritical !== true);
+  }
+
+  function mute(dedupId: string, reason: string): void {
+    const key = `${dedupId} ${reason}`;
+    const rows = mutedOf.get(key);
+    if (rows) rows.rows++;
+    else mutedOf.set(key, { ...pairOfDebounceId(dedupId), reason, rows: 1 });
   }
 
   function rejectStale({ line, details, emittedAt }: WakeRow): void {
@@ -232,31 +302,34 @@ export function batchOf(
   }
 
   async function decide(mayAdd: () => Promise<boolean>): Promise<Decided | undefined> {
-    // A row that has a job must find that job again, although windows and settings may have changed since.
+    // A row that has a job keeps its decision, although windows, counts and settings may have changed since.
     const rows = possibleReplays.filter((row) => typeof row !== 'function');
-    const replayed = await anyEnqueued(decider, rows);
+    const enqueued = await enqueuedIds(decider, rows);
     for (const row of possibleReplays) {
-      if (typeof row === 'function') {
-        row();
-        continue;
-      }
-      // A row that was enqueued before the crash may be stale by now. It still counts as enqueued.
-      const alreadyEnqueued =
-        replayed && isStale(row) && (await queue.getJob(wakeId(row.line, sourceName))) !== undefined;
-      group(row, replayed || policy.windowMs === 0, alreadyEnqueued);
+      if (typeof row === 'function') row();
+      else group(row, enqueued.size > 0, enqueued.has(wakeId(row.line, sourceName)));
     }
+    const pairs = pairStates(decider, (dedupId, id) => candidates.get(dedupId)?.ids.has(id) === true);
     for (const round of rounds) {
-      if (round.length === 0) continue;
-      if (!(await enqueue(decider, round, mayAdd))) return undefined;
-      for (const { wake, winner = wake.id, followers } of round) {
-        const won = winner === wake.id;
-        if (won) decided.enqueued.push(wake);
-        const rows = followers + Number(!won);
-        if (rows > 0) decided.coalesced.push({ first: wake, winner, rows });
-      }
+      if (!(await decideRound(decider, round, pairs, clock, mayAdd))) return undefined;
+      for (const candidate of round) collect(candidate);
     }
+    decided.counts = pairs.changes();
+    decided.muted = [...mutedOf.values()];
     decided.firing = firing.decided();
     return decided;
+  }
+
+  function collect({ wake, decision, followers, dedupId }: Candidate): void {
+    if (!decision) return;
+    const rows = followers + Number(decision.kind !== 'enqueued');
+    if (decision.kind === 'enqueued') {
+      decided.enqueued.push(decision.buffered > 0 ? { ...wake, buffered: decision.buffered } : wake);
+      if (rows > 0) decided.coalesced.push({ first: wake, winner: wake.id, rows });
+    } else if (decision.kind === 'coalesced') {
+      decided.coalesced.push({ first: wake, winner: decision.holder, rows });
+    } else if (decision.kind === 'buffered') decided.buffered.push({ first: wake, rows });
+    else for (let n = 0; n < rows; n++) mute(dedupId, decision.reason);
   }
 
   return {

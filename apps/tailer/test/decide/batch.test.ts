@@ -20,6 +20,7 @@ import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
 import type { Decider } from '../../src/decide/enqueue.ts';
 import type { Line } from '../../src/log/scan.ts';
+import { fixedSettings } from '../settings.ts';
 
 const NOW = Date.parse('2026-11-24T03:00:00Z');
 const MAX_AGE_MS = 3_600_000;
@@ -129,12 +130,13 @@ function deciderFor({ redis, queue, keys }: Namespace, policy: Settings): Decide
     redis,
     queue,
     keys,
-    policy,
+    settings: fixedSettings(policy),
     hasIncidents: false,
     maxAgeMs: MAX_AGE_MS,
     redact,
     traces: rowTraces(),
     now: () => NOW,
+    redisNow: () => NOW,
     log: testLog().logger,
   };
 }

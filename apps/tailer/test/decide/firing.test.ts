@@ -74,7 +74,7 @@ describe('recoveries', () => {
         async (steps, cuts, windowMs, mayReplay) => {
           const ns = await namespace();
           try {
-            const log = await committing(ns, windowMs);
+            const log = await committing(ns, { debounce: { windowMs } });
             const places = [0, ...cuts.filter((cut) => cut < steps.length).toSorted((a, b) => a - b), steps.length];
             const ids: string[] = [];
             for (const [n, end] of places.slice(1).entries()) {
@@ -152,7 +152,7 @@ describe('recoveries', () => {
   });
 
   test('show at the newest wake although it was sent, and not at older ones', async ({ ns }) => {
-    const log = await committing(ns, 0);
+    const log = await committing(ns, { debounce: { windowMs: 0 } });
     const { ids } = await log.commit([fires({}, { title: 'older' }), fires({}, { title: 'newer' })]);
     const wakes = ids.map((id) => ({ id, probe: 'fly', category: 'c' }));
     for (const wake of wakes) await recordOutcome(ns.redis, ns.keys, { wake, outcome: 'diagnosis', at: 1 });
@@ -162,7 +162,7 @@ describe('recoveries', () => {
   });
 
   test('do not withdraw the first critical wake, only the later ones', async ({ ns }) => {
-    const log = await committing(ns, 0);
+    const log = await committing(ns, { debounce: { windowMs: 0 } });
     const rows = ['warning', 'critical', 'critical'].map((severity) => fires({}, { severity, title: severity }));
     const { ids } = await log.commit([...rows, recovers({ probe: 'fly', category: 'c' })]);
     const ended = await Promise.all(
@@ -191,12 +191,12 @@ describe('recoveries', () => {
       const between = async () => {
         const end =
           how === 'recovered'
-            ? (await committing(ns, 600_000, 'other')).commit([recovers({ probe: 'fly', category: 'c' })])
+            ? (await committing(ns, { name: 'other' })).commit([recovers({ probe: 'fly', category: 'c' })])
             : actOnIncident(ns.redis, ns.keys, incidentIdOf(ids[0] ?? ''), { kind: 'resolve' }, 'ada');
         await end;
       };
       const again = fires({}, { title: 'again' });
-      expect((await log.commit([again], { between })).result).toBe('withdrawn');
+      expect((await log.commit([again], { between })).result).toBe('outdated');
       const { result, decided } = await log.commit([again], { mayReplay: true });
       expect(result).toBe('committed');
       expect(decided.enqueued.map(({ title }) => title)).toEqual(['again']);

@@ -28,8 +28,8 @@ const UNREADY_MS = 5_000;
 export interface Notices {
   /** Undefined: no Slack token, a dry run. */
   messenger: Messenger | undefined;
-  /** Calls the webhook of the escalation. Resolves to the status of its answer, rejects if none came. Undefined: there is no webhook. */
-  callWebhook: ((body: object, idempotencyKey: string) => Promise<number>) | undefined;
+  /** Calls the webhook of the escalation. Resolves to the status of its answer, undefined if there is no webhook. Rejects if none came. */
+  callWebhook(body: object, idempotencyKey: string): Promise<number | undefined>;
   consoleUrl?: string | undefined;
   followups: FollowupsQueue;
   services: Pick<ServiceReports, 'posted' | 'notPosted'>;
@@ -65,9 +65,9 @@ export function noticeSender(options: Notices) {
     const claim = { claimedAt: at, firstClaimedAt: at };
     try {
       if (notice.to === WEBHOOK || !messenger) {
-        const isPossible = notice.to !== WEBHOOK || options.callWebhook !== undefined;
-        if (!begun.isWanted || !isPossible) return await withdraw(notice);
-        await (notice.to === WEBHOOK ? call(notice, incident) : print(notice, incident));
+        const isDone =
+          begun.isWanted && (await (notice.to === WEBHOOK ? call(notice, incident) : print(notice, incident)));
+        if (!isDone) return await withdraw(notice);
         await endNotice(redis, keys, { notice, outcome: 'sent' });
         return;
       }
@@ -130,16 +130,19 @@ export function noticeSender(options: Notices) {
     return noticeNote(kind, now() - since, by);
   }
 
-  /** Any answer ends it: the receiver has it. */
-  async function call({ id: noticeId, incidentId, kind }: Notice, incident: Incident): Promise<void> {
-    const status = await options.callWebhook?.({ incident: incidentJson(incident), reason: kind }, noticeId);
+  /** Any answer ends it: the receiver has it. @returns false if the policy names no webhook any more */
+  async function call({ id: noticeId, incidentId, kind }: Notice, incident: Incident): Promise<boolean> {
+    const status = await options.callWebhook({ incident: incidentJson(incident), reason: kind }, noticeId);
+    if (status === undefined) return false;
     logEvent(log, 'notices.webhook_answered', { noticeId, incidentId, status });
+    return true;
   }
 
-  async function print(notice: Notice, incident: Incident): Promise<void> {
+  async function print(notice: Notice, incident: Incident): Promise<boolean> {
     const { id: incidentId, probe, category } = incident;
     const line = `${noteOf(notice, incident).trim()} ${incidentLine(incident)}`;
     logEvent(printed, 'incidents.dry_run', { incident: { incidentId, probe, category, line } });
+    return true;
   }
 
   async function withdraw(notice: Notice): Promise<void> {

@@ -17,7 +17,7 @@ const MINUTE = 60_000;
 async function enqueued(ns: Namespace, id: string, ago: number, more: Partial<Wake> = {}, delay = 0): Promise<Wake> {
   const at = Date.now() - ago;
   const wake = aWake({ id, emittedAt: at, title: id, ...more });
-  const options = wakeJobOptions(wake, { windowMs: 0, bypassCritical: false });
+  const options = wakeJobOptions(wake, 0);
   await ns.queue.add('wake', { wake }, { ...options, timestamp: at, delay });
   const { position } = await readPosition(ns);
   await ns.redis.set(ns.keys.lease('s'), 'token');
@@ -34,6 +34,7 @@ async function enqueued(ns: Namespace, id: string, ago: number, more: Partial<Wa
       enqueued: new Map([[id, wake]]),
       suppressed: new Map(),
       unreadable: [],
+      counts: [],
       firing: [],
       opened: new Set([debounceId(wake.probe, wake.category)]),
       at,

@@ -25,7 +25,7 @@ function sweeper(ns: Namespace) {
 
 /** Enqueues the wake as the tailer does, its window and its count included. */
 async function enqueue(ns: Namespace): Promise<void> {
-  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }));
+  await ns.queue.add('wake', { wake }, wakeJobOptions(wake, 60_000));
   await recordInvestigation(ns.redis, ns.keys, wake, report, Date.now());
   await ns.redis.zadd(ns.keys.windowNames, 0, 'fly:down');
   await ns.redis.zadd(ns.keys.windowEnds, Date.now() + 60_000, 'fly:down');
@@ -66,11 +66,7 @@ test('a wake that ended but was never recorded as enqueued is unaccounted', asyn
 });
 
 test('a job that failed for good is recorded as dead, and its window is closed', async ({ ns }) => {
-  await ns.queue.add(
-    'wake',
-    { wake },
-    { ...wakeJobOptions(wake, { windowMs: 60_000, bypassCritical: false }), attempts: 1 },
-  );
+  await ns.queue.add('wake', { wake }, { ...wakeJobOptions(wake, 60_000), attempts: 1 });
   await ns.redis.hset(ns.keys.counters, 'rows', 1, 'enqueued', 1);
   const worker = new Worker('wakes', async () => Promise.reject(new Error('it died')), {
     connection: ns.redis,

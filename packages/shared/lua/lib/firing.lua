@@ -11,7 +11,7 @@ local MAX_PAIRS_OF_INSTANCE = 100
 local function release_ended(firing, index)
   local found = false
   for _, change in ipairs(firing.changes) do
-    if change.kind == 'firing' and not change.isOwn then
+    if change.decision == 'coalesced' then
       local record = firing.incidents.keys.wake .. change.wakeId
       if redis.call('HGET', record, 'outcome') == 'withdrawn' or is_in_closed(firing.incidents, record) then
         found = true
@@ -42,6 +42,10 @@ end
 
 local function add_firing(firing, row, now, counters_key, events_key)
   local set = firing.incidents.keys.firing .. row.pair
+  if row.decision == 'enqueued' and row.buffered == 0 and not open_incident(firing.incidents, row.pair) then
+    -- Instances of buffered rows that lapsed.
+    redis.call('DEL', set)
+  end
   local name = row.instance == '' and '-' or '=' .. row.instance
   if row.isOverflow or (name ~= '-' and redis.call('SCARD', set) >= firing.maxInstances
       and redis.call('SISMEMBER', set, name) == 0) then
@@ -52,7 +56,7 @@ local function add_firing(firing, row, now, counters_key, events_key)
   redis.call('SADD', set, name)
   redis.call('EXPIRE', set, firing.ttlS)
   local wakes = set .. ':wakes'
-  if row.isOwn then
+  if row.decision == 'enqueued' then
     add_wake(firing.incidents, row, now, counters_key, events_key)
     redis.call('RPUSH', wakes, row.wakeId)
     redis.call('LTRIM', wakes, -firing.maxWakes, -1)
@@ -92,6 +96,12 @@ local function apply_firing(firing, now, index, counters_key, events_key)
   for _, change in ipairs(firing.changes) do
     if change.kind == 'firing' then
       add_firing(firing, change, now, counters_key, events_key)
+    elseif change.kind == 'muted' then
+      local id = open_incident(firing.incidents, change.pair)
+      if id then
+        add_firing(firing, change, now, counters_key, events_key)
+        count_rows(firing.incidents, id, change.rows, now)
+      end
     else
       local function count(rows)
         local result = recover(firing, change, now, index, counters_key, events_key)

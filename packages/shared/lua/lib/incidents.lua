@@ -82,8 +82,9 @@ end
 local function begin_opening(incidents, id, row, reopens, now, counters_key, events_key)
   local key = incidents.keys.incident .. id
   local opening = redis.call('HINCRBY', key, 'opening', 1)
-  redis.call('HSET', key, 'state', 'firing', 'startedAt', now)
+  redis.call('HSET', key, 'state', 'firing', 'startedAt', now, 'openingWakes', 0)
   redis.call('HDEL', key, 'closedAt', 'closeReason', 'by')
+  redis.call('DEL', incidents.keys.buffered .. row.pair)
   if redis.call('HEXISTS', key, 'escalatedAt') == 0 then
     redis.call('HSET', key, 'escalateFrom', unheld_now(incidents.keys.hold, now))
   end
@@ -121,9 +122,10 @@ local function add_wake(incidents, row, now, counters_key, events_key)
   if not is_open then begin_opening(incidents, id, row, reopens, now, counters_key, events_key) end
   redis.call('SET', keys.of .. row.pair, id, 'EX', incidents.ttlS)
   redis.call('HSET', record, 'incident', id)
-  redis.call('HSET', key, 'lastWakeId', row.wakeId, 'lastRowAt', now)
-  redis.call('HINCRBY', key, 'rows', 1)
+  redis.call('HSET', key, 'lastWakeId', row.wakeId, 'lastRowAt', now, 'windowMs', row.windowMs)
+  redis.call('HINCRBY', key, 'rows', 1 + row.buffered)
   redis.call('HINCRBY', key, 'wakes', 1)
+  redis.call('HINCRBY', key, 'openingWakes', 1)
   if row.hasSender then redis.call('HSET', key, 'hasSender', 1) end
   redis.call('ZADD', keys.open, now, id)
   redis.call('EXPIRE', key, incidents.ttlS)
@@ -136,15 +138,20 @@ local function add_wake(incidents, row, now, counters_key, events_key)
     redis.call('HSET', key, 'state', 'firing')
     end_snooze(incidents, key, now)
     redis.call('HDEL', key, 'by', 'remindFrom')
-  elseif reopens and notified_at and notified_at + incidents.windowMs > now then
-    redis.call('HSET', record, 'notBefore', notified_at + incidents.windowMs)
+  elseif reopens and notified_at and notified_at + row.windowMs > now then
+    redis.call('HSET', record, 'notBefore', notified_at + row.windowMs)
   end
 end
 
--- Counts rows that were coalesced into a wake on its incident.
-local function count_rows(incidents, record_key, rows, now)
-  local id = redis.call('HGET', record_key, 'incident')
-  if not id then return end
+-- The open incident of a pair, or nil.
+local function open_incident(incidents, pair)
+  local id = redis.call('GET', incidents.keys.of .. pair)
+  local state = id and redis.call('HGET', incidents.keys.incident .. id, 'state')
+  return state and state ~= 'closed' and id or nil
+end
+
+-- Counts further rows of an incident.
+local function count_rows(incidents, id, rows, now)
   local key = incidents.keys.incident .. id
   redis.call('HINCRBY', key, 'rows', rows)
   redis.call('HSET', key, 'lastRowAt', now)
@@ -212,7 +219,7 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   local set = keys.firing .. pair
   local wakes = set .. ':wakes'
   local ids = redis.call('LRANGE', wakes, 0, -1)
-  redis.call('DEL', set, wakes)
+  redis.call('DEL', set, wakes, keys.buffered .. pair)
   for i, id in ipairs(ids) do
     local record = keys.wake .. id
     local enqueued, outcome, critical = unpack(redis.call('HMGET', record, 'enqueuedAt', 'outcome', 'firstCritical'))

@@ -1,18 +1,74 @@
-/** Reads the policy file of KORA_POLICY_PATH. */
+/** Reads the policy file of KORA_POLICY_PATH, at the start and after each SIGHUP. */
 import { readFileSync } from 'node:fs';
 import { errorReason, StartupError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import { logEvent } from '../runtime/log-events.ts';
 import { NO_POLICY, type Policy, parsePolicy } from './policy.ts';
+import type { PolicyState } from './state.ts';
+import type { Fault } from './yaml-text.ts';
 
 /**
  * @param path undefined if no file is configured
+ * @param hasIncidents whether there are incidents, which some keys need
+ * @returns the policy, and its warnings as `FILE:LINE: message`
  * @throws StartupError if the file cannot be read, or with every fault as `FILE:LINE: message`
  */
-export function readPolicy(path: string | undefined): Policy {
-  if (path === undefined) return NO_POLICY;
-  const read = parsePolicy(textOf(path));
-  if ('policy' in read) return read.policy;
-  const lines = read.faults.map(({ line, message }) => `  ${path}:${line}: ${message}`);
+export function readPolicy(path: string | undefined, hasIncidents = true): { policy: Policy; warnings: string[] } {
+  if (path === undefined) return { policy: NO_POLICY, warnings: [] };
+  const read = parsePolicy(textOf(path), hasIncidents);
+  if ('policy' in read) return { policy: read.policy, warnings: linesOf(path, read.warnings) };
+  const lines = linesOf(path, read.faults).map((line) => `  ${line}`);
   throw new StartupError(`KORA_POLICY_PATH: the policy is not usable:\n${lines.join('\n')}`);
+}
+
+/** The policy in force. */
+export interface LivePolicy {
+  current(): Policy;
+  state(): PolicyState;
+  /** Registers what runs after each reload, also after one that failed. */
+  onReloaded(reloaded: () => void): void;
+}
+
+/**
+ * Reads the policy, and reads it again whenever the operator asks for it. A file with faults then changes nothing.
+ *
+ * @param onReload registers what runs when the operator asks for it
+ */
+export function livePolicy(
+  { policyPath: path, incidentQuietMs }: { policyPath?: string; incidentQuietMs: number },
+  { onReload, log }: { onReload(reload: () => void): void; log: Logger },
+): LivePolicy {
+  const read = () => {
+    const { policy, warnings } = readPolicy(path, incidentQuietMs > 0);
+    for (const warning of warnings) logEvent(log, 'policy.warning', {}, warning);
+    return policy;
+  };
+  const followers: Array<() => void> = [];
+  let policy = read();
+  let problem: string | null = null;
+  if (path !== undefined) {
+    onReload(() => {
+      try {
+        policy = read();
+        problem = null;
+        logEvent(log, 'policy.reloaded', { version: policy.version });
+      } catch (error) {
+        if (!(error instanceof StartupError)) throw error;
+        problem = error.message;
+        logEvent(log, 'policy.invalid', { version: policy.version, error: error.message });
+      }
+      for (const follower of followers) follower();
+    });
+  }
+  return {
+    current: () => policy,
+    state: () => ({ version: policy.version, problem }),
+    onReloaded: (follower) => void followers.push(follower),
+  };
+}
+
+function linesOf(path: string, faults: Fault[]): string[] {
+  return faults.map(({ line, message }) => `${path}:${line}: ${message}`);
 }
 
 function textOf(path: string): string {

@@ -1,4 +1,5 @@
 /** The policy file: an operator's decisions that are too long for the environment. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { INGESTED_SEVERITIES } from '../ingest/alert.ts';
 import type { PairSpec } from '../ingest/field-spec.ts';
@@ -6,10 +7,16 @@ import type { Mapper } from '../ingest/mapper.ts';
 import { EVENTS_V2 } from '../ingest/sources/events-v2.ts';
 import { WAKES } from '../ingest/sources/wakes.ts';
 import { type IngestPolicy, SOURCE_NAMES } from '../ingest/sources.ts';
+import { isJsonObject } from '../wake/json.ts';
+import { type Rule, rules, ruleWarnings } from './rules.ts';
 import { duration, faultsOf, fieldSpec, keys, named, needs, path, wordOf } from './schema.ts';
 import { type Fault, parseYaml } from './yaml-text.ts';
 
 export interface Policy extends IngestPolicy {
+  /** The beginning of a hash of its text: tells whether two apps use the same one. Empty: no file. */
+  version: string;
+  /** The first one that matches a row decides. */
+  rules: Rule[];
   /** Undefined: nothing escalates. */
   escalate?: Escalation;
 }
@@ -27,7 +34,7 @@ export interface Escalation {
 }
 
 /** The policy without a file. */
-export const NO_POLICY: Policy = { sources: new Map(), mappers: new Map() };
+export const NO_POLICY: Policy = { version: '', rules: [], sources: new Map(), mappers: new Map() };
 
 /** Names of one's own choice in the policy file are part of URLs. */
 const NAME = /^[A-Za-z0-9][\w-]{0,63}$/;
@@ -102,31 +109,62 @@ const escalate = keys({
 
 const FILE = keys({
   version: z.literal(1, { error: () => 'must be 1' }),
+  rules: rules.nullish(),
   sources: keys(Object.fromEntries([...SOURCE_NAMES, EVENTS_V2].map((name) => [name, source.optional()]))).nullish(),
   mappers: named(mapperName, mapper).nullish(),
   escalate: escalate.nullish(),
 });
 
+export type ParsedPolicy = { policy: Policy; warnings: Fault[] } | { faults: Fault[] };
+
 /**
  * Reads the text of a policy file.
  *
- * @returns the policy, or every fault, in the order of the lines
+ * @param hasIncidents whether there are incidents, which some keys need
+ * @returns the policy with warnings about it, or every fault; both in the order of the lines
  */
-export function parsePolicy(text: string): { policy: Policy } | { faults: Fault[] } {
+export function parsePolicy(text: string, hasIncidents = true): ParsedPolicy {
   const yaml = parseYaml(text);
   if (yaml.kind === 'faulty') return { faults: yaml.faults };
   const file = FILE.safeParse(yaml.value);
-  if (file.success) return { policy: policyOf(file.data) };
-  const faults = faultsOf(file.error).map(({ path: at, message }) => ({
-    line: yaml.lineOf(at),
-    message: at.length > 0 ? `${at.join('.')} ${message}` : `the file ${message}`,
-  }));
-  return { faults: faults.toSorted((a, b) => a.line - b.line) };
+  const at = ({ path, message }: { path: PropertyKey[]; message: string }): Fault => ({
+    line: yaml.lineOf(path),
+    message: path.length > 0 ? `${path.join('.')} ${message}` : `the file ${message}`,
+  });
+  const faults = file.success ? [] : faultsOf(file.error).map(at);
+  if (!hasIncidents) faults.push(...withoutIncidents(yaml.value).map(at));
+  if (!file.success || faults.length > 0) return { faults: inOrder(faults) };
+  const version = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const policy = policyOf(file.data, version, (path) => yaml.lineOf(path));
+  return { policy, warnings: inOrder(ruleWarnings(policy.rules, policy).map(at)) };
 }
 
-function policyOf({ sources, mappers, escalate: given }: z.infer<typeof FILE>): Policy {
+function inOrder(faults: Fault[]): Fault[] {
+  return faults.toSorted((a, b) => a.line - b.line);
+}
+
+/** The keys that need incidents. */
+function withoutIncidents(file: unknown): Array<{ path: PropertyKey[]; message: string }> {
+  if (!isJsonObject(file)) return [];
+  const message = 'needs incidents: remove it, or set KORA_INCIDENT_QUIET_SECONDS to more than 0';
+  const given = (of: unknown, at: PropertyKey[], names: string[]) =>
+    isJsonObject(of) ? names.flatMap((name) => (of[name] ? [{ path: [...at, name], message }] : [])) : [];
+  const ofRules = Array.isArray(file.rules) ? file.rules : [];
+  return [
+    ...ofRules.flatMap((rule, i) => given(rule, ['rules', i], ['backoff', 'reinvestigate'])),
+    ...given(file, [], ['escalate']),
+  ];
+}
+
+function policyOf(
+  { rules: given, sources, mappers, escalate: escalation }: z.infer<typeof FILE>,
+  version: string,
+  lineOf: (path: PropertyKey[]) => number,
+): Policy {
   return {
-    ...(given && { escalate: escalationOf(given) }),
+    version,
+    rules: (given ?? []).map((rule, i) => Object.assign(rule, { number: i + 1, line: lineOf(['rules', i]) })),
+    ...(escalation && { escalate: escalationOf(escalation) }),
     sources: new Map(
       Object.entries(sources ?? {}).flatMap(([name, spec]) => (spec === undefined ? [] : [[name, pairSpecOf(spec)]])),
     ),

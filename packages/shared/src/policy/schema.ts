@@ -43,14 +43,20 @@ const MUST_BE_DURATION = 'must be a duration: a number and ms, s, m, h or d, suc
 /** A year: longer ones are mistakes, ms. */
 const MAX_DURATION = 366 * 86_400_000;
 
-/** A duration such as `90s`, in ms. */
-export const duration = z.string({ error: () => MUST_BE_DURATION }).transform((text, context): number => {
-  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
-  const ms = Number(amount) * (UNITS[unit] ?? Number.NaN);
-  const message = ms > MAX_DURATION ? 'must be at most a year' : MUST_BE_DURATION;
-  if (!(ms > 0 && ms <= MAX_DURATION)) context.addIssue({ code: 'custom', message });
-  return ms;
-});
+/** A duration such as `90s`, in whole ms. */
+export const duration = durationFrom(1);
+/** The same, or `0s`. */
+export const durationOrZero = durationFrom(0);
+
+function durationFrom(minMs: number) {
+  return z.string({ error: () => MUST_BE_DURATION }).transform((text, context): number => {
+    const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
+    const ms = Math.round(Number(amount) * (UNITS[unit] ?? Number.NaN));
+    const message = ms > MAX_DURATION ? 'must be at most a year' : MUST_BE_DURATION;
+    if (!(ms >= minMs && ms <= MAX_DURATION)) context.addIssue({ code: 'custom', message });
+    return ms;
+  });
+}
 
 /** Characters. */
 const MAX_PATH = 200;

@@ -182,6 +182,7 @@ export function loadConfig(
       ...(e.KORA_SOURCE_NAME && { sourceName: e.KORA_SOURCE_NAME }),
       debounce: {
         windowMs: e.KORA_PROBE_DEBOUNCE_SECONDS * 1000,
+        consecutive: e.KORA_PROBE_DEBOUNCE_CONSECUTIVE_REQUIRED,
         bypassCritical: e.KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL,
       },
       incidentQuietMs:

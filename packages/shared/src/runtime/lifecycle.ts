@@ -30,6 +30,8 @@ export interface App {
   stopping: AbortSignal;
   /** Registers the closer of a resource. Call it right after the resource was created. */
   onClose(close: () => Promise<unknown>): void;
+  /** Registers a function that runs at each SIGHUP. Without any, SIGHUP stops the app. */
+  onReload(reload: () => void): void;
 }
 
 const lastActions = new Set<() => void>();
@@ -79,19 +81,26 @@ export async function runApp(name: AppName, start: (app: App) => Promise<void>):
     const appLog = createLogger(name, config.logLevel, output, config.otlp && traceFields);
     log = appLog;
     for (const warning of warnings) logEvent(log, 'config.warning', {}, warning);
+    const reloads: Array<() => void> = [];
     const onClose = (close: () => Promise<unknown>) => closers.push(close);
-    const { close } = closeWithGrace({ delay: STOP_DEADLINE_MS, logger: graceLogger(log) }, async ({ signal, err }) => {
+    const onReload = (reload: () => void) => reloads.push(reload);
+    const grace = { delay: STOP_DEADLINE_MS, logger: graceLogger(log), skip: ['SIGHUP' as const] };
+    const { close } = closeWithGrace(grace, async ({ signal, err }) => {
       if (err) logEvent(appLog, 'app.crashed', errorFields(err));
       else logEvent(appLog, 'app.stopping', { signal });
       await closeAll();
       logEvent(appLog, 'app.stopped', {});
       await flush(process.stdout);
     });
+    process.on('SIGHUP', () => {
+      for (const reload of reloads) reload();
+      if (reloads.length === 0) close();
+    });
     // `npm start` is the parent: it waits for "ready", and we stop if it ends, even if it was killed.
     process.on('disconnect', () => close());
     const tracing = config.otlp && (await startTracing(name, config.otlp, log));
     if (tracing) onClose(tracing.close);
-    await start({ config, env: process.env, log, tracing, stopping: stop.signal, onClose });
+    await start({ config, env: process.env, log, tracing, stopping: stop.signal, onClose, onReload });
     process.send?.('ready');
   } catch (error) {
     // The app was asked to stop while it started. close-with-grace ends the process.

@@ -134,8 +134,21 @@ export const LOG_EVENTS = {
     message: 'cannot read the time of a wake row; using the time of reading',
     fields: ['offset'],
   },
+  'policy.warning': { level: 'warn', message: 'a warning about the policy file', fields: [] },
+  'policy.reloaded': { level: 'info', message: 'read the policy file again', fields: ['version'] },
+  'policy.invalid': {
+    level: 'error',
+    message: 'the policy file has faults; the older policy stays in force',
+    fields: ['version', 'error'],
+  },
   'wake.enqueued': { level: 'info', message: 'enqueued', fields: ['wakeId', 'probe', 'category', 'severity'] },
   'wake.coalesced': { level: 'info', message: 'coalesced', fields: ['winner', 'probe', 'category', 'rows'] },
+  'wake.buffered': {
+    level: 'info',
+    message: 'counted; too few consecutive rows for an alert yet',
+    fields: ['probe', 'category', 'rows'],
+  },
+  'wake.muted': { level: 'info', message: 'muted by the policy', fields: ['probe', 'category', 'reason', 'rows'] },
   'wake.rejected': { level: 'warn', message: 'rejected a wake row', fields: ['reason', 'offset'] },
 
   'worker.ready': { level: 'info', message: 'waiting for wakes', fields: ['concurrency', 'engine', 'slack'] },

@@ -1,7 +1,7 @@
 /**
  * The account: one decision for each row, one outcome for each wake, from the counters and queues at one moment.
  *
- *   rows = enqueued + coalesced + rejected
+ *   rows = enqueued + coalesced + buffered + muted + rejected
  *   enqueued = diagnosis + fallback + dry run + joined + withdrawn + dead + in flight
  *   recovered rows = closed + partial + ignored
  *   openings of incidents = closed + open
@@ -20,6 +20,9 @@ export interface Account {
   rows: number;
   enqueued: number;
   coalesced: number;
+  /** Rows that were counted until there were enough of them. */
+  buffered: number;
+  muted: number;
   /** By reason. */
   rejected: Record<string, number>;
   outcomes: Record<Outcome, number>;
@@ -98,12 +101,15 @@ function buildAccount(
   };
   const rows = count('rows');
   const enqueued = count('enqueued');
-  const withoutDecision = rows - enqueued - count('coalesced') - sum(rejected);
+  const muted = sum(kinds('muted:'));
+  const withoutDecision = rows - enqueued - count('coalesced') - count('buffered') - muted - sum(rejected);
   const withoutOutcome = enqueued - sum(outcomes) - inFlight;
   return {
     rows,
     enqueued,
     coalesced: count('coalesced'),
+    buffered: count('buffered'),
+    muted,
     rejected,
     outcomes,
     recovered: {

@@ -3,6 +3,7 @@
  * records, the indexes and the events of one batch together. See lua/commit-batch.lua for the two fences.
  */
 
+import { type PolicyState, policyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId } from '../wake/pair.ts';
 import { firstChars } from '../wake/text.ts';
@@ -10,7 +11,9 @@ import type { Wake } from '../wake/wake.ts';
 import { type FiringChange, firingArgs } from './firing.ts';
 import type { Keys } from './keys.ts';
 import { windowIndex } from './keys.ts';
+import type { CountChange } from './pair-state.ts';
 import { luaScript } from './scripts.ts';
+import { parseStored } from './stored-json.ts';
 import { storedRow } from './stored-wake.ts';
 import { type KeptLine, MAX_KEPT_UNREADABLE, type UnreadableLine } from './unreadable-lines.ts';
 import { historyKeys } from './wake-history.ts';
@@ -28,7 +31,9 @@ export interface Tally {
   unreadable: UnreadableLine[];
   /** Deduplication ids of the windows that this batch opened. */
   opened: Set<string>;
-  /** Firing rows and recoveries, in the order of their rows. */
+  /** Changes of counts of buffered rows. */
+  counts: CountChange[];
+  /** Firing and muted rows and recoveries, in the order of their rows. */
   firing: FiringChange[];
   /** When the batch was decided, ms since the epoch. */
   at: number;
@@ -47,8 +52,8 @@ export interface Commit {
   to: string;
   /** True if lines after `to` may already have jobs. */
   mayReplay: boolean;
-  /** The debounce window, ms; undefined: there are no incidents, and recoveries are ignored. */
-  incidentWindowMs?: number | undefined;
+  /** Default false: recoveries are ignored. */
+  hasIncidents?: boolean;
   tally: Tally;
 }
 
@@ -60,15 +65,16 @@ const MAX_EVENT_TEXT = 200;
 /**
  * Commits a batch.
  *
- * @returns `fenced` if the lease or the position is no longer ours, `withdrawn` if rows were coalesced into a wake that was
- *   withdrawn, or whose incident was closed, meanwhile. In both cases nothing is committed; in the second one the batch must be decided again.
+ * @returns `fenced` if the lease or the position is no longer ours. `outdated` if the batch must be decided again: rows were coalesced
+ *   into a wake that was withdrawn, or whose incident was closed, meanwhile, or another tailer has changed a count of buffered rows. In
+ *   both cases nothing is committed.
  */
 export async function commitBatch(
   redis: RedisClient,
   keys: Keys,
   commit: Commit,
-): Promise<'committed' | 'fenced' | 'withdrawn'> {
-  const { sourceId, path, name, token, from, to, mayReplay, incidentWindowMs, tally } = commit;
+): Promise<'committed' | 'fenced' | 'outdated'> {
+  const { sourceId, path, name, token, from, to, mayReplay, hasIncidents = false, tally } = commit;
   const wakes = [...tally.enqueued.values()];
   const scriptKeys = [
     keys.lease(sourceId),
@@ -106,11 +112,16 @@ export async function commitBatch(
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
-    ...(incidentWindowMs === undefined
-      ? { ignored: recoveriesIn(tally.firing) }
-      : { ignored: 0, firing: firingArgs(keys, tally.firing, incidentWindowMs) }),
+    counts: tally.counts,
+    countKeys: {
+      buffered: keys.buffered(''),
+      ...(hasIncidents && { of: keys.incidentOf(''), incident: keys.incident(''), firing: keys.firing('') }),
+    },
+    ...(hasIncidents
+      ? { ignored: 0, firing: firingArgs(keys, tally.firing) }
+      : { ignored: recoveriesIn(tally.firing) }),
   });
-  if (committed === -1) return 'withdrawn';
+  if (committed === -1) return 'outdated';
   return committed === 1 ? 'committed' : 'fenced';
 }
 
@@ -134,11 +145,13 @@ export interface StoredCheckpoint {
   lastRowAt: number | null;
   /** Since when the tailer has waited for the log to appear, ms since the epoch. */
   missingSince: number | null;
+  /** Null: none was recorded. */
+  policy: PolicyState | null;
 }
 
 export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: string): Promise<StoredCheckpoint> {
   const stored = await redis.hgetall(keys.source(sourceId));
-  const { position, path, name, deciding, committedAt, lastRowAt, missingSince } = stored;
+  const { position, path, name, deciding, committedAt, lastRowAt, missingSince, policy } = stored;
   return {
     position: position ?? '',
     path: path ?? '',
@@ -147,6 +160,7 @@ export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: s
     committedAt: committedAt ? Number(committedAt) : null,
     lastRowAt: lastRowAt ? Number(lastRowAt) : null,
     missingSince: missingSince ? Number(missingSince) : null,
+    policy: parseStored(policyState, policy),
   };
 }
 
@@ -191,6 +205,16 @@ export async function listSourceIds(redis: RedisClient, keys: Keys): Promise<str
 /** Records that a tailer begins to follow the log: before it, rows may have been missed. @param at ms since the epoch */
 export async function recordFollowed(redis: RedisClient, keys: Keys, sourceId: string, at: number): Promise<void> {
   await redis.hset(keys.source(sourceId), 'followedSince', at);
+}
+
+/** Records which policy the tailer of the log runs, for the operator. */
+export async function recordPolicy(
+  redis: RedisClient,
+  keys: Keys,
+  sourceId: string,
+  policy: PolicyState,
+): Promise<void> {
+  await redis.hset(keys.source(sourceId), 'policy', JSON.stringify(policy));
 }
 
 /** Records that the log does not exist, for the operator. @param since ms since the epoch; undefined: it exists again */

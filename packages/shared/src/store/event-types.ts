@@ -22,6 +22,8 @@ export const EVENT_PAYLOADS = {
   /** `until`: end of the hold, ms since the epoch; 0 if it was ended. */
   'hold.changed': z.object({ until: count }),
   'wake.rejected': z.object({ reason: z.string(), count }),
+  'wake.muted': z.object({ reason: z.string(), count }),
+  'wake.buffered': z.object({ count }),
   'investigation.started': z.object(wake),
   /** `found`: the verdict, `plain text` if the answer has no verdict, or the error code. */
   'investigation.ended': z.object({ ...wake, found: z.string() }),

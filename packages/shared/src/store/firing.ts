@@ -12,9 +12,8 @@ export const MAX_INSTANCES = 1_000;
 /** Wakes of a pair that one recovery marks; older ones are sent. */
 const MAX_WAKES = 1_000;
 
-/** A wake row that was not rejected. Rows that would change nothing may be left out. */
-interface FiringRow {
-  kind: 'firing';
+/** The instance of a row. */
+interface RowOfInstance {
   /** Deduplication id of its pair. */
   pair: string;
   /** Empty: the row has no instance. */
@@ -23,13 +22,31 @@ interface FiringRow {
   origin: string;
   /** True if the pair has more instances than are stored. */
   isOverflow: boolean;
-  /** The wake of the row: its own, or the one that it was coalesced into. */
-  wakeId: string;
-  isOwn: boolean;
-  isCritical: boolean;
-  severity: string;
-  /** True if an alerting tool sent it, which may not send it again. */
-  hasSender: boolean;
+}
+
+/** A wake row that was neither rejected nor muted. Rows that would change nothing may be left out. */
+type FiringRow = RowOfInstance & { kind: 'firing' } & (
+    | { decision: 'buffered' }
+    /** `wakeId`: the wake that it was coalesced into. */
+    | { decision: 'coalesced'; wakeId: string }
+    | {
+        decision: 'enqueued';
+        wakeId: string;
+        isCritical: boolean;
+        severity: string;
+        /** True if an alerting tool sent it, which may not send it again. */
+        hasSender: boolean;
+        /** Length of the window that it opened, ms. */
+        windowMs: number;
+        /** Number of buffered rows that it stands for. */
+        buffered: number;
+      }
+  );
+
+/** Equal muted rows. They belong to the open incident of their pair, if there is one. */
+export interface MutedRow extends RowOfInstance {
+  kind: 'muted';
+  rows: number;
 }
 
 /** Equal recoveries in direct succession. */
@@ -45,7 +62,7 @@ export interface RecoveredRows {
   rows: number;
 }
 
-export type FiringChange = FiringRow | RecoveredRows;
+export type FiringChange = FiringRow | MutedRow | RecoveredRows;
 
 /** How recoveries are counted. `closed`: no instance of the pair fires any more. `partial`: others do. `ignored`: it did not fire. */
 export type Recovery = 'closed' | 'partial' | 'ignored';
@@ -55,13 +72,13 @@ export function originOf(sender: string, instance: string): string {
   return sender === '' || instance === '' ? '' : `${encodeURIComponent(sender)}:${encodeURIComponent(instance)}`;
 }
 
-/** The changes of a batch as the commit takes them. @param windowMs the debounce window */
-export function firingArgs(keys: Keys, changes: FiringChange[], windowMs: number) {
+/** The changes of a batch as the commit takes them. */
+export function firingArgs(keys: Keys, changes: FiringChange[]) {
   return {
     changes,
     // Which instances a recovery changes is known only inside the script. All keys have the same hash tag.
     keys: { instance: keys.instance('') },
-    incidents: incidentArgs(keys, windowMs),
+    incidents: incidentArgs(keys),
     ttlS: FIRING_TTL_S,
     maxInstances: MAX_INSTANCES,
     maxWakes: MAX_WAKES,

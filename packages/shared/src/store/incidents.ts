@@ -5,6 +5,7 @@
  *   pair, openedAt, severity (the worst so far)   the tailer's commit
  *   opening (1, 2, …), startedAt, flaps           the tailer's commit, when it opens and reopens the incident
  *   rows, wakes, lastRowAt, lastWakeId            the tailer's commit
+ *   openingWakes, windowMs                        the same: wakes of the current opening, length of the newest window
  *   hadCritical, hasSender                        the tailer's commit; a sender is a tool that may send an alert only once
  *   state, by, acknowledgedAt, snoozedUntil       the commit, people
  *   remindFrom, snoozedFrom, escalateFrom         the same, by a clock that stands still during a hold: see lua/lib/hold.lua
@@ -42,10 +43,10 @@ import { parsePosted } from './stored-wake.ts';
 /** Seconds. */
 const INCIDENT_TTL_S = 35 * 86_400;
 /** A wake of the pair reopens an incident that was closed less than this ago, ms. */
-const REOPEN_MS = 10 * 60_000;
+export const REOPEN_MS = 10 * 60_000;
 
 /** The argument of the scripts that change incidents. Which records they change is known only inside of them. */
-export function incidentArgs(keys: Keys, windowMs: number) {
+export function incidentArgs(keys: Keys) {
   return {
     keys: {
       incident: keys.incident(''),
@@ -53,6 +54,7 @@ export function incidentArgs(keys: Keys, windowMs: number) {
       wake: keys.wake(''),
       firing: keys.firing(''),
       dedup: keys.dedup(''),
+      buffered: keys.buffered(''),
       all: keys.incidents,
       open: keys.openIncidents,
       rows: keys.incidentRows,
@@ -65,7 +67,6 @@ export function incidentArgs(keys: Keys, windowMs: number) {
     },
     ttlS: INCIDENT_TTL_S,
     reopenMs: REOPEN_MS,
-    windowMs,
   };
 }
 
@@ -173,7 +174,7 @@ export async function actOnIncident(
     by,
     action,
     ...args,
-    incidents: incidentArgs(keys, 0),
+    incidents: incidentArgs(keys),
   });
   return actionResult(answer);
 }
@@ -204,18 +205,9 @@ export async function recordFeedback(
     ...args,
     ...(click?.messageTs !== undefined && { messageTs: click.messageTs }),
     ttlS: INCIDENT_TTL_S,
-    incidents: incidentArgs(keys, 0),
+    incidents: incidentArgs(keys),
   });
   return actionResult(answer);
-}
-
-const HAD_CRITICAL = luaScript('had-critical');
-
-/** For each pair, by its deduplication id: whether its incident had a critical row. */
-export async function hadCritical(redis: RedisClient, keys: Keys, pairs: string[]): Promise<boolean[]> {
-  if (pairs.length === 0) return [];
-  const answer = await HAD_CRITICAL(redis, pairs.map(keys.incidentOf), keys.incident(''), REOPEN_MS);
-  return pairs.map((_, i) => Array.isArray(answer) && answer[i] === 1);
 }
 
 const EXPIRE = luaScript('expire-incidents');
@@ -235,7 +227,7 @@ export async function expireIncidents(
 ): Promise<number> {
   const scriptKeys = [keys.openIncidents, keys.counters, keys.events, ...windowIndex(keys)];
   const sources = sourceIds.flatMap((source) => [keys.source(source), keys.lease(source)]);
-  const args = { quietMs, senderQuietMs, incidents: incidentArgs(keys, 0) };
+  const args = { quietMs, senderQuietMs, incidents: incidentArgs(keys) };
   return Number(await EXPIRE(redis, [...scriptKeys, ...sources], args));
 }
 
@@ -251,7 +243,7 @@ export interface IncidentClocks {
 
 /** Lets snoozed incidents fire again, and creates the notices that are due. */
 export async function runIncidentClocks(redis: RedisClient, keys: Keys, clocks: IncidentClocks): Promise<void> {
-  await RUN_CLOCKS(redis, [keys.openIncidents, keys.events], { ...clocks, incidents: incidentArgs(keys, 0) });
+  await RUN_CLOCKS(redis, [keys.openIncidents, keys.events], { ...clocks, incidents: incidentArgs(keys) });
 }
 
 const REPOST = luaScript('repost-message');
@@ -264,7 +256,7 @@ export async function repostMessage(
   posted: Posted,
   windowMs: number,
 ): Promise<boolean> {
-  const args = { id, windowMs, posted: JSON.stringify(posted), incidents: incidentArgs(keys, 0) };
+  const args = { id, windowMs, posted: JSON.stringify(posted), incidents: incidentArgs(keys) };
   return (await REPOST(redis, [keys.incident(id)], args)) === 1;
 }
 

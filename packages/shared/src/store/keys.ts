@@ -25,6 +25,8 @@ export interface Keys {
   firing(debounceId: string): string;
   /** String with a TTL: the pair in which an instance of a sender fires. Owner: firing.ts. */
   instance(origin: string): string;
+  /** String with a TTL: number of buffered rows of a pair since the first of them. Owner: pair-state.ts. */
+  buffered(debounceId: string): string;
   /** Hash: one incident, see incidents.ts, its owner. */
   incident(id: string): string;
   /** String: the last incident of a pair. Owner: incidents.ts. */
@@ -124,6 +126,7 @@ export function redisKeys(prefix: string): Keys {
     joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
     firing: (debounceId) => `${prefix}:firing:${debounceId}`,
     instance: (origin) => `${prefix}:instance:${origin}`,
+    buffered: (debounceId) => `${prefix}:buffered:${debounceId}`,
     incident: (id) => `${prefix}:incident:${id}`,
     incidentOf: (debounceId) => `${prefix}:incident-of:${debounceId}`,
     incidents: `${prefix}:incidents`,

@@ -73,7 +73,7 @@ const BEGIN_NOTICE = luaScript('begin-notice');
 
 /** Begins to send a notice, with a claim as for a wake. @param at ms since the epoch */
 export async function beginNotice(redis: RedisClient, keys: Keys, id: string, at: number): Promise<BegunNotice> {
-  const args = { id, at, incidents: incidentArgs(keys, 0) };
+  const args = { id, at, incidents: incidentArgs(keys) };
   const answer = await BEGIN_NOTICE(redis, [keys.notice(id), keys.dataLostAt, keys.clicksTaken], args);
   const fields = Array.isArray(answer) ? answer.map(String) : [];
   const [outcome, claimed, first, clock, dataLostAt, held, wanted, wakeId, clicks, ready] = fields;
@@ -110,7 +110,7 @@ export async function endNotice(
     outcome,
     wakeId,
     isOthers: notice.to !== '',
-    incidents: incidentArgs(keys, 0),
+    incidents: incidentArgs(keys),
     ...(posted && { posted: JSON.stringify(posted) }),
     ...(failure !== undefined && { failure }),
   };
@@ -121,5 +121,5 @@ const REOPEN_NOTICE = luaScript('reopen-notice');
 
 /** Takes back the outcome of a notice that failed for good and is tried again. @param at ms since the epoch */
 export async function reopenNotice(redis: RedisClient, keys: Keys, id: string, at: number): Promise<void> {
-  await REOPEN_NOTICE(redis, [keys.notice(id)], { id, at, incidents: incidentArgs(keys, 0) });
+  await REOPEN_NOTICE(redis, [keys.notice(id)], { id, at, incidents: incidentArgs(keys) });
 }

@@ -3,7 +3,7 @@
 import { type Job, Queue, type QueueOptions, type Telemetry, type WorkerOptions } from 'bullmq';
 import type { RedisClient } from '../runtime/redis.ts';
 import { isJsonObject } from '../wake/json.ts';
-import { type DebouncePolicy, debounceId } from '../wake/pair.ts';
+import { debounceId } from '../wake/pair.ts';
 import type { Report } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Keys } from './keys.ts';
@@ -153,17 +153,18 @@ export function deliveriesQueue(connection: RedisClient, prefix: string, telemet
  * Options of a wake's job. The job id makes a second add of the same row the same job. The deduplication id in throttle mode
  * is the debounce.
  *
+ * @param windowMs length of the window that it opens, ms; 0: none
  * @param trace serialized trace context of the row
  */
-export function wakeJobOptions(wake: Wake, policy: DebouncePolicy, trace?: string) {
+export function wakeJobOptions(wake: Wake, windowMs: number, trace?: string) {
   return {
     jobId: wake.id,
     attempts: 10,
     backoff: { type: 'exponential', delay: 1_000 },
-    removeOnComplete: keepEnded(policy.windowMs),
-    removeOnFail: keepEnded(policy.windowMs),
-    ...(policy.windowMs > 0 && {
-      deduplication: { id: debounceId(wake.probe, wake.category), ttl: policy.windowMs },
+    removeOnComplete: keepEnded(windowMs),
+    removeOnFail: keepEnded(windowMs),
+    ...(windowMs > 0 && {
+      deduplication: { id: debounceId(wake.probe, wake.category), ttl: windowMs },
     }),
     ...(trace !== undefined && { telemetry: { metadata: trace } }),
   };

@@ -1,5 +1,6 @@
 /** The workers that run now, and the set-up of each: whether it can investigate alerts and send them to someone. */
 import { z } from 'zod';
+import { policyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
@@ -30,6 +31,8 @@ const workerSetup = z.object({
         .nullable(),
     })
     .nullable(),
+  /** Absent: a worker of an earlier release. */
+  policy: policyState.exactOptional(),
 });
 export type WorkerSetup = z.infer<typeof workerSetup>;
 export type SlackIdentity = NonNullable<NonNullable<WorkerSetup['slack']>['identity']>;

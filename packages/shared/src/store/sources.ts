@@ -1,6 +1,7 @@
 /** The logs that tailers follow: their checkpoint in Redis next to their state on this machine's disk. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { PolicyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
 import { leaseHolder, listSourceIds, readCheckpoint, readConflict } from './checkpoint.ts';
 import type { Keys } from './keys.ts';
@@ -27,6 +28,8 @@ export interface Source {
   missingSince: number | null;
   /** A tailer that follows a different log under the same path, as `host:pid`; null if there is no such tailer. */
   conflictWith: string | null;
+  /** The policy that the tailer runs; null: not known. */
+  policy: PolicyState | null;
 }
 
 export async function readSources(redis: RedisClient, keys: Keys): Promise<Source[]> {
@@ -43,7 +46,7 @@ async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<S
     leaseHolder(redis, keys.lease(id)),
     readConflict(redis, keys, id),
   ]);
-  const { path, name, position, lastRowAt, committedAt, missingSince } = stored;
+  const { path, name, position, lastRowAt, committedAt, missingSince, policy } = stored;
   if (path === '') return undefined;
   const newest = decodePosition(position)?.files.at(-1);
   const file = await readFileState(path);
@@ -61,6 +64,7 @@ async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<S
     holder,
     missingSince: holder === null ? null : missingSince,
     conflictWith,
+    policy: holder === null ? null : policy,
   };
 }
 

@@ -21,6 +21,8 @@ export interface StoredRow {
   /** ms since the epoch. */
   emittedAt: number;
   links?: Record<string, string>;
+  /** Number of buffered rows before it. Absent: 0. */
+  buffered?: number;
 }
 
 /** Characters. */
@@ -30,7 +32,7 @@ const MAX_SNAPSHOT = 16_000;
 
 /** The row of a wake as JSON for its record. */
 export function storedRow(wake: Wake): string {
-  const { probe, category, severity, title, detail, snapshotDetails, emittedAt, links } = wake;
+  const { probe, category, severity, title, detail, snapshotDetails, emittedAt, links, buffered } = wake;
   const tooLarge = JSON.stringify(snapshotDetails).length > MAX_SNAPSHOT;
   const row: StoredRow = {
     probe,
@@ -41,6 +43,7 @@ export function storedRow(wake: Wake): string {
     snapshotDetails: tooLarge ? { cut: 'too large to be stored here; see the audit log' } : snapshotDetails,
     emittedAt,
     ...(links && { links }),
+    ...(buffered !== undefined && { buffered }),
   };
   return JSON.stringify(row);
 }
@@ -62,6 +65,7 @@ const rowSchema = z.object({
     .nullable()
     .transform((ms) => ms ?? Number.NaN),
   links: z.record(z.string(), z.string()).exactOptional(),
+  buffered: z.number().exactOptional(),
 });
 
 const usageSchema = z.object({

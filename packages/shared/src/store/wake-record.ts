@@ -152,7 +152,7 @@ export async function readReadiness(
   keys: Keys,
   { id: wakeId, severity }: Pick<Wake, 'id' | 'severity'>,
 ): Promise<Readiness> {
-  const args = { id: wakeId, isCritical: severity === 'critical', incidents: incidentArgs(keys, 0) };
+  const args = { id: wakeId, isCritical: severity === 'critical', incidents: incidentArgs(keys) };
   const answer = await BEGIN_INVESTIGATION(redis, [keys.wake(wakeId)], args);
   const [isEnqueued, isOver, wasDead, quietFor, notBefore, held] = Array.isArray(answer) ? answer.map(String) : [];
   return {
@@ -218,7 +218,7 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
     (await RECORD_OUTCOME(
       redis,
       recordKeys,
-      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields, incidents: incidentArgs(keys, 0) },
+      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields, incidents: incidentArgs(keys) },
       ...endEvent(end),
     )) === 1
   );
@@ -334,7 +334,7 @@ export async function beginDelivery(
     keys.clicksTaken,
   ];
   const isCritical = severity === 'critical';
-  const args = { id: wakeId, at, ttlS: WAKE_RECORD_TTL_S, isCritical, incidents: incidentArgs(keys, 0) };
+  const args = { id: wakeId, at, ttlS: WAKE_RECORD_TTL_S, isCritical, incidents: incidentArgs(keys) };
   const answer = await BEGIN_DELIVERY(redis, scriptKeys, args);
   const fields = Array.isArray(answer) ? answer.map(String) : [];
   const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, held, incidentId, stored] =

@@ -3,6 +3,8 @@
 export interface DebouncePolicy {
   /** Length of a window, ms; 0 turns the debounce off. */
   windowMs: number;
+  /** Rows of a pair without an open incident, within one window length, until one of them becomes a wake. */
+  consecutive: number;
   /** Whether a critical row passes an open window. It then restarts the window for the other rows. */
   bypassCritical: boolean;
 }

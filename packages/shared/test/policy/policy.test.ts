@@ -8,7 +8,7 @@ import { type Mapped, MappingError } from '../../src/ingest/alert.ts';
 import { choosePairBy } from '../../src/ingest/field-spec.ts';
 import { mapEventV2 } from '../../src/ingest/sources/events-v2.ts';
 import { mappings } from '../../src/ingest/sources.ts';
-import { type Policy, parsePolicy } from '../../src/policy/policy.ts';
+import { NO_POLICY, type Policy, parsePolicy } from '../../src/policy/policy.ts';
 import { readPolicy } from '../../src/policy/policy-file.ts';
 import { StartupError } from '../../src/runtime/errors.ts';
 import type { Json } from '../../src/wake/json.ts';
@@ -90,7 +90,10 @@ mappers:
     ['- version: 1', '1: the file must be a mapping of keys to values'],
     ['sources: {}', '1: version must be 1'],
     ['version: "1"', '1: version must be 1'],
-    ['version: 1\nrules: []', '2: rules is not a key here. Possible keys: version, sources, mappers, escalate.'],
+    [
+      'version: 1\nholidays: []',
+      '2: holidays is not a key here. Possible keys: version, rules, sources, mappers, escalate.',
+    ],
     [
       'version: 1\nescalate:\n  after: 10',
       '3: escalate.after must be a duration: a number and ms, s, m, h or d, such as 30m',
@@ -245,7 +248,7 @@ describe('the file', () => {
   }
 
   test('may be missing from the configuration', () => {
-    expect(readPolicy(undefined)).toEqual({ sources: new Map(), mappers: new Map() });
+    expect(readPolicy(undefined).policy).toEqual(NO_POLICY);
   });
 
   test('is a start-up error that lists its faults', () => {
@@ -264,7 +267,9 @@ describe('the file', () => {
   });
 
   test('may have sections without content', () => {
-    expect(readPolicy(file('version: 1\nsources:\nmappers:\n'))).toEqual({ sources: new Map(), mappers: new Map() });
+    const { version, ...policy } = readPolicy(file('version: 1\nrules:\nsources:\nmappers:\n')).policy;
+    expect(policy).toEqual({ rules: [], sources: new Map(), mappers: new Map() });
+    expect(version).toMatch(/^[0-9a-f]{12}$/);
   });
 });
 

@@ -24,7 +24,7 @@ describe('loadConfig', () => {
       home: '/tmp/kora',
       auditLogPath: '/tmp/kora/kora_audit_log.jsonl',
       createsLogFolder: true,
-      debounce: { windowMs: 600_000, bypassCritical: false },
+      debounce: { windowMs: 600_000, consecutive: 1, bypassCritical: false },
       pollMs: 30_000,
       maxAgeMs: 3_600_000,
       slack: {},

@@ -50,6 +50,7 @@ function emptyTally(): Tally {
     enqueued: new Map(),
     suppressed: new Map(),
     unreadable: [],
+    counts: [],
     firing: [],
     opened: new Set(),
     at: 1,
@@ -67,7 +68,7 @@ function tailers(ns: Namespace) {
     const wake = aWake({ id: `w-${rows++}`, probe, category });
     const id = debounceId(probe, category);
     if (passes) await passWindows(ns.redis, ns.keys, [{ window: id, jobKey: ns.queue.toKey(wake.id) }]);
-    const options = wakeJobOptions(wake, { windowMs: WINDOW_MS, bypassCritical: false });
+    const options = wakeJobOptions(wake, WINDOW_MS);
     const winner = (await ns.queue.add('wake', { wake }, options)).id ?? '';
     const tally = tallies.get(name) ?? emptyTally();
     if (winner === wake.id) {

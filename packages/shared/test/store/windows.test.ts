@@ -47,11 +47,7 @@ describe('a window', () => {
   });
 
   test('that is not in the index yet can be cleared, and is returned', async ({ ns }) => {
-    await ns.queue.add(
-      'wake',
-      { wake: wake('w-9', 'fly') },
-      wakeJobOptions(wake('w-9', 'fly'), { windowMs: WINDOW_MS, bypassCritical: false }),
-    );
+    await ns.queue.add('wake', { wake: wake('w-9', 'fly') }, wakeJobOptions(wake('w-9', 'fly'), WINDOW_MS));
     expect(await clearWindow(ns, 'fly', 'down')).toMatchObject({ wakeId: 'w-9', severity: 'critical' });
     expect(await clearWindow(ns, 'fly', 'down')).toBeUndefined();
   });
