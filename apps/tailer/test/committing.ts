@@ -84,13 +84,13 @@ export async function committing(
     const ids = lines.map((line) => wakeId(line, undefined));
     if (options.dies) {
       offset = start;
-      return { result: 'died', decided, ids };
+      return { result: 'died', decided, all: [decided], ids };
     }
     const result = await source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
     if (result !== 'committed') offset = start;
-    if (lines.length === rows.length || result !== 'committed') return { result, decided, ids };
+    if (lines.length === rows.length || result !== 'committed') return { result, decided, all: [decided], ids };
     const rest: Committed = await commit(rows.slice(lines.length), options);
-    return { ...rest, ids: [...ids, ...rest.ids] };
+    return { ...rest, all: [decided, ...rest.all], ids: [...ids, ...rest.ids] };
   }
   const recovered = async () => (await readAccount(ns.redis, ns.keys)).recovered;
   const isMarked = async (id: string | undefined) =>
@@ -101,5 +101,7 @@ export async function committing(
 interface Committed {
   result: string;
   decided: Decided;
+  /** Of all batches that the rows needed. */
+  all: Decided[];
   ids: string[];
 }

@@ -9,7 +9,7 @@
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
 --   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts; absent: recoveries are ignored,
---   ignored (number of recoveries if they are), counts: [{pair, was, rows, forMs}] of buffered rows, countKeys: prefixes of their keys
+--   ignored (number of recoveries if they are), counts: [{pair, was, rows, starts, forMs}] of buffered rows, countKeys: prefixes of their keys
 -- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
 -- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if the batch must be
 -- decided again: rows were coalesced into a wake that was withdrawn, or whose incident was closed meanwhile, or another tailer has

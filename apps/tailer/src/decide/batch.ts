@@ -79,8 +79,8 @@ interface PairCandidates {
   round: number;
   rows: number;
   hadCritical: boolean;
-  /** Their wake ids. */
-  ids: Set<string>;
+  /** The wake ids of those that have jobs. */
+  added: string[];
 }
 
 /** Rows sent to Redis in one round trip at most, so that other clients never wait long. */
@@ -207,9 +207,10 @@ export function batchOf(
   /**
    * Makes the row a candidate, mutes it, or counts it as a follower of the last candidate of its pair.
    *
-   * @param isAlone true if every row is decided on its own @param isEnqueued whether the row has a job, which decided it
+   * @param isReplay true if some rows of the batch have jobs, so that each row is decided on its own
+   * @param isEnqueued whether the row has a job, which decided it
    */
-  function group(row: WakeRow, isAlone: boolean, isEnqueued = false): void {
+  function group(row: WakeRow, isReplay: boolean, isEnqueued = false): void {
     const { line, details, emittedAt } = row;
     if (!isEnqueued && isStale(row)) {
       rejectStale(row);
@@ -230,7 +231,7 @@ export function batchOf(
     }
     const passes = mayPass(severity, own, before);
     const decidesItself =
-      isAlone || passes || own.windowMs === 0 || ofPair.mayLackWindow || (before?.rows ?? 0) < ofPair.maxConsecutive;
+      isReplay || passes || own.windowMs === 0 || ofPair.mayLackWindow || (before?.rows ?? 0) < ofPair.maxConsecutive;
     if (before && !decidesItself) {
       before.last.followers++;
       if (firing.fires(before.last, instance, false)) hold(line);
@@ -240,7 +241,8 @@ export function batchOf(
       ...wakeOf(details, wakeId(line, sourceName), emittedAt, redact),
       ...(row.appendedAfter !== undefined && { appendedAfter: row.appendedAfter }),
     };
-    const needsState = before?.last.needsState || ofPair.needsState || (passes && !own.bypassCritical);
+    const isStateful = isReplay || ofPair.needsState;
+    const needsState = before?.last.needsState || isStateful || passes;
     const candidate: Candidate = {
       wake,
       dedupId,
@@ -253,13 +255,15 @@ export function batchOf(
     // In the same round a row that passes would close the window before the earlier row of its pair opens it. Pairs with a state are
     // decided side by side: a pair with many rows must not hold up the others.
     const dependsOn = before && (passes || needsState) ? before.round + 1 : 0;
-    const round = addToRound(candidate, ofPair.needsState ? dependsOn : Math.max(dependsOn, rounds.length - 1));
+    const round = addToRound(candidate, isStateful ? dependsOn : Math.max(dependsOn, rounds.length - 1));
     candidates.set(dedupId, {
       last: candidate,
       round,
       rows: (before?.rows ?? 0) + 1,
-      hadCritical: before?.hadCritical === true || severity === 'critical',
-      ids: (before?.ids ?? new Set()).add(wake.id),
+      // A row before may only be buffered.
+      hadCritical:
+        before?.hadCritical === true || (severity === 'critical' && (before?.rows ?? 0) + 1 >= ofPair.maxConsecutive),
+      added: [...(before?.added ?? []), ...(isEnqueued ? [wake.id] : [])],
     });
     hold(line);
     firing.fires(candidate, instance, true);
@@ -309,7 +313,7 @@ export function batchOf(
       if (typeof row === 'function') row();
       else group(row, enqueued.size > 0, enqueued.has(wakeId(row.line, sourceName)));
     }
-    const pairs = pairStates(decider, (dedupId, id) => candidates.get(dedupId)?.ids.has(id) === true);
+    const pairs = pairStates(decider, (dedupId) => candidates.get(dedupId)?.added ?? []);
     for (const round of rounds) {
       if (!(await decideRound(decider, round, pairs, clock, mayAdd))) return undefined;
       for (const candidate of round) collect(candidate);

@@ -110,9 +110,12 @@ async function enqueue(decider: Decider, round: Candidate[], mayAdd: () => Promi
     left.map(({ wake, decision }) => [wake, wakeJobOptions(wake, decision.windowMs, traces.begin(wake))]),
   );
   while (left.length > 0) {
-    const jobsToAdd = left.map(({ wake, decision: { buffered } }) => ({
+    const jobsToAdd = left.map(({ wake, decision: { buffered, closes } }) => ({
       name: 'wake' as const,
-      data: { wake: buffered > 0 ? { ...wake, buffered } : wake },
+      data: {
+        wake: buffered > 0 ? { ...wake, buffered } : wake,
+        ...(closes !== undefined && { closed: closes }),
+      },
       opts: optionsOf.get(wake) ?? {},
     }));
     const passing = left

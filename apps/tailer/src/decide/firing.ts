@@ -2,13 +2,8 @@
  * Collects which instances of a batch fire and which recover, in the order of their rows. Rows that would change nothing are left
  * out: in a storm nearly every row repeats the one before.
  */
-import {
-  type FiringChange,
-  MAX_INSTANCES,
-  type MutedRow,
-  originOf,
-  type RecoveredRows,
-} from '@kora-wake/shared/store/firing';
+import type { FiringChange, MutedRow, RecoveredRows } from '@kora-wake/shared/store/firing';
+import { MAX_INSTANCES, originOf } from '@kora-wake/shared/wake/firing';
 import type { RowInstance } from '@kora-wake/shared/wake/wake';
 import type { Candidate } from './enqueue.ts';
 

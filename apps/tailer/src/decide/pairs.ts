@@ -21,10 +21,10 @@ interface Known {
   change?: CountChange;
 }
 
-/** @param isInBatch whether the batch has a candidate of this pair with this wake id */
+/** @param addedBefore the wakes of the batch that were added before a crash, by their pair, in their order */
 export function pairStates(
-  { redis, keys, hasIncidents }: Decider,
-  isInBatch: (dedupId: string, wakeId: string) => boolean,
+  { redis, keys, queue, hasIncidents }: Decider,
+  addedBefore: (dedupId: string) => string[],
 ): PairStates {
   const known = new Map<string, Known>();
 
@@ -34,11 +34,17 @@ export function pairStates(
     const states = await readPairStates(redis, keys, unread);
     for (const [i, state] of states.entries()) {
       const id = unread[i] ?? '';
-      const { holder } = state;
-      // A wake of this batch, added before a crash, may hold the window. The rows before it were decided without that window.
-      const isLater = holder !== undefined && isInBatch(id, holder);
-      known.set(id, { state: isLater ? { ...state, holder: undefined } : state, holder });
+      known.set(id, { state: { ...state, holder: await holderBefore(id, state.holder) }, holder: state.holder });
     }
+  }
+
+  /**
+   * The wake that held the window before the first row of the batch. Wakes of the batch that were added before a crash may have closed
+   * that window since, but the rows before them were decided by it.
+   */
+  async function holderBefore(dedupId: string, holder: string | undefined): Promise<string | undefined> {
+    const [first] = addedBefore(dedupId);
+    return first === undefined ? holder : (await queue.getJob(first))?.data.closed;
   }
 
   function decided({ dedupId, wake, isEnqueued, decision }: Candidate): void {
@@ -46,7 +52,8 @@ export function pairStates(
     if (!pair || !decision) return;
     const { state } = pair;
     const change = (rows: number, forMs: number) => {
-      pair.change = { pair: dedupId, was: pair.change?.was ?? state.buffered, rows, forMs };
+      const { was, starts } = pair.change ?? { was: state.buffered, starts: false };
+      pair.change = { pair: dedupId, was, rows, starts: starts || rows === 1, forMs };
     };
     if (decision.kind === 'buffered') {
       change(decision.rows, decision.forMs);
@@ -56,13 +63,9 @@ export function pairStates(
     } else if (decision.kind === 'enqueued') {
       if (decision.buffered > 0) change(0, 0);
       pair.state = afterWake(state, wake, decision.windowMs, hasIncidents);
-      if (isEnqueued) pair.state.holder = holderAfterReplay(pair, dedupId, wake.id);
+      // After the last of these wakes its window may have ended.
+      if (isEnqueued && addedBefore(dedupId).at(-1) === wake.id) pair.state.holder = pair.holder;
     }
-  }
-
-  /** The window of a wake that was added before a crash may have ended since, or belong to a wake of another log. */
-  function holderAfterReplay({ holder }: Known, dedupId: string, wakeId: string): string | undefined {
-    return holder !== undefined && isInBatch(dedupId, holder) ? wakeId : holder;
   }
 
   return {

@@ -5,7 +5,7 @@
 local function have_counts_changed(keys, counts)
   for _, count in ipairs(counts) do
     if tonumber(redis.call('GET', keys.buffered .. count.pair) or '0') ~= count.was then return true end
-    if (count.rows > 0 or count.was == 0) and keys.of then
+    if (count.rows > 0 or count.starts) and keys.of then
       local id = redis.call('GET', keys.of .. count.pair)
       local state = id and redis.call('HGET', keys.incident .. id, 'state')
       if state and state ~= 'closed' then return true end
@@ -18,10 +18,10 @@ end
 local function store_counts(keys, counts)
   for _, count in ipairs(counts) do
     local key = keys.buffered .. count.pair
-    if count.was == 0 and keys.firing then redis.call('DEL', keys.firing .. count.pair) end
+    if count.starts and keys.firing then redis.call('DEL', keys.firing .. count.pair) end
     if count.rows == 0 then
       redis.call('DEL', key)
-    elseif count.was == 0 then
+    elseif count.starts then
       redis.call('SET', key, count.rows, 'PX', count.forMs)
     else
       redis.call('SET', key, count.rows, 'KEEPTTL')

@@ -24,9 +24,9 @@ export type Decision =
   | { kind: 'buffered'; rows: number; forMs: number }
   /**
    * The row becomes a wake and opens a window, unless another wake opens it first. `buffered`: number of rows before it that it stands
-   * for. `passes`: it closes an open window.
+   * for. `passes`: it closes an open window; `closes`: the wake that holds that window, if one is known to be open.
    */
-  | { kind: 'enqueued'; windowMs: number; buffered: number; passes: boolean };
+  | { kind: 'enqueued'; windowMs: number; buffered: number; passes: boolean; closes?: string | undefined };
 
 /** Without a debounce window, rows count as consecutive within this time, ms. */
 const COUNT_MS = 600_000;
@@ -54,7 +54,8 @@ export function decideRow(
   if (state.wakes === undefined && !bypassesCount && state.buffered + 1 < settings.consecutive) {
     return { kind: 'buffered', rows: state.buffered + 1, forMs: settings.windowMs || COUNT_MS };
   }
-  return { kind: 'enqueued', windowMs: windowAfter(settings, state.wakes ?? 0), buffered: state.buffered, passes };
+  const windowMs = windowAfter(settings, state.wakes ?? 0);
+  return { kind: 'enqueued', windowMs, buffered: state.buffered, passes, closes: state.holder };
 }
 
 /** Length of the window that a wake opens, ms. @param wakes number of wakes of the opening before it */

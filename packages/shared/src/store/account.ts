@@ -9,9 +9,10 @@
  */
 import type { RedisClient } from '../runtime/redis.ts';
 import type { FeedbackVerdict } from '../wake/feedback.ts';
+import type { Recovery } from '../wake/firing.ts';
 import type { CloseReason } from '../wake/incident.ts';
 import type { Outcome } from '../wake/outcome.ts';
-import type { Recovery } from './firing.ts';
+
 import type { Keys } from './keys.ts';
 import { DELIVERIES, WAKES } from './queues.ts';
 import { luaScript } from './scripts.ts';

@@ -2,13 +2,12 @@
  * The firing instances of each pair, and the wakes since its last recovery. The commit of a batch changes them, in the order of the
  * rows; see lua/lib/firing.lua. The end of an incident removes them. Both are kept for a day after the last row: a tool may never say that an alert is over.
  */
+import { MAX_INSTANCES } from '../wake/firing.ts';
 import { incidentArgs } from './incidents.ts';
 import type { Keys } from './keys.ts';
 
 /** Seconds. */
 const FIRING_TTL_S = 86_400;
-/** Instances of a pair that are stored. If there are more, only a recovery without an instance closes the pair. */
-export const MAX_INSTANCES = 1_000;
 /** Wakes of a pair that one recovery marks; older ones are sent. */
 const MAX_WAKES = 1_000;
 
@@ -18,7 +17,7 @@ interface RowOfInstance {
   pair: string;
   /** Empty: the row has no instance. */
   instance: string;
-  /** Sender and instance as {@link originOf} joins them, or empty. */
+  /** Sender and instance as `originOf` joins them, or empty. */
   origin: string;
   /** True if the pair has more instances than are stored. */
   isOverflow: boolean;
@@ -63,14 +62,6 @@ export interface RecoveredRows {
 }
 
 export type FiringChange = FiringRow | MutedRow | RecoveredRows;
-
-/** How recoveries are counted. `closed`: no instance of the pair fires any more. `partial`: others do. `ignored`: it did not fire. */
-export type Recovery = 'closed' | 'partial' | 'ignored';
-
-/** The name under which the pairs of a sender's instance are found. Empty if one of both is missing. */
-export function originOf(sender: string, instance: string): string {
-  return sender === '' || instance === '' ? '' : `${encodeURIComponent(sender)}:${encodeURIComponent(instance)}`;
-}
 
 /** The changes of a batch as the commit takes them. */
 export function firingArgs(keys: Keys, changes: FiringChange[]) {

@@ -30,6 +30,7 @@ import {
   INCIDENT_STATES,
   type IncidentState,
   isIncidentId,
+  REOPEN_MS,
 } from '../wake/incident.ts';
 import { parseDebounceId } from '../wake/pair.ts';
 import { type Click, clickArgs } from './clicks.ts';
@@ -42,8 +43,6 @@ import { parsePosted } from './stored-wake.ts';
 
 /** Seconds. */
 const INCIDENT_TTL_S = 35 * 86_400;
-/** A wake of the pair reopens an incident that was closed less than this ago, ms. */
-export const REOPEN_MS = 10 * 60_000;
 
 /** The argument of the scripts that change incidents. Which records they change is known only inside of them. */
 export function incidentArgs(keys: Keys) {

@@ -1,7 +1,7 @@
 /** The state of pairs that decisions depend on, and the counts of buffered rows, which the tailer's commit changes. */
 import type { PairState } from '../policy/decide.ts';
 import type { RedisClient } from '../runtime/redis.ts';
-import { REOPEN_MS } from './incidents.ts';
+import { REOPEN_MS } from '../wake/incident.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
 
@@ -12,6 +12,8 @@ export interface CountChange {
   was: number;
   /** 0: the rows led to a wake. */
   rows: number;
+  /** Whether its first row is in this batch. */
+  starts: boolean;
   /** The count lapses this long after its first row, ms. */
   forMs: number;
 }

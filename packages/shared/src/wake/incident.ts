@@ -8,6 +8,9 @@ export type IncidentState = (typeof INCIDENT_STATES)[number];
 export const CLOSE_REASONS = ['recovered', 'resolved', 'expired'] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
+/** A wake of the pair reopens an incident that was closed less than this ago, ms. */
+export const REOPEN_MS = 10 * 60_000;
+
 /** The incident that the first wake of a pair opens. */
 export function incidentIdOf(wakeId: string): string {
   return wakeId.replace(/^w-/, 'i-');
