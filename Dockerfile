@@ -3,6 +3,7 @@ FROM node:24-slim AS manifests
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/shared/package.json packages/shared/
+COPY packages/backtest/package.json packages/backtest/
 COPY apps/tailer/package.json apps/tailer/
 COPY apps/worker/package.json apps/worker/
 COPY apps/api/package.json apps/api/
@@ -22,6 +23,7 @@ ENV NODE_ENV=production
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force && mkdir /log && chown 1000:1000 /log
 COPY packages/shared/lua packages/shared/lua
 COPY --from=build /app/packages/shared/dist packages/shared/dist
+COPY --from=build /app/packages/backtest/dist packages/backtest/dist
 COPY --from=build /app/apps/tailer/dist apps/tailer/dist
 COPY --from=build /app/apps/worker/dist apps/worker/dist
 COPY --from=build /app/apps/api/dist apps/api/dist

@@ -27,6 +27,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('packages/shared/src/$1.ts', import.meta.url)),
       },
       {
+        find: /^@kora-wake\/backtest\/(.*)$/,
+        replacement: fileURLToPath(new URL('packages/backtest/src/$1.ts', import.meta.url)),
+      },
+      {
         find: /^@kora-wake\/(tailer|worker)\/(.*)$/,
         replacement: fileURLToPath(new URL('apps/$1/src/$2.ts', import.meta.url)),
       },

@@ -24,6 +24,8 @@ const USER_COMMANDS = new Set([
   'replay',
   'simulate',
   'map',
+  'policy',
+  'backtest',
 ]);
 
 const unlock = lock();

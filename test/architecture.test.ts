@@ -17,6 +17,7 @@ const sources: Source[] = [
   'apps/api/src',
   'apps/cli/src',
   'packages/shared/src',
+  'packages/backtest/src',
 ].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))

@@ -302,7 +302,15 @@ describe('docker-compose.yml', () => {
 
 test('the Dockerfile builds and keeps every app, and runs as a user that is not root, by number', () => {
   const text = read('Dockerfile');
-  for (const workspace of ['packages/shared', 'apps/tailer', 'apps/worker', 'apps/api', 'apps/cli', 'apps/console']) {
+  for (const workspace of [
+    'packages/shared',
+    'packages/backtest',
+    'apps/tailer',
+    'apps/worker',
+    'apps/api',
+    'apps/cli',
+    'apps/console',
+  ]) {
     expect(text).toContain(`COPY ${workspace}/package.json ${workspace}/`);
     expect(text).toContain(`COPY --from=build /app/${workspace}/dist ${workspace}/dist`);
   }

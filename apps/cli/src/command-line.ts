@@ -41,6 +41,14 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'forecast load, delays and cost of a plan',
     load: () => import('./commands/simulate.ts'),
   },
+  policy: {
+    summary: 'check a policy file, or explain what it does with an alert',
+    load: () => import('./commands/policy.ts'),
+  },
+  backtest: {
+    summary: 'show what a policy would have done with your own log',
+    load: () => import('./commands/backtest.ts'),
+  },
   map: {
     summary: 'show the rows that the body of an alerting tool becomes',
     load: () => import('./commands/map.ts'),

@@ -35,6 +35,7 @@ import {
   noticeJobOptions,
   updateJobOptions,
 } from '@kora-wake/shared/store/queues';
+import { senderQuiet } from '@kora-wake/shared/wake/incident';
 import type { AuditWriter } from './audit.ts';
 
 export interface IncidentKeeper {
@@ -60,9 +61,6 @@ const MAX_CHANGED = 100;
 const MAX_REPAIRED = 1_000;
 /** A pending notice that is older may have failed without anybody recording it, ms. */
 const STALE_NOTICE_MS = 60_000;
-/** The same for incidents of alerting tools: many send an alert only once. */
-const SENDER_QUIET_MS = 24 * 3_600_000;
-
 /** Keeps incidents until the returned function is called. Several workers may do so at once. */
 export function keepIncidents(keeper: IncidentKeeper, everyMs = EVERY_MS): () => Promise<void> {
   const stop = new AbortController();
@@ -83,8 +81,8 @@ async function keepOnce(keeper: IncidentKeeper, isTimed: boolean): Promise<void>
   try {
     if (isTimed && quietMs > 0) {
       await runIncidentClocks(redis, keys, clocks());
-      const senderQuietMs = Math.max(SENDER_QUIET_MS, quietMs);
-      const expired = await expireIncidents(redis, keys, await listSourceIds(redis, keys), { quietMs, senderQuietMs });
+      const sourceIds = await listSourceIds(redis, keys);
+      const expired = await expireIncidents(redis, keys, sourceIds, { quietMs, senderQuietMs: senderQuiet(quietMs) });
       if (expired > 0) logEvent(log, 'incidents.expired', { incidents: expired });
     }
     const due = await readDue(redis, keys);

@@ -22,7 +22,7 @@ import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { hasPair, pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
 import type { Collector, Line } from '../log/scan.ts';
-import { type Candidate, type Decider, decideRound, enqueuedIds } from './enqueue.ts';
+import { type Candidate, type Decider, decideRound, enqueuedIds, enqueuedWake } from './enqueue.ts';
 import { firingOf } from './firing.ts';
 import { pairStates } from './pairs.ts';
 import type { Unreadable } from './read-line.ts';
@@ -328,7 +328,7 @@ export function batchOf(
     if (!decision) return;
     const rows = followers + Number(decision.kind !== 'enqueued');
     if (decision.kind === 'enqueued') {
-      decided.enqueued.push(decision.buffered > 0 ? { ...wake, buffered: decision.buffered } : wake);
+      decided.enqueued.push(enqueuedWake(wake, decision));
       if (rows > 0) decided.coalesced.push({ first: wake, winner: wake.id, rows });
     } else if (decision.kind === 'coalesced') {
       decided.coalesced.push({ first: wake, winner: decision.holder, rows });

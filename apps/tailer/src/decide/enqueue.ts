@@ -110,12 +110,9 @@ async function enqueue(decider: Decider, round: Candidate[], mayAdd: () => Promi
     left.map(({ wake, decision }) => [wake, wakeJobOptions(wake, decision.windowMs, traces.begin(wake))]),
   );
   while (left.length > 0) {
-    const jobsToAdd = left.map(({ wake, decision: { buffered, closes } }) => ({
+    const jobsToAdd = left.map(({ wake, decision }) => ({
       name: 'wake' as const,
-      data: {
-        wake: buffered > 0 ? { ...wake, buffered } : wake,
-        ...(closes !== undefined && { closed: closes }),
-      },
+      data: { wake: enqueuedWake(wake, decision) },
       opts: optionsOf.get(wake) ?? {},
     }));
     const passing = left
@@ -135,4 +132,9 @@ async function enqueue(decider: Decider, round: Candidate[], mayAdd: () => Promi
     }
   }
   return true;
+}
+
+/** The wake with the facts that its decision adds. */
+export function enqueuedWake(wake: Wake, { buffered, closes }: Opening['decision']): Wake {
+  return { ...wake, ...(buffered > 0 && { buffered }), ...(closes !== undefined && { closed: closes }) };
 }

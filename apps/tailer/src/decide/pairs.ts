@@ -44,7 +44,7 @@ export function pairStates(
    */
   async function holderBefore(dedupId: string, holder: string | undefined): Promise<string | undefined> {
     const [first] = addedBefore(dedupId);
-    return first === undefined ? holder : (await queue.getJob(first))?.data.closed;
+    return first === undefined ? holder : (await queue.getJob(first))?.data.wake.closed;
   }
 
   function decided({ dedupId, wake, isEnqueued, decision }: Candidate): void {

@@ -67,7 +67,7 @@ export function livePolicy(
   };
 }
 
-function linesOf(path: string, faults: Fault[]): string[] {
+export function linesOf(path: string, faults: Fault[]): string[] {
   return faults.map(({ line, message }) => `${path}:${line}: ${message}`);
 }
 

@@ -129,7 +129,7 @@ export function parsePolicy(text: string, hasIncidents = true): ParsedPolicy {
   const file = FILE.safeParse(yaml.value);
   const at = ({ path, message }: { path: PropertyKey[]; message: string }): Fault => ({
     line: yaml.lineOf(path),
-    message: path.length > 0 ? `${path.join('.')} ${message}` : `the file ${message}`,
+    message: `${nameOf(path)} ${message}`,
   });
   const faults = file.success ? [] : faultsOf(file.error).map(at);
   if (!hasIncidents) faults.push(...withoutIncidents(yaml.value).map(at));
@@ -137,6 +137,14 @@ export function parsePolicy(text: string, hasIncidents = true): ParsedPolicy {
   const version = createHash('sha256').update(text).digest('hex').slice(0, 12);
   const policy = policyOf(file.data, version, (path) => yaml.lineOf(path));
   return { policy, warnings: inOrder(ruleWarnings(policy.rules, policy).map(at)) };
+}
+
+/** The name of a place in the file. Rules are counted from 1, as in other messages about them. */
+function nameOf(path: PropertyKey[]): string {
+  const [key, index, ...rest] = path;
+  if (key === 'rules' && typeof index === 'number')
+    return [`rule ${index + 1}`, rest.join('.')].filter(Boolean).join(': ');
+  return path.length > 0 ? path.join('.') : 'the file';
 }
 
 function inOrder(faults: Fault[]): Fault[] {

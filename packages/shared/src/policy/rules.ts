@@ -189,7 +189,7 @@ function muteWarnings({ match, mutes }: Rule, path: PropertyKey[], now: number, 
         : [],
     ),
     ...(match.severities?.includes('critical')
-      ? [{ path: [...path, 'mute'], message: 'mutes critical alerts: nobody is notified of them in that time' }]
+      ? [{ path: [...path, 'mute'], message: 'covers critical alerts: nobody is notified of them in that time' }]
       : []),
     ...(once === undefined
       ? []

@@ -31,8 +31,6 @@ export type FollowupJob = UpdateJob | NoticeJob;
 /** Payload of a `wake` job. */
 export interface WakeJob {
   wake: Wake;
-  /** The wake whose window it closed, because it is critical. Absent: none. */
-  closed?: string;
 }
 
 /** Payload of a `deliver` job. */

@@ -11,6 +11,11 @@ export type CloseReason = (typeof CLOSE_REASONS)[number];
 /** A wake of the pair reopens an incident that was closed less than this ago, ms. */
 export const REOPEN_MS = 10 * 60_000;
 
+/** Silence after which an incident of an alerting tool expires, ms: many tools send an alert only once. @param quietMs of other incidents */
+export function senderQuiet(quietMs: number): number {
+  return Math.max(24 * 3_600_000, quietMs);
+}
+
 /** The incident that the first wake of a pair opens. */
 export function incidentIdOf(wakeId: string): string {
   return wakeId.replace(/^w-/, 'i-');

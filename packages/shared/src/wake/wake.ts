@@ -26,6 +26,8 @@ export interface Wake {
   emittedAt: number;
   /** Names and web addresses, such as a runbook. Absent if there are none. */
   links?: Record<string, string>;
+  /** The wake whose window it closed, because it is critical. Absent: none. */
+  closed?: string;
   /** Number of rows before it that were buffered until it became a wake. Absent: 0. */
   buffered?: number;
   /** The row was appended after this time, ms since the epoch by the tailer's clock. Undefined for a row of the backlog. */

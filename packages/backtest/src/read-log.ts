@@ -1,0 +1,221 @@
+/** Reads the wake rows and recoveries of a log with their times, for a backtest. */
+import type { StoreRow } from '@kora-wake/shared/policy/memory-store';
+import { errorReason } from '@kora-wake/shared/runtime/errors';
+import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
+import type { Redact } from '@kora-wake/shared/wake/redact';
+import { hasPair, rowOf, SEAMS, severityOf } from '@kora-wake/shared/wake/wake';
+import { readLine } from '@kora-wake/tailer/decide/read-line';
+import { dedupIds, instances } from '@kora-wake/tailer/decide/rows';
+import { type Line, MAX_LINE_BYTES, NEWLINE, scanner } from '@kora-wake/tailer/log/scan';
+import { findPieces, readBlocks } from './log-files.ts';
+
+/** A wake row or a recovery. */
+export interface LogRow extends StoreRow {
+  kind: 'wake' | 'recovered';
+  /** ms since the epoch: its own time, or the time of the row before if it has none that can be true. */
+  at: number;
+  /** Not redacted. */
+  title: string;
+}
+
+export interface LogContent {
+  /** In the order of the log. */
+  rows: LogRow[];
+  /** Number of wake rows whose details are not an object. */
+  malformed: number;
+  /** Mean cost of an investigation in this log, USD; undefined if it has none. */
+  meanUsd: number | undefined;
+  /** Why the result may be wrong, one sentence each. */
+  doubts: string[];
+}
+
+/** Rows of investigations are parsed until there are so many: the mean cost hardly changes after that. */
+const MAX_COSTS = 2_000;
+const INVESTIGATED = 'probe.investigation_completed';
+/** A row may be so much older than the row before it, ms: several programs write at the same time. */
+const TOLERANCE_MS = 60_000;
+/** After so many rows in direct succession that are older, the row before them had a wrong time. */
+const MAX_OLDER = 5;
+/** A pause between two pieces of the log that is worth a remark, ms. */
+const GAP_MS = 3_600_000;
+/** Rows that are read at most, so that a log of rows only does not need more memory than there is. */
+const MAX_ROWS = 5_000_000;
+
+/**
+ * Reads logs and their rotated pieces.
+ *
+ * @param now times after it cannot be true, ms since the epoch
+ * @throws StartupError if there is nothing to read
+ */
+export async function readLog(paths: string[], redact: Redact, now: number): Promise<LogContent> {
+  const { pieces, doubts } = await findPieces(paths);
+  const rows: LogRow[] = [];
+  const costs = { number: 0, usd: 0 };
+  const counts = { malformed: 0, unreadable: 0, tooLong: 0, untimed: 0 };
+  const times = clock(now);
+  const [dedupIdOf, instanceIn, severityIn] = [dedupIds(redact), instances(redact), severities(redact)];
+  const scan = scanner([...SEAMS, INVESTIGATED]);
+
+  function take(line: Line): boolean {
+    if (line.bytes.includes(INVESTIGATED)) {
+      if (costs.number < MAX_COSTS) addCost(line);
+      if (!SEAMS.some((seam) => line.bytes.includes(seam))) return true;
+    }
+    const { objects, unreadable } = readLine(line);
+    counts.unreadable += unreadable.length;
+    for (const { json } of objects) {
+      const row = rowOf(json);
+      if (row.kind === 'malformed') counts.malformed++;
+      if (row.kind === 'malformed_recovery') counts.unreadable++;
+      if (row.kind !== 'wake' && row.kind !== 'recovered') continue;
+      if (row.emittedAt === undefined) counts.untimed++;
+      rows.push(logRow(row.kind, row.details, times.read(row.emittedAt)));
+    }
+    return true;
+  }
+
+  function addCost(line: Line): void {
+    const [object] = readLine(line).objects;
+    if (!object || !isJsonObject(object.json) || object.json.seam !== INVESTIGATED) return;
+    const { details } = object.json;
+    const usd = isJsonObject(details) ? details.total_cost_usd : undefined;
+    if (typeof usd !== 'number' || !(usd > 0)) return;
+    costs.number++;
+    costs.usd += usd;
+  }
+
+  function logRow(kind: LogRow['kind'], details: JsonObject, at: number): LogRow {
+    const { instance, sender } = instanceIn(details);
+    const isNamedBySender = kind === 'recovered' && !hasPair(details) && sender !== '' && instance !== '';
+    return {
+      kind,
+      at,
+      pair: isNamedBySender ? '' : dedupIdOf(details),
+      severity: kind === 'wake' ? severityIn(details) : '',
+      instance,
+      sender,
+      title: typeof details.title === 'string' ? details.title : '',
+    };
+  }
+
+  const collector = { take, full: () => rows.length >= MAX_ROWS };
+  for (const { path, firstAt } of pieces) {
+    const last = rows.at(-1)?.at;
+    if (last !== undefined && firstAt - last > GAP_MS) {
+      doubts.push(
+        `There is no alert from ${iso(last)} to ${iso(firstAt)}, where ${path} begins: a piece of the log may be missing.`,
+      );
+    }
+    try {
+      counts.tooLong += await scanPiece(path, scan, collector);
+    } catch (error) {
+      doubts.push(`${path} can be read only in part (${errorReason(error)}).`);
+    }
+    if (collector.full()) {
+      doubts.push(`Only the first ${MAX_ROWS} rows were read.`);
+      break;
+    }
+  }
+  return {
+    rows,
+    malformed: counts.malformed,
+    meanUsd: costs.number > 0 ? costs.usd / costs.number : undefined,
+    doubts: [...doubts, ...doubtsAbout({ ...counts, ...times.counts })],
+  };
+}
+
+/** Passes the lines of a piece that name a seam to the collector. @returns the number of lines that are too long */
+async function scanPiece(
+  path: string,
+  { scan }: ReturnType<typeof scanner>,
+  collector: { take(line: Line): boolean; full(): boolean },
+): Promise<number> {
+  let rest = Buffer.alloc(0);
+  let [tooLong, isSkipping] = [0, false];
+  for await (const block of await readBlocks(path)) {
+    if (!Buffer.isBuffer(block)) continue;
+    let bytes = block;
+    if (isSkipping) {
+      const end = bytes.indexOf(NEWLINE);
+      if (end < 0) continue;
+      bytes = bytes.subarray(end + 1);
+      isSkipping = false;
+    }
+    const whole = bytes.lastIndexOf(NEWLINE) + 1;
+    if (whole > 0) {
+      // Only the first line needs the end of the block before.
+      const first = bytes.indexOf(NEWLINE) + 1;
+      if (rest.length > 0) scan(Buffer.concat([rest, bytes.subarray(0, first)]), 0, collector);
+      scan(bytes.subarray(rest.length > 0 ? first : 0, whole), 0, collector);
+      rest = Buffer.from(bytes.subarray(whole));
+    } else rest = Buffer.concat([rest, bytes]);
+    if (rest.length > MAX_LINE_BYTES) {
+      tooLong++;
+      isSkipping = true;
+      rest = Buffer.alloc(0);
+    }
+    if (collector.full()) return tooLong;
+  }
+  // The last line may have no newline yet.
+  scan(rest, 0, collector);
+  return tooLong;
+}
+
+/** The severity of a row. Each word is redacted once. */
+function severities(redact: Redact): (details: JsonObject) => string {
+  const known = new Map<string, string>();
+  return (details) => {
+    const { severity } = details;
+    if (typeof severity !== 'string') return severityOf(details, redact);
+    const found = known.get(severity) ?? severityOf(details, redact);
+    if (known.size < 1_000) known.set(severity, found);
+    return found;
+  };
+}
+
+/** Reads times of rows so that they never decrease, except after a row with a wrong time. */
+function clock(now: number) {
+  const counts = { future: 0, older: 0 };
+  let [last, older] = [-Infinity, 0];
+  return {
+    counts,
+    read(emittedAt: number | undefined): number {
+      let at = emittedAt ?? last;
+      if (at > now) {
+        counts.future++;
+        at = last;
+      }
+      if (last - at > TOLERANCE_MS) {
+        counts.older++;
+        older++;
+        // The rows before had a clock that was ahead.
+        if (older > MAX_OLDER) last = at;
+      } else older = 0;
+      last = Number.isFinite(at) ? Math.max(last, at) : last;
+      return Number.isFinite(last) ? last : 0;
+    },
+  };
+}
+
+function doubtsAbout(counts: {
+  malformed: number;
+  unreadable: number;
+  tooLong: number;
+  untimed: number;
+  future: number;
+  older: number;
+}): string[] {
+  const { unreadable, tooLong, untimed, future, older } = counts;
+  const about: Array<[number, string]> = [
+    [unreadable, 'parts of lines name an alert but cannot be read. They are left out.'],
+    [tooLong, 'lines are longer than 1 MiB. They are left out.'],
+    [untimed, 'rows have a time that cannot be read. They count at the time of the row before.'],
+    [future, 'rows are from the future. They count at the time of the row before.'],
+    [older, 'rows are more than a minute older than a row before them. They count at the time of that row.'],
+  ];
+  return about.flatMap(([n, text]) => (n > 0 ? [`${n} ${text}`] : []));
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
