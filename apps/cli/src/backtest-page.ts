@@ -128,8 +128,8 @@ function missedTable(missed: MissedAlert[]): string {
   return `<div class="scroll"><table><thead><tr>${['Policy', 'Severity', 'Time', 'Pair', 'Title', 'Instead'].map((name) => `<th scope="col">${name}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>${rest > 0 ? `<p>and ${rest} more</p>` : ''}`;
 }
 
-function suggestion({ probe, category, now, then, rule, hides, hidesCritical }: Suggestion): string {
-  return `<p>${esc(probe)} / ${esc(category)}: ${then} messages instead of ${now}. It hides ${hides} alerts, ${hidesCritical} of them critical.</p><pre>${esc(rule)}</pre>`;
+function suggestion({ probe, category, messages, messagesThen, rule, hides, hidesCritical }: Suggestion): string {
+  return `<p>${esc(probe)} / ${esc(category)}: ${messagesThen} messages instead of ${messages}. It hides ${hides} alerts, ${hidesCritical} of them critical.</p><pre>${esc(rule)}</pre>`;
 }
 
 function color(policy: number): string {

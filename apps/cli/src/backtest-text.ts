@@ -95,26 +95,34 @@ function missedLine({
   return `${emittedAt.slice(0, 16)}Z  ${severity.padEnd(8)}  ${probe} / ${category}  ${title}  (${why}${message === 'none' ? '' : at})`;
 }
 
+function wakesOf({ byPair }: PolicyResult, probe: string, category: string): number {
+  return byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0;
+}
+
 function pairs([current, ...others]: PolicyResult[]): string[][] {
   if (!current) return [];
-  const wakesOf = ({ byPair }: PolicyResult, probe: string, category: string) =>
-    byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0;
   const noisy = current.byPair.filter(({ wakes }) => wakes > 0).slice(0, MAX_LISTED);
   if (noisy.length === 0) return [];
   return [
     ['', 'alerts', 'current', ...others.map(({ name }) => name)],
-    ...noisy.map(({ probe, category, rows, wakes }) => [
-      `${probe} / ${category}`,
-      String(rows),
-      String(wakes),
-      ...others.map((other) => String(wakesOf(other, probe, category))),
-    ]),
+    ...noisy.map(({ probe, category, rows, wakes }) => {
+      const then = others.map((other) => String(wakesOf(other, probe, category)));
+      return [`${probe} / ${category}`, String(rows), String(wakes)].concat(then);
+    }),
   ];
 }
 
-function suggestionLines({ probe, category, now, then, rule, hides, hidesCritical }: Suggestion): string[] {
+function suggestionLines({
+  probe,
+  category,
+  messages,
+  messagesThen,
+  rule,
+  hides,
+  hidesCritical,
+}: Suggestion): string[] {
   return [
-    `${probe} / ${category}: ${then} messages instead of ${now}. It hides ${hides} alerts, ${hidesCritical} of them critical.`,
+    `${probe} / ${category}: ${messagesThen} messages instead of ${messages}. It hides ${hides} alerts, ${hidesCritical} of them critical.`,
     ...rule.split('\n').map((line) => `  ${line}`),
   ];
 }

@@ -93,7 +93,6 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
   const counted = rows.filter(({ at }) => at >= from && at < to);
   const decided = policies.map((policy) => decideAll(rows, settingsOf(policy.rules, options.debounce), options));
   const [current] = decided;
-  const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
   return {
     from: iso(counted[0]?.at),
     to: iso(counted.at(-1)?.at),
@@ -144,7 +143,7 @@ export function decideAll(
     if (decision.sendsAt !== undefined && decision.sendsAt > row.at) waiting.set(row.pair, decision);
     return decision;
   });
-  for (const pair of [...waiting.keys()]) settle(pair, Infinity);
+  for (const pair of waiting.keys()) settle(pair, Infinity);
   return decided;
 }
 
@@ -191,7 +190,7 @@ function summarize(
     night,
     usd: Math.round((decisions.enqueued - withdrawn) * usd * 100) / 100,
     byPair: [...pairs]
-      .map(([pair, counts]) => ({ ...pairOfDebounceId(pair), ...counts }))
+      .map(([pair, counts]) => Object.assign(pairOfDebounceId(pair), counts))
       .toSorted((a, b) => b.wakes - a.wakes || b.rows - a.rows),
     byHour,
   };
@@ -247,4 +246,8 @@ const MESSAGES: ReadonlyArray<MissedAlert['message']> = ['none', 'later', 'earli
 function byUrgency(a: MissedAlert, b: MissedAlert): number {
   const rank = ({ severity, message }: MissedAlert) => Number(severity !== 'critical') * 10 + MESSAGES.indexOf(message);
   return rank(a) - rank(b) || a.emittedAt.localeCompare(b.emittedAt);
+}
+
+function iso(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
 }

@@ -75,14 +75,19 @@ async function siblingsOf(path: string): Promise<string[]> {
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
+/** The reader of the last stream of a pipeline gets the error. */
+const ignore = () => undefined;
+
 /** Reads a piece in blocks, decompressed. The content tells how it is compressed, since names differ. */
 export async function readBlocks(path: string): Promise<Readable> {
   const file = await open(path);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0).finally(() => file.close());
-  const magic = buffer.subarray(0, bytesRead);
+  const magic = Buffer.alloc(4);
+  try {
+    await file.read(magic, 0, magic.length, 0);
+  } finally {
+    await file.close();
+  }
   const raw = createReadStream(path, { highWaterMark: BLOCK_BYTES });
-  // The reader of the last stream gets the error.
-  const ignore = () => undefined;
   if (magic.subarray(0, 2).equals(GZIP)) return pipeline(raw, createGunzip({ chunkSize: BLOCK_BYTES }), ignore);
   return magic.equals(ZSTD) ? pipeline(raw, createZstdDecompress({ chunkSize: BLOCK_BYTES }), ignore) : raw;
 }

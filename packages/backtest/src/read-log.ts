@@ -6,7 +6,7 @@ import type { Redact } from '@kora-wake/shared/wake/redact';
 import { hasPair, rowOf, SEAMS, severityOf } from '@kora-wake/shared/wake/wake';
 import { readLine } from '@kora-wake/tailer/decide/read-line';
 import { dedupIds, instances } from '@kora-wake/tailer/decide/rows';
-import { type Line, MAX_LINE_BYTES, NEWLINE, scanner } from '@kora-wake/tailer/log/scan';
+import { type Collector, type Line, MAX_LINE_BYTES, NEWLINE, type Scanner, scanner } from '@kora-wake/tailer/log/scan';
 import { findPieces, readBlocks } from './log-files.ts';
 
 /** A wake row or a recovery. */
@@ -57,6 +57,11 @@ export async function readLog(paths: string[], redact: Redact, now: number): Pro
   const scan = scanner([...SEAMS, INVESTIGATED]);
 
   function take(line: Line): boolean {
+    // The tailer skips such a line too.
+    if (line.bytes.length > MAX_LINE_BYTES) {
+      counts.tooLong++;
+      return true;
+    }
     if (line.bytes.includes(INVESTIGATED)) {
       if (costs.number < MAX_COSTS) addCost(line);
       if (!SEAMS.some((seam) => line.bytes.includes(seam))) return true;
@@ -98,7 +103,11 @@ export async function readLog(paths: string[], redact: Redact, now: number): Pro
     };
   }
 
-  const collector = { take, full: () => rows.length >= MAX_ROWS };
+  const collector: PieceCollector = {
+    take,
+    full: () => rows.length >= MAX_ROWS,
+    skip: () => void counts.tooLong++,
+  };
   for (const { path, firstAt } of pieces) {
     const last = rows.at(-1)?.at;
     if (last !== undefined && firstAt - last > GAP_MS) {
@@ -107,7 +116,7 @@ export async function readLog(paths: string[], redact: Redact, now: number): Pro
       );
     }
     try {
-      counts.tooLong += await scanPiece(path, scan, collector);
+      await scanPiece(path, scan, collector);
     } catch (error) {
       doubts.push(`${path} can be read only in part (${errorReason(error)}).`);
     }
@@ -124,14 +133,15 @@ export async function readLog(paths: string[], redact: Redact, now: number): Pro
   };
 }
 
-/** Passes the lines of a piece that name a seam to the collector. @returns the number of lines that are too long */
-async function scanPiece(
-  path: string,
-  { scan }: ReturnType<typeof scanner>,
-  collector: { take(line: Line): boolean; full(): boolean },
-): Promise<number> {
+interface PieceCollector extends Collector {
+  /** Called for each line that is too long to be passed. */
+  skip(): void;
+}
+
+/** Passes the lines of a piece that name a seam to the collector. */
+async function scanPiece(path: string, { scan }: Scanner, collector: PieceCollector): Promise<void> {
   let rest = Buffer.alloc(0);
-  let [tooLong, isSkipping] = [0, false];
+  let isSkipping = false;
   for await (const block of await readBlocks(path)) {
     if (!Buffer.isBuffer(block)) continue;
     let bytes = block;
@@ -150,15 +160,14 @@ async function scanPiece(
       rest = Buffer.from(bytes.subarray(whole));
     } else rest = Buffer.concat([rest, bytes]);
     if (rest.length > MAX_LINE_BYTES) {
-      tooLong++;
+      collector.skip();
       isSkipping = true;
       rest = Buffer.alloc(0);
     }
-    if (collector.full()) return tooLong;
+    if (collector.full()) return;
   }
   // The last line may have no newline yet.
   scan(rest, 0, collector);
-  return tooLong;
 }
 
 /** The severity of a row. Each word is redacted once. */

@@ -9,8 +9,8 @@ export interface Suggestion {
   probe: string;
   category: string;
   /** Messages by the current policy, and by the suggested setting. */
-  now: number;
-  then: number;
+  messages: number;
+  messagesThen: number;
   /** Exactly one of both. */
   windowMs?: number;
   consecutive?: number;
@@ -45,20 +45,33 @@ export function suggest(rows: LogRow[], options: Options): Suggestion[] {
   });
 }
 
+type Setting = { windowMs: number } | { consecutive: number };
+
 function suggestFor(pair: string, rows: LogRow[], options: Options): Suggestion[] {
-  const before = decideAll(rows, settingsOf(options.rules, options.debounce), options);
-  const now = rows.filter((row, i) => counts(row, before[i], options)).length;
-  const { windowMs: usual } = options.debounce;
-  const firstThatHalves = (settings: Array<{ windowMs: number } | { consecutive: number }>) => {
+  const decide = (rules: Rule[]) => decideAll(rows, settingsOf(rules, options.debounce), options);
+  const current = decide(options.rules);
+  const sent = rows.filter((row, i) => counts(row, current[i], options));
+  const firstThatHalves = (settings: Setting[]): Suggestion[] => {
     for (const setting of settings) {
-      const rules = rulesWith(options.rules, setting);
-      const after = decideAll(rows, settingsOf(rules, options.debounce), options);
-      const then = rows.filter((row, i) => counts(row, after[i], options)).length;
-      if (then * 2 <= now) return [suggestion(pair, setting, { now, then, rows, before, after }, options)];
+      const decided = decide(rulesWith(options.rules, setting));
+      const messagesThen = rows.filter((row, i) => counts(row, decided[i], options)).length;
+      if (messagesThen * 2 > sent.length) continue;
+      const hidden = rows.filter((row, i) => counts(row, current[i], options) && sentAt(decided[i]) === undefined);
+      return [
+        {
+          ...pairOfDebounceId(pair),
+          messages: sent.length,
+          messagesThen,
+          ...setting,
+          hides: hidden.length,
+          hidesCritical: hidden.filter(({ severity }) => severity === 'critical').length,
+          rule: ruleFor(pair, setting),
+        },
+      ];
     }
     return [];
   };
-  const windows = WINDOWS.filter((windowMs) => windowMs > usual);
+  const windows = WINDOWS.filter((windowMs) => windowMs > options.debounce.windowMs);
   return [
     ...firstThatHalves(windows.map((windowMs) => ({ windowMs }))),
     ...firstThatHalves(COUNTS.map((consecutive) => ({ consecutive }))),
@@ -66,30 +79,15 @@ function suggestFor(pair: string, rows: LogRow[], options: Options): Suggestion[
 }
 
 /** The rules with one setting changed. */
-function rulesWith(rules: Rule[], setting: { windowMs: number } | { consecutive: number }): Rule[] {
+function rulesWith(rules: Rule[], setting: Setting): Rule[] {
   const rest: Rule = { number: 0, line: 0, match: { probe: '*', category: '*' }, reinvestigate: 'always', mutes: [] };
-  return [...rules, rest].map((rule) => ({ ...rule, ...setting }));
+  return [...rules, rest].map((rule) => Object.assign({}, rule, setting));
 }
 
-function suggestion(
-  pair: string,
-  setting: { windowMs: number } | { consecutive: number },
-  { now, then, rows, before, after }: { now: number; then: number; rows: LogRow[]; before: Decided; after: Decided },
-  options: Options,
-): Suggestion {
-  const names = pairOfDebounceId(pair);
-  const hidden = rows.filter((row, i) => counts(row, before[i], options) && sentAt(after[i]) === undefined);
+function ruleFor(pair: string, setting: Setting): string {
+  const { probe, category } = pairOfDebounceId(pair);
   const key = 'windowMs' in setting ? `window: ${spanOf(setting.windowMs)}` : `consecutive: ${setting.consecutive}`;
-  const match = `probe: ${JSON.stringify(names.probe)}, category: ${JSON.stringify(names.category)}`;
-  return {
-    ...names,
-    now,
-    then,
-    ...setting,
-    hides: hidden.length,
-    hidesCritical: hidden.filter(({ severity }) => severity === 'critical').length,
-    rule: `- match: { ${match} }\n  ${key}`,
-  };
+  return `- match: { probe: ${JSON.stringify(probe)}, category: ${JSON.stringify(category)} }\n  ${key}`;
 }
 
 /** Whether the row is sent, and is in the time that counts. */

@@ -56,7 +56,7 @@ export const command = defineCommand({
     }
     const { policy, warnings } = read;
     if (action === 'check') {
-      for (const line of linesOf(path, warnings)) io.out(`${line.replace(/: /, ': warning: ')}`);
+      for (const line of linesOf(path, warnings)) io.out(line.replace(/: /, ': warning: '));
       io.out(
         `${path}: ${count(policy.rules.length, 'rule')}, no faults, ${count(warnings.length, 'warning')}. Version ${policy.version}.`,
       );

@@ -185,15 +185,6 @@ export function memoryStore({ settings, hasIncidents, quietMs, senderQuietMs }: 
     if (severity === 'critical') pair.incident.hadCritical = true;
   }
 
-  /** The message of a wake that reopens an incident soon after its last one waits, unless it is the first critical one. */
-  function notify(incident: Incident, before: PairState, severity: string, windowMs: number, now: number): number {
-    const isFirstCritical = severity === 'critical' && !before.hadCritical;
-    const isOpening = before.wakes === undefined;
-    const at = isOpening && !isFirstCritical ? Math.max(now, incident.notifiedAt + windowMs) : now;
-    incident.notifiedAt = at;
-    return at;
-  }
-
   function fires(pair: Pair, { pair: id, instance, sender }: StoreRow, now: number): void {
     if (!hasIncidents) return;
     const { firing } = pair;
@@ -257,4 +248,13 @@ export function memoryStore({ settings, hasIncidents, quietMs, senderQuietMs }: 
 /** Rows without an instance are an instance of their own. */
 function nameOf(instance: string): string {
   return instance === '' ? '-' : `=${instance}`;
+}
+
+/** The message of a wake that reopens an incident soon after its last one waits, unless it is the first critical one. */
+function notify(incident: Incident, before: PairState, severity: string, windowMs: number, now: number): number {
+  const isFirstCritical = severity === 'critical' && !before.hadCritical;
+  const isOpening = before.wakes === undefined;
+  const at = isOpening && !isFirstCritical ? Math.max(now, incident.notifiedAt + windowMs) : now;
+  incident.notifiedAt = at;
+  return at;
 }

@@ -21,18 +21,20 @@ test('a pattern matches as the regular expression with the same meaning', () => 
 test('a pattern that covers another one matches all that the other one matches', () => {
   fc.assert(
     fc.property(pattern, pattern, text, (wide, narrow, name) => {
-      if (coversGlob(wide, narrow) && matchesGlob(narrow, name)) expect(matchesGlob(wide, name)).toBe(true);
+      fc.pre(coversGlob(wide, narrow) && matchesGlob(narrow, name));
+      expect(matchesGlob(wide, name)).toBe(true);
     }),
-    { numRuns: 5_000 },
+    { numRuns: 500, maxSkipsPerRun: 1_000 },
   );
 });
 
 test('two patterns that match one text overlap', () => {
   fc.assert(
     fc.property(pattern, pattern, text, (a, b, name) => {
-      if (matchesGlob(a, name) && matchesGlob(b, name)) expect(overlapsGlob(a, b)).toBe(true);
+      fc.pre(matchesGlob(a, name) && matchesGlob(b, name));
+      expect(overlapsGlob(a, b)).toBe(true);
     }),
-    { numRuns: 5_000 },
+    { numRuns: 500, maxSkipsPerRun: 1_000 },
   );
 });
 
