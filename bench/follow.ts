@@ -1,5 +1,4 @@
 /** Speed of following a log, compared with other programs that read it. */
-import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,22 +9,8 @@ import { Queue } from 'bullmq';
 import { type LineStart, scanner } from '../apps/tailer/src/log/scan.ts';
 import { decided, fromItsStart } from './from-start.ts';
 import { rowOfWake, writeLog } from './logs.ts';
-import { type Bench, ratios, repeated, timed } from './measure.ts';
+import { type Bench, ratios, repeated, runTime, timed } from './measure.ts';
 import { type Sandbox, stop } from './world.ts';
-
-/** Run time of a program, ms. Its output is discarded. */
-async function runTime(command: string, args: string[]): Promise<number> {
-  return timed(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        // Its output must be read: grep stops at the first match if stdout is /dev/null.
-        const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-        child.stdout.resume();
-        child.once('error', reject);
-        child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}`))));
-      }),
-  );
-}
 
 /** Time to read a file as the tailer does and to search it for seams, without handling the matches; ms. */
 async function scanTime(path: string, ...seams: string[]): Promise<number> {

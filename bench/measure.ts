@@ -1,4 +1,5 @@
 /** Types of benchmark results, and statistics. */
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { World } from './world.ts';
 
@@ -98,4 +99,18 @@ export function cpuMs(pid: number): number {
 export function peakMib(pid: number): number {
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(peak) / 1024;
+}
+
+/** Run time of a program, ms. Its output is discarded. */
+export async function runTime(command: string, args: string[]): Promise<number> {
+  return timed(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        // Its output must be read: grep stops at the first match if stdout is /dev/null.
+        const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+        child.stdout.resume();
+        child.once('error', reject);
+        child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}`))));
+      }),
+  );
 }

@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand, type Io, readNumber, UsageError } from '../apps/cli/src/command.ts';
 import { firstPage, listsUnderStorm } from '../bench/api.ts';
+import { backtest } from '../bench/backtest.ts';
 import { following, storm } from '../bench/follow.ts';
 import { forecast } from '../bench/forecast.ts';
 import { idle, startUp } from '../bench/idle.ts';
@@ -36,6 +37,7 @@ const BENCHES: Bench[] = [
   postToMessage,
   listsUnderStorm,
   forecast,
+  backtest,
 ];
 
 await runScript(

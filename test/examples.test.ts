@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mappings } from '@kora-wake/shared/ingest/sources';
-import { NO_POLICY } from '@kora-wake/shared/policy/policy';
+import { NO_POLICY, parsePolicy } from '@kora-wake/shared/policy/policy';
 import { parsedJson } from '@kora-wake/shared/wake/json';
 import { describe, expect } from 'vitest';
 import { parse } from 'yaml';
@@ -87,4 +87,21 @@ describe('cloudwatch/subscribe.sh', () => {
     const run = () => execFileSync('sh', [join(examples, 'cloudwatch/subscribe.sh')], { stdio: 'pipe' });
     expect(run).toThrow('the address of the API');
   });
+});
+
+test('the policy has no faults and no warnings', () => {
+  expect(parsePolicy(read('policy.yaml'))).toMatchObject({ policy: { rules: { length: 3 } }, warnings: [] });
+});
+
+test('README.md shows what the backtest of the example prints', () => {
+  const readme = readFileSync(join(examples, '..', 'README.md'), 'utf8');
+  const [, args = '', shown = ''] = /npm run backtest -- (.*)\n```\n\n```text\n([^`]*)```/.exec(readme) ?? [];
+  const cli = join(examples, '..', 'apps/cli/dist/main.js');
+  const printed = execFileSync(process.execPath, [cli, 'backtest', ...args.split(' ')], {
+    cwd: join(examples, '..'),
+    encoding: 'utf8',
+    env: { HOME: '/nonexistent' },
+  });
+  expect(shown.length).toBeGreaterThan(100);
+  expect(printed).toContain(shown);
 });

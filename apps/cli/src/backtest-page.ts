@@ -129,7 +129,7 @@ function missedTable(missed: MissedAlert[]): string {
 }
 
 function suggestion({ probe, category, messages, messagesThen, rule, hides, hidesCritical }: Suggestion): string {
-  return `<p>${esc(probe)} / ${esc(category)}: ${messagesThen} messages instead of ${messages}. It hides ${hides} alerts, ${hidesCritical} of them critical.</p><pre>${esc(rule)}</pre>`;
+  return `<p>${esc(probe)} / ${esc(category)}: ${messagesThen} messages instead of ${messages}. Alerts that are sent today and would not be sent: ${hides}, critical ones: ${hidesCritical}.</p><pre>${esc(rule)}</pre>`;
 }
 
 function color(policy: number): string {

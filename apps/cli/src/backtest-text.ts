@@ -22,6 +22,11 @@ export function backtestText(result: Backtest, suggestions: Suggestion[]): strin
   ];
 }
 
+/** `1 alert that is`, `2 alerts that are`. */
+function alertsText(n: number): string {
+  return n === 1 ? '1 alert that is' : `${n} alerts that are`;
+}
+
 function section(title: string, lines: string[]): string[] {
   return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
 }
@@ -60,7 +65,7 @@ function missedBy(policy: string, all: MissedAlert[]): string[] {
     '',
     missed.length === 0
       ? `${policy} sends every alert that is sent today.`
-      : `${policy} does not send ${missed.length} alerts that are sent today, ${critical} of them critical.`,
+      : `${policy} does not send ${alertsText(missed.length)} sent today, ${critical} of them critical.`,
     ...KINDS.flatMap(({ message, title }) =>
       listed(
         title,
@@ -122,7 +127,7 @@ function suggestionLines({
   hidesCritical,
 }: Suggestion): string[] {
   return [
-    `${probe} / ${category}: ${messagesThen} messages instead of ${messages}. It hides ${hides} alerts, ${hidesCritical} of them critical.`,
+    `${probe} / ${category}: ${messagesThen} messages instead of ${messages}. It does not send ${alertsText(hides)} sent today, ${hidesCritical} of them critical.`,
     ...rule.split('\n').map((line) => `  ${line}`),
   ];
 }

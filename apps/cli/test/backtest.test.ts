@@ -32,7 +32,7 @@ describe('backtest', () => {
     expect(code).toBe(0);
     expect(out).toContain('Alerts from 2026-11-25T12:00:00.000Z to 2026-11-25T12:30:00.000Z, hours in UTC');
     expect(out).toMatch(/^sent +3 +2$/m);
-    expect(out).toContain('calm.yaml does not send 1 alerts that are sent today, 0 of them critical.');
+    expect(out).toContain('calm.yaml does not send 1 alert that is sent today, 0 of them critical.');
     expect(out).toContain('again <b>  (suppressed, message at 12:00)');
     expect(out).toMatch(/^ {2}- The log has no investigations/m);
   });

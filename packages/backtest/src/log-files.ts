@@ -78,24 +78,31 @@ const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 /** The reader of the last stream of a pipeline gets the error. */
 const ignore = () => undefined;
 
-/** Reads a piece in blocks, decompressed. The content tells how it is compressed, since names differ. */
-export async function readBlocks(path: string): Promise<Readable> {
+/** Reads a compressed piece in blocks; undefined if it is not compressed. Its content decides, since names differ. */
+export async function readCompressed(path: string): Promise<Readable | undefined> {
+  const magic = (await readStart(path, 4)).subarray(0, 4);
+  const raw = () => createReadStream(path, { highWaterMark: BLOCK_BYTES });
+  if (magic.subarray(0, 2).equals(GZIP)) return pipeline(raw(), createGunzip({ chunkSize: BLOCK_BYTES }), ignore);
+  return magic.equals(ZSTD) ? pipeline(raw(), createZstdDecompress({ chunkSize: BLOCK_BYTES }), ignore) : undefined;
+}
+
+async function readStart(path: string, bytes: number): Promise<Buffer> {
   const file = await open(path);
-  const magic = Buffer.alloc(4);
   try {
-    await file.read(magic, 0, magic.length, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
-  const raw = createReadStream(path, { highWaterMark: BLOCK_BYTES });
-  if (magic.subarray(0, 2).equals(GZIP)) return pipeline(raw, createGunzip({ chunkSize: BLOCK_BYTES }), ignore);
-  return magic.equals(ZSTD) ? pipeline(raw, createZstdDecompress({ chunkSize: BLOCK_BYTES }), ignore) : raw;
 }
 
+/** The beginning of the content. */
 async function readHead(path: string): Promise<Buffer> {
+  const stream = await readCompressed(path);
+  if (!stream) return readStart(path, HEAD_BYTES);
   const blocks: Buffer[] = [];
   let length = 0;
-  for await (const block of await readBlocks(path)) {
+  for await (const block of stream) {
     if (!Buffer.isBuffer(block)) continue;
     blocks.push(block);
     length += block.length;

@@ -1,4 +1,6 @@
 /** Reads the wake rows and recoveries of a log with their times, for a backtest. */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { StoreRow } from '@kora-wake/shared/policy/memory-store';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
@@ -6,8 +8,16 @@ import type { Redact } from '@kora-wake/shared/wake/redact';
 import { hasPair, rowOf, SEAMS, severityOf } from '@kora-wake/shared/wake/wake';
 import { readLine } from '@kora-wake/tailer/decide/read-line';
 import { dedupIds, instances } from '@kora-wake/tailer/decide/rows';
-import { type Collector, type Line, MAX_LINE_BYTES, NEWLINE, type Scanner, scanner } from '@kora-wake/tailer/log/scan';
-import { findPieces, readBlocks } from './log-files.ts';
+import {
+  type Collector,
+  type Line,
+  type LineStart,
+  MAX_LINE_BYTES,
+  NEWLINE,
+  type Scanner,
+  scanner,
+} from '@kora-wake/tailer/log/scan';
+import { findPieces, readCompressed } from './log-files.ts';
 
 /** A wake row or a recovery. */
 export interface LogRow extends StoreRow {
@@ -139,10 +149,54 @@ interface PieceCollector extends Collector {
 }
 
 /** Passes the lines of a piece that name a seam to the collector. */
-async function scanPiece(path: string, { scan }: Scanner, collector: PieceCollector): Promise<void> {
+async function scanPiece(path: string, scanner: Scanner, collector: PieceCollector): Promise<void> {
+  const blocks = await readCompressed(path);
+  if (blocks) await scanBlocks(blocks, scanner, collector);
+  else await scanFile(path, scanner, collector);
+}
+
+/** As the tailer reads a log: fast, because its buffers are used again. */
+async function scanFile(path: string, { scan, sweep }: Scanner, collector: PieceCollector): Promise<void> {
+  const file = await open(path);
+  try {
+    let from: LineStart = { offset: 0, tail: Buffer.alloc(0) };
+    while (!collector.full()) {
+      const reached = await sweep(file, from, collector);
+      if (reached.offset > from.offset) {
+        from = reached;
+        continue;
+      }
+      const rest = Buffer.alloc(MAX_LINE_BYTES + 1);
+      const { bytesRead } = await file.read(rest, 0, rest.length, from.offset);
+      if (bytesRead < rest.length) {
+        // The last line may have no newline yet.
+        scan(rest.subarray(0, bytesRead), from.offset, collector);
+        return;
+      }
+      collector.skip();
+      from = { offset: await endOfLine(file, from.offset), tail: Buffer.alloc(0) };
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The offset after the next newline, or the end of the file. */
+async function endOfLine(file: FileHandle, from: number): Promise<number> {
+  const block = Buffer.alloc(MAX_LINE_BYTES);
+  for (let at = from; ; ) {
+    const { bytesRead } = await file.read(block, 0, block.length, at);
+    const newline = block.subarray(0, bytesRead).indexOf(NEWLINE);
+    if (newline >= 0) return at + newline + 1;
+    if (bytesRead === 0) return at;
+    at += bytesRead;
+  }
+}
+
+async function scanBlocks(blocks: Readable, { scan }: Scanner, collector: PieceCollector): Promise<void> {
   let rest = Buffer.alloc(0);
   let isSkipping = false;
-  for await (const block of await readBlocks(path)) {
+  for await (const block of blocks) {
     if (!Buffer.isBuffer(block)) continue;
     let bytes = block;
     if (isSkipping) {
@@ -154,9 +208,9 @@ async function scanPiece(path: string, { scan }: Scanner, collector: PieceCollec
     const whole = bytes.lastIndexOf(NEWLINE) + 1;
     if (whole > 0) {
       // Only the first line needs the end of the block before.
-      const first = bytes.indexOf(NEWLINE) + 1;
-      if (rest.length > 0) scan(Buffer.concat([rest, bytes.subarray(0, first)]), 0, collector);
-      scan(bytes.subarray(rest.length > 0 ? first : 0, whole), 0, collector);
+      const first = rest.length > 0 ? bytes.indexOf(NEWLINE) + 1 : 0;
+      if (first > 0) scan(Buffer.concat([rest, bytes.subarray(0, first)]), 0, collector);
+      scan(bytes.subarray(first, whole), 0, collector);
       rest = Buffer.from(bytes.subarray(whole));
     } else rest = Buffer.concat([rest, bytes]);
     if (rest.length > MAX_LINE_BYTES) {
@@ -166,7 +220,6 @@ async function scanPiece(path: string, { scan }: Scanner, collector: PieceCollec
     }
     if (collector.full()) return;
   }
-  // The last line may have no newline yet.
   scan(rest, 0, collector);
 }
 

@@ -89,17 +89,16 @@ describe('a log', () => {
 });
 
 describe('a row', () => {
-  test('that cannot be read is a doubt, and does not stop the others', async () => {
+  test.each([
+    ['log.jsonl', (text: string) => text],
+    ['log.jsonl.gz', (text: string) => gzipSync(text)],
+  ])('of %s that cannot be read is a doubt, and does not stop the others', async (name, written) => {
     const torn = row(2).slice(0, -5);
     const malformed = row(3).replace(/"details":\{.*?\},"caller/, '"details":"none","caller');
-    const {
-      titles,
-      malformed: n,
-      doubts,
-    } = await read({
-      'log.jsonl': `${row(1)}\n${torn}\n${malformed}\n${row(3, 'x'.repeat(1_100_000))}\n${row(3, 'x'.repeat(2_900_000))}\n${row(4)}\n`,
-    });
-    expect([titles, n]).toEqual([['at 1', 'at 4'], 1]);
+    const long = [1_100_000, 2_900_000].map((length) => row(3, 'x'.repeat(length)));
+    const lines = [row(1), torn, malformed, ...long, row(4), row(5)];
+    const { titles, malformed: n, doubts } = await read({ [name]: written(lines.join('\n')) });
+    expect([titles, n]).toEqual([['at 1', 'at 4', 'at 5'], 1]);
     expect(doubts).toEqual([
       '1 parts of lines name an alert but cannot be read. They are left out.',
       '2 lines are longer than 1 MiB. They are left out.',

@@ -141,7 +141,8 @@ export function ruleWarnings(list: Rule[], ingestion: IngestPolicy): Warning[] {
     const hidden = hiddenBy(each, before);
     if (hidden)
       return [{ path, message: `never applies: rule ${hidden.number} (line ${hidden.line}) matches all its rows` }];
-    const mixed = before.find((other) => overlaps(each.match, other.match) && !covers(each.match, other.match));
+    // A general rule after a special one is the usual order.
+    const mixed = before.find((other) => overlaps(each.match, other.match) && !coversPairs(each.match, other.match));
     return [
       ...(mixed
         ? [{ path, message: `overlaps rule ${mixed.number} (line ${mixed.line}), which decides rows that match both` }]
@@ -163,7 +164,11 @@ function hiddenBy({ match }: Rule, before: Rule[]): Rule | undefined {
 function covers(wide: Match, narrow: Match): boolean {
   const { severities: all } = wide;
   const hasSeverities = all === undefined || narrow.severities?.every((word) => all.includes(word)) === true;
-  return hasSeverities && coversGlob(wide.probe, narrow.probe) && coversGlob(wide.category, narrow.category);
+  return hasSeverities && coversPairs(wide, narrow);
+}
+
+function coversPairs(wide: Match, narrow: Match): boolean {
+  return coversGlob(wide.probe, narrow.probe) && coversGlob(wide.category, narrow.category);
 }
 
 function overlaps(a: Match, b: Match): boolean {
