@@ -89,6 +89,20 @@ describe('buffered rows', () => {
     expect(await readPairStates(ns.redis, ns.keys, [ID])).toMatchObject([{ buffered: 2 }]);
   });
 
+  test('do not count as the first critical one of their incident: nobody was told that it is critical', async ({
+    ns,
+  }) => {
+    const { commit } = await committing(ns, TWICE);
+    const critical = (title: string) => fires(PAIR, { severity: 'critical', title });
+    const { decided } = await commit([
+      critical('buffered'),
+      row('leads to a wake'),
+      critical('passes'),
+      critical('in it'),
+    ]);
+    expect(decided.enqueued.map(({ title }) => title)).toEqual(['leads to a wake', 'passes']);
+  });
+
   test('end with the wake that they lead to', async ({ ns }) => {
     const { commit } = await committing(ns, { ...TWICE, hasIncidents: false });
     await commit([row('one'), row('two')]);
