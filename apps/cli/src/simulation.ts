@@ -3,7 +3,11 @@
  * investigate, Slack accepts one message a second, and the budget of the month is spent. The model is a queue with several
  * servers, followed by a queue with a fixed pace. Each wake is simulated; repeats are only counted.
  */
+import { afterWake, decideRow, NEW_PAIR } from '@kora-wake/shared/policy/decide';
+import type { Rule } from '@kora-wake/shared/policy/rules';
+import { type RowSettings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
+import { debounceId } from '@kora-wake/shared/wake/pair';
 
 /** Times in ms, money in USD. */
 export interface Plan {
@@ -18,6 +22,8 @@ export interface Plan {
   /** Share of all pairs, 0 to 1, that fail together once, on the first day. */
   outageShare: number;
   windowMs: number;
+  /** Rules of a policy. The pairs are `probe-0`, `probe-1`, … with the category `simulated` and the severity `warning`. */
+  rules: Rule[];
   /** Worker processes, and simultaneous investigations in each. */
   workers: number;
   concurrency: number;
@@ -50,6 +56,10 @@ export interface Forecast {
 }
 
 const DAY_MS = 86_400_000;
+/** An incident ends after this silence, ms. */
+const QUIET_MS = 7_200_000;
+/** The simulation begins on a Monday at 00:00 UTC, ms since the epoch. */
+const MONDAY = Date.UTC(2026, 0, 5);
 
 /** @param random returns numbers from 0 to below 1, as `Math.random` does */
 export function simulate(plan: Plan, random: () => number): Forecast {
@@ -64,7 +74,7 @@ export function simulate(plan: Plan, random: () => number): Forecast {
  */
 export function simulateWakes(
   wakes: number[],
-  plan: Omit<Plan, 'pairs' | 'incidentsADay' | 'incidentMs' | 'rowEveryMs' | 'outageShare' | 'windowMs'>,
+  plan: Omit<Plan, 'pairs' | 'incidentsADay' | 'incidentMs' | 'rowEveryMs' | 'outageShare' | 'windowMs' | 'rules'>,
   random: () => number,
 ): Omit<Forecast, 'rows'> {
   const servers = new EarliestFirst(plan.workers * plan.concurrency);
@@ -121,31 +131,55 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
   const wakes: number[] = [];
   let rows = 0;
   const outageAt = random() * Math.min(endMs, DAY_MS);
+  const { windowMs } = plan;
+  const settings = settingsOf(plan.rules, { windowMs, consecutive: 1, bypassCritical: false });
   for (let pair = 0; pair < plan.pairs; pair++) {
     const begins = pair < plan.outageShare * plan.pairs ? [outageAt + random() * plan.rowEveryMs] : [];
     const meanMs = DAY_MS / plan.incidentsADay;
     for (let at = exponential(meanMs, random); at < endMs; at += exponential(meanMs, random)) begins.push(at);
-    let [windowEnds, recoveredAt] = [-Infinity, -Infinity];
+    const rowsOfPair = pairWakes(plan, settings.ofPair(debounceId(`probe-${pair}`, 'simulated')).of('warning'), wakes);
+    let recoveredAt = -Infinity;
     for (const due of begins.toSorted((a, b) => a - b)) {
       // A probe reports one incident at a time.
       const begin = Math.max(due, recoveredAt);
       const count = 1 + Math.floor(exponential(plan.incidentMs, random) / plan.rowEveryMs);
       rows += count;
       recoveredAt = begin + count * plan.rowEveryMs;
-      for (let row = 0; row < count; ) {
-        const at = begin + row * plan.rowEveryMs;
-        if (at < windowEnds) {
-          // Continue with the first row after the end of the window.
-          row = Math.ceil((windowEnds - begin) / plan.rowEveryMs);
-          continue;
-        }
-        wakes.push(at);
-        windowEnds = at + plan.windowMs;
-        row++;
-      }
+      rowsOfPair(begin, count);
     }
   }
   return { wakes: wakes.sort((a, b) => a - b), rows };
+}
+
+/** Returns a function that decides the rows of an incident of one pair, and adds the times of its wakes to `wakes`. */
+function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wakes: number[]) {
+  let state = NEW_PAIR;
+  let [windowEnds, countEnds, lastRowAt] = [-Infinity, -Infinity, -Infinity];
+  return (begin: number, count: number): void => {
+    for (let row = 0; row < count; ) {
+      const at = begin + row * rowEveryMs;
+      if (at < windowEnds) {
+        // Continue with the first row after the end of the window.
+        row = Math.ceil((windowEnds - begin) / rowEveryMs);
+        continue;
+      }
+      const before = row > 0 ? at - rowEveryMs : lastRowAt;
+      const isOpen = at < before + Math.max(QUIET_MS, settings.windowMs);
+      const buffered = at < countEnds ? state.buffered : 0;
+      state = { ...state, holder: undefined, buffered, wakes: isOpen ? state.wakes : undefined };
+      const decision = decideRow('warning', settings, state, { now: MONDAY + at, hasIncidents: true });
+      row++;
+      if (decision.kind === 'enqueued') {
+        wakes.push(at);
+        state = afterWake(state, { id: 'w', severity: 'warning' }, decision.windowMs, true);
+        windowEnds = at + decision.windowMs;
+      } else if (decision.kind === 'buffered') {
+        if (buffered === 0) countEnds = at + decision.forMs;
+        state = { ...state, buffered: decision.rows };
+      }
+    }
+    lastRowAt = begin + (count - 1) * rowEveryMs;
+  };
 }
 
 /** Cost of the next investigation in USD; undefined if the rest of the budget is too small. */

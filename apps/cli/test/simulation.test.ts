@@ -1,4 +1,6 @@
 /** The simulation, compared with results that can be computed by hand. */
+
+import { parsePolicy } from '@kora-wake/shared/policy/policy';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bounded } from '../../../test/support/property.ts';
@@ -15,6 +17,7 @@ const PLAN: Plan = {
   rowEveryMs: MINUTE,
   outageShare: 0,
   windowMs: 10 * MINUTE,
+  rules: [],
   workers: 1,
   concurrency: 2,
   engineMs: 20_000,
@@ -56,6 +59,21 @@ test('an incident of one hour with a row per minute gives one wake per window of
   const chances = [0, 1 - Math.exp(-0.5), 1 - Math.exp(-100), 1 - Math.exp(-1)];
   const { rows, wakes } = simulate({ ...PLAN, incidentMs: 60 * MINUTE }, () => chances.shift() ?? 0.5);
   expect([rows, wakes]).toEqual([61, 7]);
+});
+
+test.each([
+  ['consecutive: 3', [61, 6]],
+  ['window: 30m', [61, 3]],
+  ['window: 5m\n    backoff: { factor: 2, max: 20m }', [61, 5]],
+  ['match: { probe: probe-9 }\n    window: 1h', [61, 7]],
+  ['mute: [{ cron: "0 0 * * *", for: 12h }]', [61, 0]],
+])('a policy decides the rows of an incident: %s', (rule, counts) => {
+  const read = parsePolicy(`version: 1\nrules:\n  - ${rule}\n`);
+  if ('faults' in read) throw new Error(JSON.stringify(read.faults));
+  const chances = [0, 1 - Math.exp(-0.1), 1 - Math.exp(-100), 1 - Math.exp(-1)];
+  const plan = { ...PLAN, rules: read.policy.rules, incidentMs: 60 * MINUTE };
+  const { rows, wakes } = simulate(plan, () => chances.shift() ?? 0.5);
+  expect([rows, wakes]).toEqual(counts);
 });
 
 test('for any plan, wakes and cost stay within their limits and no delay is negative', () => {

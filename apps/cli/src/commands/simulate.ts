@@ -1,4 +1,5 @@
 /** `kora-wake simulate`: forecasts a plan, from one probe to 100,000. */
+import { readPolicy } from '@kora-wake/shared/policy/policy-file';
 import { defineCommand, readNumber, UsageError } from '../command.ts';
 import { random } from '../random.ts';
 import { type Plan, simulate } from '../simulation.ts';
@@ -12,7 +13,10 @@ export const command = defineCommand({
   name: 'simulate',
   summary: 'Forecasts load, delays and cost of a plan.',
   usage: '[options]',
-  details: [`Without --pairs, the table has the sizes ${PAIRS.map((pairs) => pairs.toLocaleString('en')).join(', ')}.`],
+  details: [
+    'The pairs are probe-0, probe-1, and so on, with the category simulated and the severity warning.',
+    `Without --pairs, the table has the sizes ${PAIRS.map((pairs) => pairs.toLocaleString('en')).join(', ')}.`,
+  ],
   options: {
     pairs: { type: 'string', value: 'N', about: 'pairs of probe and category' },
     'incidents-a-day': number('0.2', 'incidents of one pair per day'),
@@ -20,6 +24,7 @@ export const command = defineCommand({
     'row-every-seconds': number('60', 'time between two rows of an incident'),
     'outage-share': number('0.1', 'share of all pairs that fail together, once on the first day'),
     'window-seconds': number('600', 'debounce window'),
+    policy: { type: 'string', value: 'FILE', about: 'a policy file; its rules decide the rows' },
     workers: number('2', 'worker processes'),
     concurrency: number('8', 'simultaneous investigations of one worker'),
     'engine-seconds': number('20', 'median length of an investigation'),
@@ -36,6 +41,7 @@ export const command = defineCommand({
       rowEveryMs,
       outageShare: readNumber('outage-share', values['outage-share']),
       windowMs: readNumber('window-seconds', values['window-seconds']) * 1_000,
+      rules: readPolicy(values.policy).policy.rules,
       workers: readNumber('workers', values.workers, { min: 1, whole: true }),
       concurrency: readNumber('concurrency', values.concurrency, { min: 1, whole: true }),
       engineMs: readNumber('engine-seconds', values['engine-seconds']) * 1_000,
