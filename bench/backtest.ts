@@ -16,7 +16,7 @@ export const backtest: Bench = {
   measure: async ({ world, quick, runs }) => {
     const sandbox = await world.sandbox();
     const path = sandbox.logPath;
-    const { wakes } = writeLog(path, { bytes: quick ? 128 * 2 ** 20 : 2 ** 30, oneIn: 100, pairs: 50 });
+    const { wakes } = writeLog(path, { bytes: quick ? 384 * 2 ** 20 : 2 ** 30, oneIn: 100, pairs: 50 });
     const mib = statSync(path).size / 2 ** 20;
     const policyPath = `${path}.policy`;
     writeFileSync(policyPath, POLICY);

@@ -21,8 +21,8 @@ export async function fromItsStart({ redis, keys, logPath }: Sandbox): Promise<v
 export async function decided(sandbox: Sandbox, tailer: Running, rows: number): Promise<number> {
   const following = await tailer.until('tailer.following');
   for (;;) {
-    const account = await readAccount(sandbox.redis, sandbox.keys);
-    if (account.enqueued + account.coalesced === rows) break;
+    const { enqueued, coalesced, buffered } = await readAccount(sandbox.redis, sandbox.keys);
+    if (enqueued + coalesced + buffered === rows) break;
     await sleep(10);
   }
   const committedAt = Number(await sandbox.redis.hget(sandbox.keys.source(sourceId(sandbox.logPath)), 'committedAt'));

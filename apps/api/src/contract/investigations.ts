@@ -43,6 +43,7 @@ export const Investigation = z
       .object({ by: z.string(), reason: z.string(), at: time })
       .nullable()
       .describe('who dismissed the dead letter; null if nobody did'),
+    buffered: z.number().describe('rows before it that were counted until there were enough for this wake'),
     suppressed: z.number().describe('rows coalesced into this wake'),
     lastSuppressedAt: time.nullable(),
     recoveredAt: time.nullable().describe('when its pair recovered; null if it did not'),

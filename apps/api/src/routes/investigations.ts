@@ -137,6 +137,7 @@ export async function investigationOf(queues: Queues, wake: WakeRecord): Promise
     joinedInto: wake.joinedInto,
     failure: failureOf(wake),
     dismissed: wake.dismissed && { ...wake.dismissed, at: isoTime(wake.dismissed.at) ?? EPOCH },
+    buffered: wake.row.buffered ?? 0,
     suppressed: wake.suppressed,
     lastSuppressedAt: isoTime(wake.lastSuppressedAt),
     recoveredAt: isoTime(wake.recoveredAt),

@@ -125,7 +125,7 @@ export function dmBlocks(wake: Wake, report: Report, extras: BlockExtras = {}): 
     ...(report.kind === 'diagnosis' ? evidence(report) : reason(report)),
     ...(note.trim() === '' ? [] : [richText([section([{ type: 'text', text: note.trim() }])])]),
     richText([section(fields(wake))]),
-    ...context(facts(report, extras)),
+    ...context(facts(report, extras, wake.buffered ?? 0)),
     ...links(wake, extras.consoleUrl),
   ];
 }
@@ -238,10 +238,12 @@ function isDate(ms: number): boolean {
 }
 
 /** What the investigation took, and what people said. */
-function facts(report: Report, { feedback }: BlockExtras): string {
+/** @param buffered number of alerts before this one that were only counted */
+function facts(report: Report, { feedback }: BlockExtras, buffered: number): string {
   const { toolCalls = [], calls, durationMs, costUsd } = report;
   const tools = [...new Set(toolCalls.map(({ name }) => name))].slice(0, 5).join(', ');
   const parts = [
+    ...(buffered > 0 ? [`sent after ${buffered} counted ${buffered === 1 ? 'alert' : 'alerts'}`] : []),
     ...(toolCalls.length > 0
       ? [`${toolCalls.length} tool ${toolCalls.length === 1 ? 'call' : 'calls'} (${clean(tools, MAX_QUOTE)})`]
       : []),

@@ -78,6 +78,7 @@ const fallback = (code: EngineErrorCode): Report => ({
 
 const STATES: Record<string, ReturnType<typeof message>> = {
   firing: message(facts),
+  consecutive: message({ ...facts, rows: 3 }, {}, report, { ...wake, buffered: 2 }),
   acknowledged: message({ ...facts, state: 'acknowledged', by: 'ada' }),
   snoozed: message({ ...facts, state: 'snoozed', by: 'ada', snoozedUntil: T0 + 60 * MINUTE_MS }),
   recovered: message({ ...over, closeReason: 'recovered' }),

@@ -36,6 +36,7 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
             </span>
           </Fact>
         )}
+        {entry.buffered > 0 && <Fact name="Counted before">{counted(entry.buffered, 'alert')}</Fact>}
         <Fact name="Suppressed">
           {suppressed === 0 ? (
             'no repeats'
