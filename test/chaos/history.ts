@@ -87,6 +87,8 @@ export interface Counts {
   rows: number;
   enqueued: number;
   coalesced: number;
+  buffered: number;
+  muted: number;
   rejected: number;
   /** Rows of recoveries, whatever their result. */
   recovered: number;
@@ -219,8 +221,8 @@ export function check(history: History): Verdict {
   checkIncidents(history, rows, violated);
 
   if (counts.unaccounted !== 0) violated('I9', `${counts.unaccounted} unaccounted`);
-  if (counts.rows !== counts.enqueued + counts.coalesced + counts.rejected)
-    violated('I9', 'the counters do not add up');
+  const { enqueued, coalesced, buffered, muted, rejected } = counts;
+  if (counts.rows !== enqueued + coalesced + buffered + muted + rejected) violated('I9', 'the counters do not add up');
   if (counts.recovered !== history.recoveries.length) {
     violated('I9', `${history.recoveries.length} recoveries were written and ${counts.recovered} counted`);
   }

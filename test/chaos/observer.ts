@@ -84,10 +84,12 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
   }
 
   async function counts(): Promise<Counts> {
-    const { rows, enqueued, coalesced, rejected, recovered, inFlight, unaccounted } = await readAccount(redis, keys);
+    const { rejected, recovered, ...account } = await readAccount(redis, keys);
+    const { rows, enqueued, coalesced, buffered, muted, inFlight, unaccounted } = account;
     const refused = Object.values(rejected).reduce((sum, n) => sum + n, 0);
     const recoveries = recovered.closed + recovered.partial + recovered.ignored;
-    return { rows, enqueued, coalesced, rejected: refused, recovered: recoveries, inFlight, unaccounted };
+    const decided = { enqueued, coalesced, buffered, muted, rejected: refused };
+    return { rows, ...decided, recovered: recoveries, inFlight, unaccounted };
   }
 
   async function storedWakes(): Promise<SeenWake[]> {
