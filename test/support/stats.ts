@@ -1,9 +1,20 @@
-/** Commits of rows at any time, for tests of the statistics. */
+/** Commits of rows at any time, and sums, for tests of the statistics. */
 import { commitBatch } from '@kora-wake/shared/store/checkpoint';
+import { readStatsByHour } from '@kora-wake/shared/store/stats';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { expect } from 'vitest';
 import { aWake, type Namespace } from './fixtures.ts';
+
+/** The sums of all pairs and hours since yesterday, by the names of store/stats.ts; without those that are 0. */
+export async function statsSums({ redis, keys }: Namespace): Promise<Record<string, number>> {
+  const sums = new Map<string, number>();
+  const now = Date.now();
+  await readStatsByHour(redis, keys, { from: now - 86_400_000, to: now }, (name, amount) => {
+    sums.set(name, (sums.get(name) ?? 0) + amount);
+  });
+  return Object.fromEntries([...sums].filter(([, sum]) => sum !== 0));
+}
 
 interface Rows {
   probe?: string;
