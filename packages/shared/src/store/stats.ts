@@ -91,7 +91,7 @@ const READ = luaScript('read-stats');
 async function readDay(redis: RedisClient, keys: Keys, day: number, from: number): Promise<string[]> {
   const key = from <= day * DAY_MS ? keys.stats(day) : keys.statsByHour(day);
   const answer = await READ(redis, [key]);
-  return Array.isArray(answer) ? answer.map(String) : [];
+  return String(answer).split('\n');
 }
 
 function daysOf({ from, to }: Period): number[] {
