@@ -11,6 +11,7 @@ const PROPERTIES = [
   'apps/tailer/test/decide/firing.test.ts',
   'apps/tailer/test/decide/incidents.model.test.ts',
   'apps/tailer/test/decide/stores.model.test.ts',
+  'apps/tailer/test/decide/stats.model.test.ts',
   'apps/tailer/test/log/follower.model.test.ts',
   'apps/tailer/test/log/scan.test.ts',
   'packages/shared/test/store/windows.model.test.ts',

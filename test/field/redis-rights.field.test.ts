@@ -25,6 +25,7 @@ const PAGES = [
   '/v1/costs',
   '/v1/tailer',
   '/v1/account',
+  '/v1/stats?window=35d',
   '/v1/operations',
   '/v1/me',
   '/admin/queues/api/queues?activeQueue=wakes&status=completed&page=1&jobsPerPage=10',

@@ -16,6 +16,7 @@ export async function commit(ns: Namespace, enqueued: Wake[], firing: FiringChan
     counters: new Map(),
     enqueued: new Map(enqueued.map((wake) => [wake.id, wake])),
     suppressed: new Map(),
+    pairRows: new Map(),
     unreadable: [],
     counts: [],
     opened: new Set(enqueued.map(pairOf)),

@@ -12,6 +12,7 @@ import { DIAGNOSIS } from './anthropic.ts';
 import { doubles, environment } from './doubles.ts';
 import { append, eventually, type Namespace, namespace, recoveredRow, removeNamespace, wakeRow } from './fixtures.ts';
 import { runApp } from './process.ts';
+import { statsSums } from './stats.ts';
 import { tripwire } from './tripwire.ts';
 
 /** A kill before or after message number `at`, from 1. */
@@ -83,6 +84,7 @@ export async function crashTailer(folder: string, kill: Kill): Promise<boolean> 
   ]).toContainEqual([enqueued, coalesced]);
   const recoveries = { closed: 1, partial: 0, ignored: 0 };
   expect(account).toMatchObject({ rows: 3, recovered: recoveries, inFlight: enqueued, unaccounted: 0 });
+  expect(await statsSums(ns)).toEqual({ w: enqueued, ...(coalesced > 0 && { s: coalesced }) });
   second.child.kill('SIGKILL');
   await second.exited;
   await removeNamespace(ns);
@@ -117,6 +119,8 @@ export async function crashWorker(folder: string, kill: Kill): Promise<boolean> 
   await expireLocks(ns);
   await allEnded(ns, 1);
   expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ rows: 1, enqueued: 1, unaccounted: 0 });
+  const { u: _, ...sums } = await statsSums(ns);
+  expect(sums).toEqual({ w: 1, 'o:diagnosis': 1 });
   expect(slack.accepted.map(({ text }) => text)).toEqual([`⚠️ Probe alert · fly\n${DIAGNOSIS}`]);
   expect(anthropic.requests.length).toBeLessThanOrEqual(2);
   second.child.kill('SIGKILL');

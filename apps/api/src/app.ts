@@ -37,6 +37,7 @@ import { INGEST_PATHS, type IngestRoutes, ingestRoutes } from './routes/ingest.t
 import { investigationRoutes } from './routes/investigations.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { SLACK_PATHS, slackRoutes } from './routes/slack.ts';
+import { statsRoutes } from './routes/stats.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
 import type { SocketState } from './socket.ts';
 import { VERSION } from './version.ts';
@@ -184,6 +185,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(slackRoutes, { clicks: options.clicks, signingSecret: options.slackSigningSecret, now });
     await app.register(deadLetterRoutes, { redis, keys, queues: all, operations, now });
     await app.register(costRoutes, { redis, keys, budgetUsd, operations, now });
+    await app.register(statsRoutes, { redis, keys, now });
     await app.register(statusRoutes, {
       redis,
       keys,

@@ -13,5 +13,6 @@ export * from './contract/ingestion.ts';
 export * from './contract/investigations.ts';
 export * from './contract/live-events.ts';
 export * from './contract/queues.ts';
+export * from './contract/stats.ts';
 export * from './contract/status.ts';
 export * from './contract/windows.ts';

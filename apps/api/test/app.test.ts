@@ -318,6 +318,7 @@ describe('documents', () => {
       '/v1/queues',
       '/v1/queues/{name}/pause',
       '/v1/queues/{name}/resume',
+      '/v1/stats',
       '/v1/status',
       '/v1/tailer',
       '/v1/tailer/{id}',

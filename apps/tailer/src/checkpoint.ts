@@ -88,7 +88,20 @@ export function tallyOf(
     const name = `muted:${reason}`;
     tally.counters.set(name, (tally.counters.get(name) ?? 0) + rows);
   }
+  tally.pairRows = pairRowsOf(buffered, muted);
   return tally;
+}
+
+function pairRowsOf(buffered: Decided['buffered'], muted: Decided['muted']): Tally['pairRows'] {
+  const pairRows: Tally['pairRows'] = new Map();
+  const add = ({ probe, category }: { probe: string; category: string }, kind: 'buffered' | 'muted', rows: number) => {
+    const pair = debounceId(probe, category);
+    const before = pairRows.get(pair) ?? { buffered: 0, muted: 0 };
+    pairRows.set(pair, { ...before, [kind]: before[kind] + rows });
+  };
+  for (const { first, rows } of buffered) add(first, 'buffered', rows);
+  for (const group of muted) add(group, 'muted', group.rows);
+  return pairRows;
 }
 
 function sumOf(groups: Array<{ rows: number }>): number {
@@ -100,6 +113,7 @@ function emptyTally(at: number): Tally {
     counters: new Map(),
     enqueued: new Map(),
     suppressed: new Map(),
+    pairRows: new Map(),
     unreadable: [],
     opened: new Set(),
     counts: [],

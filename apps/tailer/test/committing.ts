@@ -67,7 +67,7 @@ export async function committing(
    */
   async function commit(
     rows: string[],
-    options: { mayReplay?: boolean; between?: () => Promise<void>; dies?: boolean } = {},
+    options: { mayReplay?: boolean; between?: () => Promise<void>; dies?: boolean; isSentTwice?: boolean } = {},
   ): Promise<Committed> {
     const batch = batchOf(decider, options.mayReplay ?? false, () => undefined);
     const start = offset;
@@ -86,7 +86,9 @@ export async function committing(
       offset = start;
       return { result: 'died', decided, all: [decided], ids };
     }
-    const result = await source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
+    const send = () => source.commit(token, at(start), at(offset), tallyOf(decided, [], decider), false);
+    const result = await send();
+    if (options.isSentTwice) await send();
     if (result !== 'committed') offset = start;
     if (lines.length === rows.length || result !== 'committed') return { result, decided, all: [decided], ids };
     const rest: Committed = await commit(rows.slice(lines.length), options);

@@ -39,12 +39,12 @@ export interface LogContent {
   doubts: string[];
 }
 
-/** Rows of investigations are parsed until there are so many: the mean cost hardly changes after that. */
+/** Rows of investigations that are parsed: the mean cost hardly changes after that. */
 const MAX_COSTS = 2_000;
 const INVESTIGATED = 'probe.investigation_completed';
-/** A row may be so much older than the row before it, ms: several programs write at the same time. */
+/** Largest age of a row relative to the row before it, ms: several programs write at the same time. */
 const TOLERANCE_MS = 60_000;
-/** After so many rows in direct succession that are older, the row before them had a wrong time. */
+/** If more rows in direct succession are older, the row before them had a wrong time. */
 const MAX_OLDER = 5;
 /** A pause between two pieces of the log that is worth a remark, ms. */
 const GAP_MS = 3_600_000;

@@ -2,7 +2,7 @@
 -- have the message. A wake that is over, that another message stands for, or that waits for the end of a hold is not claimed. A dead
 -- letter that is tried again loses its outcome first.
 -- KEYS: wake record, counters, pending wakes, time of the last data loss, the wakes that wait for this one, clicks are taken.
--- ARGV: {id, at (ms), ttlS (of a record), isCritical, incidents: see store/incidents.ts} as JSON.
+-- ARGV: {id, at (ms), ttlS (of a record), isCritical, incidents: see store/incidents.ts, stats: see store/stats.ts} as JSON.
 -- Returns the outcome, the claim's two times (empty if there was none), Redis's time (ms), the time of the last data loss,
 -- when the wake's pair recovered (ms; empty if it did not), 1 if the wake is over, else 0, the wake whose message stands for it, 1 if
 -- others wait for this one, the end of the hold for which it waits (ms; 0: none), and, if clicks are taken, the incident and its state;
@@ -12,10 +12,11 @@
 -- @include lib/hold
 -- @include lib/notices
 -- @include lib/windows
+-- @include lib/stats
 -- @include lib/wake_record
 -- @include lib/incidents
 local args = cjson.decode(ARGV[1])
-reopen_dead_letter(KEYS[1], KEYS[2], KEYS[3], args.id, args.at)
+reopen_dead_letter(KEYS[1], KEYS[2], KEYS[3], args.id, args.at, args.stats)
 local outcome, claimed, first, recovered, incident =
   unpack(redis.call('HMGET', KEYS[1], 'outcome', 'claimedAt', 'firstClaimedAt', 'recoveredAt', 'incident'))
 local over = is_over(KEYS[1])

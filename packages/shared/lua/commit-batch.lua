@@ -9,7 +9,9 @@
 --   unreadable: [lines as JSON texts, oldest first], maxUnreadable,
 --   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts; absent: recoveries are ignored,
---   ignored (number of recoveries if they are), counts: [{pair, was, rows, starts, forMs}] of buffered rows, countKeys: prefixes of their keys
+--   ignored (number of recoveries if they are), counts: [{pair, was, rows, starts, forMs}] of buffered rows,
+--   countKeys: prefixes of their keys,
+--   stats: see store/stats.ts, pairRows: [[pair, amounts by name]] of its other rows than suppressed ones
 -- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
 -- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if the batch must be
 -- decided again: rows were coalesced into a wake that was withdrawn, or whose incident was closed meanwhile, or another tailer has
@@ -19,6 +21,7 @@
 -- @include lib/hold
 -- @include lib/notices
 -- @include lib/windows
+-- @include lib/stats
 -- @include lib/wake_record
 -- @include lib/incidents
 -- @include lib/firing
@@ -48,9 +51,11 @@ end
 for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[7], line) end
 if #batch.unreadable > 0 then redis.call('LTRIM', KEYS[7], 0, batch.maxUnreadable - 1) end
 
+local collected = {list = {}, of = {}}
 local key = 12
 for _, group in ipairs(batch.suppressed) do
   count_suppressed(KEYS[key], group.rows, batch.now, batch.recordTtlS)
+  collect_stat(collected, group.pair, 's', group.rows)
   copy_repeats(index, group.pair, KEYS[key + 1], KEYS[key], group.winner)
   publish_event(KEYS[5], 'wake.coalesced', 'winner', group.winner, 'count', group.rows)
   key = key + 2
@@ -70,6 +75,7 @@ for _, wake in ipairs(batch.enqueued) do
   if record_enqueued(KEYS[key], KEYS[6], wake.id, wake.row, batch.now, batch.recordTtlS) then
     redis.call('HINCRBY', KEYS[3], 'rows', 1)
     redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
+    collect_stat(collected, wake.pair, 'w', 1)
     publish_event(KEYS[5], 'wake.enqueued', 'wakeId', wake.id, 'pair', wake.pair, 'severity', wake.severity, 'title', wake.title)
     index_wake({KEYS[key + 2], KEYS[key + 3], KEYS[key + 4]}, wake.id, batch.now, batch.recordTtlS)
   else
@@ -78,6 +84,11 @@ for _, wake in ipairs(batch.enqueued) do
   copy_repeats(index, wake.pair, KEYS[key + 1], KEYS[key], wake.id)
   key = key + 5
 end
+
+for _, rows in ipairs(batch.pairRows) do
+  for name, amount in pairs(rows[2]) do collect_stat(collected, rows[1], name, amount) end
+end
+add_stats(batch.stats, batch.now, collected.list)
 
 store_counts(batch.countKeys, batch.counts)
 if batch.ignored > 0 then redis.call('HINCRBY', KEYS[3], 'recovered:ignored', batch.ignored) end

@@ -1,10 +1,11 @@
 -- Ends a wake as withdrawn if it has recovered before it was sent, and closes its window: the next row of the pair is news.
 -- KEYS: wake record, counters, pending wakes, events, deduplication key, 6 to 9 the index of windows.
--- ARGV: {id, pair, at (ms), ttlS, isLookedUp} as JSON, then the event's type, names and values in turn.
+-- ARGV: {id, pair, at (ms), ttlS, isLookedUp, stats: see store/stats.ts} as JSON, then the event's type, names and values in turn.
 -- Returns 2 if this call ended the wake, 1 if it was withdrawn before, else 0. A claimed wake may be in Slack: it is only
 -- withdrawn if a look-up did not find it.
 -- @include lib/events
 -- @include lib/windows
+-- @include lib/stats
 -- @include lib/wake_record
 local args = cjson.decode(ARGV[1])
 local outcome, claimed = unpack(redis.call('HMGET', KEYS[1], 'outcome', 'claimedAt'))

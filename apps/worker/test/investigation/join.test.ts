@@ -33,6 +33,7 @@ async function enqueued(ns: Namespace, id: string, ago: number, more: Partial<Wa
       counters: new Map(),
       enqueued: new Map([[id, wake]]),
       suppressed: new Map(),
+      pairRows: new Map(),
       unreadable: [],
       counts: [],
       firing: [],

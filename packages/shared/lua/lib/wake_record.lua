@@ -1,4 +1,4 @@
--- The record of a wake, hash `wake:<id>` (owner: store/wake-record.ts).
+-- The record of a wake, hash `wake:<id>` (owner: store/wake-record.ts). Include stats before it, if the script ends a wake or reopens one.
 
 -- Records that the wake was enqueued. Returns false if it was recorded before.
 local function record_enqueued(record_key, pending_key, id, row, at, ttl_s)
@@ -17,19 +17,21 @@ local function count_suppressed(record_key, rows, at, ttl_s)
 end
 
 -- Takes back the outcome of a dead letter that is tried again.
-local function reopen_dead_letter(record_key, counters_key, pending_key, id, at)
+local function reopen_dead_letter(record_key, counters_key, pending_key, id, at, stats)
   if redis.call('HGET', record_key, 'outcome') ~= 'dead' then return end
+  uncount_outcome(stats, record_key, 'dead')
   redis.call('HDEL', record_key, 'outcome', 'outcomeAt', 'failure', 'dismissed')
   redis.call('HSET', record_key, 'retriedAt', at)
   redis.call('HINCRBY', counters_key, 'outcome:dead', -1)
   redis.call('ZADD', pending_key, redis.call('HGET', record_key, 'enqueuedAt') or at, id)
 end
 
--- Ends the wake: stores and counts its outcome. `args` has its id, the time (ms) and the ttl of the record (s).
+-- Ends the wake: stores and counts its outcome. `args` has its id and pair, the time (ms), the ttl of the record (s) and `stats`.
 local function end_wake(record_key, counters_key, pending_key, outcome, args)
   redis.call('HSET', record_key, 'outcome', outcome, 'outcomeAt', args.at)
   redis.call('EXPIRE', record_key, args.ttlS)
   redis.call('HINCRBY', counters_key, 'outcome:' .. outcome, 1)
+  count_outcome(args.stats, record_key, args.pair, outcome, args.at)
   redis.call('ZREM', pending_key, args.id)
 end
 

@@ -13,6 +13,7 @@ import type { Keys } from './keys.ts';
 import { windowIndex } from './keys.ts';
 import type { CountChange } from './pair-state.ts';
 import { luaScript } from './scripts.ts';
+import { statsArgs } from './stats.ts';
 import { parseStored } from './stored-json.ts';
 import { storedRow } from './stored-wake.ts';
 import { type KeptLine, MAX_KEPT_UNREADABLE, type UnreadableLine } from './unreadable-lines.ts';
@@ -27,6 +28,8 @@ export interface Tally {
   enqueued: Map<string, Wake>;
   /** Coalesced rows by the id of their winner. `pair`: its deduplication id. */
   suppressed: Map<string, { pair: string; rows: number }>;
+  /** Buffered and muted rows by the deduplication id of their pair, for the statistics. */
+  pairRows: Map<string, { buffered: number; muted: number }>;
   /** The last lines that could not be read, oldest first. */
   unreadable: UnreadableLine[];
   /** Deduplication ids of the windows that this batch opened. */
@@ -112,6 +115,11 @@ export async function commitBatch(
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
+    stats: statsArgs(keys),
+    pairRows: [...tally.pairRows].map(([pair, { buffered, muted }]) => [
+      pair,
+      { ...(buffered > 0 && { b: buffered }), ...(muted > 0 && { m: muted }) },
+    ]),
     counts: tally.counts,
     countKeys: {
       buffered: keys.buffered(''),

@@ -97,6 +97,10 @@ export interface Keys {
   workers: string;
   /** String with a TTL: an event of a sender that is being written, or was. Owner: ingestion.ts. */
   ingestEvent(hash: string): string;
+  /** Hash with a TTL: statistics of a UTC day (number of days since 1970) by pair. Owner: stats.ts; the scripts count. */
+  stats(day: number | ''): string;
+  /** Hash with a TTL: the same by pair and hour. */
+  statsByHour(day: number): string;
   /** Hash: counters of ingested alerts by source and result, and the time of the last request, ms. Owner: ingestion.ts. */
   ingestCounts: string;
   /** List: the last bodies that could not be mapped, as JSON, newest first. Owner: ingestion.ts. */
@@ -159,6 +163,8 @@ export function redisKeys(prefix: string): Keys {
     problems: `${prefix}:problems`,
     workers: `${prefix}:workers`,
     ingestEvent: (hash) => `${prefix}:ingest:event:${hash}`,
+    stats: (day) => `${prefix}:stats:${day}`,
+    statsByHour: (day) => `${prefix}:stats:${day}:hours`,
     ingestCounts: `${prefix}:ingest:counts`,
     ingestFaults: `${prefix}:ingest:faults`,
     events: `${prefix}:events`,

@@ -10,11 +10,14 @@
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
  *   joinedInto, failure
+ *   outcomePair                            the pair under which the outcome is counted in the statistics
+ *   reportStat                             verdict and cost that are counted there, and when
  *   retriedAt, dismissed                   the API, when a person retries or dismisses a dead letter
  *   feedback                               people, see lua/record-feedback.lua
  */
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
+import { microUsd } from '../wake/budget.ts';
 import type { Feedback } from '../wake/feedback.ts';
 import { INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
@@ -27,6 +30,7 @@ import { incidentArgs } from './incidents.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
+import { statsArgs } from './stats.ts';
 import { parseStored } from './stored-json.ts';
 import { parseFeedback, parsePosted, parseReport, parseStoredRow, type StoredRow, storedRow } from './stored-wake.ts';
 import { historyKeys } from './wake-history.ts';
@@ -178,7 +182,17 @@ export async function recordInvestigation(
   const { id, probe, category } = wake;
   const found = report.kind === 'diagnosis' ? (report.verdict ?? 'plain text') : report.code;
   const [, ...fields] = flatEvent('investigation.ended', { wakeId: id, probe, category, found });
-  const args = { id, at, ttlS: WAKE_RECORD_TTL_S, row: storedRow(wake), report: JSON.stringify(report) };
+  const args = {
+    id,
+    at,
+    ttlS: WAKE_RECORD_TTL_S,
+    row: storedRow(wake),
+    report: JSON.stringify(report),
+    pair: debounceId(probe, category),
+    ...(report.kind === 'diagnosis' && report.verdict && { verdict: report.verdict }),
+    microUsd: microUsd(report.costUsd ?? 0),
+    stats: statsArgs(keys),
+  };
   await RECORD_INVESTIGATION(redis, [keys.wake(id), ...historyKeys(keys, wake), keys.events], args, ...fields);
 }
 
@@ -218,7 +232,16 @@ export async function recordOutcome(redis: RedisClient, keys: Keys, end: WakeEnd
     (await RECORD_OUTCOME(
       redis,
       recordKeys,
-      { id, outcome, at, ttlS: WAKE_RECORD_TTL_S, fields, incidents: incidentArgs(keys) },
+      {
+        id,
+        pair: debounceId(wake.probe, wake.category),
+        outcome,
+        at,
+        ttlS: WAKE_RECORD_TTL_S,
+        fields,
+        incidents: incidentArgs(keys),
+        stats: statsArgs(keys),
+      },
       ...endEvent(end),
     )) === 1
   );
@@ -254,7 +277,7 @@ export async function withdrawIfOver(
   const answer = await WITHDRAW(
     redis,
     [...scriptKeys, keys.dedup(pair), ...windowIndex(keys)],
-    { id, pair, at, ttlS: WAKE_RECORD_TTL_S, isLookedUp },
+    { id, pair, at, ttlS: WAKE_RECORD_TTL_S, isLookedUp, stats: statsArgs(keys) },
     ...flatEvent('wake.withdrawn', { wakeId: id, probe, category }),
   );
   if (answer === 2) return 'now';
@@ -277,7 +300,7 @@ const REOPEN = luaScript('reopen-dead-letter');
 
 /** Takes back the outcome of a dead letter that is tried again. @param at ms since the epoch */
 export async function reopen(redis: RedisClient, keys: Keys, wakeId: string, at: number): Promise<void> {
-  await REOPEN(redis, [keys.wake(wakeId), keys.counters, keys.pending], wakeId, at);
+  await REOPEN(redis, [keys.wake(wakeId), keys.counters, keys.pending], wakeId, at, statsArgs(keys));
 }
 
 const RECORD_DISMISSAL = luaScript('record-dismissal');
@@ -334,7 +357,14 @@ export async function beginDelivery(
     keys.clicksTaken,
   ];
   const isCritical = severity === 'critical';
-  const args = { id: wakeId, at, ttlS: WAKE_RECORD_TTL_S, isCritical, incidents: incidentArgs(keys) };
+  const args = {
+    id: wakeId,
+    at,
+    ttlS: WAKE_RECORD_TTL_S,
+    isCritical,
+    incidents: incidentArgs(keys),
+    stats: statsArgs(keys),
+  };
   const answer = await BEGIN_DELIVERY(redis, scriptKeys, args);
   const fields = Array.isArray(answer) ? answer.map(String) : [];
   const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, held, incidentId, stored] =

@@ -16,7 +16,11 @@ describe('an outcome', () => {
     expect(await recordOutcome(ns.redis, ns.keys, ending('w-1', 'diagnosis', 2))).toBe(false);
     expect(await recordOutcome(ns.redis, ns.keys, ending('w-1', 'dead', 3))).toBe(false);
     expect(await ns.redis.hgetall(ns.keys.counters)).toEqual({ 'outcome:diagnosis': '1' });
-    expect(await ns.redis.hgetall(ns.keys.wake('w-1'))).toEqual({ outcome: 'diagnosis', outcomeAt: '1' });
+    expect(await ns.redis.hgetall(ns.keys.wake('w-1'))).toEqual({
+      outcome: 'diagnosis',
+      outcomeAt: '1',
+      outcomePair: 'fly:down',
+    });
   });
 
   test('is pending until it is recorded, and again after a dead letter is reopened', async ({ ns }) => {

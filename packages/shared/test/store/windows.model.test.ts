@@ -49,6 +49,7 @@ function emptyTally(): Tally {
     counters: new Map(),
     enqueued: new Map(),
     suppressed: new Map(),
+    pairRows: new Map(),
     unreadable: [],
     counts: [],
     firing: [],
