@@ -22,7 +22,7 @@ interface PairSettings {
   of(severity: string): RowSettings;
   /** True if a decision depends on more than the window: on a count of rows, or on earlier windows. */
   needsState: boolean;
-  /** The largest `consecutive`. After so many rows that are not muted, a window is open. */
+  /** The largest `consecutive`. After that many rows that are not muted, a window is open. */
   maxConsecutive: number;
   /** True if some rows open no window. */
   mayLackWindow: boolean;
