@@ -136,6 +136,16 @@ function wakes(): Investigation[] {
       suppressed: 0,
     }),
     wake({
+      wakeId: 'w-unchanged',
+      enqueuedAt: at(5 * HOUR),
+      outcome: 'unchanged',
+      repeats: { wakeId: 'w-older-2', at: at(9.5 * HOUR) },
+      toolCalls: 0,
+      costUsd: 0,
+      durationMs: 0,
+      suppressed: 0,
+    }),
+    wake({
       ...undiagnosed,
       wakeId: 'w-4',
       probe: 'stripe',

@@ -11,7 +11,7 @@ export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
   return (
     <Panel id="diagnosis" title="Diagnosis">
       {repeats && (
-        <p class="why">
+        <p class="why repeats">
           Not investigated: nothing has changed since <a href={toInvestigation(repeats.wakeId)}>an earlier alert</a> of
           this incident. Its diagnosis of <When at={repeats.at} /> is repeated.
         </p>
