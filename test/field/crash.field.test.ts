@@ -90,7 +90,7 @@ test('a wake that has not changed is sent once and never paid for, whenever its 
   timeout: 900_000,
 }, async ({ folder }) => {
   const killed = await atEveryMessage(UNCHANGED_MESSAGES, WORKER_STRIDE, (kill) => crashUnchanged(folder, kill));
-  expect(killed).toBeGreaterThan(0);
+  expect(killed).toBeGreaterThanOrEqual(UNCHANGED_MESSAGES / WORKER_STRIDE);
 });
 
 test('the end of a snooze notifies once, whenever the worker is killed', { timeout: 900_000 }, async ({ folder }) => {

@@ -31,13 +31,12 @@ const recordOf = async (ns: Namespace, { id }: Wake) => {
 const completed = (logPath: string, { id }: Wake) =>
   rowsOf(logPath).filter(({ seam, details }) => seam === 'probe.investigation_completed' && details.wake_id === id);
 
-/** An engine that ends no investigation before `finish` is called. */
-function heldEngine() {
-  const engine = engineOf(diagnosis);
+/** An engine that ends the investigations which `holds` names only after `finish` is called. */
+function heldEngine(engine = engineOf(diagnosis), holds = (_wake: Wake) => true) {
   const gate = Promise.withResolvers<void>();
   const investigate: typeof engine.investigate = async (...args) => {
     const report = await engine.investigate(...args);
-    await gate.promise;
+    if (holds(args[0])) await gate.promise;
     return report;
   };
   return { engine, held: Object.assign(Object.create(engine), { investigate }) as typeof engine, finish: gate.resolve };
@@ -126,6 +125,24 @@ describe('a wake of an open incident in which nothing has changed', () => {
 });
 
 describe('a wake is investigated again', () => {
+  test('if its incident is over and a person retries it', async ({ ns, logPath }) => {
+    const { engine, wake } = await start(ns, logPath);
+    await ns.queue.pause();
+    const second = await committed(ns);
+    await commit(ns, [], [recovers(wake)]);
+    await ns.redis.hset(ns.keys.wake(second.id), 'retriedAt', Date.now());
+    await ns.queue.resume();
+    await outcomeIs(ns, second, 'diagnosis');
+    expect(engine.investigations).toBe(2);
+  });
+
+  test('after one whose stored report cannot be read', async ({ ns, logPath }) => {
+    const { engine, wake } = await start(ns, logPath);
+    await ns.redis.hset(ns.keys.wake(wake.id), 'report', '{"kind":"diagnosis"}');
+    await outcomeIs(ns, await committed(ns), 'diagnosis');
+    expect(engine.investigations).toBe(2);
+  });
+
   const long = 'x'.repeat(9_000);
 
   test.for<[string, Partial<Wake>]>([
@@ -200,6 +217,23 @@ describe('two equal wakes that are queued together', () => {
     expect([engine.investigations, double.accepted.length]).toEqual([1, 2]);
   });
 
+  test('are one investigation also after one that failed', async ({ ns, logPath }) => {
+    const { engine, held, finish } = heldEngine(engineOf(fallbackReport('sdk_5xx'), diagnosis));
+    const { log } = await keeping(ns, logPath, { ...onChange, engine: held });
+    finish();
+    await outcomeIs(ns, await committed(ns), 'fallback');
+    const later = heldEngine(engine);
+    held.investigate = later.held.investigate;
+    await ns.queue.pause();
+    const [first, second] = [await committed(ns), await committed(ns)];
+    await ns.queue.resume();
+    await log.until('investigation.waits_for_same', ({ wakeId }) => wakeId === second.id);
+    later.finish();
+    await outcomeIs(ns, first, 'diagnosis');
+    await outcomeIs(ns, second, 'unchanged');
+    expect(engine.investigations).toBe(2);
+  });
+
   test('do not wait for each other if a person has removed the first', async ({ ns, logPath }) => {
     await ns.queue.pause();
     const [first, second] = [await committed(ns), await committed(ns)];
@@ -212,17 +246,32 @@ describe('two equal wakes that are queued together', () => {
     expect(engine.investigations).toBe(1);
   });
 
-  test('do not wait for an investigation of another issue', async ({ ns, logPath }) => {
-    const { held, finish } = heldEngine();
+  test('waits no more after some starts', async ({ ns, logPath }) => {
+    const { engine, held, finish } = heldEngine();
     const { log } = await keeping(ns, logPath, { ...onChange, engine: held });
     const first = await committed(ns);
     await log.until('investigation.started');
-    const second = await committed(ns, { title: 'another' });
+    await ns.queue.pause();
+    const second = await committed(ns);
+    await ns.redis.hset(`${ns.prefix}:wakes:${second.id}`, 'ats', 12);
+    await ns.queue.resume();
     await log.until('investigation.started', ({ wakeId }) => wakeId === second.id);
     finish();
     await outcomeIs(ns, first, 'diagnosis');
     await outcomeIs(ns, second, 'diagnosis');
-    // The older one ended its investigation too, but the newer one counts.
+    expect(engine.investigations).toBe(2);
+  });
+
+  test('do not wait for an investigation of another issue', async ({ ns, logPath }) => {
+    const { held, finish } = heldEngine(engineOf(diagnosis), ({ title }) => title !== 'another');
+    const { log } = await keeping(ns, logPath, { ...onChange, engine: held });
+    const first = await committed(ns);
+    await log.until('investigation.started');
+    const second = await committed(ns, { title: 'another' });
+    await outcomeIs(ns, second, 'diagnosis');
+    finish();
+    await outcomeIs(ns, first, 'diagnosis');
+    // The older one ended its investigation later, but the newer one counts.
     expect(await ns.redis.hget(ns.keys.incident(incidentIdOf(first.id)), 'investigatedOf')).toBe(second.id);
   });
 });
@@ -274,6 +323,18 @@ describe('a wake that would be sent unchanged', () => {
     expect(double.accepted[1]?.text).toContain('Still failing since');
     expect(engine.investigations).toBe(1);
     expect((await readAccount(ns.redis, ns.keys)).outcomes).toMatchObject({ diagnosis: 1, unchanged: 1, dead: 0 });
+  });
+
+  test('is not posted again if its delivery starts again', async ({ ns, logPath }) => {
+    const { double } = await start(ns, logPath);
+    const second = await committed(ns);
+    await outcomeIs(ns, second, 'unchanged');
+    const delivery = await ns.deliveries.getJob(deliverJobId(second.id));
+    await eventually(async () => (await delivery?.isCompleted()) === true);
+    await delivery?.retry('completed');
+    // The row is written again, because the worker may have died before it was.
+    await eventually(() => completed(logPath, second).length === 2);
+    expect(double.accepted).toHaveLength(2);
   });
 
   test('stays so if its job starts again, whatever the policy says by then', async ({ ns, logPath }) => {
