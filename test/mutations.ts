@@ -816,14 +816,6 @@ export const MUTATIONS: Mutation[] = [
     named: 'is investigated if the policy does not say otherwise',
   },
   {
-    guard: 'a reload of the policy changes what is investigated',
-    file: 'apps/worker/src/main.ts',
-    find: 'rowSettings = settingsOf(policy.current().rules, config.debounce);\n    announcement',
-    replace: 'announcement',
-    test: 'test/e2e/policy.test.ts',
-    named: 'after a reload',
-  },
-  {
     guard: 'a stored report keeps that it is repeated',
     file: 'packages/shared/src/store/stored-wake.ts',
     find: '    repeats: z.object({ wakeId: z.string(), at: amount, since: amount }).exactOptional(),\n',
