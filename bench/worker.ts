@@ -36,6 +36,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
       }),
     },
     services: serviceReports({ redis, keys, log }),
+    isOnChange: () => false,
     concurrency: config.workerConcurrency,
     messenger: {
       post: async () => ({ channel: 'D1', ts: '1.1' }),

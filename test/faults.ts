@@ -122,6 +122,7 @@ export const FAULT_TABLE: Record<number, Row> = {
     tests: [
       [CRASH, 'a worker killed around any message'],
       [CRASH, 'is withdrawn once, whenever its worker is killed'],
+      [CRASH, 'is sent once and never paid for, whenever its worker is killed'],
       [WORKERS, 'keeps its paid report, in the'],
     ],
   },

@@ -115,6 +115,7 @@ test.each<[string, string, Partial<History>]>([
   ['a window inside a window', 'I8', later({})],
   ['counters that do not add up', 'I9', { counts: { ...correct().counts, coalesced: 2, rows: 4 } }],
   ['a recovery that is not counted', 'I9', { recoveries: [{ pair: 'fly down', at: T0 }] }],
+  ['a wake that repeats no diagnosis', 'I2', { wakes: [first, { ...second, outcome: 'unchanged' }] }],
   ['a wake withdrawn without a recovery', 'I2', { wakes: [first, { ...second, outcome: 'withdrawn' }] }],
   ['an unaccounted row', 'I9', { counts: { ...correct().counts, unaccounted: 1 } }],
   ['a window owned by a wake without a message', 'I10', { windowOwners: ['b'] }],

@@ -173,6 +173,7 @@ export function check(history: History): Verdict {
   for (const { id } of history.wakes) if (!rows.has(id)) violated('I1', `wake ${id} belongs to no row`);
 
   if (!history.settled) violated('I2', `${counts.inFlight} jobs had not ended when the time was up`);
+  const paid = new Set(history.paid.map(({ marker }) => marker));
   const silent = new Set(['dead', 'joined', 'withdrawn']);
   const unsent = history.wakes.filter(({ id, outcome }) => !silent.has(outcome ?? '') && !posts.has(id));
   for (const { id, outcome } of unsent) violated('I2', `wake ${id} was never sent; its outcome is ${outcome}`);
@@ -182,6 +183,12 @@ export function check(history: History): Verdict {
     const wasResolved = history.actions.some(({ pair, kind }) => row && kind === 'resolve' && pair === row.pair);
     if (outcome === 'withdrawn' && !hasRecovered && !wasResolved)
       violated('I2', `wake ${id} was withdrawn without a recovery or a resolve`);
+    const wasInvestigated = history.wakes.some((other) => {
+      const otherRow = rows.get(other.id);
+      return other.id !== id && row?.pair === otherRow?.pair && paid.has(otherRow?.marker ?? '');
+    });
+    if (outcome === 'unchanged' && !wasInvestigated)
+      violated('I2', `wake ${id} repeats a diagnosis, but no other wake of its pair was investigated`);
   }
   for (const { id, outcome } of history.wakes) if (!outcome) violated('I2', `wake ${id} has no outcome`);
 

@@ -3,7 +3,7 @@
  * `test/field/crash.field.test.ts` kills them around every message.
  */
 import { expect } from 'vitest';
-import { crashTailer, crashWorker } from '../support/crash.ts';
+import { crashTailer, crashUnchanged, crashWorker } from '../support/crash.ts';
 import { test } from '../support/fixtures.ts';
 
 test('a tailer killed after it added jobs and before it committed is replaced by another; each row is decided once', async ({
@@ -17,4 +17,11 @@ test('a worker killed after Slack accepted the message and before it recorded th
   folder,
 }) => {
   expect(await crashWorker(folder, { at: 1, when: 'before', since: 'post' })).toBe(true);
+});
+
+test('a worker killed after it decided that nothing has changed is replaced by another; the wake is sent once, and nothing is paid', async ({
+  folder,
+}) => {
+  // It stores the delivery and the report next.
+  expect(await crashUnchanged(folder, { at: 2, when: 'before' })).toBe(true);
 });

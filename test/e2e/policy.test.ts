@@ -5,7 +5,7 @@ import type { PolicyState } from '@kora-wake/shared/policy/state';
 import { type Account, readAccount } from '@kora-wake/shared/store/account';
 import { expect } from 'vitest';
 import { Status } from '../../apps/api/src/contract.ts';
-import { environment, expectCleanStop, startAllApps } from '../support/doubles.ts';
+import { doubles, environment, expectCleanStop, startAllApps, startTailerAndWorker } from '../support/doubles.ts';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
 
 const policyOf = (rules: string) => `version: 1\nrules:\n${rules}\n`;
@@ -61,4 +61,42 @@ test('without a policy file SIGHUP stops an app', async ({ ns, logPath }) => {
   const apps = [tailer, worker, api];
   for (const { child } of apps) child.kill('SIGHUP');
   expect(await Promise.all(apps.map(({ exited }) => exited))).toEqual([0, 0, 0]);
+});
+
+test('a rule says whether an unchanged alert is investigated again, also after a reload', async ({
+  ns,
+  folder,
+  logPath,
+}) => {
+  const { slack, anthropic, env } = await doubles();
+  const policyPath = `${folder}/policy.yaml`;
+  writeFileSync(policyPath, 'version: 1\n');
+  const usual = environment(ns, logPath, env);
+  const { tailer, worker } = await startTailerAndWorker({
+    ...usual,
+    KORA_PROBE_DEBOUNCE_SECONDS: '0',
+    KORA_POLICY_PATH: policyPath,
+  });
+  const send = async (...options: Array<Parameters<typeof wakeRow>[0]>) => {
+    const before = slack.accepted.length;
+    append(logPath, ...options.map((each) => wakeRow(each)));
+    await eventually(() => slack.accepted.length === before + options.length);
+  };
+  await send({}, { probe: 'vercel' });
+  await send({});
+  expect(anthropic.requests).toHaveLength(3);
+
+  writeFileSync(policyPath, 'version: 1\nrules:\n  - { match: { probe: "f*" }, reinvestigate: on_change }\n');
+  worker.child.kill('SIGHUP');
+  await worker.until('policy.reloaded');
+  await send({}, { probe: 'vercel' });
+  expect(anthropic.requests).toHaveLength(4);
+  await eventually(async () => {
+    const { outcomes, unaccounted } = await readAccount(ns.redis, ns.keys);
+    return outcomes.diagnosis === 4 && outcomes.unchanged === 1 && unaccounted === 0;
+  });
+  for (const { child, exited } of [tailer, worker]) {
+    child.kill('SIGTERM');
+    await exited;
+  }
 });

@@ -7,6 +7,7 @@ import {
   allEnded,
   crashNotice,
   crashTailer,
+  crashUnchanged,
   crashWithdrawal,
   crashWorker,
   expireLocks,
@@ -22,6 +23,8 @@ const TAILER_MESSAGES = 5;
 const WORKER_MESSAGES = 33;
 /** More messages than a worker sends to end a wake that has recovered. */
 const WITHDRAW_MESSAGES = 12;
+/** More messages than a worker sends for a wake that has not changed, from its decision on. */
+const UNCHANGED_MESSAGES = 24;
 /** More messages than a worker sends to end a snooze and to send its notice, between looks at the clock. */
 const NOTICE_MESSAGES = 45;
 /**
@@ -82,6 +85,13 @@ test.for<Recovery>(['before its investigation', 'after its investigation'])(
     expect(killed).toBeGreaterThan(0);
   },
 );
+
+test('a wake that has not changed is sent once and never paid for, whenever its worker is killed', {
+  timeout: 900_000,
+}, async ({ folder }) => {
+  const killed = await atEveryMessage(UNCHANGED_MESSAGES, WORKER_STRIDE, (kill) => crashUnchanged(folder, kill));
+  expect(killed).toBeGreaterThanOrEqual(UNCHANGED_MESSAGES / WORKER_STRIDE);
+});
 
 test('the end of a snooze notifies once, whenever the worker is killed', { timeout: 900_000 }, async ({ folder }) => {
   const killed = await atEveryMessage(NOTICE_MESSAGES, WORKER_STRIDE, (kill) => crashNotice(folder, kill));

@@ -2,7 +2,7 @@
  * One crash: an app is killed around a message to Redis while it handles a wake. Another process then takes over. The account
  * must add up: each row is decided once, each wake is sent once.
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { actOnIncident } from '@kora-wake/shared/store/incidents';
@@ -123,6 +123,64 @@ export async function crashWorker(folder: string, kill: Kill): Promise<boolean> 
   expect(sums).toEqual({ w: 1, 'o:diagnosis': 1 });
   expect(slack.accepted.map(({ text }) => text)).toEqual([`⚠️ Probe alert · fly\n${DIAGNOSIS}`]);
   expect(anthropic.requests.length).toBeLessThanOrEqual(2);
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await removeNamespace(ns);
+  return fired;
+}
+
+/**
+ * Kills a worker while it sends a wake that has not changed. Messages count from its decision on, which has number 1.
+ *
+ * @returns whether it was killed
+ */
+export async function crashUnchanged(folder: string, kill: Kill): Promise<boolean> {
+  const { ns, logPath, env: usual, slack, anthropic } = await ownWorld(folder);
+  const { redis, keys } = ns;
+  const policyPath = `${logPath}.policy.yaml`;
+  writeFileSync(
+    policyPath,
+    'version: 1\nrules:\n  - { match: { probe: fly }, window: 0s, reinvestigate: on_change }\n',
+  );
+  const env = { ...usual, KORA_POLICY_PATH: policyPath };
+  const tailer = runApp('tailer', env);
+  await tailer.until('tailer.following');
+  let hasDecided = false;
+  // Only the script that decides has this argument.
+  const counts = (message: string) => {
+    hasDecided ||= slack.accepted.length > 0 && message.includes('"instead"');
+    return hasDecided && matters(message);
+  };
+  const wire = await tripwire(ns.redisUrl, counts, kill.when);
+  const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+  await first.until('worker.ready');
+  append(logPath, wakeRow());
+  await allEnded(ns, 1);
+  let fired = false;
+  wire.arm(kill.at, () => {
+    fired = first.child.kill('SIGKILL');
+  });
+  append(logPath, wakeRow());
+  const isEnded = () =>
+    eventually(async () => {
+      const { outcomes, inFlight } = await readAccount(redis, keys);
+      return outcomes.diagnosis + outcomes.unchanged === 2 && inFlight === 0;
+    }, 180_000);
+  await Promise.race([first.exited, isEnded()]);
+  for (const { child, exited } of [first, tailer]) {
+    child.kill('SIGKILL');
+    await exited;
+  }
+  await wire.close();
+  await expireLocks(ns);
+  const second = runApp('worker', env);
+  await second.until('worker.ready');
+  await expireLocks(ns);
+  await isEnded();
+  const ended = { outcomes: { diagnosis: 1, unchanged: 1 }, unaccounted: 0 };
+  expect(await readAccount(redis, keys)).toMatchObject({ rows: 2, enqueued: 2, ...ended });
+  expect(slack.accepted.map(({ text }) => text.includes('Still failing since'))).toEqual([false, true]);
+  expect(anthropic.requests).toHaveLength(1);
   second.child.kill('SIGKILL');
   await second.exited;
   await removeNamespace(ns);

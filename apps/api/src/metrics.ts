@@ -108,6 +108,8 @@ export function metrics({ store, deliveries, budgetUsd, socket, now }: MetricsOp
     registry.resetMetrics();
     rows.inc({ decision: 'enqueued', reason: '' }, account.enqueued);
     rows.inc({ decision: 'coalesced', reason: '' }, account.coalesced);
+    rows.inc({ decision: 'buffered', reason: '' }, account.buffered);
+    rows.inc({ decision: 'muted', reason: '' }, account.muted);
     for (const [reason, n] of Object.entries(account.rejected)) rows.inc({ decision: 'rejected', reason }, n);
     for (const [result, n] of Object.entries(account.recovered)) recovered.inc({ result }, n);
     for (const [outcome, n] of Object.entries(account.outcomes)) ended.inc({ outcome }, n);

@@ -1,5 +1,6 @@
 /** Wakes with their reports and outcomes. */
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
+import { repeatedReport } from '@kora-wake/shared/wake/report';
 import { describe, expect } from 'vitest';
 import { aWake, ending, test } from '../../../test/support/fixtures.ts';
 import { api, deliveredWake, HOUR, report } from './api.ts';
@@ -82,6 +83,31 @@ describe('investigations', () => {
       posted: { channel: 'D1', ts: '1.2' },
     });
     expect((await app.inject('/v1/investigations/w-2')).statusCode).toBe(404);
+  });
+
+  test('have a repeated diagnosis, the wake that was investigated, and what a person said about it', async ({ ns }) => {
+    const { app } = await api(ns);
+    await deliveredWake(ns, 'w-1', HOUR);
+    const repeats = { wakeId: 'w-1', at: Date.UTC(2026, 10, 26, 14, 3), since: Date.UTC(2026, 10, 26, 14) };
+    const again = aWake({ id: 'w-2' });
+    await recordInvestigation(ns.redis, ns.keys, again, repeatedReport(report, repeats), Date.now());
+    await recordOutcome(ns.redis, ns.keys, { ...ending('w-2', 'unchanged', Date.now()), dmStatus: 'sent' });
+    const feedback = { verdict: 'wrong', by: 'ada', at: Date.now() };
+    await ns.redis.hset(ns.keys.wake('w-1'), 'feedback', JSON.stringify(feedback));
+    const shown = {
+      outcome: 'unchanged',
+      repeats: { wakeId: 'w-1', at: '2026-11-26T14:03:00.000Z' },
+      costUsd: 0,
+      feedback: { verdict: 'wrong' },
+    };
+    const one = (await app.inject('/v1/investigations/w-2')).json();
+    expect(one).toMatchObject({ ...shown, calls: [], tools: [], model: null });
+    expect(one.dm).toMatch(
+      /^🚨 Probe alert · fly\nStill failing since .*; nothing has changed, so .* is repeated\.\n\n/,
+    );
+    const { entries } = (await app.inject('/v1/investigations')).json();
+    expect(entries.find(({ wakeId }: { wakeId: string }) => wakeId === 'w-2')).toMatchObject(shown);
+    expect((await app.inject('/v1/account')).json().outcomes).toMatchObject({ unchanged: 1 });
   });
 
   test('have a long diagnosis complete in their detail and cut in the list, and the note about delivery in the DM', async ({

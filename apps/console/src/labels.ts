@@ -4,7 +4,15 @@ import type { Investigation, Operation } from './api/types.ts';
 import { brief, signedUsd } from './format.ts';
 
 /** How a wake ended, for the person on call. */
-export type Outcome = 'sent' | 'dry_run' | 'fallback' | 'joined' | 'withdrawn' | 'not_sent' | 'in_progress';
+export type Outcome =
+  | 'sent'
+  | 'dry_run'
+  | 'fallback'
+  | 'unchanged'
+  | 'joined'
+  | 'withdrawn'
+  | 'not_sent'
+  | 'in_progress';
 
 export function outcomeOf({ outcome }: Pick<Investigation, 'outcome'>): Outcome {
   if (outcome === null) return 'in_progress';
@@ -16,6 +24,7 @@ export const OUTCOME_LABELS: Record<Outcome, string> = {
   sent: 'Sent',
   fallback: 'Sent without diagnosis',
   dry_run: 'Dry run',
+  unchanged: 'Sent with earlier diagnosis',
   joined: 'Sent with a newer alert',
   withdrawn: 'Recovered before it was sent',
   not_sent: 'Not sent',

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Escalation } from '@kora-wake/shared/policy/policy';
 import { livePolicy } from '@kora-wake/shared/policy/policy-file';
+import { settingsOf } from '@kora-wake/shared/policy/settings';
 import { unlessAborted } from '@kora-wake/shared/runtime/async';
 import type { Config } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -20,6 +21,7 @@ import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redisCompleteSince } from '@kora-wake/shared/store/redis-state';
 import type { WorkerSetup } from '@kora-wake/shared/store/running-workers';
 import { WEBHOOK } from '@kora-wake/shared/wake/notice';
+import { debounceId } from '@kora-wake/shared/wake/pair';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { auditWriter } from './audit.ts';
@@ -108,7 +110,11 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     slack: botToken === undefined ? null : { operator: operatorUserId ?? null, identity: null },
   };
   const announcement = announce({ redis, keys, log }, { ...setup, policy: policy.state() });
-  policy.onReloaded(() => announcement.update({ policy: policy.state() }));
+  let rowSettings = settingsOf(policy.current().rules, config.debounce);
+  policy.onReloaded(() => {
+    rowSettings = settingsOf(policy.current().rules, config.debounce);
+    announcement.update({ policy: policy.state() });
+  });
   onClose(announcement.stop);
   if (slackApp && operatorUserId) {
     const checked = (check: Check) => {
@@ -125,6 +131,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     telemetry: tracing?.telemetry,
     engine,
     commitWaitMs: config.incidentQuietMs > 0 ? COMMIT_WAIT_MS : 0,
+    isOnChange: ({ probe, category, severity }) =>
+      rowSettings.ofPair(debounceId(probe, category)).of(severity).reinvestigate === 'on_change',
     services,
     concurrency: config.workerConcurrency,
     messenger,

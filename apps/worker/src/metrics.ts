@@ -1,5 +1,5 @@
 /** Metrics of one worker process since its start. The API exports the state in Redis. */
-import type { EngineCall, Report, ToolCall } from '@kora-wake/shared/wake/report';
+import { type EngineCall, isRepeated, type Report, type ToolCall } from '@kora-wake/shared/wake/report';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Prices } from './investigation/prices.ts';
 import { UNKNOWN_TOOL } from './investigation/tool-calls.ts';
@@ -88,7 +88,7 @@ export function workerMetrics(prices: Prices) {
       dms.inc({ outcome });
       wakeToDm.observe({ stage: 'whole' }, seconds(emittedAt, endedAt));
       wakeToDm.observe({ stage: 'waiting' }, seconds(emittedAt + report.durationMs, readyAt));
-      wakeToDm.observe({ stage: 'investigation' }, report.durationMs / 1_000);
+      if (!isRepeated(report)) wakeToDm.observe({ stage: 'investigation' }, report.durationMs / 1_000);
       wakeToDm.observe({ stage: 'delivery' }, seconds(readyAt, endedAt));
     },
   };

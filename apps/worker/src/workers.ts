@@ -23,6 +23,7 @@ import { recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { releaseWindow } from '@kora-wake/shared/store/windows';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
 import { dmStatus } from '@kora-wake/shared/wake/outcome';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 import { type Job, type Telemetry, UnrecoverableError, Worker } from 'bullmq';
 import { runWorker } from './bullmq-worker.ts';
 import { type Delivery, deliverer } from './delivery/job.ts';
@@ -57,6 +58,7 @@ export interface WorkersOptions extends Delivery {
   engine: Engine;
   /** See `Investigation`. */
   commitWaitMs: number;
+  isOnChange(wake: Wake): boolean;
   services: ServiceReports;
   /** Concurrent investigations. */
   concurrency: number;

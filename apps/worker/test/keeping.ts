@@ -21,20 +21,24 @@ export async function committed(ns: Namespace, more: Partial<Wake> = {}): Promis
 export interface Options {
   clocks?: Partial<IncidentClocks>;
   isDryRun?: boolean;
+  engine?: ReturnType<typeof engineOf>;
+  isOnChange?: () => boolean;
+  commitWaitMs?: number;
   callWebhook?: (body: object, idempotencyKey: string) => Promise<number>;
 }
 
 /** Workers that keep incidents. */
-export async function keeping(ns: Namespace, logPath: string, { clocks, isDryRun, callWebhook }: Options = {}) {
+export async function keeping(ns: Namespace, logPath: string, options: Options = {}) {
+  const { clocks, isDryRun, callWebhook, isOnChange, commitWaitMs = 30_000, engine = engineOf(diagnosis) } = options;
   const double = await slack();
-  const engine = engineOf(diagnosis);
   const messenger = isDryRun ? undefined : messengerTo(double);
-  const { log, clock } = working(ns, {
+  const { log, clock, stop } = working(ns, {
     engine,
     messenger,
     auditPath: logPath,
-    commitWaitMs: 30_000,
+    commitWaitMs,
     ...(callWebhook && { callWebhook }),
+    ...(isOnChange && { isOnChange }),
   });
   const { redis, keys, followups, deliveries } = ns;
   const audit = auditWriter({ path: logPath, createsFolder: false }, Date.now, log.logger);
@@ -42,7 +46,7 @@ export async function keeping(ns: Namespace, logPath: string, { clocks, isDryRun
   endBeforeCleanup(
     keepIncidents({ ...keeper, clocks: () => ({ remindMs: HOUR_MS, ...clocks }), log: testLog().logger }, 20),
   );
-  return { double, engine, log, clock };
+  return { double, engine, log, clock, stop };
 }
 
 /** An incident whose first wake was sent. */

@@ -61,6 +61,7 @@ export function working(
     auditPath: string;
     completeSince?: number;
     commitWaitMs?: number;
+    isOnChange?: () => boolean;
     repostAfterMs?: number;
     callWebhook?: (body: object, idempotencyKey: string) => Promise<number>;
   },
@@ -73,6 +74,7 @@ export function working(
     connection,
     engine: options.engine,
     commitWaitMs: options.commitWaitMs ?? 0,
+    isOnChange: options.isOnChange ?? (() => false),
     services: serviceReports({ redis: ns.redis, keys: ns.keys, log: log.logger }),
     concurrency: 4,
     messenger: options.messenger,

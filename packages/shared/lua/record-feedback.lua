@@ -18,7 +18,14 @@ for _, entry in ipairs(args.messageTs and redis.call('LRANGE', KEYS[1] .. ':othe
 end
 if not (pair and wake_id) then return 'unknown' end
 local record = args.incidents.keys.wake .. wake_id
-if redis.call('HEXISTS', record, 'report') == 0 then return 'unknown' end
+local report = redis.call('HGET', record, 'report')
+if not report then return 'unknown' end
+-- A repeated diagnosis is judged at the wake that was investigated.
+local is_json, decoded = pcall(cjson.decode, report)
+local repeats = is_json and decoded.repeats
+if repeats and redis.call('HEXISTS', args.incidents.keys.wake .. repeats.wakeId, 'report') == 1 then
+  record = args.incidents.keys.wake .. repeats.wakeId
+end
 if KEYS[4] and not redis.call('SET', KEYS[4], 1, 'NX', 'EX', args.clickTtlS) then return 'unchanged' end
 local before = redis.call('HGET', record, 'feedback')
 if before then

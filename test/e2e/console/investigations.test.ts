@@ -15,10 +15,10 @@ test('the timeline has a lane for each probe, and the list has pages', async () 
     .locator('.wakemark .mark')
     .evaluateAll((marks) => marks.map((mark) => mark.getAttribute('class')));
   expect(new Set(outcomes)).toEqual(
-    new Set(['mark sent', 'mark fallback', 'mark not_sent', 'mark dry_run', 'mark in_progress']),
+    new Set(['mark sent', 'mark fallback', 'mark unchanged', 'mark not_sent', 'mark dry_run', 'mark in_progress']),
   );
   const shapes = await page.locator('.legend .mark').evaluateAll((marks) => marks.map((mark) => mark.innerHTML));
-  expect(new Set(shapes).size).toBe(7);
+  expect(new Set(shapes).size).toBe(8);
   expect(
     await page.locator('.lane').filter({ hasText: 'stripe' }).locator('.repeat-count').first().innerText(),
   ).toMatch(/^\+\d+$/);
@@ -76,6 +76,14 @@ test('an investigation shows diagnosis, evidence, steps, alert data, cost and Sl
   expect(await text(page, '.side-column .facts')).toContain('$0.0049');
   await page.goBack();
   await page.getByRole('heading', { name: 'Suppression windows' }).waitFor();
+});
+
+test('an alert with an earlier diagnosis says so, and links to the alert that was investigated', async () => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/investigations/w-unchanged');
+  await page.getByText('Sent with earlier diagnosis').waitFor();
+  expect(await text(page, '.repeats')).toContain('Not investigated: nothing has changed since');
+  expect(await page.locator('.repeats a').getAttribute('href')).toBe('#/investigations/w-older-2');
 });
 
 test('an alert that no longer exists is not found', async () => {

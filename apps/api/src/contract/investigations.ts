@@ -35,6 +35,12 @@ export const Investigation = z
       .string()
       .nullable()
       .describe('the newer wake that was sent for this one; only for the outcome joined'),
+    repeats: z
+      .object({ wakeId: z.string(), at: time })
+      .nullable()
+      .describe(
+        'the wake whose diagnosis was sent again, and the end of its investigation; null if this wake has its own',
+      ),
     failure: z
       .object({ code: z.string(), at: time, attempts: z.number() })
       .nullable()

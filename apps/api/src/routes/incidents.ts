@@ -121,7 +121,7 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
       const changes = await operations.last();
       return {
         ...incidentJson(incident),
-        history: await Promise.all(own.map((wake) => investigationOf({ queue, deliveries }, wake))),
+        history: await Promise.all(own.map((wake) => investigationOf({ redis, keys, queue, deliveries }, wake))),
         actions: changes.filter(({ details }) => details.incident_id === id),
         preview: (await readPreview(incident)) ?? null,
       };

@@ -1,9 +1,16 @@
+import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import type { Keys } from '@kora-wake/shared/store/keys';
 import { type DeliveriesQueue, deliverJobId, failedAt } from '@kora-wake/shared/store/queues';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
-import { readWakeRecord, type WakeRecord, wakeFromRecord } from '@kora-wake/shared/store/wake-record';
+import {
+  readShownFeedback,
+  readWakeRecord,
+  type WakeRecord,
+  wakeFromRecord,
+} from '@kora-wake/shared/store/wake-record';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import { directMessage } from '@kora-wake/shared/wake/message';
-import type { Report } from '@kora-wake/shared/wake/report';
+import { isRepeated, type Report } from '@kora-wake/shared/wake/report';
 import { shorten } from '@kora-wake/shared/wake/text';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import {
@@ -33,7 +40,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
 }> = async (app, { store, deliveries, consoleUrl, now }) => {
   const { redis, keys, queue } = store;
 
-  const entryOf = (wake: WakeRecord) => investigationOf({ queue, deliveries }, wake);
+  const entryOf = (wake: WakeRecord) => investigationOf({ redis, keys, queue, deliveries }, wake);
 
   async function findDeadLetter({ wakeId, outcome }: WakeRecord): Promise<InvestigationDetail['deadLetter']> {
     if (outcome !== 'dead') return null;
@@ -108,14 +115,17 @@ function evidenceOf(report: Report | null) {
   return { evidence: report.evidence ?? [], droppedQuotes: report.droppedQuotes ?? 0 };
 }
 
-interface Queues {
+interface Stores {
+  redis: RedisClient;
+  keys: Keys;
   queue: WindowStore['queue'];
   deliveries: DeliveriesQueue;
 }
 
 /** A wake as lists show it. */
-export async function investigationOf(queues: Queues, wake: WakeRecord): Promise<Investigation> {
+export async function investigationOf(stores: Stores, wake: WakeRecord): Promise<Investigation> {
   const { report, row } = wake;
+  const feedback = await readShownFeedback(stores.redis, stores.keys, wake);
   return {
     wakeId: wake.wakeId,
     probe: row.probe,
@@ -124,7 +134,7 @@ export async function investigationOf(queues: Queues, wake: WakeRecord): Promise
     title: row.title,
     emittedAt: isoTime(row.emittedAt),
     enqueuedAt: isoTime(wake.enqueuedAt) ?? EPOCH,
-    state: await stateOf(queues, wake),
+    state: await stateOf(stores, wake),
     outcome: wake.outcome,
     outcomeAt: isoTime(wake.outcomeAt),
     code: report?.kind === 'fallback' ? report.code : null,
@@ -135,6 +145,7 @@ export async function investigationOf(queues: Queues, wake: WakeRecord): Promise
     durationMs: report?.durationMs ?? null,
     dmStatus: wake.dmStatus,
     joinedInto: wake.joinedInto,
+    repeats: isRepeated(report) ? { wakeId: report.repeats.wakeId, at: isoTime(report.repeats.at) ?? EPOCH } : null,
     failure: failureOf(wake),
     dismissed: wake.dismissed && { ...wake.dismissed, at: isoTime(wake.dismissed.at) ?? EPOCH },
     buffered: wake.row.buffered ?? 0,
@@ -142,12 +153,12 @@ export async function investigationOf(queues: Queues, wake: WakeRecord): Promise
     lastSuppressedAt: isoTime(wake.lastSuppressedAt),
     recoveredAt: isoTime(wake.recoveredAt),
     incidentId: wake.incidentId,
-    feedback: wake.feedback && { ...wake.feedback, at: isoTime(wake.feedback.at) ?? EPOCH },
+    feedback: feedback && { ...feedback, at: isoTime(feedback.at) ?? EPOCH },
   };
 }
 
 async function stateOf(
-  { queue, deliveries }: Queues,
+  { queue, deliveries }: Stores,
   { wakeId, outcome }: WakeRecord,
 ): Promise<Investigation['state']> {
   if (outcome) return 'ended';

@@ -151,6 +151,7 @@ function describe(sums: Sums): StatsTotals {
       diagnosis: count('o:diagnosis'),
       fallback: count('o:fallback'),
       dry_run: count('o:dry_run'),
+      unchanged: count('o:unchanged'),
       joined: count('o:joined'),
       withdrawn: count('o:withdrawn'),
       dead: count('o:dead'),

@@ -50,6 +50,8 @@ function accountText(account: Account): string {
     rows,
     enqueued,
     coalesced,
+    buffered,
+    muted,
     rejected,
     outcomes,
     recovered,
@@ -60,7 +62,7 @@ function accountText(account: Account): string {
     unaccounted,
   } = account;
   const recoveredRows = recovered.closed + recovered.partial + recovered.ignored;
-  return `${rows} rows = ${enqueued} enqueued + ${coalesced} coalesced + rejected (${kinds(rejected)})
+  return `${rows} rows = ${enqueued} enqueued + ${coalesced} coalesced + ${buffered} buffered + ${muted} muted + rejected (${kinds(rejected)})
 ${enqueued} enqueued = ${kinds(outcomes)} + ${inFlight} in progress
 ${recoveredRows} recovered rows = ${kinds(recovered)}
 ${incidents.opened} openings of incidents = ${kinds(incidents.closed)} + ${incidents.open} open

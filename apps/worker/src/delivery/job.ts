@@ -1,7 +1,7 @@
 /**
  * A `deliver` job: posts the DM once, stores its place in Slack, and records the outcome of the wake.
  *
- *   ready ── claim ── post ──▶ accepted ──▶ recorded (diagnosis, fallback)
+ *   ready ── claim ── post ──▶ accepted ──▶ recorded (diagnosis, fallback, unchanged)
  *     ▲                 ├─ not posted ─▶ ready again, after the time that Slack asks for
  *     │                 ├─ outage ─────▶ held with all later messages, tried again every ten seconds
  *     │                 ├─ permanent ──▶ dead, until a person retries it
@@ -29,8 +29,8 @@ import {
 } from '@kora-wake/shared/store/wake-record';
 import { buttonsFor, dmBlocks } from '@kora-wake/shared/wake/blocks';
 import { deliveryNote, directMessage, lateMs } from '@kora-wake/shared/wake/message';
-import { dmStatus, type Outcome } from '@kora-wake/shared/wake/outcome';
-import type { Report } from '@kora-wake/shared/wake/report';
+import { dmStatus, type Outcome, sentOutcome } from '@kora-wake/shared/wake/outcome';
+import { isRepeated, type Report } from '@kora-wake/shared/wake/report';
 import { escapeForSlack } from '@kora-wake/shared/wake/text';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import type { Job } from 'bullmq';
@@ -90,7 +90,7 @@ export function deliverer(delivery: Delivery) {
       if (begun.ended) return await record(job, begun.ended);
       const claim = { claimedAt: at, firstClaimedAt: at };
       const posted = await deliver(job, token, messenger, begun, claim);
-      if (posted) await record(job, report.kind, posted);
+      if (posted) await record(job, sentOutcome(report), posted);
     } catch (error) {
       if (error instanceof DeliveryFailure) return handleFailure(job, error);
       throw error;
@@ -142,9 +142,14 @@ export function deliverer(delivery: Delivery) {
   }
 
   /** Ends the wake if a person took care of its incident during the investigation: the message that they know stands for it. */
-  async function joinQuiet({ data: { wake, report } }: Job<DeliverJob>, joinedInto: string): Promise<void> {
-    await endJoined(delivery, wake, joinedInto);
-    await audit.investigationCompleted(wake, report, dmStatus(report, false));
+  async function joinQuiet({ data }: Job<DeliverJob>, joinedInto: string): Promise<void> {
+    await endJoined(delivery, data.wake, joinedInto);
+    await auditUnsent(data);
+  }
+
+  /** The investigation of a wake that is not sent was paid for all the same. A repeated report was not. */
+  async function auditUnsent({ wake, report }: DeliverJob): Promise<void> {
+    if (!isRepeated(report)) await audit.investigationCompleted(wake, report, dmStatus(report, false));
   }
 
   /**
@@ -153,15 +158,15 @@ export function deliverer(delivery: Delivery) {
    * @param isLookedUp see {@link withdrawIfOver}
    * @returns whether it has ended
    */
-  async function withdraw({ data: { wake, report } }: Job<DeliverJob>, isLookedUp: boolean): Promise<boolean> {
+  async function withdraw({ data }: Job<DeliverJob>, isLookedUp: boolean): Promise<boolean> {
+    const { wake } = data;
     const ended = await withdrawIfOver(redis, keys, wake, now(), isLookedUp);
     if (!ended) return false;
     if (ended === 'now') {
       logEvent(log, 'wake.withdrawn', { wakeId: wake.id });
       delivery.withdrawn();
     }
-    // The investigation was paid for all the same.
-    await audit.investigationCompleted(wake, report, dmStatus(report, false));
+    await auditUnsent(data);
     await releaseOlder(delivery, wake.id);
     return true;
   }

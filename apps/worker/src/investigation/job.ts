@@ -21,6 +21,7 @@ import {
 } from '@kora-wake/shared/store/queues';
 import {
   addJoining,
+  claimInvestigation,
   type Readiness,
   readReadiness,
   readWakeRecord,
@@ -36,6 +37,10 @@ import { bringForward, endJoined, findNewer, JOIN_AFTER_MS, joinDelayMs, release
 
 /** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
+/** Delays of a wake that waits for the investigation of an equal one, ms, and the starts of its job after which it waits no more. */
+const FIRST_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 15_000;
+const MAX_WAIT_STARTS = 12;
 /** Time between two looks for the commit, ms. */
 const COMMIT_LOOK_MS = 2;
 
@@ -46,6 +51,8 @@ export interface Investigation {
   services: Pick<ServiceReports, 'investigated'>;
   /** Longest wait for the tailer's commit, which decides the incident of a wake, ms; 0 if there are no incidents. */
   commitWaitMs: number;
+  /** Whether the policy says that the wake is investigated only if something has changed. Read each time: the policy can change. */
+  isOnChange(wake: Wake): boolean;
   /** Called once for each wake that ends as withdrawn before it was investigated. */
   withdrawn(): void;
   redis: RedisClient;
@@ -55,12 +62,13 @@ export interface Investigation {
 }
 
 export function investigator(investigation: Investigation) {
-  const { engine, wakes, deliveries, services, commitWaitMs, withdrawn, redis, keys, now, log } = investigation;
+  const { engine, wakes, deliveries, services, commitWaitMs, isOnChange, withdrawn, redis, keys, now, log } =
+    investigation;
   const pair = { redis, keys, wakes, deliveries };
 
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
     const { wake } = job.data;
-    const earlier = await readEarlierReport(job);
+    let earlier = await readEarlierReport(job);
     const readiness = await (earlier ? readReadiness(redis, keys, wake) : untilCommitted(wake));
     if (!earlier) {
       if (readiness.isOver && (await withdraw(job))) return;
@@ -68,6 +76,7 @@ export function investigator(investigation: Investigation) {
       // A person who retries a wake wants its own message.
       if (!readiness.wasDead && (await joinNewer(job, token))) return;
       await waitAfterReopening(job, token, readiness.notBefore);
+      if (isOnChange(wake)) earlier = await repeatDiagnosis(job, token);
     }
     try {
       const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
@@ -121,6 +130,32 @@ export function investigator(investigation: Investigation) {
     logEvent(log, 'investigation.flapping', { wakeId: wake.id, waitMs });
     await job.moveToDelayed(Date.now() + waitMs, token);
     throw new DelayedError();
+  }
+
+  /**
+   * The report of an earlier wake of the incident, if nothing has changed since. The decision is stored with the delivery, so until then
+   * it can be made again.
+   *
+   * @returns undefined if the wake is to be investigated
+   * @throws DelayedError if an equal wake is being investigated
+   */
+  async function repeatDiagnosis(job: Job<WakeJob>, token: string | undefined): Promise<Report | undefined> {
+    const { wake } = job.data;
+    let claim = await claimInvestigation(redis, keys, wake);
+    if (claim.kind === 'busy') {
+      const { wakeId: of } = claim;
+      // A job that is not active may wait for this one, or be gone.
+      if (job.attemptsStarted <= MAX_WAIT_STARTS && (await wakes.getJobState(of)) === 'active') {
+        logEvent(log, 'investigation.waits_for_same', { wakeId: wake.id, of });
+        const waitMs = Math.min(FIRST_WAIT_MS * 2 ** Math.max(0, job.attemptsStarted - 1), MAX_WAIT_MS);
+        await job.moveToDelayed(Date.now() + waitMs, token);
+        throw new DelayedError();
+      }
+      claim = await claimInvestigation(redis, keys, wake, of);
+    }
+    if (claim.kind !== 'repeated') return undefined;
+    logEvent(log, 'investigation.unchanged', { wakeId: wake.id, of: claim.of });
+    return claim.report;
   }
 
   /** Ends a wake that waited for long, if a newer one was sent for it. @throws DelayedError if the newer one is not sent yet */

@@ -3,6 +3,7 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import { type WakeRecord } from '@kora-wake/shared/store/wake-record';
+import { isRepeated } from '@kora-wake/shared/wake/report';
 import { z } from 'zod';
 import { defineTool, type Tool } from './tool.ts';
 
@@ -40,7 +41,9 @@ export function pastWakesTools(redis: RedisClient, keys: Keys, now: () => number
       input: z.object({ limit }),
       run: async ({ limit: most }, { wake: { id, probe, category } }) => {
         const all = await readRecords({ probe, category }, most + 1);
-        const found = all.filter(({ wakeId, report }) => wakeId !== id && report !== null).slice(0, most);
+        const found = all
+          .filter(({ wakeId, report }) => wakeId !== id && report !== null && !isRepeated(report))
+          .slice(0, most);
         if (found.length === 0) return 'this was never investigated before';
         return found
           .map((each) => `${ago(each.enqueuedAt)} (${diagnosis(each)}\n${judged(each)}${recurrence(each, all)}`)

@@ -2,7 +2,7 @@
 
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { redact } from '@kora-wake/shared/wake/redact';
-import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
+import { fallbackReport, NO_USAGE, type Report, repeatedReport } from '@kora-wake/shared/wake/report';
 import { describe, expect } from 'vitest';
 import { append, aWake, ending, type Namespace, test, wakeRow } from '../../../../test/support/fixtures.ts';
 import { auditRowsTool } from '../../src/tools/audit-rows.ts';
@@ -14,7 +14,7 @@ const MINUTE = 60_000;
 const wake = aWake({ id: 'w-now', emittedAt: NOW });
 const context = { wake, redact, signal: new AbortController().signal };
 
-const told = (text: string): Report => ({
+const told = (text: string): Report & { kind: 'diagnosis' } => ({
   kind: 'diagnosis',
   text,
   verdict: 'likely',
@@ -72,6 +72,15 @@ test('past_investigations lists earlier diagnoses of the pair, and when the issu
   expect(await tool(ns, 'past_investigations').run({}, context)).toBe(
     '60 min ago (not investigated): sdk_timeout\nIt came back 60 min later.\n\n5 h ago (likely): The token expired.\nIt came back 4 h later.',
   );
+});
+
+test('past_investigations leaves repeated diagnoses out', async ({ ns }) => {
+  await recordInvestigation(ns.redis, ns.keys, { ...wake, id: 'w-1' }, told('The token expired.'), NOW - 300 * MINUTE);
+  const again = repeatedReport(told('The token expired.'), { wakeId: 'w-1', at: NOW, since: NOW });
+  await recordInvestigation(ns.redis, ns.keys, { ...wake, id: 'w-2' }, again, NOW - 60 * MINUTE);
+  await ns.redis.hset(ns.keys.wake('w-2'), 'enqueuedAt', NOW - 60 * MINUTE);
+  const found = await tool(ns, 'past_investigations').run({}, context);
+  expect(found).toBe('5 h ago (likely): The token expired.\nIt came back 4 h later.');
 });
 
 test('what a person said about a diagnosis is shown with it, and its cause is evidence', async ({ ns }) => {

@@ -98,6 +98,17 @@ local function begin_opening(incidents, id, row, reopens, now, counters_key, eve
   publish_incident(events_key, 'incident.opened', id, row.pair, 'wakeId', row.wakeId)
 end
 
+-- Remembers the newest wake of the incident that was investigated. An older one may end its investigation later.
+local function set_investigated(incidents, record, wake_id)
+  local id, own_at = unpack(redis.call('HMGET', record, 'incident', 'enqueuedAt'))
+  if not id then return end
+  local key = incidents.keys.incident .. id
+  local pair, before = unpack(redis.call('HMGET', key, 'pair', 'investigatedOf'))
+  if not pair then return end
+  local before_at = before and redis.call('HGET', incidents.keys.wake .. before, 'enqueuedAt') or '0'
+  if tonumber(own_at or '0') >= tonumber(before_at or '0') then redis.call('HSET', key, 'investigatedOf', wake_id) end
+end
+
 -- Adds a new wake to the pair's incident. Opens it, or reopens it if it was closed a short time ago.
 local function add_wake(incidents, row, now, counters_key, events_key)
   local keys = incidents.keys
@@ -122,6 +133,8 @@ local function add_wake(incidents, row, now, counters_key, events_key)
   if not is_open then begin_opening(incidents, id, row, reopens, now, counters_key, events_key) end
   redis.call('SET', keys.of .. row.pair, id, 'EX', incidents.ttlS)
   redis.call('HSET', record, 'incident', id)
+  -- A worker waits for the commit only for a short time.
+  if redis.call('HEXISTS', record, 'investigatedAt') == 1 then set_investigated(incidents, record, row.wakeId) end
   redis.call('HSET', key, 'lastWakeId', row.wakeId, 'lastRowAt', now, 'windowMs', row.windowMs)
   redis.call('HINCRBY', key, 'rows', 1 + row.buffered)
   redis.call('HINCRBY', key, 'wakes', 1)

@@ -179,6 +179,16 @@ export const LOG_EVENTS = {
     message: 'the wake waited for long, and a newer one of its pair is not sent yet; waiting for that one',
     fields: ['wakeId', 'newer'],
   },
+  'investigation.unchanged': {
+    level: 'info',
+    message: 'nothing has changed since an earlier wake of the incident: its diagnosis is sent again',
+    fields: ['wakeId', 'of'],
+  },
+  'investigation.waits_for_same': {
+    level: 'info',
+    message: 'a wake with the same severity, title and detail is being investigated; waiting for its result',
+    fields: ['wakeId', 'of'],
+  },
   'wake.withdrawn': {
     level: 'info',
     message: 'the wake was not sent: its probe and category recovered before',

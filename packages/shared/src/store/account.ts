@@ -2,7 +2,7 @@
  * The account: one decision for each row, one outcome for each wake, from the counters and queues at one moment.
  *
  *   rows = enqueued + coalesced + buffered + muted + rejected
- *   enqueued = diagnosis + fallback + dry run + joined + withdrawn + dead + in flight
+ *   enqueued = diagnosis + fallback + dry run + unchanged + joined + withdrawn + dead + in flight
  *   recovered rows = closed + partial + ignored
  *   openings of incidents = closed + open
  *   notices = sent + withdrawn + dead + pending
@@ -84,6 +84,7 @@ function buildAccount(
     diagnosis: count('outcome:diagnosis'),
     fallback: count('outcome:fallback'),
     dry_run: count('outcome:dry_run'),
+    unchanged: count('outcome:unchanged'),
     joined: count('outcome:joined'),
     withdrawn: count('outcome:withdrawn'),
     dead: count('outcome:dead'),

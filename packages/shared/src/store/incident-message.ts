@@ -6,7 +6,7 @@ import { fallbackReport } from '../wake/report.ts';
 import { escapeForSlack } from '../wake/text.ts';
 import type { Incident } from './incidents.ts';
 import type { Keys } from './keys.ts';
-import { readWakeRecord, wakeFromRecord } from './wake-record.ts';
+import { readShownFeedback, readWakeRecord, wakeFromRecord } from './wake-record.ts';
 
 /** The investigation of the wake failed before it had a report. */
 const NO_REPORT = fallbackReport('engine_exception:InvestigationFailed');
@@ -24,7 +24,7 @@ export async function incidentMessage(
 ): Promise<{ text: string; blocks: DmBlock[] } | undefined> {
   const record = await readWakeRecord(redis, keys, wakeId);
   if (!record) return undefined;
-  const { feedback } = record;
+  const feedback = await readShownFeedback(redis, keys, record);
   const report = record.report ?? NO_REPORT;
   const wake = wakeFromRecord(record);
   const extras = { consoleUrl, isOver: incident.state === 'closed' };

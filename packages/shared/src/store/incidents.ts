@@ -11,6 +11,7 @@
  *   remindFrom, snoozedFrom, escalateFrom         the same, by a clock that stands still during a hold: see lua/lib/hold.lua
  *   closedAt, closeReason                         the commit (recovered), people (resolved), a worker (expired)
  *   message, messageOf (its wake), notifiedAt     the worker, when Slack has accepted a message
+ *   investigatedOf, investigatingOf               the newest wake that was investigated; the wake whose investigation others wait for
  *   notices, escalatedAt, repostedAt              a worker, when it creates a notice
  *   changes, shown                                number of changes, and how many of them the message shows
  *

@@ -111,6 +111,7 @@ const reportSchema: z.ZodType<Report> = z.discriminatedUnion('kind', [
     verdict: z.enum(VERDICTS).exactOptional(),
     evidence: z.array(z.object({ source: z.string(), quote: z.string() })).exactOptional(),
     droppedQuotes: amount.exactOptional(),
+    repeats: z.object({ wakeId: z.string(), at: amount, since: amount }).exactOptional(),
     ...telemetry,
   }),
   z.object({ kind: z.literal('fallback'), code: errorCode, ...telemetry }),

@@ -6,7 +6,8 @@
  *   suppressed, lastSuppressedAt           the tailer's commit
  *   incident, firstCritical, notBefore     the tailer's commit, see lua/lib/incidents.lua
  *   recoveredAt, resolvedAt                the end of the incident
- *   report, investigatedAt                 the worker, after the investigation
+ *   report, investigatedAt                 the worker, after the investigation; a repeated report has no time
+ *   issue                                  the worker: hash of the wake's severity, title and detail; empty if it was not diagnosed
  *   claimedAt, firstClaimedAt              the worker, before it posts; removed when the outcome is recorded
  *   posted, outcome, outcomeAt, dmStatus,  the worker, when the wake ends
  *   joinedInto, failure
@@ -15,6 +16,7 @@
  *   retriedAt, dismissed                   the API, when a person retries or dismisses a dead letter
  *   feedback                               people, see lua/record-feedback.lua
  */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';
 import { microUsd } from '../wake/budget.ts';
@@ -22,7 +24,7 @@ import type { Feedback } from '../wake/feedback.ts';
 import { INCIDENT_STATES, type IncidentState } from '../wake/incident.ts';
 import { DM_STATUSES, type DmStatus, OUTCOMES, type Outcome } from '../wake/outcome.ts';
 import { debounceId } from '../wake/pair.ts';
-import type { Report } from '../wake/report.ts';
+import { isRepeated, type Report, repeatedReport } from '../wake/report.ts';
 import type { Wake } from '../wake/wake.ts';
 import type { Begun } from './claims.ts';
 import { flatEvent } from './events.ts';
@@ -103,6 +105,20 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
   };
 }
 
+/**
+ * The feedback about the diagnosis that a wake shows. For a repeated diagnosis it is stored with the wake that was investigated, unless
+ * that record is gone.
+ */
+export async function readShownFeedback(
+  redis: RedisClient,
+  keys: Keys,
+  { report, feedback }: Pick<WakeRecord, 'report' | 'feedback'>,
+): Promise<Feedback | null> {
+  if (!isRepeated(report)) return feedback;
+  const stored = await redis.hget(keys.wake(report.repeats.wakeId), 'feedback');
+  return parseFeedback(stored ?? undefined) ?? feedback;
+}
+
 function parseTime(text: string | undefined): number | null {
   return text && Number.isFinite(Number(text)) ? Number(text) : null;
 }
@@ -169,9 +185,52 @@ export async function readReadiness(
   };
 }
 
+const CLAIM_INVESTIGATION = luaScript('claim-investigation');
+
+/**
+ * `claimed`: investigate it. `busy`: another wake with the same issue is being investigated. `repeated`: the report of an earlier wake
+ * with the same issue, to be sent again.
+ */
+export type InvestigationClaim =
+  | { kind: 'claimed' }
+  | { kind: 'busy'; wakeId: string }
+  | { kind: 'repeated'; report: Report; of: string };
+
+/**
+ * Decides whether a wake is investigated, or has the issue of the wake of its open incident that was investigated last. The issue is
+ * severity, title and detail. A failed investigation is not repeated.
+ *
+ * @param instead a wake whose investigation nobody makes any more
+ */
+export async function claimInvestigation(
+  redis: RedisClient,
+  keys: Keys,
+  wake: Wake,
+  instead = '',
+): Promise<InvestigationClaim> {
+  const args = { id: wake.id, issue: issueOf(wake), instead, ttlS: WAKE_RECORD_TTL_S, incidents: incidentArgs(keys) };
+  const answer = await CLAIM_INVESTIGATION(redis, [keys.wake(wake.id)], args);
+  const [kind, wakeId = '', json, at, since] = Array.isArray(answer) ? answer.map(String) : [];
+  if (kind === 'busy') return { kind, wakeId };
+  const report = kind === 'repeated' ? parseReport(json) : null;
+  if (report?.kind !== 'diagnosis') return { kind: 'claimed' };
+  return {
+    kind: 'repeated',
+    report: repeatedReport(report, { wakeId, at: Number(at), since: Number(since) }),
+    of: wakeId,
+  };
+}
+
+/** Records cut long details, so the issue is compared by its hash. */
+function issueOf({ severity, title, detail }: Wake): string {
+  return createHash('sha256')
+    .update(JSON.stringify([severity, title, detail]))
+    .digest('base64url');
+}
+
 const RECORD_INVESTIGATION = luaScript('record-investigation');
 
-/** Stores a report and publishes it. Doing it again changes nothing. @param at ms since the epoch */
+/** Stores a report, and publishes it if it is not repeated. Doing it again changes nothing. @param at ms since the epoch */
 export async function recordInvestigation(
   redis: RedisClient,
   keys: Keys,
@@ -192,6 +251,9 @@ export async function recordInvestigation(
     ...(report.kind === 'diagnosis' && report.verdict && { verdict: report.verdict }),
     microUsd: microUsd(report.costUsd ?? 0),
     stats: statsArgs(keys),
+    isRepeated: isRepeated(report),
+    issue: report.kind === 'diagnosis' ? issueOf(wake) : '',
+    incidents: incidentArgs(keys),
   };
   await RECORD_INVESTIGATION(redis, [keys.wake(id), ...historyKeys(keys, wake), keys.events], args, ...fields);
 }
@@ -316,7 +378,7 @@ export async function recordDismissal(
 }
 
 const BEGIN_DELIVERY = luaScript('begin-delivery');
-const ENDED = ['diagnosis', 'fallback', 'dry_run', 'withdrawn'] as const satisfies Outcome[];
+const ENDED = ['diagnosis', 'fallback', 'dry_run', 'unchanged', 'withdrawn'] as const satisfies Outcome[];
 
 /** The state of a wake when a delivery of it begins. */
 export interface BegunWake extends Begun {

@@ -105,21 +105,20 @@ export interface BlockExtras extends DmExtras {
   /** How the incident develops, one line. Absent if there is nothing to say. */
   line?: string;
   feedback?: Feedback | null;
-  /** Whether the incident is closed. */
-  isOver?: boolean;
 }
 
 /**
- * Header, state, diagnosis, next step, evidence, fields, context and links. A fallback has the issue and the reason in place of the
- * diagnosis.
+ * Header, state, a sentence about an earlier diagnosis, diagnosis, next step, evidence, fields, context and links. A fallback has the
+ * issue and the reason in place of the diagnosis.
  */
 export function dmBlocks(wake: Wake, report: Report, extras: BlockExtras = {}): DmBlock[] {
-  const { emoji, probe, title, body, note, url } = dmParts(wake, report, extras);
+  const { emoji, probe, title, repeated, body, note, url } = dmParts(wake, report, extras);
   const header = `${extras.isOver ? '✅' : emoji} ${shorten(probe, MAX_PROBE)} · ${title}`;
   const said = report.kind === 'diagnosis' ? partsOf(body) : { text: body, next: '' };
   return [
     { type: 'header', text: plain(fitted(header, MAX_HEADER)) },
     ...context(extras.line ?? ''),
+    ...(repeated.length > 0 ? [richText([section(repeated.map(textOrDate))])] : []),
     richText([section(withLink(said.text, url))]),
     ...(said.next === '' ? [] : [richText(nextStep(said.next, url))]),
     ...(report.kind === 'diagnosis' ? evidence(report) : reason(report)),
@@ -223,13 +222,21 @@ function fields({ severity, category, emittedAt }: Wake): RichTextElement[] {
     { type: 'text', text: `${clean(value, MAX_FIELD)}  ` },
   ]);
   if (!isDate(emittedAt)) return named;
-  const date: RichTextElement = {
+  return [...named, { type: 'text', text: 'Written: ', style: { bold: true } }, date(emittedAt)];
+}
+
+/** @param ms since the epoch */
+function date(ms: number): RichTextElement {
+  return {
     type: 'date',
-    timestamp: Math.floor(emittedAt / 1_000),
+    timestamp: Math.floor(ms / 1_000),
     format: '{date_short_pretty}, {time}',
-    fallback: utcText(emittedAt),
+    fallback: utcText(ms),
   };
-  return [...named, { type: 'text', text: 'Written: ', style: { bold: true } }, date];
+}
+
+function textOrDate(part: string | number): RichTextElement {
+  return typeof part === 'number' ? date(part) : { type: 'text', text: part, style: { bold: true } };
 }
 
 /** Slack accepts times from 1970 on. */

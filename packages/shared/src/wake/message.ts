@@ -1,6 +1,6 @@
 /** The operator's DM, in the format that the contract fixes. */
 import { redact } from './redact.ts';
-import type { Report } from './report.ts';
+import { isRepeated, type Repeated, type Report } from './report.ts';
 import { escapeForSlack, removeInvisible, shortenForSlack } from './text.ts';
 import type { Wake } from './wake.ts';
 
@@ -30,28 +30,54 @@ export interface DmExtras {
   note?: string;
   /** Address of the console, without a slash at the end. A shortened DM links to its page there. */
   consoleUrl?: string | undefined;
+  /** Whether the incident is closed. */
+  isOver?: boolean;
 }
 
 /** The whole DM for a wake and its report, before escaping. It has at most 3,900 characters after escaping. */
 export function directMessage(wake: Wake, report: Report, extras: DmExtras = {}): string {
-  const { heading, body, note } = dmParts(wake, report, extras);
-  return heading + body + note;
+  const { heading, repeated, body, note } = dmParts(wake, report, extras);
+  return heading + repeatedText(repeated) + body + note;
 }
 
-/** The parts of a DM, redacted and shortened, before escaping. `heading`, `body` and `note` together are its text. */
-export function dmParts(wake: Wake, report: Report, { note = '', consoleUrl }: DmExtras) {
+/**
+ * The parts of a DM, redacted and shortened, before escaping. `heading`, `repeated`, `body` and `note` together are its text. `repeated`
+ * is empty unless the diagnosis is an earlier one.
+ */
+export function dmParts(wake: Wake, report: Report, { note = '', consoleUrl, isOver = false }: DmExtras) {
   const emoji = EMOJIS.get(wake.severity) ?? OTHER_EMOJI;
   const probe = oneLine(wake.probe, MAX_PROBE);
   const title = oneLine(wake.title, MAX_TITLE);
   const heading = `${emoji} Probe alert · ${probe}\n`;
-  const room = MAX_TEXT - escapeForSlack(heading + note).length;
+  const repeated = isRepeated(report) ? repeatedSentence(report.repeats, isOver) : [];
+  const room = MAX_TEXT - escapeForSlack(heading + repeatedText(repeated) + note).length;
   const url = consoleUrl === undefined ? undefined : `${consoleUrl}/#/investigations/${wake.id}`;
-  return { emoji, probe, title, heading, body: messageBody(wake, report, room, url), note, url };
+  return { emoji, probe, title, heading, repeated, body: messageBody(wake, report, room, url), note, url };
 }
 
 /** The diagnosis, or the issue and the reason, for the audit log: at most about 10,000 characters. */
 export function reportSummary(wake: Wake, report: Report): string {
-  return report.kind === 'diagnosis' ? cleaned(report.text, MAX_SUMMARY) : fallback(wake, report.code, MAX_SUMMARY);
+  if (report.kind === 'fallback') return fallback(wake, report.code, MAX_SUMMARY);
+  const repeated = isRepeated(report) ? repeatedText(repeatedSentence(report.repeats, false)) : '';
+  return repeated + cleaned(report.text, MAX_SUMMARY);
+}
+
+/**
+ * Says that the diagnosis below is an earlier one, and since when the alert fires. Times are numbers, ms since the epoch: Slack shows them
+ * in the time zone of the reader.
+ */
+function repeatedSentence({ at, since }: Repeated, isOver: boolean): Array<string | number> {
+  if (isOver) {
+    return ['Failed since ', since, '; nothing had changed, so the diagnosis of ', at, ' was repeated.'];
+  }
+  // The incident was closed and reopened after that diagnosis.
+  const failing = since > at ? 'Failing again since ' : 'Still failing since ';
+  return [failing, since, '; nothing has changed, so the diagnosis of ', at, ' is repeated.'];
+}
+
+function repeatedText(sentence: Array<string | number>): string {
+  if (sentence.length === 0) return '';
+  return `${sentence.map((part) => (typeof part === 'number' ? utcText(part) : part)).join('')}\n\n`;
 }
 
 /** A DM that is later than this mentions its delay, ms. */

@@ -1,11 +1,12 @@
 /** How a wake ends. */
-import type { Report } from './report.ts';
+import { isRepeated, type Report } from './report.ts';
 
 /**
- * Each wake ends exactly once. A `dead` one can be retried by a person, and then ends as one of the others. `joined`: it waited
- * for long, and a newer wake of its pair was sent for both. `withdrawn`: its pair recovered before it was sent.
+ * Each wake ends exactly once. A `dead` one can be retried by a person, and then ends as one of the others. `unchanged`: it was sent
+ * with the diagnosis of an earlier wake. `joined`: it waited for long, and a newer wake of its pair was sent for both. `withdrawn`: its
+ * pair recovered before it was sent.
  */
-export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'joined', 'withdrawn', 'dead'] as const;
+export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'unchanged', 'joined', 'withdrawn', 'dead'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** `dm_status` of a `probe.investigation_completed` row. */
@@ -20,6 +21,11 @@ export type DmStatus = (typeof DM_STATUSES)[number];
 /** How sure a diagnosis is. `confirmed` needs a quote that proves it. */
 export const VERDICTS = ['confirmed', 'likely', 'inconclusive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
+
+/** The outcome of a wake whose message Slack has accepted. */
+export function sentOutcome(report: Report): 'diagnosis' | 'fallback' | 'unchanged' {
+  return isRepeated(report) ? 'unchanged' : report.kind;
+}
 
 /** The `dm_status` for a report. @param accepted whether Slack accepted its message */
 export function dmStatus(report: Report, accepted: boolean): DmStatus {

@@ -72,6 +72,16 @@ interface Telemetry {
   toolCalls?: ToolCall[];
 }
 
+/** The investigation whose diagnosis a report repeats. Times in ms since the epoch. */
+export interface Repeated {
+  /** The wake that was investigated. */
+  wakeId: string;
+  /** When that investigation ended. */
+  at: number;
+  /** Begin of the opening of the incident to which the repeating wake belongs. */
+  since: number;
+}
+
 interface Diagnosis {
   kind: 'diagnosis';
   /** Plain text, redacted. */
@@ -82,6 +92,8 @@ interface Diagnosis {
   evidence?: Array<{ source: string; quote: string }>;
   /** Number of quotes that were dropped, because they are not in their source. */
   droppedQuotes?: number;
+  /** Only if the wake was not investigated, because nothing had changed since an earlier one of its incident. */
+  repeats?: Repeated;
 }
 
 export type Report = Telemetry & (Diagnosis | { kind: 'fallback'; code: EngineErrorCode });
@@ -90,6 +102,28 @@ export type Report = Telemetry & (Diagnosis | { kind: 'fallback'; code: EngineEr
 export function engineException(error: unknown): EngineErrorCode {
   const name = error instanceof Error ? error.name.replace(/\W/g, '') : '';
   return `engine_exception:${name || 'Error'}`;
+}
+
+/** Whether the report is that of an earlier wake, so that nothing was investigated. */
+export function isRepeated(report: Report | null): report is Report & Diagnosis & { repeats: Repeated } {
+  return report?.kind === 'diagnosis' && report.repeats !== undefined;
+}
+
+/** The report of a wake that is sent with an earlier diagnosis. It made no LLM request, so it costs nothing. */
+export function repeatedReport({ kind, text, verdict, evidence, droppedQuotes }: Diagnosis, repeats: Repeated): Report {
+  return {
+    kind,
+    text,
+    ...(verdict && { verdict }),
+    ...(evidence && { evidence }),
+    ...(droppedQuotes !== undefined && { droppedQuotes }),
+    repeats,
+    model: null,
+    usage: NO_USAGE,
+    costUsd: 0,
+    durationMs: 0,
+    calls: [],
+  };
 }
 
 /** The report of an investigation that made no LLM request. */

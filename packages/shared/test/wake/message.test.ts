@@ -4,7 +4,7 @@ import { aWake } from '../../../../test/support/fixtures.ts';
 import { ageNote, deliveryNote, directMessage, lateMs } from '../../src/wake/message.ts';
 import { dmStatus } from '../../src/wake/outcome.ts';
 import { redact, redactor } from '../../src/wake/redact.ts';
-import { fallbackReport, NO_USAGE, type Report } from '../../src/wake/report.ts';
+import { fallbackReport, NO_USAGE, type Report, repeatedReport } from '../../src/wake/report.ts';
 import { escapeForSlack } from '../../src/wake/text.ts';
 
 const wake = aWake({
@@ -30,6 +30,25 @@ describe('the DM', () => {
     expect(directMessage({ ...wake, severity }, diagnosis('It is down.\nNext step: look.'))).toBe(
       `${emoji} Probe alert · fly\nIt is down.\nNext step: look.`,
     );
+  });
+
+  test('with an earlier diagnosis says so before it, and since when it fails', () => {
+    const [opened, reopened] = [Date.UTC(2026, 10, 26, 14), Date.UTC(2026, 10, 26, 15)];
+    const repeated = (since: number, text = 'It is down.\nNext step: look.') =>
+      repeatedReport(diagnosis(text), { wakeId: 'w-0', at: Date.UTC(2026, 10, 26, 14, 3), since });
+    const end = 'so the diagnosis of 2026-11-26 14:03 UTC is repeated.\n\nIt is down.\nNext step: look.';
+    expect(directMessage(wake, repeated(opened))).toBe(
+      `🚨 Probe alert · fly\nStill failing since 2026-11-26 14:00 UTC; nothing has changed, ${end}`,
+    );
+    expect(directMessage(wake, repeated(reopened))).toBe(
+      `🚨 Probe alert · fly\nFailing again since 2026-11-26 15:00 UTC; nothing has changed, ${end}`,
+    );
+    expect(directMessage(wake, repeated(opened), { isOver: true })).toMatch(
+      /\nFailed since 2026-11-26 14:00 UTC; nothing had changed, .* was repeated\.\n\nIt is down\./,
+    );
+    const long = { ...repeated(opened, 'word '.repeat(2_000)), verdict: 'likely' as const };
+    expect(directMessage(wake, long).length).toBeLessThanOrEqual(3_900);
+    expect(directMessage(wake, long).length).toBeGreaterThan(3_800);
   });
 
   test('without a diagnosis is the issue verbatim and the reason', () => {

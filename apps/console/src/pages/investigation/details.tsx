@@ -15,7 +15,7 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
         <Fact name="Cost">
           {costUsd === null ? entry.calls.length > 0 ? 'price unknown' : 'none' : <Money amount={costUsd} />}
         </Fact>
-        {durationMs !== null && (
+        {durationMs !== null && !entry.repeats && (
           <Fact name="Investigation">
             <Duration ms={durationMs} />
           </Fact>

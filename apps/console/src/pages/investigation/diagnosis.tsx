@@ -1,13 +1,21 @@
 /** The diagnosis with its verdict and the quotes that support it. */
 import type { InvestigationDetail } from '../../api/types.ts';
 import { Empty, Panel } from '../../components/panel.tsx';
+import { When } from '../../components/values.tsx';
 import { counted } from '../../format.ts';
 import { codeLabel, STATE_LABELS, VERDICT_LABELS, withoutVerdict } from '../../labels.ts';
+import { toInvestigation } from '../../route.ts';
 
 export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
-  const { verdict, summary, code, evidence, droppedQuotes } = entry;
+  const { verdict, summary, code, evidence, droppedQuotes, repeats } = entry;
   return (
     <Panel id="diagnosis" title="Diagnosis">
+      {repeats && (
+        <p class="why repeats">
+          Not investigated: nothing has changed since <a href={toInvestigation(repeats.wakeId)}>an earlier alert</a> of
+          this incident. Its diagnosis of <When at={repeats.at} /> is repeated.
+        </p>
+      )}
       {verdict && <p class={`verdict ${verdict}`}>{VERDICT_LABELS[verdict]}</p>}
       {summary !== null && <p class="summary">{withoutVerdict(summary)}</p>}
       {code !== null && (

@@ -1,7 +1,16 @@
 import { OutcomeMark } from '../../components/outcome.tsx';
 import { OUTCOME_LABELS, type Outcome } from '../../labels.ts';
 
-const OUTCOMES: Outcome[] = ['sent', 'fallback', 'dry_run', 'joined', 'withdrawn', 'not_sent', 'in_progress'];
+const OUTCOMES: Outcome[] = [
+  'sent',
+  'fallback',
+  'unchanged',
+  'dry_run',
+  'joined',
+  'withdrawn',
+  'not_sent',
+  'in_progress',
+];
 
 export const Legend = () => (
   <span class="legend">

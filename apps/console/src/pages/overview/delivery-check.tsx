@@ -32,18 +32,21 @@ export function DeliveryCheck({ state }: { state: ResourceState<Account> }) {
 }
 
 function Sums({ account }: { account: Account }) {
-  const { rows, enqueued, coalesced, rejected, outcomes, recovered, inFlight, unreadLines, repaired } = account;
+  const { rows, enqueued, coalesced, buffered, muted, rejected, outcomes, recovered, inFlight, unreadLines, repaired } =
+    account;
   return (
     <p class="sum">
       <span title={listed(rejected)}>
-        {counted(rows, 'alert')} = {count(enqueued)} accepted + {count(coalesced)} suppressed + {count(total(rejected))}{' '}
-        rejected
+        {counted(rows, 'alert')} = {count(enqueued)} accepted + {count(coalesced)} suppressed
+        {buffered > 0 && ` + ${count(buffered)} counted only`}
+        {muted > 0 && ` + ${count(muted)} muted`} + {count(total(rejected))} rejected
       </span>
       <br />
       <span>
         {count(enqueued)} accepted = {count(outcomes.diagnosis)} sent + {count(outcomes.fallback)} sent without
-        diagnosis + {count(outcomes.joined)} sent with a newer alert + {count(outcomes.withdrawn)} recovered before +{' '}
-        {count(outcomes.dry_run)} dry run + {count(outcomes.dead)} not sent + {count(inFlight)} in progress
+        diagnosis + {count(outcomes.unchanged)} sent with earlier diagnosis + {count(outcomes.joined)} sent with a newer
+        alert + {count(outcomes.withdrawn)} recovered before + {count(outcomes.dry_run)} dry run +{' '}
+        {count(outcomes.dead)} not sent + {count(inFlight)} in progress
       </span>
       {total(recovered) > 0 && (
         <>
