@@ -3,7 +3,7 @@
  * investigate, Slack accepts one message a second, and the budget of the month is spent. The model is a queue with several
  * servers, followed by a queue with a fixed pace. Each wake is simulated; repeats are only counted.
  */
-import { afterWake, decideRow, NEW_PAIR } from '@kora-wake/shared/policy/decide';
+import { afterWake, decideRow, NEW_PAIR, type PairState } from '@kora-wake/shared/policy/decide';
 import type { Rule } from '@kora-wake/shared/policy/rules';
 import { type RowSettings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
@@ -153,7 +153,7 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
 
 /** Returns a function that decides the rows of an incident of one pair, and adds the times of its wakes to `wakes`. */
 function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wakes: number[]) {
-  let state = NEW_PAIR;
+  let state: PairState = NEW_PAIR;
   let [windowEnds, countEnds, lastRowAt] = [-Infinity, -Infinity, -Infinity];
   return (begin: number, count: number): void => {
     for (let row = 0; row < count; ) {
@@ -166,7 +166,7 @@ function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wakes: number[])
       const before = row > 0 ? at - rowEveryMs : lastRowAt;
       const isOpen = at < before + Math.max(QUIET_MS, settings.windowMs);
       const buffered = at < countEnds ? state.buffered : 0;
-      state = { ...state, holder: undefined, buffered, wakes: isOpen ? state.wakes : undefined };
+      state = { ...NEW_PAIR, buffered, wakes: isOpen ? state.wakes : undefined };
       const decision = decideRow('warning', settings, state, { now: MONDAY + at, hasIncidents: true });
       row++;
       if (decision.kind === 'enqueued') {
@@ -175,7 +175,7 @@ function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wakes: number[])
         windowEnds = at + decision.windowMs;
       } else if (decision.kind === 'buffered') {
         if (buffered === 0) countEnds = at + decision.forMs;
-        state = { ...state, buffered: decision.rows };
+        state = { ...NEW_PAIR, buffered: decision.rows, wakes: state.wakes };
       }
     }
     lastRowAt = begin + (count - 1) * rowEveryMs;
