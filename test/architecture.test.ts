@@ -100,6 +100,11 @@ describe('imports', () => {
   });
 });
 
+test('the API decides rows only in the thread of a backtest', () => {
+  const deciding = importers((specifier) => specifier.startsWith('@kora-wake/backtest/'));
+  expect(deciding.filter((path) => app(path) === 'api')).toEqual(['apps/api/src/backtest/thread.ts']);
+});
+
 test('OpenTelemetry is loaded only if tracing is on', () => {
   const loaded = importers((specifier) => /opentelemetry\/(?!api)|bullmq-otel|@fastify\/otel/.test(specifier));
   expect(loaded).toEqual([]);

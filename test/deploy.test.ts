@@ -12,6 +12,7 @@ import { tailerMetrics } from '../apps/tailer/src/metrics.ts';
 import { neededScopes } from '../apps/worker/src/delivery/identity.ts';
 import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
+import { backtestsOf } from './support/backtests.ts';
 import { test } from './support/fixtures.ts';
 import { ingestionTo } from './support/ingestion.ts';
 import { program } from './support/programs.ts';
@@ -130,6 +131,7 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
       policy: () => ({ version: '', problem: null }),
     },
     ingestion: ingestionTo('/nonexistent/log'),
+    backtests: backtestsOf('/nonexistent/log'),
     operations,
     clicks: { handle: async () => undefined },
     now: Date.now,

@@ -32,6 +32,7 @@ const NO_ANSWER = 'apps/worker/test/investigation/no-answer.test.ts';
 const REFUSALS = 'apps/worker/test/investigation/refusals.test.ts';
 const MODEL_CALLS = 'apps/worker/test/investigation/model.test.ts';
 const SLACK = 'apps/worker/test/delivery/slack.test.ts';
+const BACKTEST_API = 'apps/api/test/backtest.test.ts';
 const CORRECTIONS = 'apps/api/test/corrections.test.ts';
 const POLICY = 'apps/tailer/test/decide/policy.test.ts';
 const STORES = 'apps/tailer/test/decide/stores.model.test.ts';
@@ -1591,5 +1592,61 @@ export const MUTATIONS: Mutation[] = [
     replace: 'export const StatsQuery = z.object({',
     test: STATS_API,
     named: 'is a 400 that says why',
+  },
+  {
+    guard: 'one backtest runs at a time',
+    file: 'apps/api/src/backtest/backtests.ts',
+    find: "if (isRunning) return { kind: 'busy' };",
+    replace: '',
+    test: BACKTEST_API,
+    named: 'leaves the API responsive, is alone, and ends at its deadline',
+  },
+  {
+    guard: 'a backtest ends when its client goes away',
+    file: 'apps/api/src/routes/backtest.ts',
+    find: "reply.raw.once('close', () => gone.abort());",
+    replace: '',
+    test: BACKTEST_API,
+    named: 'ends when its client goes away',
+  },
+  {
+    guard: 'a backtest ends when the API stops',
+    file: 'apps/api/src/routes/backtest.ts',
+    find: "app.addHook('preClose', async () => backtests.close());",
+    replace: '',
+    test: BACKTEST_API,
+    named: 'ends when the API stops',
+  },
+  {
+    guard: 'the memory of a backtest is limited',
+    file: 'apps/api/src/backtest/backtests.ts',
+    find: ', resourceLimits: { maxOldGenerationSizeMb: memoryMib }',
+    replace: '',
+    test: BACKTEST_API,
+    named: 'needs too much memory',
+  },
+  {
+    guard: 'a backtest ends at its deadline',
+    file: 'apps/api/src/backtest/backtests.ts',
+    find: 'AbortSignal.any([signal, closing.signal, late])',
+    replace: 'AbortSignal.any([signal, closing.signal])',
+    test: BACKTEST_API,
+    named: 'leaves the API responsive, is alone, and ends at its deadline',
+  },
+  {
+    guard: 'the answer of a backtest has a bounded number of missed alerts',
+    file: 'apps/api/src/backtest/thread.ts',
+    find: 'missed.slice(0, MAX_MISSED)',
+    replace: 'missed',
+    test: BACKTEST_API,
+    named: 'lists at most 1,000 missed alerts',
+  },
+  {
+    guard: 'the answer of a backtest has no secret',
+    file: 'apps/api/src/backtest/thread.ts',
+    find: 'redactor(patterns, known)',
+    replace: 'redactor()',
+    test: BACKTEST_API,
+    named: 'removes secrets of the environment',
   },
 ];

@@ -16,6 +16,7 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { guard } from './auth.ts';
+import type { Backtests } from './backtest/backtests.ts';
 import { board } from './board.ts';
 import type { Clicks } from './clicks.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts';
@@ -26,6 +27,7 @@ import type { DurableLog } from './ingest/durable-log.ts';
 import { ingest } from './ingest/ingest.ts';
 import { metrics } from './metrics.ts';
 import type { OperationLog } from './operations.ts';
+import { backtestRoutes } from './routes/backtest.ts';
 import { costRoutes } from './routes/costs.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { debounceRoutes } from './routes/debounce.ts';
@@ -57,6 +59,7 @@ export interface ApiOptions {
   setup: Setup;
   /** Access and mappings of the alerts of other tools. */
   ingestion: Omit<IngestRoutes, 'ingest'> & { log: DurableLog };
+  backtests: Backtests;
   /** State of the socket to Slack; undefined: there is none. */
   socket?: SocketState | undefined;
   /** Applies clicks of people in Slack. */
@@ -198,6 +201,7 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
       now,
     });
     await app.register(eventRoutes, { store, tokens });
+    await app.register(backtestRoutes, { backtests: options.backtests });
     const { log: durable, ...ingestion } = options.ingestion;
     const ingesting = { redis, keys, log: durable, ...setup, redact, now, events: log };
     await app.register(ingestRoutes, { ingest: ingest(ingesting), ...ingestion });

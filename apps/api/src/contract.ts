@@ -4,6 +4,7 @@
  * modules. The `id` of a schema is its name under `components.schemas`. Times are ISO 8601; names that end in `Ms` are
  * milliseconds.
  */
+export * from './contract/backtest.ts';
 export { ErrorAnswer, PageQuery, ReasonQuery } from './contract/common.ts';
 export * from './contract/costs.ts';
 export * from './contract/dead-letters.ts';

@@ -19,6 +19,7 @@ import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/s
 import { assertRights } from '@kora-wake/shared/store/redis-rights';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { buildApp } from './app.ts';
+import { backtests } from './backtest/backtests.ts';
 import { announceClicks, clicks } from './clicks.ts';
 import { durableLog } from './ingest/durable-log.ts';
 import { threadedWriter } from './ingest/log-writer.ts';
@@ -59,7 +60,8 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
   const writer = threadedWriter(logFile);
   onClose(() => writer.close());
   const appLog = log.child({});
-  const redact = redactor(config.redact, knownValues(env));
+  const known = knownValues(env);
+  const redact = redactor(config.redact, known);
   const append = auditLog(logFile, Date.now, log);
   const operations = operationLog({ redis, keys, append, now: Date.now, text: recordText(redact, tokens), log });
   const slackClicks = clicks({ redis, keys, operations, log });
@@ -105,6 +107,14 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
       },
       sns: snsTopicArns && sns(snsTopicArns, readPublicUrl, Date.now),
     },
+    backtests: backtests({
+      logPath: config.auditLogPath,
+      debounce: config.debounce,
+      quietMs: config.incidentQuietMs,
+      rules: () => policy.current().rules,
+      patterns: config.redact,
+      known,
+    }),
     socket: socket?.state,
     clicks: slackClicks,
     slackSigningSecret: signingSecret,

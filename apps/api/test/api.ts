@@ -9,6 +9,7 @@ import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { Worker } from 'bullmq';
 import { onTestFinished } from 'vitest';
+import { backtestsOf } from '../../../test/support/backtests.ts';
 import { aWake, eventually, type Namespace, testLog } from '../../../test/support/fixtures.ts';
 import { ingestionTo } from '../../../test/support/ingestion.ts';
 import { type ApiOptions, buildApp } from '../src/app.ts';
@@ -56,6 +57,7 @@ export async function api(
       policy: () => ({ version: '', problem: null }),
     },
     ingestion: ingestionTo('/nonexistent/log'),
+    backtests: backtestsOf('/nonexistent/log'),
     now: Date.now,
     log: log.logger,
     ...more,

@@ -295,6 +295,7 @@ describe('documents', () => {
       '/readyz',
       '/slack/interactions',
       '/v1/account',
+      '/v1/backtest',
       '/v1/costs',
       '/v1/costs/corrections',
       '/v1/dead-letters',

@@ -9,6 +9,7 @@ import { IncidentPage } from './pages/incident.tsx';
 import { InvestigationPage } from './pages/investigation.tsx';
 import { Investigations } from './pages/investigations.tsx';
 import { Overview } from './pages/overview.tsx';
+import { PolicyPage } from './pages/policy.tsx';
 import { type Route, useRoute } from './route.ts';
 
 const TITLES: Record<Route['page'], string> = {
@@ -17,6 +18,7 @@ const TITLES: Record<Route['page'], string> = {
   investigation: 'Investigation',
   incident: 'Incident',
   costs: 'Costs',
+  policy: 'Policy',
   unknown: 'Page not found',
 };
 
@@ -86,6 +88,9 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         <Tab to="#/costs" current={route.page === 'costs'}>
           Costs
         </Tab>
+        <Tab to="#/policy" current={route.page === 'policy'}>
+          Policy
+        </Tab>
       </nav>
       <nav aria-label="Other tools" class="external">
         <a href="./admin/queues">Bull Board</a>
@@ -115,6 +120,7 @@ function CurrentPage({ route }: { route: Route }) {
   if (route.page === 'investigation') return <InvestigationPage key={route.wakeId} wakeId={route.wakeId} />;
   if (route.page === 'incident') return <IncidentPage key={route.id} id={route.id} />;
   if (route.page === 'costs') return <Costs />;
+  if (route.page === 'policy') return <PolicyPage />;
   return (
     <div class="page-message">
       <h1>Page not found</h1>

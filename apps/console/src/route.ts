@@ -7,6 +7,7 @@ export type Route =
   | { page: 'investigation'; wakeId: string }
   | { page: 'incident'; id: string }
   | { page: 'costs' }
+  | { page: 'policy' }
   | { page: 'unknown' };
 
 export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURIComponent(wakeId)}`;
@@ -17,7 +18,7 @@ function parse(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
   if (path === '') return { page: 'overview' };
   if (path === 'investigations') return { page: 'investigations' };
-  if (path === 'costs') return { page: 'costs' };
+  if (path === 'costs' || path === 'policy') return { page: path };
   const [, kind, id] = /^(investigations|incidents)\/([^/]+)$/.exec(path) ?? [];
   try {
     if (id === undefined) return { page: 'unknown' };

@@ -27,7 +27,7 @@ test('the keyboard reaches every control, and each shows its focus', async () =>
     await page.reload();
     await page.locator(ready).first().waitFor();
     const expected: number = await page.evaluate(
-      `[...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && e.checkVisibility()).length`,
+      `[...document.querySelectorAll('a[href], button, input, textarea, summary, [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && e.checkVisibility()).length`,
     );
     const reached = new Set<string>();
     const invisible: string[] = [];

@@ -24,7 +24,11 @@ export async function expectAccessible(colorScheme: ColorScheme, device: keyof t
   for (const [name, hash, ready] of PAGES) {
     await page.goto(`${url}/${hash}`);
     await page.locator(ready).first().waitFor();
-    if (name === 'costs') await page.getByText('Show as a table').click();
+    if (name === 'policy') {
+      await page.getByRole('button', { name: 'Run backtest' }).click();
+      await page.locator('.missed').first().waitFor();
+    }
+    if (name === 'costs' || name === 'policy') await page.getByText('Show as a table').click();
     expect([name, await barriers(page)]).toEqual([name, []]);
     expect([name, await page.evaluate(OVERFLOW)]).toEqual([name, 0]);
     if (pictures) {

@@ -5,6 +5,8 @@ import { extname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
   Account,
+  Backtest,
+  BacktestRequest,
   ClearedWindows,
   CorrectedCosts,
   CostCorrectionRequest,
@@ -212,6 +214,10 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     return ok(ForgottenSource, { forgotten: true, id: first });
   }
   if (kind === 'tailer') return ok(Tailer, world.tailer);
+  if (method === 'POST' && kind === 'backtest') {
+    BacktestRequest.parse(JSON.parse(body));
+    return ok(Backtest, world.backtest);
+  }
   if (method === 'POST' && kind === 'costs') return correctCosts(world, body);
   if (kind === 'costs') return ok(Costs, world.costs);
   if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);

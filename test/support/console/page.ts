@@ -69,6 +69,7 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['incident', '#/incidents/i-1', '.slack'],
   ['incident-nasty', '#/incidents/i-2', '.slack'],
   ['costs', '#/costs', '.chart rect'],
+  ['policy', '#/policy', '.policy-form'],
 ];
 
 /** Pixels by which the page is wider than the window. */

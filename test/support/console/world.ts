@@ -1,6 +1,8 @@
 /** The data of the fake API: a busy installation and an empty one, with hostile and long names. */
 import type {
   Account,
+  Backtest,
+  BacktestPolicy,
   Costs,
   DeadLetter,
   DeadLetters,
@@ -11,6 +13,7 @@ import type {
   InvestigationDetail,
   Investigations,
   Me,
+  MissedAlert,
   OpenWindow,
   Operation,
   Queues,
@@ -327,6 +330,73 @@ export interface World {
   hold: Hold;
   me: Me;
   status: Status;
+  backtest: Backtest;
+}
+
+function backtestPolicy(name: string, more: Partial<BacktestPolicy>): BacktestPolicy {
+  return {
+    name,
+    rows: 1204,
+    decisions: { enqueued: 210, coalesced: 950, buffered: 0, muted: 40, rejected: 4 },
+    reasons: { malformed: 4 },
+    wakes: 210,
+    withdrawn: 3,
+    night: 61,
+    usd: 12.6,
+    byPair: [
+      { probe: 'fly', category: 'service_unhealthy', rows: 700, wakes: 120 },
+      { probe: NASTY, category: MARKUP, rows: 400, wakes: 80 },
+      { probe: LONG, category: LONG, rows: 104, wakes: 10 },
+    ],
+    byHour: Array.from({ length: 24 }, (_, hour) => (hour * 7) % 11),
+    ...more,
+  };
+}
+
+export const missedAlert = (more: Partial<MissedAlert> = {}): MissedAlert => ({
+  policy: 'new',
+  probe: 'fly',
+  category: 'service_unhealthy',
+  severity: 'warning',
+  emittedAt: at(26 * HOUR),
+  title: 'Fly app(s) unreachable: HTTP 401',
+  decision: 'coalesced',
+  message: 'none',
+  messageAt: null,
+  ...more,
+});
+
+export function backtest(more: Partial<Backtest> = {}): Backtest {
+  const missed = [
+    missedAlert({ severity: 'critical', title: 'The database is down', probe: 'db', category: 'down' }),
+    missedAlert({ probe: NASTY, category: MARKUP, title: MARKUP, decision: 'muted' }),
+    missedAlert({ title: LONG, message: 'later', messageAt: at(25 * HOUR), decision: 'buffered' }),
+    missedAlert({ message: 'earlier', messageAt: at(27 * HOUR) }),
+  ];
+  return {
+    from: at(7 * 24 * HOUR),
+    to: at(HOUR),
+    timezone: 'Europe/Berlin',
+    policies: [backtestPolicy('current', {}), backtestPolicy('new', { wakes: 90, night: 20, usd: 5.4 })],
+    missed,
+    missedTotal: missed.length,
+    missedCritical: 1,
+    suggestions: [
+      {
+        probe: NASTY,
+        category: MARKUP,
+        messages: 80,
+        messagesThen: 31,
+        windowMs: HOUR,
+        hides: 49,
+        hidesCritical: 2,
+        rule: `- match: { probe: ${JSON.stringify(NASTY)}, category: ${JSON.stringify(MARKUP)} }\n  window: 1h`,
+      },
+    ],
+    warnings: ['4: rule 2 never applies: rule 1 (line 3) matches all its rows'],
+    doubts: ['A live tailer decides when it reads a row; the backtest takes the time of the row.'],
+    ...more,
+  };
 }
 
 export const slackProblem = (more: Partial<ServiceProblem> = {}): ServiceProblem => ({
@@ -431,6 +501,7 @@ export function busy(): World {
     hold: { until: null, by: null },
     me: { name: 'jo', may: 'change' },
     status: status(),
+    backtest: backtest(),
     tailer: {
       sources: [
         {
@@ -526,5 +597,6 @@ export function quiet(): World {
     deadLetters: none(),
     incidents: [],
     hold: { until: null, by: null },
+    backtest: backtest({ from: null, to: null, missed: [], missedTotal: 0, missedCritical: 0, suggestions: [] }),
   };
 }

@@ -37,10 +37,12 @@ export async function request<T>(
     body,
     cached,
     key,
+    timeoutMs = TIMEOUT_MS,
   }: {
     body?: RequestBody | undefined;
     cached?: { body: T; etag: string } | undefined;
     key?: string | undefined;
+    timeoutMs?: number;
   } = {},
 ): Promise<Result<T>> {
   let response: Response;
@@ -56,7 +58,7 @@ export async function request<T>(
         ...(key !== undefined && { 'idempotency-key': key }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     if (response.status === 304 && cached !== undefined) {
       measureSkew(response);
@@ -65,7 +67,7 @@ export async function request<T>(
     if (!response.ok) return { ok: false, fault: await faultOf(response) };
     answer = await response.json();
   } catch (error) {
-    return { ok: false, fault: { kind: 'unreachable', message: connectionError(error) } };
+    return { ok: false, fault: { kind: 'unreachable', message: connectionError(error, timeoutMs) } };
   }
   measureSkew(response);
   const parsed = schema.safeParse(answer);
@@ -75,9 +77,9 @@ export async function request<T>(
   return { ok: false, fault: { kind: 'invalid', message: `unexpected answer${at && ` (at ${at})`}` } };
 }
 
-function connectionError(error: unknown): string {
+function connectionError(error: unknown, timeoutMs: number): string {
   const isTimeout = error instanceof DOMException && error.name === 'TimeoutError';
-  return isTimeout ? `no answer within ${TIMEOUT_MS / 1000} s` : 'the connection failed';
+  return isTimeout ? `no answer within ${timeoutMs / 1000} s` : 'the connection failed';
 }
 
 /** The Date header has whole seconds: a difference below two seconds is no skew. */

@@ -1,6 +1,7 @@
 /** Every path of the API that the console reads, and every change that it makes, with the schema of the answer. */
 import {
   Account,
+  Backtest,
   ClearedWindows,
   CorrectedCosts,
   Costs,
@@ -103,6 +104,16 @@ export const dismissDelivery = (queue: string, jobId: string, reason: string) =>
  */
 export const correctCosts = (month: string, usd: number, reason: string, key: string) =>
   change(CorrectedCosts, 'POST', ['costs', 'corrections'], { body: { month, usd, reason }, key });
+
+/** Longer than the API lets a backtest run. */
+const BACKTEST_TIMEOUT_MS = 70_000;
+
+/** Changes nothing. @param from ISO time; undefined: all alerts of the log */
+export const runBacktest = (policy: string, from: string | undefined, timezone: string) =>
+  request(Backtest, 'POST', '/v1/backtest', {
+    body: { policy, timezone, ...(from !== undefined && { from }) },
+    timeoutMs: BACKTEST_TIMEOUT_MS,
+  });
 
 /**
  * Changes something, then reads every resource on the page again.

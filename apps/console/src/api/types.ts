@@ -3,6 +3,9 @@ import { LiveEvents } from '@kora-wake/api/contract';
 
 export type {
   Account,
+  Backtest,
+  BacktestPolicy,
+  BacktestSuggestion,
   Costs,
   DeadLetter,
   DeadLetters,
@@ -13,6 +16,7 @@ export type {
   Investigation,
   InvestigationDetail,
   Investigations,
+  MissedAlert,
   OpenWindow,
   OpenWindows,
   Operation,

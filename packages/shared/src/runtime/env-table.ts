@@ -68,20 +68,27 @@ const AUDIT_LOG = {
   }),
 };
 
+/** The tailer decides rows; the API decides them again in a backtest. */
+const DECIDING: readonly AppName[] = ['tailer', 'api'];
+
 const ALERTS = {
   KORA_PROBE_DEBOUNCE_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '600', {
+    apps: APP_NAMES,
     lenient: true,
     doc: 'Length of the suppression window in seconds. After an alert, repeats of the same probe and category are counted, not sent. 0: no suppression.',
   }),
   KORA_PROBE_DEBOUNCE_BYPASS_CRITICAL: withDefault(type.boolean, 'false', {
+    apps: DECIDING,
     lenient: true,
     doc: 'If true, a critical alert is sent even inside a suppression window, and restarts the window.',
   }),
   KORA_PROBE_DEBOUNCE_CONSECUTIVE_REQUIRED: withDefault(type.number({ min: 1, max: 1_000, integer: true }), '1', {
+    apps: DECIDING,
     lenient: true,
     doc: 'Number of alerts of the same probe and category, within one suppression window, after which you are notified. The ones before are counted. It does not apply while an incident is open.',
   }),
   KORA_INCIDENT_QUIET_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '7200', {
+    apps: APP_NAMES,
     doc: 'An incident expires after this many seconds without a row of its pair, but not before the suppression window is over. Alerting tools may send an alert only once, so their incidents expire after 24 h. 0: no incidents, each alert stands alone.',
   }),
   KORA_ACK_REMIND_SECONDS: withDefault(type.number({ min: 0, max: DECADE_S, integer: true }), '14400', {
@@ -96,6 +103,7 @@ const ALERTS = {
     doc: 'Alerts older than this, in seconds, are rejected as stale. 0: no limit.',
   }),
   KORA_POLICY_PATH: optional(type.path, {
+    apps: APP_NAMES,
     doc: 'Path of a YAML file with the policy: which alerts notify and when, how alerts of other tools become alerts of Kora Wake, and whom an incident is escalated to. See [policy.md](policy.md). A file with faults stops an app at its start; after a change, send SIGHUP to the apps.',
   }),
 };

@@ -303,7 +303,7 @@ describe('a variable with a bad value', () => {
 
   test('counts as unset for an app that does not use it, and good values are kept', () => {
     const { config, warnings } = loadConfig(
-      { ...NOTHING, KORA_API_PORT: 'http', KORA_PROBE_DEBOUNCE_SECONDS: 'x', KORA_SLACK_BOT_TOKEN: 'xoxb-1' },
+      { ...NOTHING, KORA_API_PORT: 'http', KORA_PROBE_WAKE_POLL_SEC: 'x', KORA_SLACK_BOT_TOKEN: 'xoxb-1' },
       usedBy('worker'),
     );
     expect(config).toMatchObject({ api: { port: 3900 }, slack: { botToken: 'xoxb-1' } });

@@ -1,0 +1,94 @@
+/** A backtest: decisions by a policy that is not in force, next to those by the current one. */
+import { z } from 'zod';
+import { time } from './common.ts';
+
+/** Bytes of the text of a policy. */
+export const MAX_POLICY_BYTES = 128 * 1024;
+/** Missed alerts in an answer. */
+export const MAX_MISSED = 1_000;
+
+const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+const pair = { probe: z.string(), category: z.string() };
+
+export const BacktestRequest = z.object({
+  policy: z
+    .string()
+    .refine((text) => new TextEncoder().encode(text).length <= MAX_POLICY_BYTES, 'must have at most 128 KiB')
+    .describe('text of a policy file, at most 128 KiB'),
+  from: moment.optional().describe('count alerts from this time on, ISO 8601; without it from the first one'),
+  to: moment.optional().describe('count alerts before this time, ISO 8601; without it to the last one'),
+  timezone: z.string().max(100).default('UTC').describe('IANA name, for hours and nights'),
+});
+export type BacktestRequest = z.infer<typeof BacktestRequest>;
+
+export const BacktestPolicy = z
+  .object({
+    name: z.string().describe('`current` or `new`'),
+    rows: z.number().describe('alerts'),
+    decisions: z.object({
+      enqueued: z.number(),
+      coalesced: z.number(),
+      buffered: z.number(),
+      muted: z.number(),
+      rejected: z.number(),
+    }),
+    reasons: z.record(z.string(), z.number()).describe('muted and rejected alerts by reason'),
+    wakes: z.number(),
+    withdrawn: z.number().describe('wakes that were over before their message was due'),
+    night: z.number().describe('messages from 22 to 7'),
+    usd: z.number().describe('estimated cost of the investigations, USD'),
+    byPair: z
+      .array(z.object({ ...pair, rows: z.number(), wakes: z.number() }))
+      .describe('most wakes first; the first 200 pairs of each policy'),
+    byHour: z.array(z.number()).length(24).describe('wakes by hour of the day'),
+  })
+  .meta({ id: 'BacktestPolicy' });
+export type BacktestPolicy = z.infer<typeof BacktestPolicy>;
+
+export const MissedAlert = z
+  .object({
+    policy: z.string(),
+    ...pair,
+    severity: z.string(),
+    emittedAt: time,
+    title: z.string(),
+    decision: z.enum(['coalesced', 'buffered', 'muted']),
+    message: z
+      .enum(['none', 'later', 'earlier'])
+      .describe('the message about the same incident: none, one after the alert, or one before it'),
+    messageAt: time.nullable().describe('null: none'),
+  })
+  .meta({ id: 'MissedAlert' });
+export type MissedAlert = z.infer<typeof MissedAlert>;
+
+export const BacktestSuggestion = z
+  .object({
+    ...pair,
+    messages: z.number().describe('messages today'),
+    messagesThen: z.number(),
+    windowMs: z.number().exactOptional(),
+    consecutive: z.number().exactOptional(),
+    hides: z.number().describe('alerts that are sent today and would not be sent'),
+    hidesCritical: z.number(),
+    rule: z.string().describe('for the policy file'),
+  })
+  .meta({ id: 'BacktestSuggestion' });
+export type BacktestSuggestion = z.infer<typeof BacktestSuggestion>;
+
+export const Backtest = z
+  .object({
+    from: time.nullable().describe('first alert that counts; null: there is none'),
+    to: time.nullable().describe('last alert that counts'),
+    timezone: z.string(),
+    policies: z.array(BacktestPolicy).describe('the current one, then the new one'),
+    missed: z
+      .array(MissedAlert)
+      .describe(`sent today and not by the new policy, critical ones first; at most ${MAX_MISSED}`),
+    missedTotal: z.number(),
+    missedCritical: z.number().describe('critical ones among all missed alerts'),
+    suggestions: z.array(BacktestSuggestion).describe('for the pairs that notify most'),
+    warnings: z.array(z.string()).describe('about the new policy, as `LINE: message`'),
+    doubts: z.array(z.string()).describe('why the result may be wrong'),
+  })
+  .meta({ id: 'Backtest' });
+export type Backtest = z.infer<typeof Backtest>;
