@@ -1,9 +1,12 @@
 /** The result of a backtest as lines for a terminal. */
 import type { Backtest, MissedAlert, PolicyResult } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
+import { firstChars } from '@kora-wake/shared/wake/text';
 
 /** Missed alerts of one kind, and pairs, that are listed; the rest is counted. */
 const MAX_LISTED = 10;
+/** Characters of a pair in a table. */
+const MAX_PAIR = 60;
 
 export function backtestText(result: Backtest, suggestions: Suggestion[]): string[] {
   const { from, to, timezone, policies, missed, doubts } = result;
@@ -112,7 +115,7 @@ function pairs([current, ...others]: PolicyResult[]): string[][] {
     ['', 'alerts', 'current', ...others.map(({ name }) => name)],
     ...noisy.map(({ probe, category, rows, wakes }) => {
       const then = others.map((other) => String(wakesOf(other, probe, category)));
-      return [`${probe} / ${category}`, String(rows), String(wakes)].concat(then);
+      return [firstChars(`${probe} / ${category}`, MAX_PAIR), String(rows), String(wakes)].concat(then);
     }),
   ];
 }

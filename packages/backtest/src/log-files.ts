@@ -68,7 +68,7 @@ async function siblingsOf(path: string): Promise<string[]> {
   const files = names.filter(isPiece).map((other) => join(folder, other));
   const stats = await Promise.all(files.map((file) => stat(file).catch(() => undefined)));
   const pieces = files.filter((_, i) => stats[i]?.isFile());
-  if (pieces.length === 0) throw new StartupError(`${path} does not exist, and there are no rotated pieces of it.`);
+  if (pieces.length === 0) throw new StartupError(`${path} is not a file, and there are no rotated pieces of it.`);
   return pieces;
 }
 

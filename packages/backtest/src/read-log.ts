@@ -62,7 +62,7 @@ export async function readLog(paths: string[], redact: Redact, now: number): Pro
   const rows: LogRow[] = [];
   const costs = { number: 0, usd: 0 };
   const counts = { malformed: 0, unreadable: 0, tooLong: 0, untimed: 0 };
-  const times = clock(now);
+  const times = clock(pieces[0]?.firstAt ?? now, now);
   const [dedupIdOf, instanceIn, severityIn] = [dedupIds(redact), instances(redact), severities(redact)];
   const scan = scanner([...SEAMS, INVESTIGATED]);
 
@@ -235,10 +235,14 @@ function severities(redact: Redact): (details: JsonObject) => string {
   };
 }
 
-/** Reads times of rows so that they never decrease, except after a row with a wrong time. */
-function clock(now: number) {
+/**
+ * Reads times of rows so that they never decrease, except after a row with a wrong time.
+ *
+ * @param first time before the first row, ms since the epoch @param now later times cannot be true, ms since the epoch
+ */
+function clock(first: number, now: number) {
   const counts = { future: 0, older: 0 };
-  let [last, older] = [-Infinity, 0];
+  let [last, older] = [Math.min(first, now), 0];
   return {
     counts,
     read(emittedAt: number | undefined): number {
@@ -253,8 +257,8 @@ function clock(now: number) {
         // The rows before had a clock that was ahead.
         if (older > MAX_OLDER) last = at;
       } else older = 0;
-      last = Number.isFinite(at) ? Math.max(last, at) : last;
-      return Number.isFinite(last) ? last : 0;
+      last = Math.max(last, at);
+      return last;
     },
   };
 }

@@ -83,7 +83,7 @@ describe('a log', () => {
 
   test('without rows is an error that names it', async () => {
     await expect(read({ 'log.jsonl': 'hello\n' })).rejects.toThrow(StartupError);
-    await expect(read({})).rejects.toThrow(/does not exist, and there are no rotated pieces/);
+    await expect(read({})).rejects.toThrow(/is not a file, and there are no rotated pieces/);
     await expect(readLog(['/nowhere/log'], redact, NOW)).rejects.toThrow('/nowhere cannot be read (ENOENT).');
   });
 });
