@@ -21,3 +21,19 @@ export function bounded<T>(name: string, numRuns: number, ms = TIME_LIMIT_MS): P
     },
   };
 }
+
+/**
+ * Remembers the last run of a property. fast-check does not wait for it when the time is up, but the test must: the run uses
+ * connections that are closed after the test.
+ */
+export function lastRun<A extends unknown[]>(run: (...args: A) => Promise<void>) {
+  let last: Promise<void> = Promise.resolve();
+  return {
+    run: (...args: A): Promise<void> => {
+      last = run(...args);
+      return last;
+    },
+    /** Resolves when the last run has ended, in any way. */
+    ended: (): Promise<void> => last.catch(() => undefined),
+  };
+}

@@ -19,7 +19,7 @@ import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Namespace, removeKeys, test } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { bounded, lastRun } from '../../../../test/support/property.ts';
 import { committing, fires, NOW } from '../committing.ts';
 
 const HOUR = 3_600_000;
@@ -210,8 +210,10 @@ test('the sums of the statistics are those of the account after each kind of ste
 });
 
 test('the sums of the statistics are those of the account, whatever happens', { timeout: 60_000 }, async ({ ns }) => {
-  await fc.assert(
-    fc.asyncProperty(steps, (history) => runHistory(ns, history)).afterEach(() => removeKeys(ns)),
-    bounded('statistics', 20_000),
-  );
+  const runs = lastRun(async (history: Step[]) => {
+    await removeKeys(ns);
+    await runHistory(ns, history);
+  });
+  await fc.assert(fc.asyncProperty(steps, runs.run), bounded('statistics', 20_000));
+  await runs.ended();
 });

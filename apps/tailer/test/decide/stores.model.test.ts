@@ -12,7 +12,7 @@ import { debounceId } from '@kora-wake/shared/wake/pair';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Namespace, removeKeys, test } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { bounded, lastRun } from '../../../../test/support/property.ts';
 import type { Decided } from '../../src/decide/batch.ts';
 import { committing, fires, NOW, recovers } from '../committing.ts';
 import { fixedSettings } from '../settings.ts';
@@ -176,11 +176,10 @@ async function run(ns: Namespace, { rules, hasIncidents, ...debounce }: Setup, s
 }
 
 test('a backtest decides as the tailer does, also if it dies between its steps', async ({ ns }) => {
-  await fc.assert(
-    fc.asyncProperty(setup, history, async (given, steps) => {
-      await removeKeys(ns);
-      await run(ns, given, steps);
-    }),
-    bounded('stores', 10_000),
-  );
+  const runs = lastRun(async (given: Setup, steps: Step[]) => {
+    await removeKeys(ns);
+    await run(ns, given, steps);
+  });
+  await fc.assert(fc.asyncProperty(setup, history, runs.run), bounded('stores', 10_000));
+  await runs.ended();
 });
