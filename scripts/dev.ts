@@ -12,7 +12,7 @@ import { createServer } from 'vite';
 import { type AppProcess, startApp } from '../apps/cli/src/app-process.ts';
 import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
 import { startRedis, tryListen } from '../apps/cli/src/private-redis.ts';
-import { redisFolder } from '../apps/cli/src/settings.ts';
+import { redisFolder } from '../apps/cli/src/redis-settings.ts';
 import { terminalLog } from '../apps/cli/src/terminal-log.ts';
 import { runScript } from './script.ts';
 

@@ -11,7 +11,7 @@ import { redisKeys } from '@kora-wake/shared/store/keys';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { defineCommand, type Env, type Io } from '../apps/cli/src/command.ts';
-import { commandConfig, openRedis } from '../apps/cli/src/settings.ts';
+import { commandConfig, openRedis } from '../apps/cli/src/redis-settings.ts';
 import { agent } from '../apps/worker/src/investigation/agent.ts';
 import { anthropicModel, type Model } from '../apps/worker/src/investigation/model.ts';
 import { prices } from '../apps/worker/src/investigation/prices.ts';

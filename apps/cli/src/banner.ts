@@ -4,7 +4,7 @@ import { redactedUrl } from '@kora-wake/shared/runtime/redis-url';
 import { openToOthers } from './privacy.ts';
 import type { PrivateRedis } from './private-redis.ts';
 import { passwordFile } from './redis-password.ts';
-import { redisFolder } from './settings.ts';
+import { redisFolder } from './redis-settings.ts';
 
 /**
  * @param url of Redis; its password is not shown

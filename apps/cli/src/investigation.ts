@@ -12,7 +12,7 @@ import type { AgentOptions } from '@kora-wake/worker/investigation/agent';
 import { type Prices, prices } from '@kora-wake/worker/investigation/prices';
 import { SYSTEM_PROMPT } from '@kora-wake/worker/investigation/prompt';
 import type { Env, Io } from './command.ts';
-import { SILENT } from './settings.ts';
+import { SILENT } from './redis-settings.ts';
 
 /** @param nonce fences untrusted text in the prompt; a replay uses the one of its transcript */
 export function agentOptions(

@@ -9,7 +9,7 @@ import { eventually, ownServer, test } from '../../../test/support/fixtures.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
 import { startGuarded } from '../src/guarded-process.ts';
 import { runningRedisUrl, startRedis, tryListen } from '../src/private-redis.ts';
-import { commandConfig } from '../src/settings.ts';
+import { commandConfig } from '../src/redis-settings.ts';
 
 /** Starts a private Redis from another process. */
 async function startFromOwner(folder: string) {

@@ -18,7 +18,7 @@ import { wakeIdsIn } from '@kora-wake/tailer/decide/rows';
 import { followLog } from '@kora-wake/tailer/log/follower';
 import type { Line } from '@kora-wake/tailer/log/scan';
 import { defineCommand, type Io } from '../command.ts';
-import { commandConfig, openRedis, SILENT } from '../settings.ts';
+import { commandConfig, openRedis, SILENT } from '../redis-settings.ts';
 
 export const command = defineCommand({
   name: 'audit',

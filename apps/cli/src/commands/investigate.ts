@@ -14,7 +14,7 @@ import { anthropicModel } from '@kora-wake/worker/investigation/model';
 import { toolbox } from '@kora-wake/worker/tools/toolbox';
 import { defineCommand, type Env, type Io, UsageError } from '../command.ts';
 import { agentOptions, printReport, wakeFrom } from '../investigation.ts';
-import { commandConfig, openRedis, SILENT } from '../settings.ts';
+import { commandConfig, openRedis, SILENT } from '../redis-settings.ts';
 import { recordingFetch, recordingTools, type Transcript, writeTranscript } from '../transcript.ts';
 
 export const command = defineCommand({

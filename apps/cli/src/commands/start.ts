@@ -12,7 +12,7 @@ import { type AppProcess, startApp } from '../app-process.ts';
 import { banner } from '../banner.ts';
 import { defineCommand, type Env, type Io } from '../command.ts';
 import { type PrivateRedis, startRedis, tryListen } from '../private-redis.ts';
-import { redisFolder } from '../settings.ts';
+import { redisFolder } from '../redis-settings.ts';
 import { terminalLog } from '../terminal-log.ts';
 
 /** The terminal sends Ctrl-C to the whole process group and npm passes it on: within this time it is one signal, ms. */
