@@ -92,7 +92,7 @@ describe('backtest', () => {
     [['--timezone', 'Berlin'], '--timezone: expected a time zone such as Europe/Berlin.'],
     [['--from', '2026-11-02', '--to', '2026-11-01'], '--from must be before --to.'],
     [['--log', '/nonexistent/log'], '/nonexistent cannot be read (ENOENT).'],
-    [['--policy', '/nonexistent/policy'], 'KORA_POLICY_PATH: /nonexistent/policy cannot be read (ENOENT).'],
+    [['--policy', '/nonexistent/policy'], '--policy: /nonexistent/policy cannot be read (ENOENT).'],
   ])('explains the mistake in %j', async (args, message) => {
     const { code, err } = await run(['backtest', ...args], { KORA_AUDIT_LOG_PATH: '/nonexistent/log' });
     expect([code, err.split('\n').some((line) => line.includes(message))]).toEqual([2, true]);

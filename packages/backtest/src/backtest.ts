@@ -106,6 +106,9 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
       .toSorted(byUrgency),
     doubts: [
       ...doubts,
+      ...(policies.some(({ rules }) => rules.some(({ reinvestigate }) => reinvestigate === 'on_change'))
+        ? ['The cost counts an investigation for each message, also for rules with reinvestigate: on_change.']
+        : []),
       ...(meanUsd === undefined ? [`The log has no investigations: each is taken to cost ${USUAL_USD} USD.`] : []),
       ...ALWAYS,
     ],

@@ -100,6 +100,12 @@ describe('the figures', () => {
   });
 });
 
+test('a cost that may be too high is a doubt', () => {
+  const about = 'The cost counts an investigation for each message, also for rules with reinvestigate: on_change.';
+  expect(backtest([row(0)], '  - reinvestigate: on_change').doubts).toContain(about);
+  expect(backtest([row(0)], '  - window: 5m').doubts).not.toContain(about);
+});
+
 describe('an alert that is not sent any more', () => {
   test('says whether nobody hears of it, or which message is about it', () => {
     const rows = [

@@ -60,7 +60,7 @@ export const command = defineCommand({
     const hasIncidents = config.incidentQuietMs > 0;
     const current = readPolicy(config.policyPath, hasIncidents).policy;
     const others = (values.policy ?? []).map((path): NamedPolicy => {
-      const { policy, warnings } = readPolicy(path, hasIncidents);
+      const { policy, warnings } = readPolicy(path, hasIncidents, '--policy');
       for (const warning of warnings) io.err(`kora-wake: warning: ${warning}`);
       return { name: basename(path), rules: policy.rules };
     });

@@ -41,7 +41,7 @@ export const command = defineCommand({
       rowEveryMs,
       outageShare: readNumber('outage-share', values['outage-share']),
       windowMs: readNumber('window-seconds', values['window-seconds']) * 1_000,
-      rules: readPolicy(values.policy).policy.rules,
+      rules: readPolicy(values.policy, true, '--policy').policy.rules,
       workers: readNumber('workers', values.workers, { min: 1, whole: true }),
       concurrency: readNumber('concurrency', values.concurrency, { min: 1, whole: true }),
       engineMs: readNumber('engine-seconds', values['engine-seconds']) * 1_000,

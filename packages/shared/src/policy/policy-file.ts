@@ -10,15 +10,20 @@ import type { Fault } from './yaml-text.ts';
 /**
  * @param path undefined if no file is configured
  * @param hasIncidents whether there are incidents, which some keys need
+ * @param givenBy the variable or option that names the file, for errors
  * @returns the policy, and its warnings as `FILE:LINE: message`
  * @throws StartupError if the file cannot be read, or with every fault as `FILE:LINE: message`
  */
-export function readPolicy(path: string | undefined, hasIncidents = true): { policy: Policy; warnings: string[] } {
+export function readPolicy(
+  path: string | undefined,
+  hasIncidents = true,
+  givenBy = 'KORA_POLICY_PATH',
+): { policy: Policy; warnings: string[] } {
   if (path === undefined) return { policy: NO_POLICY, warnings: [] };
-  const read = parsePolicy(textOf(path), hasIncidents);
+  const read = parsePolicy(textOf(path, givenBy), hasIncidents);
   if ('policy' in read) return { policy: read.policy, warnings: linesOf(path, read.warnings) };
   const lines = linesOf(path, read.faults).map((line) => `  ${line}`);
-  throw new StartupError(`KORA_POLICY_PATH: the policy is not usable:\n${lines.join('\n')}`);
+  throw new StartupError(`${givenBy}: the policy is not usable:\n${lines.join('\n')}`);
 }
 
 /** The policy in force. */
@@ -71,10 +76,10 @@ export function linesOf(path: string, faults: Fault[]): string[] {
   return faults.map(({ line, message }) => `${path}:${line}: ${message}`);
 }
 
-function textOf(path: string): string {
+function textOf(path: string, givenBy: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new StartupError(`KORA_POLICY_PATH: ${path} cannot be read (${errorReason(error)}).`, { cause: error });
+    throw new StartupError(`${givenBy}: ${path} cannot be read (${errorReason(error)}).`, { cause: error });
   }
 }
