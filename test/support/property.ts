@@ -2,7 +2,7 @@
 import { defaultReportMessage, type Parameters, type RunDetails } from 'fast-check';
 
 /** Time limit of one property, ms. Runs that are done by then decide. The field tests give properties more time. */
-const TIME_LIMIT_MS = Number(process.env.PROPERTY_MS ?? 1_500);
+export const TIME_LIMIT_MS = Number(process.env.PROPERTY_MS ?? 1_500);
 
 /**
  * Parameters for `fc.assert`: at most `numRuns` runs, fewer if the time is up. Prints the number of runs.

@@ -159,7 +159,7 @@ describe('a backtest', () => {
     const answer = await post(app, { policy: CALM });
     expect([answer.statusCode, answer.json().message]).toEqual([
       409,
-      `The audit log cannot be read: ${path('log')} does not exist, and there are no rotated pieces of it.`,
+      `The audit log cannot be read: ${path('log')} is not a file, and there are no rotated pieces of it.`,
     ]);
   });
 
