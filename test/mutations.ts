@@ -1268,7 +1268,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a count that another tailer has changed is decided again',
     file: 'packages/shared/lua/commit-batch.lua',
-    find: 'if have_counts_changed(batch.countKeys, batch.counts) then return -1 end',
+    find: 'if have_counts_changed(batch.bufferedKey, incidents, batch.counts) then return -1 end',
     replace: '',
     test: POLICY,
     named: 'a commit whose count has changed',
@@ -1276,15 +1276,15 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'no row is buffered once its incident is open',
     file: 'packages/shared/lua/lib/buffered.lua',
-    find: 'if (count.rows > 0 or count.starts) and keys.of then',
-    replace: 'if false then',
+    find: 'if incidents and (count.rows > 0 or count.starts) and open_incident(incidents, count.pair) then return true end',
+    replace: '',
     test: POLICY,
     named: 'if another tailer has opened the incident',
   },
   {
     guard: 'instances of rows that lapsed do not fire',
     file: 'packages/shared/lua/lib/buffered.lua',
-    find: 'if count.starts and keys.firing then',
+    find: 'if incidents and count.starts then',
     replace: 'if false then',
     test: POLICY,
     named: 'that lapsed do not keep',

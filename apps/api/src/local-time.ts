@@ -1,4 +1,5 @@
 /** The hours of a time zone. */
+import { isNight } from '@kora-wake/shared/wake/night';
 
 interface LocalTime {
   /** Such as `2026-11-24`. */
@@ -7,9 +8,6 @@ interface LocalTime {
 }
 /** @returns the local time of a time in ms since the epoch */
 export type LocalTimes = (at: number) => LocalTime;
-
-/** Hours of the local day. */
-const NIGHT = { from: 22, to: 7 };
 
 /** @param timezone IANA name, which must be valid */
 export function localTimes(timezone: string): LocalTimes {
@@ -27,7 +25,7 @@ export function localTimes(timezone: string): LocalTimes {
     const before = known.get(at);
     if (before) return before;
     const [day = '', hour = ''] = format.format(at).split(' ');
-    const local = { day, isNight: Number(hour) >= NIGHT.from || Number(hour) < NIGHT.to };
+    const local = { day, isNight: isNight(Number(hour)) };
     known.set(at, local);
     return local;
   };

@@ -39,10 +39,6 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
     );
   }
   const policy = livePolicy(config, { onReload, log });
-  let ingestion = ingestionOf(policy.current());
-  policy.onReloaded(() => {
-    ingestion = ingestionOf(policy.current());
-  });
   const keys = redisKeys(config.queuePrefix);
   let countsWorkers = true;
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
@@ -98,7 +94,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
     },
     ingestion: {
       log: durableLog(writer.write),
-      mappings: () => ingestion,
+      mappings: policy.derived(ingestionOf),
       access: {
         ...(ingestToken !== undefined && { token: ingestToken }),
         signings: signings(secrets),

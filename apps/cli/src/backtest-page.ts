@@ -1,6 +1,7 @@
 /** The result of a backtest as one HTML page without scripts and without links to other files. */
-import type { Backtest, MissedAlert, PolicyResult } from '@kora-wake/backtest/backtest';
+import { type Backtest, type MissedAlert, type PolicyResult, wakesOf } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
+import { DECISION_TEXTS } from './backtest-text.ts';
 
 /** Missed alerts on the page; `--json` lists all. */
 const MAX_MISSED = 500;
@@ -96,9 +97,7 @@ function pairs([current, ...others]: PolicyResult[]): string {
   const cells = (wakes: number, p: number) =>
     `<td class="n">${wakes}<svg viewBox="0 0 100 6" aria-hidden="true"><rect width="${((wakes / most) * 100).toFixed(1)}" height="6" fill="${color(p)}"/></svg></td>`;
   const rows = shown.map(({ probe, category, rows: alerts, wakes }) => {
-    const then = others.map(
-      ({ byPair }) => byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0,
-    );
+    const then = others.map((other) => wakesOf(other, probe, category));
     return `<tr><th scope="row">${esc(probe)} / ${esc(category)}</th><td class="n">${alerts}</td>${cells(wakes, 0)}${then.map((n, i) => cells(n, i + 1)).join('')}</tr>`;
   });
   const rest = current.byPair.length - shown.length;
@@ -110,19 +109,13 @@ const MESSAGES: Record<MissedAlert['message'], string> = {
   later: 'a later message at',
   earlier: 'counted on the message of',
 };
-const DECISIONS: Record<MissedAlert['decision'], string> = {
-  coalesced: 'suppressed',
-  buffered: 'too few',
-  muted: 'muted',
-};
-
 function missedTable(missed: MissedAlert[]): string {
   if (missed.length === 0) return '<p>None.</p>';
   const rows = missed
     .slice(0, MAX_MISSED)
     .map(
       ({ policy, probe, category, severity, emittedAt, title, decision, message, messageAt }) =>
-        `<tr><td>${esc(policy)}</td><td class="${severity === 'critical' ? 'critical' : ''}">${esc(severity)}</td><td>${esc(emittedAt)}</td><td>${esc(probe)} / ${esc(category)}</td><td>${esc(title)}</td><td>${DECISIONS[decision]}: ${MESSAGES[message]}${messageAt === null ? '' : ` ${esc(messageAt)}`}</td></tr>`,
+        `<tr><td>${esc(policy)}</td><td class="${severity === 'critical' ? 'critical' : ''}">${esc(severity)}</td><td>${esc(emittedAt)}</td><td>${esc(probe)} / ${esc(category)}</td><td>${esc(title)}</td><td>${DECISION_TEXTS[decision]}: ${MESSAGES[message]}${messageAt === null ? '' : ` ${esc(messageAt)}`}</td></tr>`,
     );
   const rest = missed.length - rows.length;
   return `<div class="scroll"><table><thead><tr>${['Policy', 'Severity', 'Time', 'Pair', 'Title', 'Instead'].map((name) => `<th scope="col">${name}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>${rest > 0 ? `<p>and ${rest} more</p>` : ''}`;

@@ -1,5 +1,5 @@
 /** The result of a backtest as lines for a terminal. */
-import type { Backtest, MissedAlert, PolicyResult } from '@kora-wake/backtest/backtest';
+import { type Backtest, type MissedAlert, type PolicyResult, wakesOf } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
 import { firstChars } from '@kora-wake/shared/wake/text';
 
@@ -88,6 +88,13 @@ function listed(title: string, alerts: MissedAlert[]): string[] {
   ];
 }
 
+/** What happened to an alert that was not sent. */
+export const DECISION_TEXTS: Record<MissedAlert['decision'], string> = {
+  coalesced: 'suppressed',
+  buffered: 'too few',
+  muted: 'muted',
+};
+
 function missedLine({
   severity,
   emittedAt,
@@ -99,12 +106,8 @@ function missedLine({
   messageAt,
 }: MissedAlert): string {
   const at = messageAt === null ? '' : `, message at ${messageAt.slice(11, 16)}`;
-  const why = { coalesced: 'suppressed', buffered: 'too few', muted: 'muted' }[decision];
+  const why = DECISION_TEXTS[decision];
   return `${emittedAt.slice(0, 16)}Z  ${severity.padEnd(8)}  ${probe} / ${category}  ${title}  (${why}${message === 'none' ? '' : at})`;
-}
-
-function wakesOf({ byPair }: PolicyResult, probe: string, category: string): number {
-  return byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0;
 }
 
 function pairs([current, ...others]: PolicyResult[]): string[][] {

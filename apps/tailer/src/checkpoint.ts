@@ -12,7 +12,7 @@ import type { Keys } from '@kora-wake/shared/store/keys';
 import { decodePosition, encodePosition, type Position } from '@kora-wake/shared/store/position';
 import { MAX_KEPT_UNREADABLE } from '@kora-wake/shared/store/unreadable-lines';
 import { debounceId } from '@kora-wake/shared/wake/pair';
-import { beginningOf, type Decided } from './decide/batch.ts';
+import { beginningOf, type Decided, rowsIn } from './decide/batch.ts';
 import type { Decider } from './decide/enqueue.ts';
 import type { SkippedLine } from './log/log-file.ts';
 
@@ -72,10 +72,10 @@ export function tallyOf(
     const earlier = tally.suppressed.get(winner)?.rows ?? 0;
     tally.suppressed.set(winner, { pair: debounceId(first.probe, first.category), rows: earlier + rows });
   }
-  const [suppressed, waiting] = [sumOf(coalesced), sumOf(buffered)];
+  const [suppressed, waiting] = [rowsIn(coalesced), rowsIn(buffered)];
   const amounts = {
     // The commit itself counts the enqueued rows, since some of them may be replays.
-    rows: suppressed + waiting + sumOf(muted) + rejected.stale + rejected.malformed,
+    rows: suppressed + waiting + rowsIn(muted) + rejected.stale + rejected.malformed,
     coalesced: suppressed,
     buffered: waiting,
     'rejected:stale': rejected.stale,
@@ -102,10 +102,6 @@ function pairRowsOf(buffered: Decided['buffered'], muted: Decided['muted']): Tal
   for (const { first, rows } of buffered) add(first, 'buffered', rows);
   for (const group of muted) add(group, 'muted', group.rows);
   return pairRows;
-}
-
-function sumOf(groups: Array<{ rows: number }>): number {
-  return groups.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 function emptyTally(at: number): Tally {

@@ -33,10 +33,6 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose, onReload })
   await assertLogReadable(config);
   const hasIncidents = config.incidentQuietMs > 0;
   const policy = livePolicy(config, { onReload, log });
-  let settings = settingsOf(policy.current().rules, config.debounce);
-  policy.onReloaded(() => {
-    settings = settingsOf(policy.current().rules, config.debounce);
-  });
   const keys = redisKeys(config.queuePrefix);
   const redis = await connectRedis(config.redisUrl, 'producer', log, {
     signal: stopping,
@@ -75,7 +71,7 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose, onReload })
         redis,
         queue,
         keys,
-        settings: () => settings,
+        settings: policy.derived(({ rules }) => settingsOf(rules, config.debounce)),
         hasIncidents,
         maxAgeMs: config.maxAgeMs,
         redact: redactor(config.redact, knownValues(env)),

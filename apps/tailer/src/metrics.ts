@@ -1,11 +1,9 @@
 /** Metrics of one tailer process: its decisions since it started. The API has the totals that Redis stores. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import type { Decided } from './decide/batch.ts';
+import { type Decided, rowsIn } from './decide/batch.ts';
 
 /** Seconds. */
 const BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3_600];
-
-const rowsIn = (groups: Array<{ rows: number }>) => groups.reduce((sum, { rows }) => sum + rows, 0);
 
 export function tailerMetrics(now: () => number) {
   const registry = new Registry();

@@ -110,11 +110,8 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     slack: botToken === undefined ? null : { operator: operatorUserId ?? null, identity: null },
   };
   const announcement = announce({ redis, keys, log }, { ...setup, policy: policy.state() });
-  let rowSettings = settingsOf(policy.current().rules, config.debounce);
-  policy.onReloaded(() => {
-    rowSettings = settingsOf(policy.current().rules, config.debounce);
-    announcement.update({ policy: policy.state() });
-  });
+  const rowSettings = policy.derived(({ rules }) => settingsOf(rules, config.debounce));
+  policy.onReloaded(() => announcement.update({ policy: policy.state() }));
   onClose(announcement.stop);
   if (slackApp && operatorUserId) {
     const checked = (check: Check) => {
@@ -132,7 +129,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     engine,
     commitWaitMs: config.incidentQuietMs > 0 ? COMMIT_WAIT_MS : 0,
     isOnChange: ({ probe, category, severity }) =>
-      rowSettings.ofPair(debounceId(probe, category)).of(severity).reinvestigate === 'on_change',
+      rowSettings().ofPair(debounceId(probe, category)).of(severity).reinvestigate === 'on_change',
     services,
     concurrency: config.workerConcurrency,
     messenger,

@@ -2,6 +2,7 @@
 import { type MemoryDecision, memoryStore } from '@kora-wake/shared/policy/memory-store';
 import type { Policy } from '@kora-wake/shared/policy/policy';
 import { type Settings, settingsOf } from '@kora-wake/shared/policy/settings';
+import { isNight } from '@kora-wake/shared/wake/night';
 import { type DebouncePolicy, pairOfDebounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
@@ -115,8 +116,11 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
   };
 }
 
+/** `isOver`: the incident was over before the message of the wake was due. */
+type RowDecision = MemoryDecision & { isOver?: boolean };
+
 /** The decision on each row, in their order; undefined for a recovery. */
-export type Decided = Array<(MemoryDecision & { isOver?: boolean }) | undefined>;
+export type Decided = Array<RowDecision | undefined>;
 
 /** Decides all rows by one policy. */
 export function decideAll(
@@ -126,7 +130,7 @@ export function decideAll(
 ): Decided {
   const store = memoryStore({ settings, hasIncidents, quietMs, senderQuietMs });
   /** Wakes whose messages wait, by their pair. */
-  const waiting = new Map<string, MemoryDecision & { isOver?: boolean }>();
+  const waiting = new Map<string, RowDecision>();
   const settle = (pair: string, now: number) => {
     const wake = waiting.get(pair);
     if (wake?.sendsAt === undefined) return;
@@ -142,7 +146,7 @@ export function decideAll(
       return undefined;
     }
     if (waiting.size > 0) settle(row.pair, row.at);
-    const decision: MemoryDecision & { isOver?: boolean } = store.row(row, String(i), row.at);
+    const decision: RowDecision = store.row(row, String(i), row.at);
     if (decision.sendsAt !== undefined && decision.sendsAt > row.at) waiting.set(row.pair, decision);
     return decision;
   });
@@ -181,7 +185,7 @@ function summarize(
     const hour = hourOf(at ?? row.at);
     byHour[hour] = (byHour[hour] ?? 0) + 1;
     if (at === undefined) withdrawn++;
-    else if (hour >= 22 || hour < 7) night++;
+    else if (isNight(hour)) night++;
   }
   return {
     name,
@@ -239,6 +243,11 @@ function missedBy(
     if (!isCounted) open.set(row.pair, [...(open.get(row.pair) ?? []), { alert, at: row.at }]);
   }
   return missed;
+}
+
+/** Number of wakes of a pair by one policy. */
+export function wakesOf({ byPair }: PolicyResult, probe: string, category: string): number {
+  return byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0;
 }
 
 /** Characters. */

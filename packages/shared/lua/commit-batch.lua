@@ -10,7 +10,7 @@
 --   counters: [[name, amount]], suppressed: [{winner, pair, rows}], opened: [deduplication ids],
 --   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts; absent: recoveries are ignored,
 --   ignored (number of recoveries if they are), counts: [{pair, was, rows, starts, forMs}] of buffered rows,
---   countKeys: prefixes of their keys,
+--   bufferedKey: prefix of their keys,
 --   stats: see store/stats.ts, pairRows: [[pair, amounts by name]] of its other rows than suppressed ones
 -- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
 -- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if the batch must be
@@ -33,7 +33,8 @@ if stored == batch.to and batch.from ~= batch.to then return 1 end
 if stored ~= batch.from then return 0 end
 local index = {unpack(KEYS, 8, 11)}
 if batch.firing and release_ended(batch.firing, index) then return -1 end
-if have_counts_changed(batch.countKeys, batch.counts) then return -1 end
+local incidents = batch.firing and batch.firing.incidents
+if have_counts_changed(batch.bufferedKey, incidents, batch.counts) then return -1 end
 
 local deciding = batch.mayReplay and '1' or '0'
 redis.call('HSET', KEYS[2], 'position', batch.to, 'path', batch.path, 'name', batch.name, 'committedAt', batch.now, 'deciding', deciding)
@@ -90,13 +91,13 @@ for _, rows in ipairs(batch.pairRows) do
 end
 add_stats(batch.stats, batch.now, collected.list)
 
-store_counts(batch.countKeys, batch.counts)
+store_counts(batch.bufferedKey, incidents, batch.counts)
 if batch.ignored > 0 then redis.call('HINCRBY', KEYS[3], 'recovered:ignored', batch.ignored) end
 if batch.firing then
   apply_firing(batch.firing, now, index, KEYS[3], KEYS[5])
   for i, group in ipairs(batch.suppressed) do
     local id = redis.call('HGET', KEYS[10 + 2 * i], 'incident')
-    if id then count_rows(batch.firing.incidents, id, group.rows, now) end
+    if id then count_rows(incidents, id, group.rows, now) end
   end
 end
 return 1

@@ -1,8 +1,8 @@
 -- Reads the state of pairs that a decision depends on. An incident that was closed for longer than it can be reopened does not count.
 -- KEYS: for each pair its deduplication key, its `incident-of`, and its count of buffered rows.
 -- ARGV: prefix of the incidents' keys, time in which a wake reopens an incident (ms).
--- Returns for each pair: the wake that holds the window ('' if none is open), the number of wakes of the open incident's opening (''
--- if none is open), 1 if the incident had a critical wake, else 0, and the number of buffered rows.
+-- Returns four values for each pair: the wake that holds its window (empty: no window is open), the number of wakes since its incident
+-- opened (empty: no incident is open), 1 if the incident had a critical wake, else 0, and the number of buffered rows.
 -- @include lib/clock
 local now = redis_now()
 local results = {}

@@ -1,5 +1,4 @@
 /** `kora-wake map --source NAME --file FILE`: shows the rows that a body of an alerting tool becomes. Nothing is written. */
-import { readFileSync } from 'node:fs';
 import { type MapBody, MappingError } from '@kora-wake/shared/ingest/alert';
 import { choosePairBy } from '@kora-wake/shared/ingest/field-spec';
 import { rowOfAlert } from '@kora-wake/shared/ingest/row';
@@ -9,10 +8,11 @@ import { mapWakes, WAKES } from '@kora-wake/shared/ingest/sources/wakes';
 import { readPolicy } from '@kora-wake/shared/policy/policy-file';
 import { only } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
-import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
+import { StartupError } from '@kora-wake/shared/runtime/errors';
 import { type Json, parseJson } from '@kora-wake/shared/wake/json';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { defineCommand, UsageError } from '../command.ts';
+import { readText } from '../read-text.ts';
 import { readConfig } from '../settings.ts';
 
 /** Stands for the dedup key that the API makes if an event has none. */
@@ -67,12 +67,7 @@ function mappingOf(source: string, policy: IngestPolicy): MapBody {
 }
 
 function readBody(path: string): Json {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new StartupError(`${path} cannot be read (${errorReason(error)}).`, { cause: error });
-  }
+  const text = readText(path);
   try {
     return parseJson(text);
   } catch (error) {

@@ -1,14 +1,13 @@
-/** `kora-wake policy check|explain`: checks a policy file, or says what it does with an alert. */
-import { readFileSync } from 'node:fs';
+/** `kora-wake policy`: checks a policy file, or explains its decision on an alert. */
 import { type Decision, decideRow, NEW_PAIR, type PairState } from '@kora-wake/shared/policy/decide';
 import { parsePolicy } from '@kora-wake/shared/policy/policy';
 import { linesOf } from '@kora-wake/shared/policy/policy-file';
 import { type RowSettings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { type Config, only } from '@kora-wake/shared/runtime/config';
-import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import { parseTimestamp } from '@kora-wake/shared/wake/wake';
 import { defineCommand, type Io, UsageError } from '../command.ts';
+import { readText } from '../read-text.ts';
 import { readConfig } from '../settings.ts';
 
 const ACTIONS = ['check', 'explain'] as const;
@@ -48,7 +47,7 @@ export const command = defineCommand({
     const config = readConfig(env, io, VARIABLES);
     const path = file ?? config.policyPath;
     if (path === undefined) throw new UsageError('name a policy file, or set KORA_POLICY_PATH.');
-    const read = parsePolicy(textOf(path), config.incidentQuietMs > 0);
+    const read = parsePolicy(readText(path), config.incidentQuietMs > 0);
     if ('faults' in read) {
       for (const line of linesOf(path, read.faults)) io.err(line);
       io.err(`${path}: ${count(read.faults.length, 'fault')}. It is not used.`);
@@ -87,7 +86,7 @@ function explain(path: string, severity: string, settings: RowSettings, now: num
   const decide = (state: PairState) => decideRow(severity, settings, state, { now, hasIncidents });
   const first = decide(NEW_PAIR);
   if (first.kind === 'buffered') {
-    io.out(`The first alert is counted. Alert ${settings.consecutive} within ${spanText(first.forMs)} is sent.`);
+    io.out(`The first alert is counted. Alert ${settings.consecutive} within ${exactSpan(first.forMs)} is sent.`);
   } else io.out('The first alert is sent.');
   const windows = [0, 1, 2, 3].map((wakes) =>
     windowOf(decide({ ...NEW_PAIR, wakes: wakes || undefined, buffered: settings.consecutive, hadCritical: true })),
@@ -95,8 +94,8 @@ function explain(path: string, severity: string, settings: RowSettings, now: num
   const [length = 0] = windows;
   if (length === 0) io.out('There is no suppression window: each further alert is sent.');
   else {
-    io.out(`It opens a suppression window of ${spanText(length)}: repeats are counted, not sent.`);
-    const later = windows.slice(1).map(spanText).join(', ');
+    io.out(`It opens a suppression window of ${exactSpan(length)}: repeats are counted, not sent.`);
+    const later = windows.slice(1).map(exactSpan).join(', ');
     if (settings.backoff) io.out(`The next windows of the same incident: ${later}.`);
   }
   if (severity === 'critical' && length > 0) {
@@ -109,7 +108,7 @@ function explain(path: string, severity: string, settings: RowSettings, now: num
   for (const { cron, forMs, timezone, reason } of rule?.mutes ?? []) {
     const applies = severity !== 'critical' || rule?.match.severities?.includes('critical');
     io.out(
-      `Muted for ${spanText(forMs)} at each ${cron} (${timezone}): ${reason}.${applies ? '' : ' Not critical alerts.'}`,
+      `Muted for ${exactSpan(forMs)} at each ${cron} (${timezone}): ${reason}.${applies ? '' : ' Not critical alerts.'}`,
     );
   }
 }
@@ -118,8 +117,8 @@ function windowOf(decision: Decision): number {
   return decision.kind === 'enqueued' ? decision.windowMs : 0;
 }
 
-/** Such as `1 h 30 min`. */
-function spanText(ms: number): string {
+/** Such as `1 h 30 min`. A setting is not rounded. */
+function exactSpan(ms: number): string {
   const parts = [
     [Math.floor(ms / 86_400_000), 'd'],
     [Math.floor(ms / 3_600_000) % 24, 'h'],
@@ -131,12 +130,4 @@ function spanText(ms: number): string {
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new StartupError(`${path} cannot be read (${errorReason(error)}).`, { cause: error });
-  }
 }

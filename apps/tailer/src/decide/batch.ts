@@ -54,6 +54,11 @@ export interface Decided {
   oldest: number;
 }
 
+/** Number of rows in some groups. */
+export function rowsIn(groups: Array<{ rows: number }>): number {
+  return groups.reduce((sum, { rows }) => sum + rows, 0);
+}
+
 export interface MutedRows {
   probe: string;
   category: string;
@@ -225,7 +230,7 @@ export function batchOf(
     const muted = isEnqueued ? undefined : own.mutedAt(clock);
     const before = candidates.get(dedupId);
     if (muted) {
-      mute(dedupId, muted.mute.reason);
+      mute(dedupId, muted.mute.reason, 1);
       if (hasIncidents && firing.mutes(before?.last ?? dedupId, dedupId, instance)) hold(line);
       return;
     }
@@ -256,6 +261,8 @@ export function batchOf(
     // decided side by side: a pair with many rows must not hold up the others.
     const dependsOn = before && (passes || needsState) ? before.round + 1 : 0;
     const round = addToRound(candidate, isStateful ? dependsOn : Math.max(dependsOn, rounds.length - 1));
+    const added = before?.added ?? [];
+    if (isEnqueued) added.push(wake.id);
     candidates.set(dedupId, {
       last: candidate,
       round,
@@ -263,7 +270,7 @@ export function batchOf(
       // A row before may only be buffered.
       hadCritical:
         before?.hadCritical === true || (severity === 'critical' && (before?.rows ?? 0) + 1 >= ofPair.maxConsecutive),
-      added: [...(before?.added ?? []), ...(isEnqueued ? [wake.id] : [])],
+      added,
     });
     hold(line);
     firing.fires(candidate, instance, true);
@@ -285,11 +292,11 @@ export function batchOf(
     return own.bypassCritical || (hasIncidents && before?.hadCritical !== true);
   }
 
-  function mute(dedupId: string, reason: string): void {
+  function mute(dedupId: string, reason: string, rows: number): void {
     const key = `${dedupId} ${reason}`;
-    const rows = mutedOf.get(key);
-    if (rows) rows.rows++;
-    else mutedOf.set(key, { ...pairOfDebounceId(dedupId), reason, rows: 1 });
+    const group = mutedOf.get(key);
+    if (group) group.rows += rows;
+    else mutedOf.set(key, { ...pairOfDebounceId(dedupId), reason, rows });
   }
 
   function rejectStale({ line, details, emittedAt }: WakeRow): void {
@@ -333,7 +340,7 @@ export function batchOf(
     } else if (decision.kind === 'coalesced') {
       decided.coalesced.push({ first: wake, winner: decision.holder, rows });
     } else if (decision.kind === 'buffered') decided.buffered.push({ first: wake, rows });
-    else for (let n = 0; n < rows; n++) mute(dedupId, decision.reason);
+    else mute(dedupId, decision.reason, rows);
   }
 
   return {

@@ -30,6 +30,8 @@ export function readPolicy(
 export interface LivePolicy {
   current(): Policy;
   state(): PolicyState;
+  /** Returns a function that gives what `of` makes of the policy in force. `of` runs now and after each reload. */
+  derived<T>(of: (policy: Policy) => T): () => T;
   /** Registers what runs after each reload, also after one that failed. */
   onReloaded(reloaded: () => void): void;
 }
@@ -65,10 +67,18 @@ export function livePolicy(
       for (const follower of followers) follower();
     });
   }
+  const onReloaded = (follower: () => void) => void followers.push(follower);
   return {
     current: () => policy,
     state: () => ({ version: policy.version, problem }),
-    onReloaded: (follower) => void followers.push(follower),
+    derived: (of) => {
+      let made = of(policy);
+      onReloaded(() => {
+        made = of(policy);
+      });
+      return () => made;
+    },
+    onReloaded,
   };
 }
 

@@ -1,4 +1,4 @@
-/** The rules of the policy file: for which rows they are, and what they set. */
+/** The rules of the policy file. Each rule names the rows that it matches, and their settings. */
 import { z } from 'zod';
 import { INGESTED_SEVERITIES } from '../ingest/alert.ts';
 import { type IngestPolicy, SOURCE_NAMES } from '../ingest/sources.ts';

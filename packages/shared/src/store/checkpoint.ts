@@ -121,10 +121,7 @@ export async function commitBatch(
       { ...(buffered > 0 && { b: buffered }), ...(muted > 0 && { m: muted }) },
     ]),
     counts: tally.counts,
-    countKeys: {
-      buffered: keys.buffered(''),
-      ...(hasIncidents && { of: keys.incidentOf(''), incident: keys.incident(''), firing: keys.firing('') }),
-    },
+    bufferedKey: keys.buffered(''),
     ...(hasIncidents
       ? { ignored: 0, firing: firingArgs(keys, tally.firing) }
       : { ignored: recoveriesIn(tally.firing) }),

@@ -1,6 +1,7 @@
 import type { BacktestPolicy } from '../../api/types.ts';
 import { useWidth } from '../../components/use-width.ts';
 import { count } from '../../format.ts';
+import { PolicyHeads } from './policy-heads.tsx';
 
 const HEIGHT = 150;
 const BOTTOM = 20;
@@ -62,11 +63,7 @@ export function Hours({ policies }: { policies: BacktestPolicy[] }) {
           <thead>
             <tr>
               <th scope="col">Hour</th>
-              {policies.map(({ name }) => (
-                <th scope="col" key={name}>
-                  {name}
-                </th>
-              ))}
+              <PolicyHeads policies={policies} />
             </tr>
           </thead>
           <tbody>

@@ -6,6 +6,7 @@ import { When } from '../../components/values.tsx';
 import { count, usd } from '../../format.ts';
 import { Hours } from './hours.tsx';
 import { Missed } from './missed.tsx';
+import { PolicyHeads } from './policy-heads.tsx';
 import { Suggestions } from './suggestions.tsx';
 
 export function BacktestResult({ result, isOld }: { result: Backtest; isOld: boolean }) {
@@ -79,11 +80,7 @@ function Comparison({ policies }: { policies: BacktestPolicy[] }) {
       <thead>
         <tr>
           <th scope="col">Policy</th>
-          {policies.map(({ name }) => (
-            <th scope="col" key={name}>
-              {name}
-            </th>
-          ))}
+          <PolicyHeads policies={policies} />
         </tr>
       </thead>
       <tbody>
@@ -119,11 +116,7 @@ function Pairs({ policies: [current, ...others] }: { policies: BacktestPolicy[] 
             <th scope="col">Pair</th>
             <th scope="col">Alerts</th>
             <th scope="col">current</th>
-            {others.map(({ name }) => (
-              <th scope="col" key={name}>
-                {name}
-              </th>
-            ))}
+            <PolicyHeads policies={others} />
           </tr>
         </thead>
         <tbody>
