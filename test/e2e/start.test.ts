@@ -45,7 +45,7 @@ test('npm start sends a first alert without any credential, and leaves no proces
   expect(await start.exited).toBe(0);
   expect(isGone(pid)).toBe(true);
   expect(existsSync(join(folder, 'redis', 'server.json'))).toBe(false);
-}, 90_000);
+});
 
 test('npm start stops everything if an app ends, and names the app', async ({ folder }) => {
   const env = { KORA_HOME: folder, KORA_API_PORT: '0', KORA_MCP_CONFIG: join(folder, 'missing.json') };
@@ -55,7 +55,7 @@ test('npm start stops everything if an app ends, and names the app', async ({ fo
   expect(start.stderr()).toContain('kora-wake: the worker ended with exit code 1; see its log above.');
   expect(start.stderr()).not.toMatch(/^\s+at /m);
   expect(isGone(pid)).toBe(true);
-}, 60_000);
+});
 
 test.for([
   [{ KORA_API_PORT: 'x' }, 'KORA_API_PORT must be a whole number'],

@@ -8,10 +8,6 @@ setUpConsole();
 test.each([
   ['light', 'phone'],
   ['dark', 'laptop'],
-] as const)('in %s on a %s every page has no barrier and scrolls only vertically', expectAccessible, 60_000);
+] as const)('in %s on a %s every page has no barrier and scrolls only vertically', expectAccessible);
 
-test(
-  'in light confirmations, errors and empty pages have no barrier either',
-  () => expectAccessibleStates('light'),
-  60_000,
-);
+test('in light confirmations, errors and empty pages have no barrier either', () => expectAccessibleStates('light'));

@@ -5,7 +5,7 @@ import { environment, startAllApps } from '../support/doubles.ts';
 import { append, type Namespace, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 import { reverseProxy } from '../support/reverse-proxy.ts';
-import { apiUrl } from '../support/spawn.ts';
+import { apiUrl, WAIT_MS } from '../support/spawn.ts';
 
 const TOKEN = 'the-token-of-this-test';
 
@@ -17,6 +17,7 @@ async function openConsole(origin: string, path: string) {
     viewport: { width: 1366, height: 768 },
     httpCredentials: { username: 'jo', password: TOKEN },
   });
+  watched.page.setDefaultTimeout(WAIT_MS);
   await watched.page.goto(`${origin}${path}`);
   return watched;
 }

@@ -26,4 +26,4 @@ test('npm start that is killed leaves no process, and the next one has its data'
   expect(await windows.json()).toMatchObject({ entries: [{ probe: 'fly', category: 'service_unhealthy' }] });
   second.child.kill('SIGTERM');
   expect(await second.exited).toBe(0);
-}, 90_000);
+});

@@ -9,13 +9,9 @@ setUpConsole();
 test.each([
   ['light', 'laptop'],
   ['dark', 'phone'],
-] as const)('in %s on a %s every page has no barrier and scrolls only vertically', expectAccessible, 60_000);
+] as const)('in %s on a %s every page has no barrier and scrolls only vertically', expectAccessible);
 
-test(
-  'in dark confirmations, errors and empty pages have no barrier either',
-  () => expectAccessibleStates('dark'),
-  60_000,
-);
+test('in dark confirmations, errors and empty pages have no barrier either', () => expectAccessibleStates('dark'));
 
 test('the keyboard reaches every control, and each shows its focus', async () => {
   const world = busy();
@@ -47,4 +43,4 @@ test('the keyboard reaches every control, and each shows its focus', async () =>
     expect([hash, reached.size]).toEqual([hash, expected]);
     expect(invisible).toEqual([]);
   }
-}, 60_000);
+});

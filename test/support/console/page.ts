@@ -42,7 +42,7 @@ export async function open(
     timezoneId: 'Europe/Berlin',
     ...options,
   });
-  page.setDefaultTimeout(8_000);
+  page.setDefaultTimeout(30_000);
   onTestFinished(async () => {
     await page.context().close();
     expect(complaints.filter((text) => !expected.some((pattern) => pattern.test(text)))).toEqual([]);
