@@ -1,4 +1,5 @@
 /** Commits of wakes and recoveries without a log, for tests of what follows a commit. */
+import type { StormRule } from '@kora-wake/shared/policy/policy';
 import { commitBatch } from '@kora-wake/shared/store/checkpoint';
 import type { FiringChange } from '@kora-wake/shared/store/firing';
 import { debounceId } from '@kora-wake/shared/wake/pair';
@@ -8,8 +9,13 @@ import type { Namespace } from './fixtures.ts';
 
 let position = 0;
 
-/** Commits rows as the tailer does: new wakes, and the changes of what fires. */
-export async function commit(ns: Namespace, enqueued: Wake[], firing: FiringChange[]): Promise<void> {
+/** Commits rows as the tailer does: new wakes, and the changes of what fires. @param storm of the policy */
+export async function commit(
+  ns: Namespace,
+  enqueued: Wake[],
+  firing: FiringChange[],
+  storm?: StormRule,
+): Promise<void> {
   const from = (await ns.redis.hget(ns.keys.source('s'), 'position')) ?? '';
   await ns.redis.set(ns.keys.lease('s'), 'token');
   const tally = {
@@ -24,7 +30,7 @@ export async function commit(ns: Namespace, enqueued: Wake[], firing: FiringChan
     at: Date.now(),
   };
   const to = String(++position);
-  const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false, hasIncidents: true };
+  const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false, hasIncidents: true, storm };
   expect(await commitBatch(ns.redis, ns.keys, { ...source, from, to, tally })).toBe('committed');
 }
 

@@ -9,6 +9,8 @@ interface Accepted {
   blocks: unknown;
   wakeId: string;
   ts: string;
+  /** The message in whose thread it is a reply. */
+  thread: string | undefined;
   /** ms since the epoch */
   at: number;
   /** What `chat.update` made of it, oldest first. */
@@ -74,10 +76,13 @@ export async function slackDouble(): Promise<SlackDouble> {
       blocks,
       wakeId: metadata.event_payload?.wake_id,
       ts,
+      thread: form.get('thread_ts') ?? undefined,
       at,
       edits: [],
     });
-    return { ok: true, channel: `D${form.get('channel')}`, ts };
+    // The id of a DM stays as it is.
+    const channel = form.get('channel') ?? '';
+    return { ok: true, channel: channel.startsWith('D') ? channel : `D${channel}`, ts };
   };
   const double = await httpDouble((request, response, connection) => {
     const send = (body: unknown) =>
@@ -107,8 +112,14 @@ export async function slackDouble(): Promise<SlackDouble> {
       // The last message before this page, because later posts must not move the pages.
       const cursor = Number(form.get('cursor') ?? Infinity);
       const { pageSize = Infinity } = lookUp;
-      const isVisible = ({ ts, at }: Accepted) =>
-        Number(ts) >= oldest && Number(ts) <= latest && Number(ts) < cursor && at <= Date.now() - (lookUp.lagMs ?? 0);
+      // The history of a channel has no replies.
+      const thread = request.path.endsWith('/conversations.replies') ? (form.get('ts') ?? '') : undefined;
+      const isVisible = ({ ts, at, thread: of }: Accepted) =>
+        of === thread &&
+        Number(ts) >= oldest &&
+        Number(ts) <= latest &&
+        Number(ts) < cursor &&
+        at <= Date.now() - (lookUp.lagMs ?? 0);
       const found = accepted.filter(isVisible).toReversed();
       const messages = found.slice(0, pageSize).map(({ ts, text, wakeId }) => ({
         ts,

@@ -9,6 +9,7 @@ export type Outcome =
   | 'dry_run'
   | 'fallback'
   | 'unchanged'
+  | 'digest'
   | 'joined'
   | 'withdrawn'
   | 'not_sent'
@@ -25,6 +26,7 @@ export const OUTCOME_LABELS: Record<Outcome, string> = {
   fallback: 'Sent without diagnosis',
   dry_run: 'Dry run',
   unchanged: 'Sent with earlier diagnosis',
+  digest: 'Sent in a digest',
   joined: 'Sent with a newer alert',
   withdrawn: 'Recovered before it was sent',
   not_sent: 'Not sent',

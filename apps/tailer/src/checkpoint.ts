@@ -6,6 +6,7 @@
  * at which the batch starts, so a commit that is sent twice, because its answer was lost, counts once.
  */
 
+import type { StormRule } from '@kora-wake/shared/policy/policy';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { commitBatch, readCheckpoint, recordMayReplay, type Tally } from '@kora-wake/shared/store/checkpoint';
 import type { Keys } from '@kora-wake/shared/store/keys';
@@ -122,6 +123,8 @@ export interface CheckpointOptions {
   /** `KORA_SOURCE_NAME`. */
   name?: string | undefined;
   hasIncidents?: boolean;
+  /** When many wakes become one digest. Read at each commit: the policy can change. */
+  storm?(): StormRule | undefined;
 }
 
 export function checkpoint(
@@ -129,7 +132,7 @@ export function checkpoint(
   keys: Keys,
   sourceId: string,
   path: string,
-  { name = '', hasIncidents = false }: CheckpointOptions = {},
+  { name = '', hasIncidents = false, storm = () => undefined }: CheckpointOptions = {},
 ): Checkpoint {
   const commit = (token: string, from: string, to: Position, tally: Tally, mayReplay: boolean) =>
     commitBatch(redis, keys, {
@@ -141,6 +144,7 @@ export function checkpoint(
       to: encodePosition(to),
       mayReplay,
       hasIncidents,
+      storm: storm(),
       tally,
     });
   return {

@@ -60,6 +60,7 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose, onReload })
       checkpoint: checkpoint(redis, keys, source, path, {
         name: config.sourceName,
         hasIncidents,
+        storm: () => policy.current().storm,
       }),
       watcher,
       pollMs: config.pollMs,

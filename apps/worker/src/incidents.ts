@@ -35,6 +35,7 @@ import {
   noticeJobOptions,
   updateJobOptions,
 } from '@kora-wake/shared/store/queues';
+import { gatherHeld } from '@kora-wake/shared/store/storms';
 import { senderQuiet } from '@kora-wake/shared/wake/incident';
 import type { AuditWriter } from './audit.ts';
 
@@ -140,12 +141,13 @@ export async function recordDeadNotice(
   notice: Pick<Notice, 'id' | 'to'>,
   reason: string,
 ): Promise<void> {
-  const isFirst = await endNotice(redis, keys, { notice, outcome: 'dead', failure: reason });
+  const { isFirst } = await endNotice(redis, keys, { notice, outcome: 'dead', failure: reason });
   if (isFirst) logEvent(log, 'notices.dead', { noticeId: notice.id, reason });
 }
 
 /** Starts the messages that waited for a hold which is over. One whose worker is still about to delay it is left for the next turn. */
-async function startReleased({ redis, keys, deliveries, followups }: IncidentKeeper): Promise<void> {
+async function startReleased({ redis, keys, deliveries, followups, quietMs }: IncidentKeeper): Promise<void> {
+  if (quietMs > 0) await gatherHeld(redis, keys);
   const done: string[] = [];
   for (const jobId of await listHeld(redis, keys, MAX_CHANGED)) {
     const job = (await deliveries.getJob(jobId)) ?? (await followups.getJob(jobId));

@@ -81,6 +81,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
         prices: modelPrices,
         ledger: ledger(redis, keys, config.costMonthlyUsd, Date.now, randomUUID),
         tools: (_wake, signal) => box.tools(signal),
+        connectionChecks: () => box.connectionChecks(),
         systemPrompt,
         redact: redactor(config.redact, knownValues(env)),
         timeoutMs: config.investigationTimeoutMs,
@@ -146,6 +147,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     redisCompleteSince: redisCompleteSince(redis, keys),
     ended: metrics.ended,
     withdrawn: metrics.withdrawn,
+    digested: metrics.digested,
     now: Date.now,
     log,
   });

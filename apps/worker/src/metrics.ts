@@ -84,6 +84,7 @@ export function workerMetrics(prices: Prices) {
     toolCall: ({ name, status, excType }: ToolCall) =>
       tools.inc({ tool: excType === UNKNOWN_TOOL ? 'unknown' : toolLabel(name), status }),
     withdrawn: () => dms.inc({ outcome: 'withdrawn' }),
+    digested: (outcome: string, wakes: number) => dms.inc({ outcome }, wakes),
     ended: (outcome: string, report: Report, { emittedAt, readyAt, endedAt }: Stages) => {
       dms.inc({ outcome });
       wakeToDm.observe({ stage: 'whole' }, seconds(emittedAt, endedAt));

@@ -51,6 +51,7 @@ export interface WorkersOptions extends Delivery {
   /** See `Updates` and `Notices`. */
   repostAfterMs: number;
   callWebhook: Notices['callWebhook'];
+  digested: Notices['digested'];
   /** For BullMQ's workers, which wait for Redis as long as it takes. */
   connection: RedisClient;
   /** Undefined: no traces. */

@@ -89,6 +89,7 @@ export function working(
     keys: ns.keys,
     ended: () => undefined,
     withdrawn: () => undefined,
+    digested: () => undefined,
     redisCompleteSince: async () => options.completeSince ?? 0,
     now: () => Date.now() + clock.aheadMs,
     holdMs: 1_000,

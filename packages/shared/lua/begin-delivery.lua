@@ -6,7 +6,7 @@
 -- Returns the outcome, the claim's two times (empty if there was none), Redis's time (ms), the time of the last data loss,
 -- when the wake's pair recovered (ms; empty if it did not), 1 if the wake is over, else 0, the wake whose message stands for it, 1 if
 -- others wait for this one, the end of the hold for which it waits (ms; 0: none), and, if clicks are taken, the incident and its state;
--- empty if there is none.
+-- empty if there is none. Then the storm for whose digest it waits, or empty: it is not claimed then.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold
@@ -15,6 +15,7 @@
 -- @include lib/stats
 -- @include lib/wake_record
 -- @include lib/incidents
+-- @include lib/storms
 local args = cjson.decode(ARGV[1])
 reopen_dead_letter(KEYS[1], KEYS[2], KEYS[3], args.id, args.at, args.stats)
 local outcome, claimed, first, recovered, incident =
@@ -22,8 +23,9 @@ local outcome, claimed, first, recovered, incident =
 local over = is_over(KEYS[1])
 local now = redis_now()
 local stands_for, held
-if not outcome and not over then stands_for, held = quiet_or_held(args.incidents, KEYS[1], args.id, args.isCritical, now) end
-if not outcome and not stands_for and not held and (claimed or not over) then
+local storm = park_member(args.incidents, args.id)
+if not outcome and not over and not storm then stands_for, held = quiet_or_held(args.incidents, KEYS[1], args.id, args.isCritical, now) end
+if not outcome and not storm and not stands_for and not held and (claimed or not over) then
   redis.call('HSET', KEYS[1], 'claimedAt', claimed or args.at, 'firstClaimedAt', first or args.at)
   redis.call('EXPIRE', KEYS[1], args.ttlS)
 end
@@ -31,4 +33,5 @@ local state = incident and redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HG
 return {
   outcome or '', claimed or '', first or '', now, redis.call('GET', KEYS[4]) or '0', recovered or '', over and 1 or 0,
   stands_for or '', redis.call('EXISTS', KEYS[5]), held or 0, state and incident or '', state or '',
+  storm or '',
 }

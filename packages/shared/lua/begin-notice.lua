@@ -30,7 +30,8 @@ local is_wanted = state == expected and opening == now_opening and not is_told
 local wake_id = message_of or last_wake or ''
 local record = args.incidents.keys.wake .. wake_id
 -- The investigation of the first wake may still run.
-local is_ready = redis.call('HEXISTS', record, 'report') == 1 or redis.call('HEXISTS', record, 'outcome') == 1
+local is_storm = string.sub(incident or '', 1, 2) == 's-'
+local is_ready = is_storm or redis.call('HEXISTS', record, 'report') == 1 or redis.call('HEXISTS', record, 'outcome') == 1
 if not outcome and (claimed or (is_wanted and is_ready and not held)) then
   redis.call('HSET', KEYS[1], 'claimedAt', claimed or args.at, 'firstClaimedAt', first or args.at)
 end

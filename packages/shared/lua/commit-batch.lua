@@ -11,7 +11,7 @@
 --   enqueued: [{id, row, pair, severity, title}], firing: see store/firing.ts; absent: recoveries are ignored,
 --   ignored (number of recoveries if they are), counts: [{pair, was, rows, starts, forMs}] of buffered rows,
 --   bufferedKey: prefix of their keys,
---   stats: see store/stats.ts, pairRows: [[pair, amounts by name]] of its other rows than suppressed ones
+--   storm: {pairs, withinMs} of the policy, or absent, stats: see store/stats.ts, pairRows: [[pair, amounts by name]] of its other rows than suppressed ones
 -- It also changes keys that only the stored data names: the firing instances of the pairs, and the records of their wakes.
 -- Returns 1 if the batch is committed, now or before, 0 if the lease or the position is no longer ours, or -1 if the batch must be
 -- decided again: rows were coalesced into a wake that was withdrawn, or whose incident was closed meanwhile, or another tailer has
@@ -24,6 +24,7 @@
 -- @include lib/stats
 -- @include lib/wake_record
 -- @include lib/incidents
+-- @include lib/storms
 -- @include lib/firing
 -- @include lib/buffered
 local batch = cjson.decode(ARGV[1])
@@ -53,6 +54,7 @@ for _, line in ipairs(batch.unreadable) do redis.call('LPUSH', KEYS[7], line) en
 if #batch.unreadable > 0 then redis.call('LTRIM', KEYS[7], 0, batch.maxUnreadable - 1) end
 
 local collected = {list = {}, of = {}}
+local new_wakes = {}
 local key = 12
 for _, group in ipairs(batch.suppressed) do
   count_suppressed(KEYS[key], group.rows, batch.now, batch.recordTtlS)
@@ -77,6 +79,7 @@ for _, wake in ipairs(batch.enqueued) do
     redis.call('HINCRBY', KEYS[3], 'rows', 1)
     redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
     collect_stat(collected, wake.pair, 'w', 1)
+    new_wakes[#new_wakes + 1] = {pair = wake.pair, id = wake.id}
     publish_event(KEYS[5], 'wake.enqueued', 'wakeId', wake.id, 'pair', wake.pair, 'severity', wake.severity, 'title', wake.title)
     index_wake({KEYS[key + 2], KEYS[key + 3], KEYS[key + 4]}, wake.id, batch.now, batch.recordTtlS)
   else
@@ -99,5 +102,6 @@ if batch.firing then
     local id = redis.call('HGET', KEYS[10 + 2 * i], 'incident')
     if id then count_rows(incidents, id, group.rows, now) end
   end
+  if batch.storm then gather_storm(incidents, batch.storm, new_wakes, now) end
 end
 return 1

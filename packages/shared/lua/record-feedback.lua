@@ -9,10 +9,12 @@
 -- @include lib/windows
 -- @include lib/incidents
 local args = cjson.decode(ARGV[1])
-local pair, message_of, last_wake = unpack(redis.call('HMGET', KEYS[1], 'pair', 'messageOf', 'lastWakeId'))
-local wake_id = message_of or last_wake
+local pair, message_of, last_wake, leader = unpack(redis.call('HMGET', KEYS[1], 'pair', 'messageOf', 'lastWakeId', 'leader'))
+-- A storm is investigated with the wake that leads it.
+local wake_id = leader or message_of or last_wake
+pair = pair or redis.call('HGET', args.incidents.keys.incident .. (redis.call('HGET', args.incidents.keys.wake .. (leader or ''), 'incident') or ''), 'pair')
 -- A message to other people may show an earlier wake.
-for _, entry in ipairs(args.messageTs and redis.call('LRANGE', KEYS[1] .. ':others', 0, -1) or {}) do
+for _, entry in ipairs(args.messageTs and not leader and redis.call('LRANGE', KEYS[1] .. ':others', 0, -1) or {}) do
   local other = cjson.decode(entry)
   if cjson.decode(other.message).ts == args.messageTs then wake_id = other.wakeId end
 end

@@ -28,6 +28,10 @@ export const Incident = z
     firing: z.number().describe('instances that fire now'),
     lastRowAt: time,
     lastWakeId: z.string().describe('its newest wake'),
+    stormId: z
+      .string()
+      .nullable()
+      .describe('the storm whose digest is its newest message; null if that is its own one'),
     message: z
       .object({ channel: z.string(), ts: z.string(), permalink: z.string() })
       .nullable()

@@ -54,6 +54,7 @@ export const Investigation = z
     lastSuppressedAt: time.nullable(),
     recoveredAt: time.nullable().describe('when its pair recovered; null if it did not'),
     incidentId: z.string().nullable().describe('the incident that it belongs to; null without incidents'),
+    stormId: z.string().nullable().describe('the storm whose digest stands for it; null if it is sent by itself'),
     feedback: z
       .object({ verdict: z.enum(FEEDBACK_VERDICTS), cause: z.string().exactOptional(), by: z.string(), at: time })
       .nullable()

@@ -11,8 +11,11 @@ import {
 } from '@kora-wake/shared/store/incidents';
 import type { Place } from '@kora-wake/shared/store/page';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
+import { readStorm } from '@kora-wake/shared/store/storms';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
+import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
+import { digestMessage, stormLine } from '@kora-wake/shared/wake/digest';
 import { incidentLine } from '@kora-wake/shared/wake/incident-line';
 import { previewOf } from '@kora-wake/shared/wake/preview';
 import type { Redact } from '@kora-wake/shared/wake/redact';
@@ -130,11 +133,27 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
 
   /** The newest message, as a worker renders it. */
   async function readPreview(incident: StoredIncident) {
-    const { messageOf, message } = incident;
+    const { messageOf, message, stormId } = incident;
     if (messageOf === null || message === null) return undefined;
+    if (stormId !== null) return readDigest(stormId, message.note ?? '');
     const about = { note: message.note ?? '', line: incidentLine(incident), hasButtons: true };
     const rendered = await incidentMessage({ redis, keys, consoleUrl }, incident, messageOf, about);
     return rendered && previewOf(rendered.blocks);
+  }
+
+  /** The digest that stands for a member of a storm. */
+  async function readDigest(stormId: string, note: string) {
+    const storm = await readStorm(redis, keys, stormId);
+    if (!storm) return undefined;
+    const leader = await readWakeRecord(redis, keys, storm.leader);
+    const about = {
+      report: leader?.report ?? undefined,
+      isInvestigated: false,
+      note,
+      line: stormLine(storm),
+      hasButtons: true,
+    };
+    return previewOf(digestMessage(storm, storm.messageOf ?? '', about).blocks);
   }
 
   const changing = {

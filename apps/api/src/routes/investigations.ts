@@ -153,6 +153,7 @@ export async function investigationOf(stores: Stores, wake: WakeRecord): Promise
     lastSuppressedAt: isoTime(wake.lastSuppressedAt),
     recoveredAt: isoTime(wake.recoveredAt),
     incidentId: wake.incidentId,
+    stormId: wake.stormId,
     feedback: feedback && { ...feedback, at: isoTime(feedback.at) ?? EPOCH },
   };
 }

@@ -152,6 +152,7 @@ function describe(sums: Sums): StatsTotals {
       fallback: count('o:fallback'),
       dry_run: count('o:dry_run'),
       unchanged: count('o:unchanged'),
+      digest: count('o:digest'),
       joined: count('o:joined'),
       withdrawn: count('o:withdrawn'),
       dead: count('o:dead'),

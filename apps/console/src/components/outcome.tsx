@@ -8,6 +8,7 @@ import { When } from './values.tsx';
 const SHAPES: Record<Outcome, ComponentChildren> = {
   sent: <circle class="solid" cx="8" cy="8" r="6" />,
   unchanged: <path class="solid" d="M2 2h12v12H2z" />,
+  digest: <path class="solid" d="M2 2.5h12v3H2zm0 4h12v3H2zm0 4h12v3H2z" />,
   joined: <circle class="solid" cx="8" cy="8" r="3" />,
   withdrawn: <path class="line" d="M2.5 8.5 6.5 12.5 13.5 4" />,
   dry_run: <circle class="open" cx="8" cy="8" r="5" />,

@@ -68,7 +68,7 @@ export async function findEarlierPost(
   job: Job<{ lookUp?: LookUp }>,
   token: string | undefined,
   messenger: Messenger,
-  { id: wakeId, recordKey, to }: Message,
+  { id: wakeId, recordKey, to, thread }: Message,
   earlier: Claim | undefined,
   dataLoss: DataLoss | undefined,
 ): Promise<EarlierPost> {
@@ -94,7 +94,7 @@ export async function findEarlierPost(
     },
   };
   try {
-    const found = await messenger.find(wakeId, since, progress, to);
+    const found = await messenger.find(wakeId, since, progress, to, thread);
     logEvent(log, 'delivery.looked_up', { wakeId, found: found !== undefined });
     return found ? { found, mayRepeat: false } : { mayRepeat: false };
   } catch (error) {

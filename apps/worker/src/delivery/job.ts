@@ -12,7 +12,7 @@
  * The claim is stored before the post. So a worker that dies in between and an answer that is lost leave the same state, and
  * are handled in the same way (see earlier-post.ts). If Slack does not allow the look-up, the message is posted again and says
  * that it may be a duplicate. A wake whose pair recovered before the claim is not posted: it ends as `withdrawn`, after a look-up if
- * Slack may have it. Without a Slack token the DM is printed in the log, and the wake ends as `dry_run`.
+ * Slack may have it. A wake that the digest of a storm names ends with that. Without a Slack token the DM is printed in the log, and the wake ends as `dry_run`.
  */
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
@@ -23,6 +23,7 @@ import type { DeliveriesQueue, DeliverJob, Posted, WakesQueue } from '@kora-wake
 import {
   type BegunWake,
   beginDelivery,
+  readReadiness,
   recordOutcome,
   reopen,
   withdrawIfOver,
@@ -76,6 +77,7 @@ export function deliverer(delivery: Delivery) {
     if (!messenger) {
       if (job.attemptsStarted > 1) await reopen(redis, keys, wake.id, now());
       if (await withdraw(job, false)) return;
+      if ((await readReadiness(redis, keys, wake)).stormId !== undefined) return;
       const dm = { wakeId: wake.id, text: directMessage(wake, report, { consoleUrl }) };
       logEvent(printed, 'delivery.dry_run', { dm });
       return record(job, 'dry_run');
@@ -83,6 +85,7 @@ export function deliverer(delivery: Delivery) {
     try {
       const at = now();
       const begun = await beginDelivery(redis, keys, wake, at);
+      if (begun.stormId !== undefined || begun.ended === 'digest') return await auditUnsent(job.data);
       if (begun.quietFor !== undefined) return await joinQuiet(job, begun.quietFor);
       if (begun.heldUntil !== undefined) return await waitForHold(delivery, job, token, begun.heldUntil);
       // Its row in the audit log may be missing.

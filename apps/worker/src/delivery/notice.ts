@@ -5,21 +5,18 @@
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { type Claim, setClaim } from '@kora-wake/shared/store/claims';
-import { incidentJson } from '@kora-wake/shared/store/incident-json';
-import { incidentMessage } from '@kora-wake/shared/store/incident-message';
-import { type Incident, readIncident } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { type BegunNotice, beginNotice, endNotice, type Notice, readNotice } from '@kora-wake/shared/store/notices';
+import { beginNotice, endNotice, type Notice, readNotice } from '@kora-wake/shared/store/notices';
 import type { FollowupsQueue, NoticeJob, Posted } from '@kora-wake/shared/store/queues';
-import { incidentLine } from '@kora-wake/shared/wake/incident-line';
 import { deliveryNote } from '@kora-wake/shared/wake/message';
-import { noticeNote, WEBHOOK } from '@kora-wake/shared/wake/notice';
+import { isRepeating, noticeNote, type RepeatingKind, WEBHOOK } from '@kora-wake/shared/wake/notice';
 import { DelayedError, type Job } from 'bullmq';
 import type { ServiceReports } from '../presence.ts';
-import { findEarlierPost, possibleDataLoss } from './earlier-post.ts';
+import { digestSender } from './digest.ts';
 import { type Message, postMessage } from './post.ts';
+import { sendOnce } from './send-once.ts';
 import { DeliveryFailure, type Messenger, mayConcernRecipient } from './slack.ts';
+import { readSubject, type Subject } from './subject.ts';
 import { retryLater, waitForHold } from './waiting.ts';
 
 /** Time until a look whether the wake of an incident is investigated now, ms. */
@@ -37,46 +34,31 @@ export interface Notices {
   keys: Keys;
   /** Time from which the data of Redis is complete, ms since the epoch by its clock. */
   redisCompleteSince(): Promise<number>;
+  /** Called with the number of wakes that ended together with a digest. */
+  digested(outcome: 'digest' | 'dry_run', wakes: number): void;
   now(): number;
   holdMs?: number;
   log: Logger;
 }
 
+/** A notice that repeats the newest message of its incident or storm. */
+type Repeat = Notice & { kind: RepeatingKind };
+
+function isRepeat(notice: Notice): notice is Repeat {
+  return isRepeating(notice.kind);
+}
+
 export function noticeSender(options: Notices) {
   const { messenger, followups, services, redis, keys, now, log } = options;
+  const sendDigest = digestSender(options);
   // The printed notice is the only output of a dry run, so the log's level must not hide it.
   const printed = log.child({}, { level: 'warn' });
 
   return async (job: Job<NoticeJob>, token?: string): Promise<void> => {
     const notice = await readNotice(redis, keys, job.data.noticeId);
     if (!notice) return;
-    const at = now();
-    const begun = await beginNotice(redis, keys, notice.id, at);
-    if (begun.isEnded) return;
-    const incident = await readIncident(redis, keys, notice.incidentId);
-    if (!incident) return withdraw(notice);
-    if (begun.isWanted && !begun.earlier) {
-      if (begun.heldUntil !== undefined) await waitForHold(options, job, token, begun.heldUntil);
-      if (!begun.isReady) {
-        await job.moveToDelayed(Date.now() + UNREADY_MS, token);
-        throw new DelayedError();
-      }
-    }
-    const claim = { claimedAt: at, firstClaimedAt: at };
     try {
-      if (notice.to === WEBHOOK || !messenger) {
-        const isDone =
-          begun.isWanted && (await (notice.to === WEBHOOK ? call(notice, incident) : print(notice, incident)));
-        if (!isDone) return await withdraw(notice);
-        await endNotice(redis, keys, { notice, outcome: 'sent' });
-        return;
-      }
-      const posted = await send(job, token, messenger, { notice, incident, begun, claim });
-      if (!posted) return await withdraw(notice);
-      services.posted();
-      await endNotice(redis, keys, { notice, outcome: 'sent', wakeId: begun.wakeId, posted });
-      const { id: noticeId, incidentId, kind } = notice;
-      logEvent(log, 'notices.sent', { noticeId, incidentId, kind, channel: posted.channel, ts: posted.ts });
+      await (isRepeat(notice) ? repeat(job, token, notice) : sendDigest(job, token, notice));
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;
       // One person who cannot be reached must not hold up the messages to everybody else.
@@ -87,68 +69,70 @@ export function noticeSender(options: Notices) {
     }
   };
 
-  /** Makes sure that Slack has the notice once. Undefined if it is not needed any more. */
-  async function send(
-    job: Job<NoticeJob>,
-    token: string | undefined,
-    to: Messenger,
-    about: { notice: Notice; incident: Incident; begun: BegunNotice; claim: Claim },
-  ): Promise<Posted | undefined> {
-    const { notice, begun, claim } = about;
+  async function repeat(job: Job<NoticeJob>, token: string | undefined, notice: Repeat): Promise<void> {
+    const at = now();
+    const begun = await beginNotice(redis, keys, notice.id, at);
+    if (begun.isEnded) return;
+    const subject = await readSubject(options, notice.incidentId);
+    if (!subject) return withdraw(notice);
+    if (begun.isWanted && !begun.earlier) {
+      if (begun.heldUntil !== undefined) await waitForHold(options, job, token, begun.heldUntil);
+      if (!begun.isReady) {
+        await job.moveToDelayed(Date.now() + UNREADY_MS, token);
+        throw new DelayedError();
+      }
+    }
+    if (notice.to === WEBHOOK || !messenger) {
+      const isDone = begun.isWanted && (await (notice.to === WEBHOOK ? call(notice, subject) : print(notice, subject)));
+      if (!isDone) return withdraw(notice);
+      await endNotice(redis, keys, { notice, outcome: 'sent' });
+      return;
+    }
     const message: Message = { id: notice.id, recordKey: keys.notice(notice.id), to: notice.to || undefined };
-    const made = { emittedAt: notice.createdAt };
-    const dataLoss = possibleDataLoss(made, begun, await options.redisCompleteSince(), now());
-    if (!begun.earlier && !dataLoss)
-      return begun.isWanted ? post(to, message, claim, undefined, false, about) : undefined;
-    // Nothing was posted yet under the claim that was just made.
-    if (!begun.earlier) await setClaim(redis, message.recordKey, undefined);
-    const { found, open, mayRepeat } = await findEarlierPost(options, job, token, to, message, begun.earlier, dataLoss);
-    if (found) return found;
-    if (!begun.isWanted) return undefined;
-    const next = { claimedAt: now(), firstClaimedAt: open?.firstClaimedAt ?? now() };
-    await setClaim(redis, message.recordKey, next);
-    return post(to, message, next, open, mayRepeat, about);
+    const claim = { claimedAt: at, firstClaimedAt: at };
+    const about = { message, begun, claim, of: { emittedAt: notice.createdAt } };
+    const posted = await sendOnce(
+      options,
+      job,
+      token,
+      messenger,
+      about,
+      async (own, before, mayRepeat): Promise<Posted | undefined> => {
+        const note = noteOf(notice, subject) + deliveryNote({ lateMs: 0, older: 0, mayRepeat });
+        const shown = { note, line: subject.line, hasButtons: begun.areClicksTaken };
+        const content = await subject.message(begun.wakeId, shown);
+        return content && { ...(await postMessage(options, messenger, message, own, before, content)), note };
+      },
+    );
+    if (!posted) return withdraw(notice);
+    services.posted();
+    await endNotice(redis, keys, { notice, outcome: 'sent', wakeId: begun.wakeId, posted });
+    const { id: noticeId, incidentId, kind } = notice;
+    logEvent(log, 'notices.sent', { noticeId, incidentId, kind, channel: posted.channel, ts: posted.ts });
   }
 
-  async function post(
-    to: Messenger,
-    message: Message,
-    claim: Claim,
-    before: Claim | undefined,
-    mayRepeat: boolean,
-    { notice, incident, begun }: { notice: Notice; incident: Incident; begun: BegunNotice },
-  ): Promise<Posted | undefined> {
-    const note = noteOf(notice, incident) + deliveryNote({ lateMs: 0, older: 0, mayRepeat });
-    const about = { note, line: incidentLine(incident), hasButtons: begun.areClicksTaken };
-    const content = await incidentMessage(options, incident, begun.wakeId, about);
-    if (!content) return undefined;
-    return { ...(await postMessage(options, to, message, claim, before, content)), note };
-  }
-
-  function noteOf({ kind }: Notice, { startedAt, acknowledgedAt, by }: Incident): string {
+  function noteOf({ kind }: Repeat, { startedAt, acknowledgedAt, by }: Subject): string {
     const since = kind === 'reminder' ? (acknowledgedAt ?? startedAt) : startedAt;
     return noticeNote(kind, now() - since, by);
   }
 
   /** Any answer ends it: the receiver has it. @returns false if the policy names no webhook any more */
-  async function call({ id: noticeId, incidentId, kind }: Notice, incident: Incident): Promise<boolean> {
-    const status = await options.callWebhook({ incident: incidentJson(incident), reason: kind }, noticeId);
+  async function call({ id: noticeId, incidentId, kind }: Repeat, { json }: Subject): Promise<boolean> {
+    const status = await options.callWebhook({ incident: json, reason: kind }, noticeId);
     if (status === undefined) return false;
     logEvent(log, 'notices.webhook_answered', { noticeId, incidentId, status });
     return true;
   }
 
-  async function print(notice: Notice, incident: Incident): Promise<boolean> {
-    const { id: incidentId, probe, category } = incident;
-    const line = `${noteOf(notice, incident).trim()} ${incidentLine(incident)}`;
-    logEvent(printed, 'incidents.dry_run', { incident: { incidentId, probe, category, line } });
+  async function print(notice: Repeat, subject: Subject): Promise<boolean> {
+    const line = `${noteOf(notice, subject).trim()} ${subject.line}`;
+    logEvent(printed, 'incidents.dry_run', { incident: { ...subject.names, line } });
     return true;
   }
 
   async function withdraw(notice: Notice): Promise<void> {
     const { id: noticeId, incidentId, kind } = notice;
-    if (await endNotice(redis, keys, { notice, outcome: 'withdrawn' })) {
-      logEvent(log, 'notices.withdrawn', { noticeId, incidentId, kind });
-    }
+    const { isFirst } = await endNotice(redis, keys, { notice, outcome: 'withdrawn' });
+    if (isFirst) logEvent(log, 'notices.withdrawn', { noticeId, incidentId, kind });
   }
 }

@@ -18,6 +18,8 @@ export interface Message {
   recordKey: string;
   /** Id of the recipient in Slack. Undefined: the operator. */
   to?: string | undefined;
+  /** The message in whose thread it is a reply. */
+  thread?: Posted | undefined;
 }
 
 export interface Poster {
@@ -40,16 +42,16 @@ export async function postMessage(
   message: Message,
   claim: Claim,
   before: Claim | undefined,
-  { text, blocks }: { text: string; blocks: DmBlock[] },
+  { text, blocks }: { text: string; blocks?: DmBlock[] },
 ): Promise<Posted> {
-  const { id, recordKey, to } = message;
+  const { id, recordKey, to, thread } = message;
 
   /** Makes one request under a claim. */
   async function send({ claimedAt }: Claim, withBlocks?: DmBlock[]): Promise<Posted> {
     try {
       // This process was frozen since the claim, so another worker may have the job by now.
       if (now() - claimedAt > CLAIM_FRESH_MS) throw new DeliveryFailure('not_posted', 'claim_went_stale');
-      return await messenger.post(text, id, withBlocks, to);
+      return await messenger.post(text, id, withBlocks, to, thread);
     } catch (error) {
       if (error instanceof DeliveryFailure && error.kind !== 'unknown') await setClaim(redis, recordKey, before);
       throw error;

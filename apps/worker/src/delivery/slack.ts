@@ -28,9 +28,10 @@ export interface Messenger {
    * @param id of the wake or the notice
    * @param blocks shown in place of the text
    * @param to id of the recipient; default: the operator
+   * @param thread the message in whose thread it is a reply
    * @throws DeliveryFailure
    */
-  post(text: string, id: string, blocks?: DmBlock[], to?: string): Promise<Posted>;
+  post(text: string, id: string, blocks?: DmBlock[], to?: string, thread?: Posted): Promise<Posted>;
   /**
    * Changes a message that was posted. Slack notifies nobody.
    *
@@ -43,9 +44,10 @@ export interface Messenger {
    *
    * @param since ms since the epoch
    * @param progress to continue an earlier search that failed
+   * @param thread searches the replies to this message
    * @throws DeliveryFailure; `permanent` if the token may not do this, for example without `im:history` or `im:write`
    */
-  find(id: string, since: number, progress?: Progress, to?: string): Promise<Posted | undefined>;
+  find(id: string, since: number, progress?: Progress, to?: string, thread?: Posted): Promise<Posted | undefined>;
 }
 
 export interface SlackApp extends Messenger {
@@ -160,11 +162,13 @@ export function slackMessenger(options: {
     logger: noSlackLog(LogLevel.ERROR),
   });
   return {
-    post: (text, wakeId, blocks, channel = options.channel) =>
+    post: (text, wakeId, blocks, to = options.channel, thread = undefined) =>
       withSpan('post', wakeId, async () => {
+        const channel = thread?.channel ?? to;
         const answer = await client.chat.postMessage({
           channel,
           text,
+          ...(thread && { thread_ts: thread.ts }),
           ...(blocks && { blocks }),
           mrkdwn: false,
           unfurl_links: false,
@@ -182,11 +186,11 @@ export function slackMessenger(options: {
           .catch((error: unknown) => Promise.reject(classify(error, 'post'))),
       );
     },
-    find: (wakeId, since, progress = { reached: () => undefined }, to = options.channel) =>
+    find: (wakeId, since, progress = { reached: () => undefined }, to = options.channel, thread = undefined) =>
       withSpan('look-up', wakeId, async () => {
-        const channel = isPerson(to) ? await openDm(to) : to;
+        const channel = thread?.channel ?? (isPerson(to) ? await openDm(to) : to);
         const found = await searchHistory(
-          (period, cursor) => readHistory(channel, period, cursor),
+          (period, cursor) => readHistory(channel, period, cursor, thread),
           ({ metadata }) => belongsToWake(metadata, wakeId),
           since,
           progress,
@@ -206,8 +210,9 @@ export function slackMessenger(options: {
     return channel?.id ?? person;
   }
 
-  async function readHistory(channel: string, { oldest, latest }: Period, cursor: string | undefined) {
-    const page = await client.conversations.history({
+  /** @param thread its replies, in place of the messages of the channel */
+  async function readHistory(channel: string, { oldest, latest }: Period, cursor?: string, thread?: Posted) {
+    const asked = {
       channel,
       oldest: String(oldest),
       ...(latest !== undefined && { latest: String(latest) }),
@@ -215,7 +220,10 @@ export function slackMessenger(options: {
       include_all_metadata: true,
       limit: 200,
       ...(cursor && { cursor }),
-    });
+    };
+    const page = thread
+      ? await client.conversations.replies({ ...asked, ts: thread.ts })
+      : await client.conversations.history(asked);
     return { messages: page.messages ?? [], cursor: page.response_metadata?.next_cursor };
   }
 }

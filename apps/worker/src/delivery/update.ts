@@ -1,30 +1,24 @@
 /**
- * An `update` job: edits the messages of an incident so that they show its state. The state is read when the job runs, so a late or
+ * An `update` job: edits the messages of an incident or a storm so that they show its state. The state is read when the job runs, so a late or
  * repeated job never shows an older one. An edit is idempotent: if it is not known whether Slack made it, it is made again.
  */
-import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import { areClicksTaken } from '@kora-wake/shared/store/clicks';
-import { incidentMessage } from '@kora-wake/shared/store/incident-message';
 import { readStaleMessage, repostMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
-import type { Keys } from '@kora-wake/shared/store/keys';
-import type { FollowupsQueue, Posted, UpdateJob } from '@kora-wake/shared/store/queues';
-import { incidentLine, OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
+import type { Posted, UpdateJob } from '@kora-wake/shared/store/queues';
+import { nameMembers, readStorm } from '@kora-wake/shared/store/storms';
+import { OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
+import { isStormId } from '@kora-wake/shared/wake/storm';
 import type { Job } from 'bullmq';
+import { nameFurther } from './digest.ts';
+import type { Notices } from './notice.ts';
 import { DeliveryFailure, type Messenger, mayBeAcceptedWithoutBlocks } from './slack.ts';
+import { readSubject, type Subject } from './subject.ts';
 import { retryLater } from './waiting.ts';
 
-export interface Updates {
-  /** Undefined: no Slack token, a dry run. */
-  messenger: Messenger | undefined;
-  consoleUrl?: string | undefined;
-  followups: FollowupsQueue;
+export interface Updates extends Omit<Notices, 'callWebhook'> {
   /** A message that is gone is posted again at most once in this time, ms. */
   repostAfterMs: number;
-  redis: RedisClient;
-  keys: Keys;
-  log: Logger;
 }
 
 export function updater(options: Updates) {
@@ -33,24 +27,43 @@ export function updater(options: Updates) {
   const printed = log.child({}, { level: 'warn' });
 
   return async ({ data: { incidentId } }: Job<UpdateJob>): Promise<void> => {
-    const stale = await readStaleMessage(redis, keys, incidentId);
-    if (!stale) return;
-    const { incident, kind } = stale;
-    const line = kind === 'older' ? OLDER_LINE : incidentLine(incident);
-    if (!messenger) {
-      const { probe, category } = incident;
-      logEvent(printed, 'incidents.dry_run', { incident: { incidentId, probe, category, line } });
-    } else if (stale.posted) await edit(messenger, stale, stale.posted, line);
-    await stale.edited();
+    try {
+      await update(incidentId);
+    } catch (error) {
+      if (!(error instanceof DeliveryFailure)) throw error;
+      await retryLater({ id: incidentId, failure: error, queue: followups, log });
+    }
   };
 
-  async function edit(to: Messenger, stale: StaleMessage, posted: Posted, line: string): Promise<void> {
-    const { incident, wakeId, kind } = stale;
+  async function update(id: string): Promise<void> {
+    if (messenger && isStormId(id)) {
+      const storm = await readStorm(redis, keys, id);
+      // One edit each time, because Slack limits them.
+      if (storm?.message && (await nameFurther(options, messenger, storm))) return;
+    }
+    const stale = await readStaleMessage(redis, keys, id);
+    if (!stale) return;
+    const subject = await readSubject(options, id);
+    if (!subject) return;
+    const line = stale.kind === 'older' ? OLDER_LINE : subject.line;
+    if (!messenger) logEvent(printed, 'incidents.dry_run', { incident: { ...subject.names, line } });
+    else if (stale.posted) await edit(messenger, subject, stale, stale.posted, line);
+    await stale.edited();
+  }
+
+  async function edit(
+    to: Messenger,
+    subject: Subject,
+    stale: StaleMessage,
+    posted: Posted,
+    line: string,
+  ): Promise<void> {
+    const { wakeId, kind } = stale;
     const hasButtons = kind === 'newest' && (await areClicksTaken(redis, keys));
-    const content = await incidentMessage(options, incident, wakeId, { note: posted.note ?? '', line, hasButtons });
+    const content = await subject.message(wakeId, { note: posted.note ?? '', line, hasButtons });
     if (!content) return;
     const { text, blocks } = content;
-    const about = { incidentId: incident.id, wakeId };
+    const about = { incidentId: subject.id, wakeId };
     try {
       await to.edit(posted, text, blocks).catch((error: unknown) => {
         if (!(error instanceof DeliveryFailure && mayBeAcceptedWithoutBlocks(error))) throw error;
@@ -58,12 +71,14 @@ export function updater(options: Updates) {
       });
       logEvent(log, 'incidents.message_edited', { ...about, line });
     } catch (error) {
-      if (!(error instanceof DeliveryFailure)) throw error;
-      const { kind: failure, code } = error;
-      if (failure !== 'permanent') return retryLater({ id: incident.id, failure: error, queue: followups, log });
-      logEvent(log, 'incidents.message_not_edited', { ...about, code });
+      if (!(error instanceof DeliveryFailure && error.kind === 'permanent')) throw error;
+      logEvent(log, 'incidents.message_not_edited', { ...about, code: error.code });
       // A person deleted the message, for example.
-      if (kind === 'newest') await repostMessage(redis, keys, incident.id, posted, options.repostAfterMs);
+      if (kind === 'newest') await repostMessage(redis, keys, subject.id, posted, options.repostAfterMs);
+    }
+    // Further wakes of pairs that are named already.
+    if (kind === 'newest' && isStormId(subject.id)) {
+      options.digested('digest', await nameMembers(redis, keys, { id: subject.id }, wakeId));
     }
   }
 }

@@ -4,10 +4,12 @@
  * investigation ends before its deadline, with a diagnosis or an error code.
  */
 import type { ModelChoice } from '@kora-wake/shared/runtime/config';
+import { errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Ledger } from '@kora-wake/shared/store/budget-ledger';
 import type { PaidTier } from '@kora-wake/shared/wake/budget';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { ageNote, lateMs } from '@kora-wake/shared/wake/message';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import {
@@ -34,9 +36,10 @@ export interface Engine {
   /**
    * Investigates one wake. Resolves with a diagnosis or an error code, whatever the LLM and the tools do.
    *
+   * @param storm text about the storm that the wake leads: the investigation is that of all its alerts
    * @throws the signal's reason, and only that, when `signal` aborts
    */
-  investigate(wake: Wake, signal: AbortSignal): Promise<Report>;
+  investigate(wake: Wake, signal: AbortSignal, storm?: string): Promise<Report>;
 }
 
 /** Receives the calls of an investigation while it runs. */
@@ -53,6 +56,8 @@ export interface AgentOptions {
   ledger: Ledger;
   /** The tools that are available now, and the names of MCP servers whose tools are missing. */
   tools(wake: Wake, signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
+  /** Calls of tools that check our own connection, for a storm. Absent: none. */
+  connectionChecks?(): Array<{ tool: Tool; input: JsonObject }>;
   systemPrompt: string;
   redact: Redact;
   /** For the whole investigation, ms. */
@@ -83,7 +88,7 @@ export function agent(options: AgentOptions): Engine {
     if (options.prices.usd(model, NO_USAGE) === null) logEvent(options.log, 'engine.price_unknown', { model });
   }
   return {
-    investigate: (wake, signal) => new Investigation(options, limits, wake, signal).run(),
+    investigate: (wake, signal, storm) => new Investigation(options, limits, wake, signal, storm).run(),
   };
 }
 
@@ -95,6 +100,7 @@ class Investigation {
   readonly #limits: ServerLimits;
   readonly #wake: Wake;
   readonly #signal: AbortSignal;
+  readonly #storm: string | undefined;
   readonly #started = performance.now();
   readonly #readAt = Date.now();
   readonly #deadline: number;
@@ -102,11 +108,12 @@ class Investigation {
   readonly #calls: EngineCall[] = [];
   readonly #toolCalls: ToolCalls;
 
-  constructor(options: AgentOptions, limits: ServerLimits, wake: Wake, signal: AbortSignal) {
+  constructor(options: AgentOptions, limits: ServerLimits, wake: Wake, signal: AbortSignal, storm: string | undefined) {
     this.#options = options;
     this.#limits = limits;
     this.#wake = wake;
     this.#signal = signal;
+    this.#storm = storm;
     this.#deadline = this.#started + options.timeoutMs;
     this.#nonce = options.newNonce();
     this.#toolCalls = new ToolCalls({
@@ -122,10 +129,12 @@ class Investigation {
   async run(): Promise<Report> {
     const { title, detail, snapshotDetails } = this.#wake;
     // Only the probe's own words can be quoted, without the labels around them.
-    const quotable = [title, detail, JSON.stringify(snapshotDetails)].join('\n');
-    const row = this.#toolCalls.addRow(wakeText(this.#wake), quotable, MAX_ROW_BYTES);
+    const quotable = [title, detail, JSON.stringify(snapshotDetails), this.#storm ?? ''].join('\n');
+    const text = [wakeText(this.#wake), ...(this.#storm === undefined ? [] : [this.#storm])].join('\n\n');
+    const row = this.#toolCalls.addRow(text, quotable, MAX_ROW_BYTES);
     const offered = await this.#offerTools();
-    let conversation: Conversation = [{ role: 'user', content: this.#prompt(row) }];
+    const checks = this.#storm === undefined ? [] : await this.#checkConnection();
+    let conversation: Conversation = [{ role: 'user', content: this.#prompt(row, checks) }];
     let brokeOff = offered.length === 0;
     for (let round = 1; ; round++) {
       const isLast =
@@ -215,8 +224,21 @@ class Investigation {
     );
   }
 
-  #prompt(row: string): string {
-    return investigationPrompt(row, ageNote(lateMs(this.#wake, this.#readAt)));
+  /** @param checks fenced outputs of checks of our own connection; a transcript has them among the tool calls */
+  #prompt(row: string, checks: string[] = []): string {
+    const age = ageNote(lateMs(this.#wake, this.#readAt));
+    return investigationPrompt(row, age, this.#storm === undefined ? undefined : { checks });
+  }
+
+  /** Many alerts at once may mean that the probes lost their own connection, so it is checked before the LLM is asked. */
+  async #checkConnection(): Promise<string[]> {
+    const runs = (this.#options.connectionChecks?.() ?? []).map(({ tool, input }) =>
+      this.#toolCalls.run(tool, input).catch((error: unknown) => {
+        this.#signal.throwIfAborted();
+        return errorReason(error);
+      }),
+    );
+    return Promise.all(runs);
   }
 
   async #offerTools(): Promise<OfferedTool[]> {

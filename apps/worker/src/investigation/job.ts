@@ -1,5 +1,6 @@
 /**
- * A `wake` job: investigates the wake, and adds the delivery of its report.
+ * A `wake` job: investigates the wake, and adds the delivery of its report. A wake for which the digest of a storm stands is not
+ * investigated, except one of them, for the storm as a whole.
  *
  * The report is stored in the delivery job. The job's id is derived from the wake's id, so a second add creates no second job. A
  * paid report therefore survives a crash, and a failure of Slack never causes a second investigation.
@@ -19,6 +20,7 @@ import {
   type WakeJob,
   type WakesQueue,
 } from '@kora-wake/shared/store/queues';
+import { markStormChanged, readStorm } from '@kora-wake/shared/store/storms';
 import {
   addJoining,
   claimInvestigation,
@@ -28,12 +30,15 @@ import {
   recordInvestigation,
   withdrawIfOver,
 } from '@kora-wake/shared/store/wake-record';
+import { dmStatus } from '@kora-wake/shared/wake/outcome';
 import { engineException, fallbackReport, type Report } from '@kora-wake/shared/wake/report';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { DelayedError, type Job, WaitingError } from 'bullmq';
+import type { AuditWriter } from '../audit.ts';
 import type { ServiceReports } from '../presence.ts';
 import type { Engine } from './agent.ts';
 import { bringForward, endJoined, findNewer, JOIN_AFTER_MS, joinDelayMs, releaseOlder } from './join.ts';
+import { stormText } from './storm.ts';
 
 /** After this many crashes of its worker a wake is sent without an investigation, because it may be the cause. */
 const MAX_CRASHES = 4;
@@ -41,6 +46,9 @@ const MAX_CRASHES = 4;
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 15_000;
 const MAX_WAIT_STARTS = 12;
+/** Time until a look whether the digest of a storm was sent, ms, and the starts of the job after which its investigation begins anyway. */
+const DIGEST_LOOK_MS = 1_000;
+const MAX_DIGEST_STARTS = 10;
 /** Time between two looks for the commit, ms. */
 const COMMIT_LOOK_MS = 2;
 
@@ -49,6 +57,7 @@ export interface Investigation {
   wakes: WakesQueue;
   deliveries: DeliveriesQueue;
   services: Pick<ServiceReports, 'investigated'>;
+  audit: Pick<AuditWriter, 'investigationCompleted'>;
   /** Longest wait for the tailer's commit, which decides the incident of a wake, ms; 0 if there are no incidents. */
   commitWaitMs: number;
   /** Whether the policy says that the wake is investigated only if something has changed. Read each time: the policy can change. */
@@ -62,7 +71,7 @@ export interface Investigation {
 }
 
 export function investigator(investigation: Investigation) {
-  const { engine, wakes, deliveries, services, commitWaitMs, isOnChange, withdrawn, redis, keys, now, log } =
+  const { engine, wakes, deliveries, services, audit, commitWaitMs, isOnChange, withdrawn, redis, keys, now, log } =
     investigation;
   const pair = { redis, keys, wakes, deliveries };
 
@@ -70,6 +79,10 @@ export function investigator(investigation: Investigation) {
     const { wake } = job.data;
     let earlier = await readEarlierReport(job);
     const readiness = await (earlier ? readReadiness(redis, keys, wake) : untilCommitted(wake));
+    if (readiness.stormId !== undefined) {
+      if (!readiness.leadsStorm) return;
+      return leadStorm(job, token, signal, { stormId: readiness.stormId, isSent: readiness.isDigestSent, earlier });
+    }
     if (!earlier) {
       if (readiness.isOver && (await withdraw(job))) return;
       if (readiness.quietFor !== undefined) return endJoined(investigation, wake, readiness.quietFor);
@@ -78,19 +91,59 @@ export function investigator(investigation: Investigation) {
       await waitAfterReopening(job, token, readiness.notBefore);
       if (isOnChange(wake)) earlier = await repeatDiagnosis(job, token);
     }
-    try {
-      const report = earlier ?? (await investigate(job, signal ?? new AbortController().signal));
+    await unlessStopping(job, token, signal, async (stop) => {
+      const report = earlier ?? (await investigate(job, stop));
       await Promise.all([
         addDelivery(wake, report, readiness.heldUntil),
         recordInvestigation(redis, keys, wake, report, now()),
       ]);
+    });
+  };
+
+  /** Returns the job to its queue if the worker stops meanwhile. */
+  async function unlessStopping(
+    job: Job<WakeJob>,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+    run: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await run(signal ?? new AbortController().signal);
     } catch (error) {
       if (!signal?.aborted) throw error;
-      logEvent(log, 'investigation.returned', { wakeId: wake.id });
+      logEvent(log, 'investigation.returned', { wakeId: job.data.wake.id });
       await job.moveToWait(token);
       throw new WaitingError();
     }
-  };
+  }
+
+  /**
+   * Makes the single investigation of a storm, once its digest was sent: by then most of its members are known. The wake itself ends with
+   * the digest.
+   *
+   * @throws DelayedError if the digest was not sent yet
+   */
+  async function leadStorm(
+    job: Job<WakeJob>,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+    { stormId, isSent, earlier }: { stormId: string; isSent: boolean; earlier: Report | undefined },
+  ): Promise<void> {
+    const { wake } = job.data;
+    if (!isSent && !earlier && job.attemptsStarted <= MAX_DIGEST_STARTS) {
+      await job.moveToDelayed(Date.now() + DIGEST_LOOK_MS, token);
+      throw new DelayedError();
+    }
+    const storm = await readStorm(redis, keys, stormId);
+    if (!storm || (storm.state === 'closed' && !earlier)) return;
+    const about = earlier ? undefined : await stormText({ redis, keys }, storm, now());
+    await unlessStopping(job, token, signal, async (stop) => {
+      const report = earlier ?? (await investigate(job, stop, about));
+      await recordInvestigation(redis, keys, wake, report, now());
+      await markStormChanged(redis, keys, stormId);
+      await audit.investigationCompleted(wake, report, dmStatus(report, storm.message !== null));
+    });
+  }
 
   /** A delivery that waits for the end of a hold takes no turn of Slack's pace from others. */
   async function addDelivery(wake: Wake, report: Report, heldUntil: number | undefined): Promise<void> {
@@ -182,14 +235,15 @@ export function investigator(investigation: Investigation) {
     return delivery?.data.report ?? (await readWakeRecord(redis, keys, wake.id))?.report ?? undefined;
   }
 
-  async function investigate(job: Job<WakeJob>, signal: AbortSignal): Promise<Report> {
+  /** @param storm text about the storm that the wake leads */
+  async function investigate(job: Job<WakeJob>, signal: AbortSignal, storm?: string): Promise<Report> {
     const { wake } = job.data;
     if (job.stalledCounter > MAX_CRASHES) return fallbackReport('engine_exception:WorkerCrashed');
     const { id: wakeId, probe, category } = wake;
     logEvent(log, 'investigation.started', { wakeId, probe, category });
     void publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
     try {
-      const report = await engine.investigate(wake, signal);
+      const report = await engine.investigate(wake, signal, storm);
       services.investigated(report);
       return report;
     } catch (error) {

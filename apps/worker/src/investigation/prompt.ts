@@ -34,7 +34,15 @@ export function wakeText(wake: Wake): string {
  *
  * @param fenced the wake's sanitized text
  * @param age sentence about the age of the alert, or empty
+ * @param storm if the text is about many alerts at once; `checks`: fenced outputs of checks of our own connection
  */
-export function investigationPrompt(fenced: string, age: string): string {
-  return `A probe reported this:\n\n${fenced}\n\n${age === '' ? '' : `${age}\n\n`}Diagnose it in 2-4 sentences, then give one line "Next step: …", in plain text.`;
+export function investigationPrompt(fenced: string, age: string, storm?: { checks: string[] }): string {
+  const given = [fenced, ...(age === '' ? [] : [age])].join('\n\n');
+  const form = 'in 2-4 sentences, then give one line "Next step: …", in plain text.';
+  if (!storm) return `A probe reported this:\n\n${given}\n\nDiagnose it ${form}`;
+  const checks =
+    storm.checks.length === 0 ? [] : [`Checks of our own connection, made just now:\n\n${storm.checks.join('\n\n')}`];
+  const question =
+    'Many alerts came at once. Find the cause that they share: one system on which all depend, one change, or our own connection, through which the probes look. Say so if they share none.';
+  return [`Probes reported this:\n\n${given}`, ...checks, `${question} Diagnose it ${form}`].join('\n\n');
 }

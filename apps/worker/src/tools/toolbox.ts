@@ -5,6 +5,7 @@ import { errorReason, StartupError } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { auditRowsTool } from './audit-rows.ts';
 import { type McpServer, parseMcpConfig } from './mcp/config.ts';
 import type { McpPool } from './mcp/pool.ts';
@@ -14,6 +15,8 @@ import { pastWakesTools } from './past-wakes.ts';
 import type { Tool } from './tool.ts';
 
 export interface Toolbox {
+  /** Calls that check whether our own connection works, through the first hosts of the allow-list. */
+  connectionChecks(): Array<{ tool: Tool; input: JsonObject }>;
   /** The available tools, and the names of servers whose tools are missing. Waits for servers only a short time. */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
   close(): Promise<void>;
@@ -28,16 +31,18 @@ export async function toolbox(
   now: () => number,
   log: Logger,
 ): Promise<Toolbox> {
-  const builtIn = [
-    ...pastWakesTools(redis, keys, now),
-    auditRowsTool(config.auditLogPath),
-    ...networkTools(readAllowList(config.httpCheckAllow), now),
-  ];
+  const allow = readAllowList(config.httpCheckAllow);
+  const network = networkTools(allow, now);
+  const builtIn = [...pastWakesTools(redis, keys, now), auditRowsTool(config.auditLogPath), ...network];
   const servers = config.mcpConfigPath ? await readServers(config.mcpConfigPath, env) : [];
   const pool = servers.length > 0 ? await poolOf(servers, log) : NO_SERVERS;
   // Connects to the servers now, so that the first wake does not wait for them.
   void pool.tools(AbortSignal.abort());
   return {
+    connectionChecks: () => {
+      const check = network.find(({ name }) => name === 'http_check');
+      return check ? allow.urls.slice(0, MAX_CHECKS).map((url) => ({ tool: check, input: { url } })) : [];
+    },
     tools: async (signal) => {
       const { tools, missing } = await pool.tools(signal);
       return { tools: [...builtIn, ...tools], missing };
@@ -45,6 +50,9 @@ export async function toolbox(
     close: () => pool.close(),
   };
 }
+
+/** Hosts whose answers show whether our own connection works. */
+const MAX_CHECKS = 3;
 
 const NO_SERVERS: McpPool = { tools: async () => ({ tools: [], missing: [] }), close: async () => undefined };
 

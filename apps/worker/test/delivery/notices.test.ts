@@ -107,7 +107,7 @@ describe('a notice', () => {
     const [id = ''] = await listPendingNotices(ns.redis, ns.keys, 10);
     const notice = await readNotice(ns.redis, ns.keys, id);
     if (!notice) throw new Error('no notice');
-    const end = (outcome: 'sent' | 'dead') => endNotice(ns.redis, ns.keys, { notice, outcome });
+    const end = async (outcome: 'sent' | 'dead') => (await endNotice(ns.redis, ns.keys, { notice, outcome })).isFirst;
     expect([await end('sent'), await end('sent'), await end('dead')]).toEqual([true, false, false]);
     expect(await notices(ns)).toEqual({ sent: 1, withdrawn: 0, dead: 0, pending: 0 });
   });

@@ -12,8 +12,9 @@ end
 -- Priorities of a change of the message: what a person did, then openings and closes, then counts.
 local BY_PERSON, BY_STATE, BY_COUNT = 1, 2, 3
 
--- The message of the incident no longer shows its state. A worker edits it.
+-- The message of the incident no longer shows its state. A worker edits it: the digest, if the incident is a member of a storm.
 local function mark_changed(incidents, id, priority)
+  id = redis.call('HGET', incidents.keys.incident .. id, 'storm') or id
   redis.call('HINCRBY', incidents.keys.incident .. id, 'changes', 1)
   local before = tonumber(redis.call('ZSCORE', incidents.keys.changed, id) or '9')
   if priority < before then redis.call('ZADD', incidents.keys.changed, priority, id) end
@@ -38,10 +39,52 @@ local function edit_other_message(incidents, key, entry)
   redis.call('EXPIRE', key .. ':older', incidents.ttlS)
 end
 
+-- Has the messages to other people changed: they say whether the incident is over.
+local function change_others(incidents, id)
+  local key = incidents.keys.incident .. id
+  for _, entry in ipairs(redis.call('LRANGE', key .. ':others', 0, -1)) do
+    redis.call('LREM', key .. ':older', 0, entry)
+    edit_other_message(incidents, key, entry)
+  end
+end
+
+-- Counts open members of a storm (see lua/lib/storms.lua). It is over once there are none.
+local function count_open_members(incidents, storm, amount, now)
+  local keys = incidents.keys
+  local key = keys.incident .. storm
+  local open = redis.call('HINCRBY', key, 'open', amount)
+  local is_closed = redis.call('HGET', key, 'state') == 'closed'
+  if open <= 0 and not is_closed then
+    redis.call('HSET', key, 'state', 'closed', 'closedAt', now)
+    redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom', 'remindFrom', 'escalateFrom')
+    redis.call('ZREM', keys.openStorms, storm)
+    change_others(incidents, storm)
+  elseif open > 0 and is_closed then
+    redis.call('HSET', key, 'state', 'firing', 'startedAt', now)
+    redis.call('HINCRBY', key, 'opening', 1)
+    redis.call('HDEL', key, 'closedAt', 'by')
+    redis.call('ZADD', keys.openStorms, now, storm)
+    change_others(incidents, storm)
+  end
+end
+
+-- The incident gets a message of its own: the digest does not stand for it any more.
+local function leave_storm(incidents, id, now)
+  local key = incidents.keys.incident .. id
+  local storm, state = unpack(redis.call('HMGET', key, 'storm', 'state'))
+  if not storm then return end
+  mark_changed(incidents, id, BY_COUNT)
+  redis.call('HDEL', key, 'storm', 'message', 'messageOf')
+  local escalate_from = redis.call('HGET', incidents.keys.incident .. storm, 'escalateFrom')
+  if escalate_from then redis.call('HSET', key, 'escalateFrom', escalate_from) end
+  if state ~= 'closed' then count_open_members(incidents, storm, -1, now) end
+end
+
 -- Makes a message that Slack accepted the newest one of the incident, unless that belongs to a later wake. The one before is changed to
 -- say so. Returns whether there was one, and whether this one is new.
 local function set_message(incidents, id, posted, wake_id, now)
   local key = incidents.keys.incident .. id
+  leave_storm(incidents, id, now)
   local before, before_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
   local own_at = tonumber(redis.call('HGET', incidents.keys.wake .. wake_id, 'enqueuedAt') or '0')
   local before_at = tonumber(before_of and redis.call('HGET', incidents.keys.wake .. before_of, 'enqueuedAt') or '0')
@@ -55,15 +98,6 @@ local function set_message(incidents, id, posted, wake_id, now)
     edit_other_message(incidents, key, cjson.encode({message = before, wakeId = before_of}))
   end
   return before, before ~= posted
-end
-
--- Has the messages to other people changed: they say whether the incident is over.
-local function change_others(incidents, id)
-  local key = incidents.keys.incident .. id
-  for _, entry in ipairs(redis.call('LRANGE', key .. ':others', 0, -1)) do
-    redis.call('LREM', key .. ':older', 0, entry)
-    edit_other_message(incidents, key, entry)
-  end
 end
 
 -- Remembers a message to other people.
@@ -92,6 +126,8 @@ local function begin_opening(incidents, id, row, reopens, now, counters_key, eve
     redis.call('HINCRBY', key, 'flaps', 1)
     redis.call('HINCRBY', counters_key, 'incidents:flaps', 1)
     change_others(incidents, id)
+    local storm = redis.call('HGET', key, 'storm')
+    if storm then count_open_members(incidents, storm, 1, now) end
   end
   redis.call('HINCRBY', counters_key, 'incidents:opened', 1)
   queue_row(incidents, 'incident.opened', {id = id, opening = opening, pair = row.pair, wakeId = row.wakeId})
@@ -263,4 +299,6 @@ local function close_incident(incidents, pair, reason, mark, at, now, index, cou
   })
   mark_changed(incidents, id, reason == 'resolved' and BY_PERSON or BY_STATE)
   publish_incident(events_key, 'incident.closed', id, pair, 'reason', reason)
+  local storm = redis.call('HGET', key, 'storm')
+  if storm then count_open_members(incidents, storm, -1, now) end
 end

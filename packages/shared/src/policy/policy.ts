@@ -19,6 +19,16 @@ export interface Policy extends IngestPolicy {
   rules: Rule[];
   /** Undefined: nothing escalates. */
   escalate?: Escalation;
+  /** Undefined: there are no storms. */
+  storm?: StormRule;
+}
+
+/** When alerts of many pairs become one digest. */
+export interface StormRule {
+  /** Different pairs with a wake. */
+  pairs: number;
+  /** ms. */
+  withinMs: number;
 }
 
 /** Whom an incident is escalated to if nobody acknowledges it. */
@@ -107,11 +117,20 @@ const escalate = keys({
   path: ['after'],
 });
 
+const MUST_BE_PAIRS = 'must be a whole number from 2 to 10000: different pairs of probe and category';
+const MAX_STORM_MS = 3_600_000;
+
+const storm = keys({
+  pairs: z.int(MUST_BE_PAIRS).min(2, MUST_BE_PAIRS).max(10_000, MUST_BE_PAIRS),
+  within: duration.refine((ms) => ms <= MAX_STORM_MS, 'must be at most an hour'),
+});
+
 const FILE = keys({
   version: z.literal(1, { error: () => 'must be 1' }),
   rules: rules.nullish(),
   sources: keys(Object.fromEntries([...SOURCE_NAMES, EVENTS_V2].map((name) => [name, source.optional()]))).nullish(),
   mappers: named(mapperName, mapper).nullish(),
+  storm: storm.nullish(),
   escalate: escalate.nullish(),
 });
 
@@ -160,12 +179,12 @@ function withoutIncidents(file: unknown): Array<{ path: PropertyKey[]; message: 
   const ofRules = Array.isArray(file.rules) ? file.rules : [];
   return [
     ...ofRules.flatMap((rule, i) => given(rule, ['rules', i], ['backoff', 'reinvestigate'])),
-    ...given(file, [], ['escalate']),
+    ...given(file, [], ['storm', 'escalate']),
   ];
 }
 
 function policyOf(
-  { rules: given, sources, mappers, escalate: escalation }: z.infer<typeof FILE>,
+  { rules: given, sources, mappers, escalate: escalation, storm: ofStorm }: z.infer<typeof FILE>,
   version: string,
   lineOf: (path: PropertyKey[]) => number,
 ): Policy {
@@ -173,6 +192,7 @@ function policyOf(
     version,
     rules: (given ?? []).map((rule, i) => Object.assign(rule, { number: i + 1, line: lineOf(['rules', i]) })),
     ...(escalation && { escalate: escalationOf(escalation) }),
+    ...(ofStorm && { storm: { pairs: ofStorm.pairs, withinMs: ofStorm.within } }),
     sources: new Map(
       Object.entries(sources ?? {}).flatMap(([name, spec]) => (spec === undefined ? [] : [[name, pairSpecOf(spec)]])),
     ),

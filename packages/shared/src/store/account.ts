@@ -2,7 +2,7 @@
  * The account: one decision for each row, one outcome for each wake, from the counters and queues at one moment.
  *
  *   rows = enqueued + coalesced + buffered + muted + rejected
- *   enqueued = diagnosis + fallback + dry run + unchanged + joined + withdrawn + dead + in flight
+ *   enqueued = diagnosis + fallback + dry run + unchanged + digest + joined + withdrawn + dead + in flight
  *   recovered rows = closed + partial + ignored
  *   openings of incidents = closed + open
  *   notices = sent + withdrawn + dead + pending
@@ -37,7 +37,7 @@ export interface Account {
   notices: { sent: number; withdrawn: number; dead: number; pending: number };
   /** How often people judged a diagnosis, by verdict. */
   feedback: Record<FeedbackVerdict, number>;
-  /** Unfinished jobs, in both queues. */
+  /** Unfinished jobs, in both queues, and wakes that wait for a digest without a job. */
   inFlight: number;
   /** Lines that name a seam but could not be parsed, or were too long. They do not count as rows. */
   unreadLines: number;
@@ -59,7 +59,13 @@ const REPAIRED = 'mended:';
  */
 export async function readAccount(redis: RedisClient, keys: Keys): Promise<Account> {
   const unfinished = [WAKES, DELIVERIES].flatMap((queue) => keys.unfinished(queue));
-  const answer = await READ(redis, [keys.counters, keys.openIncidents, keys.pendingNotices, ...unfinished]);
+  const answer = await READ(redis, [
+    keys.counters,
+    keys.openIncidents,
+    keys.pendingNotices,
+    keys.parkedMembers,
+    ...unfinished,
+  ]);
   const [inFlight, open, pendingNotices, ...flat] = Array.isArray(answer) ? answer.map(String) : [];
   const counters = new Map<string, number>();
   for (let i = 0; i + 1 < flat.length; i += 2) counters.set(flat[i] ?? '', Number(flat[i + 1]) || 0);
@@ -85,6 +91,7 @@ function buildAccount(
     fallback: count('outcome:fallback'),
     dry_run: count('outcome:dry_run'),
     unchanged: count('outcome:unchanged'),
+    digest: count('outcome:digest'),
     joined: count('outcome:joined'),
     withdrawn: count('outcome:withdrawn'),
     dead: count('outcome:dead'),

@@ -3,6 +3,7 @@
  * records, the indexes and the events of one batch together. See lua/commit-batch.lua for the two fences.
  */
 
+import type { StormRule } from '../policy/policy.ts';
 import { type PolicyState, policyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
 import { debounceId } from '../wake/pair.ts';
@@ -57,6 +58,8 @@ export interface Commit {
   mayReplay: boolean;
   /** Default false: recoveries are ignored. */
   hasIncidents?: boolean;
+  /** When many wakes become one digest. Undefined: never. */
+  storm?: StormRule | undefined;
   tally: Tally;
 }
 
@@ -77,7 +80,7 @@ export async function commitBatch(
   keys: Keys,
   commit: Commit,
 ): Promise<'committed' | 'fenced' | 'outdated'> {
-  const { sourceId, path, name, token, from, to, mayReplay, hasIncidents = false, tally } = commit;
+  const { sourceId, path, name, token, from, to, mayReplay, hasIncidents = false, storm, tally } = commit;
   const wakes = [...tally.enqueued.values()];
   const scriptKeys = [
     keys.lease(sourceId),
@@ -115,6 +118,7 @@ export async function commitBatch(
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
     })),
+    ...(storm && { storm }),
     stats: statsArgs(keys),
     pairRows: [...tally.pairRows].map(([pair, { buffered, muted }]) => [
       pair,

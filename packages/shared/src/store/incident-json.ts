@@ -6,7 +6,8 @@ const timeOrNull = (ms: number | null) => (ms === null ? null : time(ms));
 
 /** The times are ISO 8601. */
 export function incidentJson(incident: Incident) {
-  const { id, probe, category, severity, state, rows, wakes, flaps, firing, closeReason, by, message } = incident;
+  const { id, probe, category, severity, state, rows, wakes, flaps, firing, closeReason, by, message, stormId } =
+    incident;
   return {
     id,
     probe,
@@ -26,6 +27,7 @@ export function incidentJson(incident: Incident) {
     firing,
     lastRowAt: time(incident.lastRowAt),
     lastWakeId: incident.lastWakeId,
+    stormId,
     message: message && { channel: message.channel, ts: message.ts, permalink: permalinkOf(message) },
   };
 }

@@ -14,6 +14,7 @@
  *   investigatedOf, investigatingOf               the newest wake that was investigated; the wake whose investigation others wait for
  *   notices, escalatedAt, repostedAt              a worker, when it creates a notice
  *   changes, shown                                number of changes, and how many of them the message shows
+ *   storm                                         the storm whose digest is its newest message, see storms.ts
  *
  *            first wake              acknowledge, snooze
  *   (none) ─────────────▶ firing ◀──────────────────────▶ acknowledged, snoozed
@@ -34,6 +35,7 @@ import {
   REOPEN_MS,
 } from '../wake/incident.ts';
 import { parseDebounceId } from '../wake/pair.ts';
+import { isStormId } from '../wake/storm.ts';
 import { type Click, clickArgs } from './clicks.ts';
 import { type Keys, windowIndex } from './keys.ts';
 import { type Place, readPage } from './page.ts';
@@ -59,6 +61,12 @@ export function incidentArgs(keys: Keys) {
       open: keys.openIncidents,
       rows: keys.incidentRows,
       changed: keys.changedIncidents,
+      storm: keys.storm(''),
+      currentStorm: keys.currentStorm,
+      recentPairs: keys.recentPairs,
+      openStorms: keys.openStorms,
+      waiting: keys.waitingMembers,
+      parked: keys.parkedMembers,
       notice: keys.notice(''),
       pendingNotices: keys.pendingNotices,
       unqueuedNotices: keys.unqueuedNotices,
@@ -100,6 +108,8 @@ export interface Incident {
   message: Posted | null;
   /** The wake whose diagnosis that message shows. */
   messageOf: string | null;
+  /** The storm whose digest is its newest message; null if that is its own one. */
+  stormId: string | null;
   /** Number of firing instances. */
   firing: number;
 }
@@ -135,6 +145,7 @@ export async function readIncident(redis: RedisClient, keys: Keys, id: string): 
     snoozedUntil: time(fields.snoozedUntil),
     message: posted,
     messageOf: fields.messageOf ?? null,
+    stormId: fields.storm ?? null,
     firing: await redis.scard(keys.firing(fields.pair ?? '')),
   };
 }
@@ -158,7 +169,7 @@ export type ActionResult = 'done' | 'unchanged' | 'closed' | 'unknown';
 
 const ACT = luaScript('act-on-incident');
 
-/** Applies the action of a person to an open incident. @param click it is applied once */
+/** Applies the action of a person to an open incident, or to all open members of a storm. @param click it is applied once */
 export async function actOnIncident(
   redis: RedisClient,
   keys: Keys,
@@ -167,7 +178,7 @@ export async function actOnIncident(
   by: string,
   click?: Click,
 ): Promise<ActionResult> {
-  if (!isIncidentId(id)) return 'unknown';
+  if (!isIncidentId(id) && !isStormId(id)) return 'unknown';
   const { key, args } = clickArgs(keys, click);
   const answer = await ACT(redis, [keys.incident(id), keys.counters, keys.events, ...windowIndex(keys), ...key], {
     id,
@@ -197,7 +208,7 @@ export async function recordFeedback(
   feedback: Omit<Feedback, 'at'>,
   click?: Click & { messageTs?: string | undefined },
 ): Promise<ActionResult> {
-  if (!isIncidentId(id)) return 'unknown';
+  if (!isIncidentId(id) && !isStormId(id)) return 'unknown';
   const { key, args } = clickArgs(keys, click);
   const answer = await FEEDBACK(redis, [keys.incident(id), keys.counters, keys.events, ...key], {
     id,
@@ -287,7 +298,7 @@ const olderMessage = z.object({ message: z.string(), wakeId: z.string(), isOther
 
 /** A message of an incident that has to be edited. */
 export interface StaleMessage {
-  incident: Incident;
+  /** Of a storm: the notice. */
   wakeId: string;
   /** Null: Slack has accepted no message. */
   posted: Posted | null;
@@ -299,24 +310,23 @@ export interface StaleMessage {
 
 const RECORD_EDIT = luaScript('record-edit');
 
-/** The next message of the incident to edit, the newest first. Undefined if all are current. */
+/** The next message of the incident or the storm to edit, the newest first. Undefined if all are current. */
 export async function readStaleMessage(redis: RedisClient, keys: Keys, id: string): Promise<StaleMessage | undefined> {
   const olderKey = keys.olderMessages(id);
-  const [incident, fields, first] = await Promise.all([
-    readIncident(redis, keys, id),
-    redis.hmget(keys.incident(id), 'changes', 'shown', 'messageOf', 'message'),
+  const [fields, first] = await Promise.all([
+    redis.hmget(keys.incident(id), 'state', 'changes', 'shown', 'messageOf', 'message'),
     redis.lindex(olderKey, 0),
   ]);
-  const [changes, shown, messageOf, message] = fields;
+  const [state, changes, shown, messageOf, message] = fields;
   const record = async (version: string, older: string) =>
     (await RECORD_EDIT(redis, [keys.incident(id), olderKey, keys.changedIncidents], id, version, older)) === 1;
-  if (!incident) {
+  if (!state) {
     await redis.zrem(keys.changedIncidents, id);
     return undefined;
   }
   if (changes && changes !== shown) {
     const posted = parsePosted(message ?? undefined);
-    return { incident, wakeId: messageOf ?? '', posted, kind: 'newest', edited: () => record(changes, '') };
+    return { wakeId: messageOf ?? '', posted, kind: 'newest', edited: () => record(changes, '') };
   }
   if (first === null) {
     await record(shown ?? '0', '');
@@ -325,7 +335,7 @@ export async function readStaleMessage(redis: RedisClient, keys: Keys, id: strin
   const older = parseStored(olderMessage, first);
   const posted = parsePosted(older?.message);
   const kind = older?.isOthers ? 'others' : 'older';
-  return { incident, wakeId: older?.wakeId ?? '', posted, kind, edited: () => record('', first) };
+  return { wakeId: older?.wakeId ?? '', posted, kind, edited: () => record('', first) };
 }
 
 const queuedRow = z.object({

@@ -46,6 +46,22 @@ export interface Keys {
   click(id: string): string;
   /** String with a TTL: an API takes clicks. Owner: clicks.ts; the API writes it. */
   clicksTaken: string;
+  /**
+   * Sorted set: the pairs of the members of a storm, in the order in which they joined. `:messages` after it is a hash: the notice that
+   * names a pair, with `+` before it once Slack has accepted it. `:dead` is a hash: wakes that are dead letters because the
+   * notice for them is one. The storm itself is stored under `incident(id)`. Owner: storms.ts.
+   */
+  storm(id: string): string;
+  /** String with a TTL: the storm that further pairs join. Owner: storms.ts. */
+  currentStorm: string;
+  /** Sorted set with a TTL: pairs by the time of their last wake, ms. Owner: storms.ts. */
+  recentPairs: string;
+  /** Sorted set: storms that are not over by their begin, ms. Owner: storms.ts. */
+  openStorms: string;
+  /** Hash: wakes that wait for a digest which names them: the storm and the pair of each. Owner: storms.ts. */
+  waitingMembers: string;
+  /** Set: those of them whose job has ended, for the account. Owner: storms.ts. */
+  parkedMembers: string;
   /** Hash: one notice, see notices.ts, its owner. */
   notice(id: string): string;
   /** Sorted set: notices without an outcome, by the time they were created, ms. Owner: notices.ts. */
@@ -139,6 +155,12 @@ export function redisKeys(prefix: string): Keys {
     changedIncidents: `${prefix}:incidents:changed`,
     click: (id) => `${prefix}:click:${id}`,
     clicksTaken: `${prefix}:clicks-taken`,
+    storm: (id) => `${prefix}:storm:${id}`,
+    currentStorm: `${prefix}:storms:current`,
+    recentPairs: `${prefix}:storms:recent`,
+    openStorms: `${prefix}:storms:open`,
+    waitingMembers: `${prefix}:storms:waiting`,
+    parkedMembers: `${prefix}:storms:parked`,
     notice: (id) => `${prefix}:notice:${id}`,
     pendingNotices: `${prefix}:notices:pending`,
     unqueuedNotices: `${prefix}:notices:unqueued`,

@@ -13,12 +13,15 @@ import { incidentArgs } from './incidents.ts';
 import type { Keys } from './keys.ts';
 import type { Posted } from './queues.ts';
 import { luaScript } from './scripts.ts';
+import { parsePosted } from './stored-wake.ts';
+import { stormArgs } from './storms.ts';
 
 export type NoticeOutcome = 'sent' | 'withdrawn' | 'dead';
 
 /** What a notice is about. */
 export interface Notice {
   id: string;
+  /** Or that of a storm. */
   incidentId: string;
   kind: NoticeKind;
   /** Empty for the operator, `webhook`, or a person's id. */
@@ -32,6 +35,11 @@ export async function readNotice(redis: RedisClient, keys: Keys, id: string): Pr
   const [incidentId, stored, to, createdAt] = fields;
   const kind = NOTICE_KINDS.find((each) => each === stored);
   return incidentId && kind ? { id, incidentId, kind, to: to ?? '', createdAt: Number(createdAt) || 0 } : undefined;
+}
+
+/** The message of a notice that Slack has accepted. Undefined if there is none. */
+export async function readPostedNotice(redis: RedisClient, keys: Keys, id: string): Promise<Posted | undefined> {
+  return parsePosted((await redis.hget(keys.notice(id), 'posted')) ?? undefined) ?? undefined;
 }
 
 /** Ids of notices without an outcome, the oldest first. @param limit maximum number */
@@ -92,7 +100,11 @@ export async function beginNotice(redis: RedisClient, keys: Keys, id: string, at
 
 const END_NOTICE = luaScript('end-notice');
 
-/** Records the outcome of a notice. The first one is final, unless a person retries it. @returns whether this call recorded it */
+/**
+ * Records the outcome of a notice. The first one is final, unless a person retries it.
+ *
+ * @returns whether this call recorded it, and the number of wakes that ended together with a digest
+ */
 export async function endNotice(
   redis: RedisClient,
   keys: Keys,
@@ -103,23 +115,25 @@ export async function endNotice(
     posted?: Posted;
     failure?: string;
   },
-): Promise<boolean> {
+): Promise<{ isFirst: boolean; wakes: number }> {
   const { notice, outcome, wakeId = '', posted, failure } = end;
   const args = {
     id: notice.id,
     outcome,
     wakeId,
     isOthers: notice.to !== '',
-    incidents: incidentArgs(keys),
+    storms: stormArgs(keys),
     ...(posted && { posted: JSON.stringify(posted) }),
     ...(failure !== undefined && { failure }),
   };
-  return (await END_NOTICE(redis, [keys.notice(notice.id)], args)) === 1;
+  const answer = await END_NOTICE(redis, [keys.notice(notice.id)], args);
+  const [recorded = 0, wakes = 0] = Array.isArray(answer) ? answer.map(Number) : [];
+  return { isFirst: recorded === 1, wakes };
 }
 
 const REOPEN_NOTICE = luaScript('reopen-notice');
 
 /** Takes back the outcome of a notice that failed for good and is tried again. @param at ms since the epoch */
 export async function reopenNotice(redis: RedisClient, keys: Keys, id: string, at: number): Promise<void> {
-  await REOPEN_NOTICE(redis, [keys.notice(id)], { id, at, incidents: incidentArgs(keys) });
+  await REOPEN_NOTICE(redis, [keys.notice(id)], { id, at, storms: stormArgs(keys) });
 }

@@ -5,6 +5,7 @@
  *   row, enqueuedAt                        the tailer's commit writes them; a worker that is earlier writes the row
  *   suppressed, lastSuppressedAt           the tailer's commit
  *   incident, firstCritical, notBefore     the tailer's commit, see lua/lib/incidents.lua
+ *   storm                                  the storm whose digest stands for it, see lua/lib/storms.lua
  *   recoveredAt, resolvedAt                the end of the incident
  *   report, investigatedAt                 the worker, after the investigation; a repeated report has no time
  *   issue                                  the worker: hash of the wake's severity, title and detail; empty if it was not diagnosed
@@ -64,6 +65,8 @@ export interface WakeRecord {
   recoveredAt: number | null;
   /** The incident that it belongs to; null without incidents. */
   incidentId: string | null;
+  /** The storm whose digest stands for it; null if it is sent by itself. */
+  stormId: string | null;
   /** What a person said about its diagnosis. */
   feedback: Feedback | null;
 }
@@ -101,6 +104,7 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     lastSuppressedAt: parseTime(fields.lastSuppressedAt),
     recoveredAt: parseTime(fields.recoveredAt),
     incidentId: fields.incident ?? null,
+    stormId: fields.storm ?? null,
     feedback: parseFeedback(fields.feedback),
   };
 }
@@ -164,6 +168,12 @@ export interface Readiness {
   notBefore: number;
   /** End of the hold in force, ms since the epoch, unless the wake is sent all the same. */
   heldUntil: number | undefined;
+  /** The storm whose digest stands for it. Its job ends: the wake ends with the digest. */
+  stormId: string | undefined;
+  /** Whether the investigation of the storm is that of this wake. */
+  leadsStorm: boolean;
+  /** Whether the digest of the storm was sent or printed. */
+  isDigestSent: boolean;
 }
 
 /** Reads what decides whether a wake is investigated now. */
@@ -174,7 +184,8 @@ export async function readReadiness(
 ): Promise<Readiness> {
   const args = { id: wakeId, isCritical: severity === 'critical', incidents: incidentArgs(keys) };
   const answer = await BEGIN_INVESTIGATION(redis, [keys.wake(wakeId)], args);
-  const [isEnqueued, isOver, wasDead, quietFor, notBefore, held] = Array.isArray(answer) ? answer.map(String) : [];
+  const fields = Array.isArray(answer) ? answer.map(String) : [];
+  const [isEnqueued, isOver, wasDead, quietFor, notBefore, held, stormId, leads, isSent] = fields;
   return {
     isEnqueued: isEnqueued === '1',
     isOver: isOver === '1',
@@ -182,6 +193,9 @@ export async function readReadiness(
     quietFor: quietFor || undefined,
     notBefore: Number(notBefore),
     heldUntil: Number(held) || undefined,
+    stormId: stormId || undefined,
+    leadsStorm: leads === '1',
+    isDigestSent: isSent === '1',
   };
 }
 
@@ -378,7 +392,7 @@ export async function recordDismissal(
 }
 
 const BEGIN_DELIVERY = luaScript('begin-delivery');
-const ENDED = ['diagnosis', 'fallback', 'dry_run', 'unchanged', 'withdrawn'] as const satisfies Outcome[];
+const ENDED = ['diagnosis', 'fallback', 'dry_run', 'unchanged', 'withdrawn', 'digest'] as const satisfies Outcome[];
 
 /** The state of a wake when a delivery of it begins. */
 export interface BegunWake extends Begun {
@@ -396,6 +410,8 @@ export interface BegunWake extends Begun {
   isAwaited: boolean;
   /** The incident of the wake, if an API takes clicks. */
   clickable: { incidentId: string; state: IncidentState } | undefined;
+  /** The storm for whose digest it waits. It is not claimed then. */
+  stormId: string | undefined;
 }
 
 /**
@@ -429,8 +445,8 @@ export async function beginDelivery(
   };
   const answer = await BEGIN_DELIVERY(redis, scriptKeys, args);
   const fields = Array.isArray(answer) ? answer.map(String) : [];
-  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, held, incidentId, stored] =
-    fields;
+  const [outcome, claimed, first, clock, dataLostAt, recoveredAt, over, quietFor, awaited, held] = fields;
+  const [incidentId, stored, stormId] = fields.slice(10);
   const state = INCIDENT_STATES.find((each) => each === stored);
   return {
     ended: ENDED.find((end) => end === outcome),
@@ -443,6 +459,7 @@ export async function beginDelivery(
     isAwaited: awaited === '1',
     heldUntil: Number(held) || undefined,
     clickable: incidentId && state ? { incidentId, state } : undefined,
+    stormId: stormId || undefined,
   };
 }
 

@@ -39,7 +39,7 @@ export type DmBlock =
 interface Button {
   type: 'button';
   action_id: ButtonAction;
-  /** Id of the incident. */
+  /** Id of the incident or the storm. */
   value: string;
   text: PlainText;
 }
@@ -83,7 +83,7 @@ export function buttonsFor(incidentId: string, state: IncidentState, report?: Re
 }
 
 /** Slack's limit for a header, characters. One block above its limit makes Slack refuse the whole message. */
-const MAX_HEADER = 150;
+export const MAX_HEADER = 150;
 /** Leaves room for the title, characters. */
 const MAX_PROBE = 60;
 /** Quotes that are shown, and their length, characters. */
@@ -129,31 +129,31 @@ export function dmBlocks(wake: Wake, report: Report, extras: BlockExtras = {}): 
   ];
 }
 
-function plain(text: string): PlainText {
+export function plain(text: string): PlainText {
   return { type: 'plain_text', text, emoji: false };
 }
 
-function richText(elements: RichTextPart[]): DmBlock {
+export function richText(elements: RichTextPart[]): DmBlock {
   return { type: 'rich_text', elements };
 }
 
-function section(elements: RichTextElement[]): RichTextPart {
+export function section(elements: RichTextElement[]): RichTextPart {
   return { type: 'rich_text_section', elements };
 }
 
-function context(text: string): DmBlock[] {
+export function context(text: string): DmBlock[] {
   return text === '' ? [] : [{ type: 'context', elements: [plain(fitted(text, MAX_CONTEXT))] }];
 }
 
 /** Slack may count a text after escaping. */
-function fitted(text: string, max: number): string {
+export function fitted(text: string, max: number): string {
   return fittingChars(text, max) === text ? text : `${fittingChars(text, max - 1)}…`;
 }
 
 const NEXT_STEP = '\nNext step: ';
 
 /** An answer as its diagnosis and its next step, which is empty if the answer names none. */
-function partsOf(body: string): { text: string; next: string } {
+export function partsOf(body: string): { text: string; next: string } {
   const at = body.lastIndexOf(NEXT_STEP);
   const [text, next] = at < 0 ? [body, ''] : [body.slice(0, at), body.slice(at + NEXT_STEP.length)];
   // Slack refuses an empty element.
@@ -161,7 +161,7 @@ function partsOf(body: string): { text: string; next: string } {
 }
 
 /** Commands in backticks are preformatted, so that they can be copied. */
-function nextStep(text: string, url: string | undefined): RichTextPart[] {
+export function nextStep(text: string, url: string | undefined): RichTextPart[] {
   const split = text.split(/`([^`\n]+)`/);
   const parts = split.length <= 2 * MAX_COMMANDS + 1 ? split : [text];
   const elements = parts.flatMap((part, i): RichTextElement[] => {
@@ -186,7 +186,7 @@ const VERDICTS: Record<Verdict, string> = {
   inconclusive: 'Inconclusive',
 };
 
-function evidence({ verdict, evidence: quotes = [] }: Extract<Report, { kind: 'diagnosis' }>): DmBlock[] {
+export function evidence({ verdict, evidence: quotes = [] }: Extract<Report, { kind: 'diagnosis' }>): DmBlock[] {
   if (verdict === undefined) return [];
   const shown = quotes.slice(0, MAX_QUOTES).map(
     ({ source, quote }): RichTextPart => ({
@@ -203,7 +203,7 @@ function evidence({ verdict, evidence: quotes = [] }: Extract<Report, { kind: 'd
 }
 
 /** Why there is no diagnosis, and what the LLM server said about it. */
-function reason({ code, calls }: Extract<Report, { kind: 'fallback' }>): DmBlock[] {
+export function reason({ code, calls }: Extract<Report, { kind: 'fallback' }>): DmBlock[] {
   const sentence = reasonOfCode(code);
   const server = calls.findLast((call) => call.reason !== undefined)?.reason;
   const text = [

@@ -4,19 +4,19 @@ import { isRepeated, type Repeated, type Report } from './report.ts';
 import { escapeForSlack, removeInvisible, shortenForSlack } from './text.ts';
 import type { Wake } from './wake.ts';
 
-const EMOJIS: ReadonlyMap<string, string> = new Map([
+export const EMOJIS: ReadonlyMap<string, string> = new Map([
   ['critical', '🚨'],
   ['warning', '⚠️'],
   ['info', 'ℹ️'],
 ]);
-const OTHER_EMOJI = '🔔';
+export const OTHER_EMOJI = '🔔';
 
 /**
  * Slack splits a text above about 4,000 characters into several messages, and refuses to change it. So a long detail or answer is
  * shortened, with a note. The heading, the reason and the note about the delivery are never shortened away. In characters after
  * escaping, as Slack counts them.
  */
-const MAX_TEXT = 3_900;
+export const MAX_TEXT = 3_900;
 /** An answer in plain text has no parts of known length, so it is cut to one screen; characters. */
 const MAX_PLAIN = 1_200;
 /** Limit for the audit log, which no screen limits; characters. */
@@ -146,11 +146,12 @@ function fallback(wake: Wake, code: string, max: number, url?: string): string {
 }
 
 /** @param url if there is none, `words` say how to find the rest of a shortened text */
-function cleaned(text: string, max: number, url?: string, words = ''): string {
+export function cleaned(text: string, max: number, url?: string, words = ''): string {
   return shortenForSlack(redact(removeInvisible(text)), max, { words, ...(url !== undefined && { url }) });
 }
 
-function oneLine(text: string, max: number): string {
+/** A text of one line without secrets. @param max characters after escaping */
+export function oneLine(text: string, max: number): string {
   const parts = removeInvisible(text)
     .split('\n', MAX_TITLE)
     .map((part) => part.trim());

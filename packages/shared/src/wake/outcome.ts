@@ -3,10 +3,19 @@ import { isRepeated, type Report } from './report.ts';
 
 /**
  * Each wake ends exactly once. A `dead` one can be retried by a person, and then ends as one of the others. `unchanged`: it was sent
- * with the diagnosis of an earlier wake. `joined`: it waited for long, and a newer wake of its pair was sent for both. `withdrawn`: its
+ * with the diagnosis of an earlier wake. `digest`: the digest of a storm names it. `joined`: it waited for long, and a newer wake of its pair was sent for both. `withdrawn`: its
  * pair recovered before it was sent.
  */
-export const OUTCOMES = ['diagnosis', 'fallback', 'dry_run', 'unchanged', 'joined', 'withdrawn', 'dead'] as const;
+export const OUTCOMES = [
+  'diagnosis',
+  'fallback',
+  'dry_run',
+  'unchanged',
+  'digest',
+  'joined',
+  'withdrawn',
+  'dead',
+] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** `dm_status` of a `probe.investigation_completed` row. */

@@ -92,7 +92,7 @@ mappers:
     ['version: "1"', '1: version must be 1'],
     [
       'version: 1\nholidays: []',
-      '2: holidays is not a key here. Possible keys: version, rules, sources, mappers, escalate.',
+      '2: holidays is not a key here. Possible keys: version, rules, sources, mappers, storm, escalate.',
     ],
     [
       'version: 1\nescalate:\n  after: 10',

@@ -5,6 +5,7 @@ const OUTCOMES: Outcome[] = [
   'sent',
   'fallback',
   'unchanged',
+  'digest',
   'dry_run',
   'joined',
   'withdrawn',

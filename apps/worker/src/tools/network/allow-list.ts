@@ -9,6 +9,8 @@ export interface AllowList {
   isEmpty: boolean;
   /** The entries as they were written. */
   entries: readonly string[];
+  /** A URL for each entry that names one host. */
+  urls: readonly string[];
   /** Whether this URL is listed. If its host is a name, its address must be checked too. */
   allowsUrl(url: URL): boolean;
   /** Whether this host is listed, at this port or, without one, at some port. */
@@ -54,6 +56,7 @@ export function parseAllowList(text: string): AllowList {
   return {
     isEmpty: entries.length === 0,
     entries: texts,
+    urls: entries.flatMap(urlOf),
     allowsUrl: (url) =>
       (url.protocol === 'http:' || url.protocol === 'https:') &&
       atHost(url.hostname).some((entry) => coversPort(entry, portOf(url)) && coversPath(entry, url)),
@@ -128,6 +131,13 @@ function parseEntry(text: string): Entry {
   if (port === undefined) return { host };
   if (Number(port) < 1 || Number(port) > 65_535) throw bad('has an impossible port');
   return { host, port: Number(port) };
+}
+
+/** Empty for names with a wildcard and for blocks. */
+function urlOf({ host, port, url }: Entry): string[] {
+  const name = 'name' in host ? host.name : undefined;
+  const scheme = url?.protocol ?? (port === 80 ? 'http:' : 'https:');
+  return name === undefined ? [] : [`${scheme}//${name}${port === undefined ? '' : `:${port}`}${url?.path ?? ''}/`];
 }
 
 const PORT = /:(\d+)$/;

@@ -1,0 +1,320 @@
+/** Storms: alerts of many pairs at once become one digest, whose members are accounted for one by one. */
+import { readAccount } from '@kora-wake/shared/store/account';
+import { recordClicksTaken } from '@kora-wake/shared/store/clicks';
+import { setHold } from '@kora-wake/shared/store/hold';
+import { actOnIncident, readIncident, recordFeedback } from '@kora-wake/shared/store/incidents';
+import { reopenNotice } from '@kora-wake/shared/store/notices';
+import { readStorm } from '@kora-wake/shared/store/storms';
+import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
+import { incidentIdOf } from '@kora-wake/shared/wake/incident';
+import { debounceId } from '@kora-wake/shared/wake/pair';
+import type { Wake } from '@kora-wake/shared/wake/wake';
+import { describe, expect } from 'vitest';
+import { commit, fires, recovers } from '../../../../test/support/commit.ts';
+import { eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
+import { json, reset } from '../../../../test/support/http-double.ts';
+import { keeping } from '../keeping.ts';
+import { enqueue, outcomeIs } from '../working.ts';
+
+const RULE = { pairs: 8, withinMs: 60_000 };
+
+/** New wakes of as many pairs, in one commit. */
+async function alerts(ns: Namespace, count: number, more: Partial<Wake> = {}, rule = RULE): Promise<Wake[]> {
+  const wakes: Wake[] = [];
+  for (let i = 0; i < count; i++) wakes.push(await enqueue(ns, { severity: 'warning', ...more }));
+  await commit(
+    ns,
+    wakes,
+    wakes.map((wake) => fires(wake)),
+    rule,
+  );
+  return wakes;
+}
+
+/** A further wake of a pair, after its window. */
+async function repeat(ns: Namespace, { probe, category, severity }: Wake, id: string): Promise<Wake> {
+  await ns.redis.del(ns.keys.dedup(debounceId(probe, category)));
+  const wake = await enqueue(ns, { probe, category, severity, id });
+  await commit(ns, [wake], [fires(wake)], RULE);
+  return wake;
+}
+
+const stormIdOf = (wake: Wake | undefined) => (wake?.id ?? '').replace(/^w-/, 's-');
+const account = (ns: Namespace) => readAccount(ns.redis, ns.keys);
+const outcomes = async (ns: Namespace) => (await account(ns)).outcomes;
+
+/** Waits until no wake is in progress, then expects a complete account. */
+async function settled(ns: Namespace) {
+  await eventually(async () => {
+    const { inFlight, notices } = await account(ns);
+    return inFlight === 0 && notices.pending === 0;
+  });
+  expect((await account(ns)).unaccounted).toBe(0);
+}
+
+const named = (texts: string[], wakes: Wake[]) =>
+  wakes.filter(({ probe, category }) =>
+    texts.some(
+      (text) =>
+        text.includes(`• ${probe} / ${category}\n`) ||
+        text.includes(`• ${probe} / ${category} `) ||
+        text.endsWith(`• ${probe} / ${category}`),
+    ),
+  );
+
+describe('a storm', () => {
+  test('is one digest that names each alert, and one investigation; each wake ends as digest', async ({
+    ns,
+    logPath,
+  }) => {
+    await recordClicksTaken(ns.redis, ns.keys);
+    const { double, engine } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 12);
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 12, diagnosis: 0, dead: 0 });
+    expect(double.accepted).toHaveLength(1);
+    const [digest] = double.accepted;
+    expect(digest?.text).toMatch(/^⚠️ Alert storm · 12 alerts at once\n/);
+    expect(named([digest?.text ?? ''], wakes)).toHaveLength(12);
+    expect(JSON.stringify(digest?.blocks)).toContain(`"value":"${stormIdOf(wakes.at(-1))}"`);
+    // The investigation is that of the storm, and its result is added to the message.
+    await eventually(() => digest?.edits.at(-1)?.text.includes('Next step'));
+    expect(engine.investigations).toBe(1);
+    expect(await readIncident(ns.redis, ns.keys, incidentIdOf(wakes[0]?.id ?? ''))).toMatchObject({
+      state: 'firing',
+      message: { ts: digest?.ts },
+      stormId: stormIdOf(wakes.at(-1)),
+    });
+  });
+
+  test('takes the wakes before it that are not sent yet, and leaves those with a message alone', async ({
+    ns,
+    logPath,
+  }) => {
+    const { double } = await keeping(ns, logPath);
+    const [first] = await alerts(ns, 1);
+    await outcomeIs(ns, first as Wake, 'diagnosis');
+    await alerts(ns, 6);
+    const last = await alerts(ns, 1);
+    await settled(ns);
+    const { digest, diagnosis } = await outcomes(ns);
+    expect(digest + diagnosis).toBe(8);
+    expect(diagnosis).toBeLessThan(8);
+    const texts = double.accepted.map(({ text }) => text);
+    expect(named(texts, last)).toHaveLength(1);
+    expect(named(texts, [first as Wake])).toHaveLength(0);
+  });
+
+  test('with more names than fit has replies in its thread, which name the others', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 150, { probe: 'a-probe-with-a-rather-long-name-behind-a-load-balancer' });
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 150 });
+    const [digest, ...replies] = double.accepted;
+    expect(replies.length).toBeGreaterThan(2);
+    expect(replies.every(({ thread }) => thread === digest?.ts)).toBe(true);
+    expect(
+      named(
+        double.accepted.map(({ text }) => text),
+        wakes,
+      ),
+    ).toHaveLength(150);
+    for (const { text } of double.accepted) expect(text.length).toBeLessThanOrEqual(3_900);
+  });
+
+  test('grows: further pairs are added to its last reply, and a pair that it names is not named twice', async ({
+    ns,
+    logPath,
+  }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8);
+    await settled(ns);
+    const more = await alerts(ns, 1);
+    await settled(ns);
+    const again = await alerts(ns, 2);
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 11 });
+    expect(double.accepted).toHaveLength(2);
+    const [digest, reply] = double.accepted;
+    const texts = (message = digest) => [message?.text ?? '', ...(message?.edits ?? []).map(({ text }) => text)];
+    expect(named(texts(), wakes)).toHaveLength(8);
+    expect(named(texts(reply), [...more, ...again])).toHaveLength(3);
+    await eventually(() => digest?.edits.at(-1)?.text.includes('11 alerts at once'));
+    // A further wake of a member changes the digest only.
+    const [member] = wakes;
+    await repeat(ns, member as Wake, 'w-again');
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 12 });
+    expect(double.accepted).toHaveLength(2);
+  });
+
+  test('is sent anew for a critical alert, at most once in five minutes', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8);
+    await settled(ns);
+    const [critical] = await alerts(ns, 1, { severity: 'critical' });
+    await settled(ns);
+    expect(double.accepted).toHaveLength(2);
+    expect(double.accepted[1]?.thread).toBe(double.accepted[0]?.ts);
+    await ns.redis.hincrby(ns.keys.incident(stormIdOf(wakes.at(-1))), 'notifiedAt', -300_000);
+    await eventually(() => double.accepted.length === 3);
+    await settled(ns);
+    const digest = double.accepted[2];
+    expect(digest).toMatchObject({
+      thread: undefined,
+      text: expect.stringMatching(/^🚨 Alert storm · 9 alerts at once, 1 critical/),
+    });
+    expect(named([digest?.text ?? ''], [critical as Wake])).toHaveLength(1);
+    await eventually(() => double.accepted[0]?.edits.at(-1)?.text.includes('A newer message'));
+  });
+
+  test('that nobody must see any more is withdrawn, and a recovered alert in it too', async ({ ns, logPath }) => {
+    await setHold(ns.redis, ns.keys, 60, 'ada');
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 9);
+    await eventually(async () => (await account(ns)).notices.pending === 1);
+    const [back, ...others] = wakes;
+    await commit(ns, [], [recovers(back as Wake)]);
+    await setHold(ns.redis, ns.keys, 0, 'ada');
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 8, withdrawn: 1 });
+    expect(named([double.accepted[0]?.text ?? ''], others)).toHaveLength(8);
+    await commit(ns, [], others.map(recovers));
+    await eventually(() => /✅|Over /.test(double.accepted[0]?.edits.at(-1)?.text ?? ''));
+    expect(await readStorm(ns.redis, ns.keys, stormIdOf(wakes.at(-1)))).toMatchObject({ state: 'closed' });
+  });
+
+  test('in a dry run prints its digest, and each wake ends as dry_run', async ({ ns, logPath }) => {
+    const { log } = await keeping(ns, logPath, { isDryRun: true });
+    const wakes = await alerts(ns, 20);
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ dry_run: 20 });
+    const printed = log.lines.filter(({ event }) => event === 'delivery.dry_run');
+    expect(printed).toHaveLength(1);
+    expect(named([JSON.stringify(printed).replaceAll('\\n', '\n')], wakes)).toHaveLength(20);
+  });
+});
+
+describe('people', () => {
+  test('act on each member with the buttons of the digest, and an acknowledged member stays quiet', async ({
+    ns,
+    logPath,
+  }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8);
+    await settled(ns);
+    const id = stormIdOf(wakes.at(-1));
+    expect(await actOnIncident(ns.redis, ns.keys, id, { kind: 'acknowledge' }, 'ada')).toBe('done');
+    expect(await actOnIncident(ns.redis, ns.keys, id, { kind: 'acknowledge' }, 'ada')).toBe('unchanged');
+    for (const wake of wakes) {
+      const incident = await readIncident(ns.redis, ns.keys, incidentIdOf(wake.id));
+      expect(incident).toMatchObject({ state: 'acknowledged', by: 'ada' });
+    }
+    await eventually(() => double.accepted[0]?.edits.at(-1)?.text.includes('Acknowledged by ada'));
+    await outcomeIs(ns, await repeat(ns, wakes[0] as Wake, 'w-quiet'), 'joined');
+    expect(await actOnIncident(ns.redis, ns.keys, id, { kind: 'resolve' }, 'ada')).toBe('done');
+    await eventually(() => double.accepted[0]?.edits.at(-1)?.text.includes('8 over'));
+    expect(await actOnIncident(ns.redis, ns.keys, id, { kind: 'resolve' }, 'ada')).toBe('closed');
+    expect(await account(ns)).toMatchObject({ incidents: { open: 0, closed: { resolved: 8 } }, unaccounted: 0 });
+  });
+
+  test('judge its diagnosis, which is stored with the wake that was investigated', async ({ ns, logPath }) => {
+    await keeping(ns, logPath);
+    const leader = (await alerts(ns, 8)).at(-1) as Wake;
+    await eventually(async () => (await readWakeRecord(ns.redis, ns.keys, leader.id))?.report ?? false);
+    const feedback = { verdict: 'right', by: 'ada' } as const;
+    expect(await recordFeedback(ns.redis, ns.keys, stormIdOf(leader), feedback)).toBe('done');
+    expect((await readWakeRecord(ns.redis, ns.keys, leader.id))?.feedback).toMatchObject(feedback);
+  });
+
+  test('are reminded, and told of the end of a snooze, once for all members', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8);
+    await settled(ns);
+    const id = stormIdOf(wakes.at(-1));
+    await actOnIncident(ns.redis, ns.keys, id, { kind: 'snooze', seconds: 3_600 }, 'ada');
+    for (const each of [id, ...wakes.map((wake) => incidentIdOf(wake.id))]) {
+      await ns.redis.hincrby(ns.keys.incident(each), 'snoozedUntil', -3_600_000);
+    }
+    await eventually(() => double.accepted.length === 2);
+    await settled(ns);
+    expect(double.accepted[1]?.text).toContain('(The snooze is over and this still fires');
+    expect(named([double.accepted[1]?.text ?? ''], wakes)).toHaveLength(8);
+    await actOnIncident(ns.redis, ns.keys, id, { kind: 'acknowledge' }, 'ada');
+    for (const each of [id, ...wakes.map((wake) => incidentIdOf(wake.id))]) {
+      await ns.redis.hincrby(ns.keys.incident(each), 'remindFrom', -3_600_000);
+    }
+    await eventually(() => double.accepted.length === 3);
+    await settled(ns);
+    expect(double.accepted).toHaveLength(3);
+  });
+
+  test('are escalated to once for the storm as a whole', async ({ ns, logPath }) => {
+    const escalate = { afterMs: 3_600_000, severities: ['critical'], to: ['UOTHER'] };
+    const { double } = await keeping(ns, logPath, { clocks: { escalate } });
+    const wakes = await alerts(ns, 8, { severity: 'critical' });
+    await settled(ns);
+    await ns.redis.hincrby(ns.keys.incident(stormIdOf(wakes.at(-1))), 'escalateFrom', -3_600_000);
+    await eventually(() => double.accepted.some(({ channel }) => channel === 'UOTHER'));
+    await settled(ns);
+    expect(double.accepted.filter(({ channel }) => channel === 'UOTHER')).toHaveLength(1);
+  });
+});
+
+describe('a digest', () => {
+  test('that Slack refuses makes a dead letter of each wake, and one retry sends it for all', async ({
+    ns,
+    logPath,
+  }) => {
+    const { double } = await keeping(ns, logPath);
+    double.next.push(json(200, { ok: false, error: 'channel_not_found' }));
+    const wakes = await alerts(ns, 9);
+    await settled(ns);
+    expect(await account(ns)).toMatchObject({ outcomes: { dead: 9, digest: 0 }, notices: { dead: 1 } });
+    const [job] = await ns.followups.getFailed();
+    await job?.retry();
+    await reopenNotice(ns.redis, ns.keys, job?.id ?? '', Date.now());
+    await settled(ns);
+    expect(await account(ns)).toMatchObject({ outcomes: { dead: 0, digest: 9 }, notices: { dead: 0 } });
+    expect(named([double.accepted[0]?.text ?? ''], wakes)).toHaveLength(9);
+  });
+
+  test('whose answer was lost is looked up, also a reply in its thread, and not sent again', async ({
+    ns,
+    logPath,
+  }) => {
+    const { double, clock } = await keeping(ns, logPath);
+    double.next.push(double.acceptThen(reset));
+    await alerts(ns, 8);
+    await eventually(() => double.accepted.length === 1);
+    clock.aheadMs += 60_000;
+    await settled(ns);
+    double.next.push(double.acceptThen(reset));
+    await alerts(ns, 1);
+    await eventually(() => double.accepted.length === 2);
+    clock.aheadMs += 60_000;
+    await settled(ns);
+    expect(double.accepted).toHaveLength(2);
+    expect(await outcomes(ns)).toMatchObject({ digest: 9 });
+  });
+
+  test('collects more than eight alerts that waited for a hold; fewer are sent one by one', async ({ ns, logPath }) => {
+    const { double, engine } = await keeping(ns, logPath);
+    await setHold(ns.redis, ns.keys, 60, 'ada');
+    const wakes = await alerts(ns, 9, {}, { pairs: 100, withinMs: 1 });
+    await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 9);
+    await setHold(ns.redis, ns.keys, 0, 'ada');
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 9 });
+    expect(double.accepted).toHaveLength(1);
+    expect(double.accepted[0]?.text).toContain('9 alerts came during the hold');
+    expect(named([double.accepted[0]?.text ?? ''], wakes)).toHaveLength(9);
+    expect(engine.investigations).toBe(9);
+    await setHold(ns.redis, ns.keys, 60, 'ada');
+    await alerts(ns, 2, {}, { pairs: 100, withinMs: 1 });
+    await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 2);
+    await setHold(ns.redis, ns.keys, 0, 'ada');
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ digest: 9, diagnosis: 2 });
+  });
+});

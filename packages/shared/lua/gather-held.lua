@@ -1,0 +1,28 @@
+-- Joins wakes that waited for a hold which is over into one digest, if there are many.
+-- KEYS: jobs that a hold delayed, hold. ARGV: {min (fewer are sent one by one), prefix (of the jobs), storms: see store/storms.ts} as JSON.
+-- Returns the id of the storm, or ''.
+-- @include lib/clock
+-- @include lib/events
+-- @include lib/hold
+-- @include lib/notices
+-- @include lib/windows
+-- @include lib/stats
+-- @include lib/wake_record
+-- @include lib/incidents
+-- @include lib/storms
+local args = cjson.decode(ARGV[1])
+local incidents = args.storms.incidents
+local now = redis_now()
+if held_until(KEYS[2], now) then return '' end
+local members = {}
+for _, job in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  if string.sub(job, 1, #args.prefix) == args.prefix then
+    local wake_id = string.sub(job, #args.prefix + 1)
+    local incident = redis.call('HGET', incidents.keys.wake .. wake_id, 'incident')
+    local pair = incident and redis.call('HGET', incidents.keys.incident .. incident, 'pair')
+    if pair and can_join(incidents, wake_id) then members[#members + 1] = {pair = pair, id = wake_id} end
+  end
+end
+if #members < args.min then return '' end
+table.sort(members, function(a, b) return a.id < b.id end)
+return begin_storm(incidents, 'hold', members, now)

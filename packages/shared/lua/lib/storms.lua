@@ -1,0 +1,241 @@
+-- Storms (owner: store/storms.ts, which lists the fields). A storm is stored like an incident, under its id `s-…`. `storms` is the
+-- argument that `stormArgs` makes.
+-- Include clock, events, hold, notices, windows, stats, wake_record and incidents before it.
+
+-- If critical wakes have joined, the digest is posted again at most once in this time, ms.
+local DIGEST_EVERY = 300000
+-- A storm grows until no new pair has joined for this many times the time within which it began.
+local GROWTH = 5
+
+-- Whether the wake can join a storm: nobody has sent it, and its incident has no message of its own. A wake that is to end as joined,
+-- because a person takes care of its incident, cannot.
+local function can_join(incidents, wake_id)
+  local record = incidents.keys.wake .. wake_id
+  local incident, outcome, claimed, storm, retried, critical =
+    unpack(redis.call('HMGET', record, 'incident', 'outcome', 'claimedAt', 'storm', 'retriedAt', 'firstCritical'))
+  if not incident or outcome or claimed or storm or retried or is_over(record) then return false end
+  local message, of_storm, state = unpack(redis.call('HMGET', incidents.keys.incident .. incident, 'message', 'storm', 'state'))
+  return not message or (of_storm and (state == 'firing' or critical) and true)
+end
+
+-- A critical wake notifies, whatever a person said about the storm before.
+local function join_critical(incidents, key, now)
+  redis.call('HSET', key, 'criticalAt', now, 'state', 'firing')
+  end_snooze(incidents, key, now)
+  redis.call('HDEL', key, 'by', 'remindFrom')
+  if redis.call('HEXISTS', key, 'escalatedAt') == 0 then
+    redis.call('HSETNX', key, 'escalateFrom', unheld_now(incidents.keys.hold, now))
+  end
+end
+
+-- Makes the wake a member: it waits for a digest that names its pair. Returns whether the pair is new in the storm.
+local function join_storm(incidents, id, pair, wake_id, now)
+  local keys = incidents.keys
+  local key, record = keys.incident .. id, keys.wake .. wake_id
+  local incident, critical = unpack(redis.call('HMGET', record, 'incident', 'firstCritical'))
+  local own = keys.incident .. incident
+  local before, state, severity = unpack(redis.call('HMGET', own, 'storm', 'state', 'severity'))
+  redis.call('HSET', record, 'storm', id)
+  redis.call('HSET', keys.waiting, wake_id, id .. ' ' .. pair)
+  if before ~= id then
+    if before then mark_changed(incidents, before, BY_COUNT) end
+    redis.call('HSET', own, 'storm', id)
+    redis.call('HDEL', own, 'escalateFrom')
+    if state ~= 'closed' then
+      if before then count_open_members(incidents, before, -1, now) end
+      count_open_members(incidents, id, 1, now)
+    end
+  end
+  local rank = SEVERITY_RANK[redis.call('HGET', key, 'severity')] or 0
+  if (SEVERITY_RANK[severity] or 0) > rank then redis.call('HSET', key, 'severity', severity) end
+  if critical then join_critical(incidents, key, now) end
+  local pairs_key = keys.storm .. id
+  local is_new = redis.call('ZADD', pairs_key, 'NX', redis.call('ZCARD', pairs_key), pair) == 1
+  redis.call('EXPIRE', pairs_key, incidents.ttlS)
+  redis.call('EXPIRE', key, incidents.ttlS)
+  if redis.call('HEXISTS', key, 'message') == 1 then
+    mark_changed(incidents, id, critical and BY_STATE or BY_COUNT)
+  end
+  return is_new
+end
+
+-- Creates the digest that the storm needs: the first one, or one for critical wakes that have joined since.
+local function create_due_digest(incidents, id, now)
+  local key = incidents.keys.incident .. id
+  local pending, message, critical_at, digest_at, notified_at =
+    unpack(redis.call('HMGET', key, 'digest', 'message', 'criticalAt', 'digestAt', 'notifiedAt'))
+  if pending then return end
+  if message then
+    local is_new = tonumber(critical_at or '0') > tonumber(digest_at or '0')
+    if not is_new or now - tonumber(notified_at or '0') < DIGEST_EVERY then return end
+  end
+  redis.call('HSET', key, 'digest', create_next_notice(incidents, id, 'digest', now))
+end
+
+-- Begins a storm with these members: {pair, wake id}, the last one leads its investigation. `cause`: storm or hold.
+local function begin_storm(incidents, cause, members, now)
+  local leader = members[#members].id
+  local id = 's-' .. string.sub(leader, 3)
+  redis.call('HSET', incidents.keys.incident .. id, 'state', 'firing', 'cause', cause, 'leader', leader, 'opening', 1, 'openedAt', now,
+    'startedAt', now, 'severity', '', 'open', 0, 'escalateFrom', unheld_now(incidents.keys.hold, now))
+  redis.call('ZADD', incidents.keys.openStorms, now, id)
+  for _, member in ipairs(members) do join_storm(incidents, id, member.pair, member.id, now) end
+  create_due_digest(incidents, id, now)
+  return id
+end
+
+-- Lets the new wakes of a batch join the storm, or begins one. `rule`: {pairs, withinMs}; `wakes`: {pair, id}.
+local function gather_storm(incidents, rule, wakes, now)
+  local keys = incidents.keys
+  if #wakes == 0 then return end
+  for _, wake in ipairs(wakes) do redis.call('ZADD', keys.recentPairs, now, wake.pair) end
+  redis.call('ZREMRANGEBYSCORE', keys.recentPairs, '-inf', '(' .. (now - rule.withinMs))
+  redis.call('PEXPIRE', keys.recentPairs, rule.withinMs + 1000)
+  local id = redis.call('GET', keys.currentStorm)
+  local is_new = false
+  if id then
+    local has_joined = false
+    for _, wake in ipairs(wakes) do
+      if can_join(incidents, wake.id) then
+        has_joined = true
+        is_new = join_storm(incidents, id, wake.pair, wake.id, now) or is_new
+      end
+    end
+    if has_joined then create_due_digest(incidents, id, now) end
+  elseif redis.call('ZCARD', keys.recentPairs) >= rule.pairs then
+    local members = {}
+    for _, pair in ipairs(redis.call('ZRANGE', keys.recentPairs, 0, -1)) do
+      for _, wake_id in ipairs(redis.call('LRANGE', keys.firing .. pair .. ':wakes', 0, -1)) do
+        if can_join(incidents, wake_id) then members[#members + 1] = {pair = pair, id = wake_id} end
+      end
+    end
+    if #members == 0 then return end
+    -- No worker has begun to investigate a wake of this batch.
+    local newest = wakes[#wakes].id
+    for i, member in ipairs(members) do
+      if member.id == newest then members[i], members[#members] = members[#members], member end
+    end
+    id = begin_storm(incidents, 'storm', members, now)
+    is_new = true
+  end
+  if is_new then redis.call('SET', keys.currentStorm, id, 'PX', GROWTH * rule.withinMs) end
+end
+
+-- Calls `change(wake id, pair)` for each wake that waits for a digest of the storm.
+local function each_waiting(incidents, id, change)
+  local waiting = redis.call('HGETALL', incidents.keys.waiting)
+  for i = 1, #waiting, 2 do
+    local storm, pair = string.match(waiting[i + 1], '^(%S+) (%S+)$')
+    if storm == id then change(waiting[i], pair) end
+  end
+end
+
+-- Ends a wake that waits, unless it has ended already. `fields`: for its record. Returns whether it ended now.
+local function end_member(storms, wake_id, pair, outcome, fields, now)
+  local keys = storms.incidents.keys
+  local record = keys.wake .. wake_id
+  redis.call('HDEL', keys.waiting, wake_id)
+  redis.call('SREM', keys.parked, wake_id)
+  if redis.call('HEXISTS', record, 'outcome') == 1 then return false end
+  for name, value in pairs(fields) do redis.call('HSET', record, name, value) end
+  end_wake(record, keys.counters, storms.pending, outcome, {id = wake_id, pair = pair, at = now, ttlS = storms.recordTtlS, stats = storms.stats})
+  if outcome == 'withdrawn' then
+    publish_event(storms.events, 'wake.withdrawn', 'wakeId', wake_id, 'pair', pair)
+  elseif outcome == 'dead' then
+    publish_event(storms.events, 'dm.dead', 'wakeId', wake_id, 'pair', pair, 'reason', cjson.decode(fields.failure).code)
+  else
+    publish_event(storms.events, 'dm.sent', 'wakeId', wake_id, 'pair', pair, 'outcome', outcome)
+  end
+  return true
+end
+
+-- Ends waiting wakes that are over, and forgets those that have ended otherwise. Returns how many still wait.
+local function withdraw_members(storms, id, now)
+  local left = 0
+  each_waiting(storms.incidents, id, function(wake_id, pair)
+    local record = storms.incidents.keys.wake .. wake_id
+    if redis.call('HEXISTS', record, 'outcome') == 1 or is_over(record) then
+      end_member(storms, wake_id, pair, 'withdrawn', {}, now)
+    else
+      left = left + 1
+    end
+  end)
+  return left
+end
+
+-- Slack has accepted a message that names the pairs which are assigned to it: ends each waiting wake whose pair is named, also if it is
+-- over by now. Returns the number of wakes that ended.
+local function name_members(storms, id, notice, outcome, now)
+  local incidents = storms.incidents
+  local keys = incidents.keys
+  local messages = keys.storm .. id .. ':messages'
+  local posted = redis.call('HGET', keys.incident .. id, 'message')
+  local named = {}
+  local stored = redis.call('HGETALL', messages)
+  for i = 1, #stored, 2 do
+    local pair, by = stored[i], stored[i + 1]
+    if by == notice then redis.call('HSET', messages, pair, '+' .. by) end
+    named[pair] = by == notice or string.sub(by, 1, 1) == '+'
+  end
+  local ended = 0
+  each_waiting(incidents, id, function(wake_id, pair)
+    if not named[pair] then return end
+    local fields = posted and {posted = posted, dmStatus = 'sent'} or {dmStatus = 'failed_send'}
+    if end_member(storms, wake_id, pair, outcome, fields, now) then ended = ended + 1 end
+    local incident = redis.call('HGET', keys.wake .. wake_id, 'incident')
+    local own = keys.incident .. (incident or '')
+    if posted and redis.call('HGET', own, 'storm') == id then
+      redis.call('HSET', own, 'message', posted, 'messageOf', wake_id, 'notifiedAt', now)
+    end
+  end)
+  return ended
+end
+
+-- The message failed for good: the wakes that wait for it are dead letters. For a digest these are all, for a later part those that it
+-- names. A later wake of their pairs gets another message.
+local function bury_members(storms, id, notice, kind, failure, now)
+  local incidents = storms.incidents
+  local key = incidents.keys.storm .. id
+  each_waiting(incidents, id, function(wake_id, pair)
+    if kind ~= 'digest' and redis.call('HGET', key .. ':messages', pair) ~= notice then return end
+    local fields = {failure = cjson.encode({code = failure, attempts = 1}), dmStatus = 'failed_send'}
+    if end_member(storms, wake_id, pair, 'dead', fields, now) then
+      redis.call('HSET', key .. ':dead', wake_id, notice .. ' ' .. pair)
+      redis.call('EXPIRE', key .. ':dead', incidents.ttlS)
+    end
+  end)
+  local stored = redis.call('HGETALL', key .. ':messages')
+  for i = 1, #stored, 2 do
+    if stored[i + 1] == notice then redis.call('HDEL', key .. ':messages', stored[i]) end
+  end
+end
+
+-- A person retries a message that failed for good: its wakes wait for it again.
+local function revive_members(storms, id, notice, kind, now)
+  local keys = storms.incidents.keys
+  local key = keys.storm .. id
+  local dead = redis.call('HGETALL', key .. ':dead')
+  for i = 1, #dead, 2 do
+    local wake_id = dead[i]
+    local record = keys.wake .. wake_id
+    local of, pair = string.match(dead[i + 1], '^(%S+) (%S+)$')
+    if of == notice then
+      redis.call('HDEL', key .. ':dead', wake_id)
+      if redis.call('HGET', record, 'outcome') == 'dead' then
+        reopen_dead_letter(record, keys.counters, storms.pending, wake_id, now, storms.stats)
+        redis.call('HSET', keys.waiting, wake_id, id .. ' ' .. pair)
+        redis.call('SADD', keys.parked, wake_id)
+        if kind ~= 'digest' then redis.call('HSETNX', key .. ':messages', pair, notice) end
+      end
+    end
+  end
+  if kind == 'digest' then redis.call('HSET', keys.incident .. id, 'digest', notice) end
+end
+
+-- The storm for whose digest the wake waits, or nil. Its job ends meanwhile: from then on the wake counts as one that waits.
+local function park_member(incidents, wake_id)
+  local waiting = redis.call('HGET', incidents.keys.waiting, wake_id)
+  if not waiting then return nil end
+  redis.call('SADD', incidents.keys.parked, wake_id)
+  return string.match(waiting, '^%S+')
+end

@@ -1,0 +1,28 @@
+/** Storms: alerts of many pairs at once, which one digest names. */
+import type { IncidentState } from './incident.ts';
+
+/** A pair in a storm. */
+export interface StormMember {
+  probe: string;
+  category: string;
+  /** Its deduplication id. */
+  pair: string;
+  /** The notice whose message names it; empty: none does yet. */
+  notice: string;
+  /** Whether Slack has accepted that message. */
+  isNamed: boolean;
+  /** Its incident, and the state and the number of alerts of that. */
+  incidentId: string;
+  state: IncidentState;
+  severity: string;
+  rows: number;
+  /** False if it has had a message of its own since. */
+  isMember: boolean;
+  /** Whether a wake waits for a message that names it. */
+  isWaiting: boolean;
+}
+
+/** Whether a text from outside may be the id of a storm. */
+export function isStormId(text: string): boolean {
+  return /^s-[\w-]{1,200}$/.test(text);
+}
