@@ -17,6 +17,7 @@ import { accepting, postToMessage } from '../bench/ingest.ts';
 import { type Bench, reached } from '../bench/measure.ts';
 import { rowToDm, scaling, throughput } from '../bench/path.ts';
 import { line, page, type Result } from '../bench/report.ts';
+import { storm as stormBench } from '../bench/storm.ts';
 import { memory, oneRow } from '../bench/tail.ts';
 import { makeWorld } from '../bench/world.ts';
 import { installPrograms } from '../test/support/programs.ts';
@@ -36,6 +37,7 @@ const BENCHES: Bench[] = [
   accepting,
   postToMessage,
   listsUnderStorm,
+  stormBench,
   forecast,
   backtest,
 ];

@@ -63,7 +63,7 @@ describe('the whole path', () => {
     expect(audit.lines.map(({ msg }) => msg)).toEqual([
       `Redis ${ns.redisUrl}, prefix ${ns.prefix}, log ${logPath}`,
       '3 rows = 2 enqueued + 1 coalesced + 0 buffered + 0 muted + rejected (0)',
-      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 unchanged + 0 joined + 0 withdrawn + 0 dead + 0 in progress',
+      '2 enqueued = 2 diagnosis + 0 fallback + 0 dry run + 0 unchanged + 0 digest + 0 joined + 0 withdrawn + 0 dead + 0 in progress',
       '0 recovered rows = 0 closed + 0 partial + 0 ignored',
       '1 openings of incidents = 0 recovered + 0 resolved + 0 expired + 1 open',
       'unreadable lines: 0   repaired: 0',

@@ -24,7 +24,7 @@ const NOTHING = {
   buffered: 0,
   muted: 0,
   night: 0,
-  outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, unchanged: 0, joined: 0, withdrawn: 0, dead: 0 },
+  outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, unchanged: 0, digest: 0, joined: 0, withdrawn: 0, dead: 0 },
   verdicts: { confirmed: 0, likely: 0, inconclusive: 0 },
   usd: 0,
 };

@@ -4,10 +4,12 @@
  * servers, followed by a queue with a fixed pace. Each wake is simulated; repeats are only counted.
  */
 import { afterWake, decideRow, NEW_PAIR, type PairState } from '@kora-wake/shared/policy/decide';
+import type { StormRule } from '@kora-wake/shared/policy/policy';
 import type { Rule } from '@kora-wake/shared/policy/rules';
 import { type RowSettings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
 import { debounceId } from '@kora-wake/shared/wake/pair';
+import { type Arrival, gatherStorms } from './storm-forecast.ts';
 
 /** Times in ms, money in USD. */
 export interface Plan {
@@ -22,6 +24,8 @@ export interface Plan {
   /** Share of all pairs, 0 to 1, that fail together once, on the first day. */
   outageShare: number;
   windowMs: number;
+  /** When wakes become one digest. Undefined: never. */
+  storm?: StormRule | undefined;
   /** Rules of a policy. The pairs are `probe-0`, `probe-1`, … with the category `simulated` and the severity `warning`. */
   rules: Rule[];
   /** Worker processes, and simultaneous investigations in each. */
@@ -46,6 +50,9 @@ export interface Forecast {
   wakes: number;
   /** Wakes that were sent without an investigation, because the budget was spent. */
   withoutDiagnosis: number;
+  /** Storms, and the wakes that only their digests name. */
+  storms: number;
+  digested: number;
   usd: number;
   /** Time from the row to its DM, ms. */
   toDm: { median: number; p99: number; max: number };
@@ -64,27 +71,36 @@ const MONDAY = Date.UTC(2026, 0, 5);
 /** @param random returns numbers from 0 to below 1, as `Math.random` does */
 export function simulate(plan: Plan, random: () => number): Forecast {
   const { wakes, rows } = arrivals(plan, plan.days * DAY_MS, random);
-  return { rows, ...simulateWakes(wakes, plan, random) };
+  const { single, storms, toDigest } = gatherStorms(wakes, plan.storm, plan.engineMs + plan.overheadMs);
+  return { rows, ...simulateWakes(single, plan, random, { storms, toDigest }) };
 }
 
 /**
  * Simulates wakes from their enqueueing to their DMs.
  *
  * @param wakes times of enqueueing, ms from the start, ascending
+ * @param digests begins of storms, each with an investigation but no message of this pace, and the times of their members to a message
  */
 export function simulateWakes(
   wakes: number[],
   plan: Omit<Plan, 'pairs' | 'incidentsADay' | 'incidentMs' | 'rowEveryMs' | 'outageShare' | 'windowMs' | 'rules'>,
   random: () => number,
+  digests: { storms: number[]; toDigest: number[] } = { storms: [], toDigest: [] },
 ): Omit<Forecast, 'rows'> {
   const servers = new EarliestFirst(plan.workers * plan.concurrency);
   const ready: Array<{ at: number; wokenAt: number }> = [];
   const investigated = { wokenAt: [] as number[], startedAt: [] as number[] };
   let [usd, investigatingMs] = [0, 0];
-  for (const wokenAt of wakes) {
+  const due = [
+    ...wakes.map((wokenAt) => ({ wokenAt, isSent: true })),
+    ...digests.storms.map((wokenAt) => ({ wokenAt, isSent: false })),
+  ].sort((a, b) => a.wokenAt - b.wokenAt);
+  let withoutDiagnosis = 0;
+  for (const { wokenAt, isSent } of due) {
     const price = priceAt(plan, usd);
     if (price === undefined) {
-      ready.push({ at: wokenAt + plan.overheadMs, wokenAt });
+      if (isSent) ready.push({ at: wokenAt + plan.overheadMs, wokenAt });
+      withoutDiagnosis++;
       continue;
     }
     const startedAt = Math.max(wokenAt + plan.overheadMs / 2, servers.earliest());
@@ -94,12 +110,12 @@ export function simulateWakes(
     investigated.startedAt.push(startedAt);
     investigatingMs += tookMs;
     usd += price;
-    ready.push({ at: startedAt + tookMs + plan.overheadMs / 2, wokenAt });
+    if (isSent) ready.push({ at: startedAt + tookMs + plan.overheadMs / 2, wokenAt });
   }
   ready.sort((a, b) => a.at - b.at);
   let slackFreeAt = 0;
   const posts: number[] = [];
-  const toDm: number[] = [];
+  const toDm = [...digests.toDigest];
   for (const { at, wokenAt } of ready) {
     const postedAt = Math.max(at, slackFreeAt);
     slackFreeAt = postedAt + plan.paceMs;
@@ -111,13 +127,15 @@ export function simulateWakes(
   const readyAt = ready.map((each) => each.at);
   const endMs = plan.days * DAY_MS;
   return {
-    wakes: wakes.length,
-    withoutDiagnosis: wakes.length - investigated.wokenAt.length,
+    wakes: wakes.length + digests.toDigest.length,
+    withoutDiagnosis,
+    storms: digests.storms.length,
+    digested: digests.toDigest.length,
     usd,
     toDm: { median: at(0.5), p99: at(0.99), max: at(1) },
     busy: {
       workers: investigatingMs / (plan.workers * plan.concurrency * endMs),
-      slack: (wakes.length * plan.paceMs) / endMs,
+      slack: (ready.length * plan.paceMs) / endMs,
     },
     waiting: {
       investigations: maxPresent(investigated.wokenAt, investigated.startedAt),
@@ -126,9 +144,9 @@ export function simulateWakes(
   };
 }
 
-/** The times at which wakes are enqueued, ms, ascending, and the number of all rows. */
-function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: number[]; rows: number } {
-  const wakes: number[] = [];
+/** The wakes in the order of their time, and the number of all rows. */
+function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: Arrival[]; rows: number } {
+  const wakes: Arrival[] = [];
   let rows = 0;
   const outageAt = random() * Math.min(endMs, DAY_MS);
   const { windowMs } = plan;
@@ -137,7 +155,8 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
     const begins = pair < plan.outageShare * plan.pairs ? [outageAt + random() * plan.rowEveryMs] : [];
     const meanMs = DAY_MS / plan.incidentsADay;
     for (let at = exponential(meanMs, random); at < endMs; at += exponential(meanMs, random)) begins.push(at);
-    const rowsOfPair = pairWakes(plan, settings.ofPair(debounceId(`probe-${pair}`, 'simulated')).of('warning'), wakes);
+    const ofPair = settings.ofPair(debounceId(`probe-${pair}`, 'simulated')).of('warning');
+    const rowsOfPair = pairWakes(plan, ofPair, (at) => wakes.push({ at, pair }));
     let recoveredAt = -Infinity;
     for (const due of begins.toSorted((a, b) => a - b)) {
       // A probe reports one incident at a time.
@@ -148,11 +167,11 @@ function arrivals(plan: Plan, endMs: number, random: () => number): { wakes: num
       rowsOfPair(begin, count);
     }
   }
-  return { wakes: wakes.sort((a, b) => a - b), rows };
+  return { wakes: wakes.sort((a, b) => a.at - b.at), rows };
 }
 
-/** Returns a function that decides the rows of an incident of one pair, and adds the times of its wakes to `wakes`. */
-function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wakes: number[]) {
+/** Returns a function that decides the rows of an incident of one pair, and calls `wake` with the time of each of its wakes. */
+function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wake: (at: number) => void) {
   let state: PairState = NEW_PAIR;
   let [windowEnds, countEnds, lastRowAt] = [-Infinity, -Infinity, -Infinity];
   return (begin: number, count: number): void => {
@@ -170,7 +189,7 @@ function pairWakes({ rowEveryMs }: Plan, settings: RowSettings, wakes: number[])
       const decision = decideRow('warning', settings, state, { now: MONDAY + at, hasIncidents: true });
       row++;
       if (decision.kind === 'enqueued') {
-        wakes.push(at);
+        wake(at);
         state = afterWake(state, { id: 'w', severity: 'warning' }, decision.windowMs, true);
         windowEnds = at + decision.windowMs;
       } else if (decision.kind === 'buffered') {

@@ -1,5 +1,6 @@
 -- Creates a later part of the digest of a storm, and assigns it the pairs that it names.
--- ARGV: {id (of the storm), pairs, storms: see store/storms.ts} as JSON. Returns the id of the notice.
+-- KEYS: storm. ARGV: {id (of the storm), pairs, storms: see store/storms.ts} as JSON.
+-- Returns the id of the notice.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold

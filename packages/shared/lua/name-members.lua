@@ -1,5 +1,6 @@
 -- Slack has accepted an edit of a message of a storm: ends the wakes whose pairs it names.
--- ARGV: {id (of the storm), notice (whose message was edited), storms: see store/storms.ts} as JSON.
+-- KEYS: storm. ARGV: {id (of the storm), notice (whose message was edited), storms: see store/storms.ts} as JSON.
+-- Returns their number.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold

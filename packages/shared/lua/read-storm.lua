@@ -1,5 +1,5 @@
 -- Reads a storm with its members, in the order in which they joined. Ends waiting members that are over first.
--- ARGV: {id, storms: see store/storms.ts} as JSON.
+-- KEYS: storm. ARGV: {id, storms: see store/storms.ts} as JSON.
 -- Returns the fields of the storm as names and values in turn, and for each member: pair, the message that names it, 1 if Slack has
 -- accepted that, then of its incident: id, state, severity, rows, and 1 if it is still a member; then 1 if a wake of it waits.
 -- @include lib/clock

@@ -1,5 +1,5 @@
 -- An edit of a part was refused for good: the pairs that only this edit names are assigned to another part.
--- ARGV: {id (of the storm), notice, storms: see store/storms.ts} as JSON.
+-- KEYS: storm. ARGV: {id (of the storm), notice, storms: see store/storms.ts} as JSON.
 local args = cjson.decode(ARGV[1])
 local keys = args.storms.incidents.keys
 local messages = keys.storm .. args.id .. ':messages'
@@ -8,4 +8,3 @@ for i = 1, #stored, 2 do
   if stored[i + 1] == args.notice then redis.call('HDEL', messages, stored[i]) end
 end
 redis.call('HDEL', keys.incident .. args.id, 'part')
-return 1

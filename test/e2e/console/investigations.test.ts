@@ -18,7 +18,7 @@ test('the timeline has a lane for each probe, and the list has pages', async () 
     new Set(['mark sent', 'mark fallback', 'mark unchanged', 'mark not_sent', 'mark dry_run', 'mark in_progress']),
   );
   const shapes = await page.locator('.legend .mark').evaluateAll((marks) => marks.map((mark) => mark.innerHTML));
-  expect(new Set(shapes).size).toBe(8);
+  expect(new Set(shapes).size).toBe(9);
   expect(
     await page.locator('.lane').filter({ hasText: 'stripe' }).locator('.repeat-count').first().innerText(),
   ).toMatch(/^\+\d+$/);

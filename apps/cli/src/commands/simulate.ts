@@ -24,7 +24,11 @@ export const command = defineCommand({
     'row-every-seconds': number('60', 'time between two rows of an incident'),
     'outage-share': number('0.1', 'share of all pairs that fail together, once on the first day'),
     'window-seconds': number('600', 'debounce window'),
-    policy: { type: 'string', value: 'FILE', about: 'a policy file; its rules decide the rows' },
+    policy: {
+      type: 'string',
+      value: 'FILE',
+      about: 'a policy file; its rules decide the rows, and its storms join them',
+    },
     workers: number('2', 'worker processes'),
     concurrency: number('8', 'simultaneous investigations of one worker'),
     'engine-seconds': number('20', 'median length of an investigation'),
@@ -35,13 +39,15 @@ export const command = defineCommand({
   run: async ({ values }, _env, io) => {
     const rowEveryMs = readNumber('row-every-seconds', values['row-every-seconds']) * 1_000;
     if (rowEveryMs === 0) throw new UsageError('--row-every-seconds: expected a number above 0.');
+    const { policy } = readPolicy(values.policy, true, '--policy');
     const plan: Omit<Plan, 'pairs'> = {
       incidentsADay: readNumber('incidents-a-day', values['incidents-a-day']),
       incidentMs: readNumber('incident-minutes', values['incident-minutes']) * 60_000,
       rowEveryMs,
       outageShare: readNumber('outage-share', values['outage-share']),
       windowMs: readNumber('window-seconds', values['window-seconds']) * 1_000,
-      rules: readPolicy(values.policy, true, '--policy').policy.rules,
+      rules: policy.rules,
+      storm: policy.storm,
       workers: readNumber('workers', values.workers, { min: 1, whole: true }),
       concurrency: readNumber('concurrency', values.concurrency, { min: 1, whole: true }),
       engineMs: readNumber('engine-seconds', values['engine-seconds']) * 1_000,
@@ -64,6 +70,8 @@ const COLUMNS = [
   'rows',
   'wakes',
   'undiagnosed',
+  'storms',
+  'in digests',
   'USD',
   'to DM: median',
   'p99',
@@ -74,12 +82,15 @@ const COLUMNS = [
 ];
 
 function row(plan: Plan, seed: number): string[] {
-  const { rows, wakes, withoutDiagnosis, usd, toDm, busy, waiting } = simulate(plan, random(seed).fraction);
+  const forecast = simulate(plan, random(seed).fraction);
+  const { rows, wakes, withoutDiagnosis, storms, digested, usd, toDm, busy, waiting } = forecast;
   return [
     plan.pairs,
     rows,
     wakes,
     withoutDiagnosis,
+    storms,
+    digested,
     Math.round(usd),
     duration(toDm.median),
     duration(toDm.p99),

@@ -82,7 +82,7 @@ const answer = z.tuple([z.array(z.string()), z.array(member)]);
 
 /** Reads a storm. Waiting members that are over end as withdrawn. Undefined if it does not exist. */
 export async function readStorm(redis: RedisClient, keys: Keys, id: string): Promise<Storm | undefined> {
-  const read = answer.safeParse(await READ(redis, [], { id, storms: stormArgs(keys) }));
+  const read = answer.safeParse(await READ(redis, [keys.incident(id)], { id, storms: stormArgs(keys) }));
   if (!read.success) return undefined;
   const [flat, members] = read.data;
   const fields = new Map<string, string>();
@@ -163,14 +163,14 @@ export async function assignMembers(
   noticeId: string,
   pairs: string[],
 ): Promise<void> {
-  await ASSIGN(redis, [], { id: storm.id, notice: noticeId, pairs, storms: stormArgs(keys) });
+  await ASSIGN(redis, [keys.incident(storm.id)], { id: storm.id, notice: noticeId, pairs, storms: stormArgs(keys) });
 }
 
 const ADD_PART = luaScript('add-digest-part');
 
 /** Creates a later part of the digest, which names these pairs. */
 export async function addDigestPart(redis: RedisClient, keys: Keys, storm: Storm, pairs: string[]): Promise<void> {
-  await ADD_PART(redis, [], { id: storm.id, pairs, storms: stormArgs(keys) });
+  await ADD_PART(redis, [keys.incident(storm.id)], { id: storm.id, pairs, storms: stormArgs(keys) });
 }
 
 const NAME = luaScript('name-members');
@@ -182,14 +182,14 @@ export async function nameMembers(
   storm: Pick<Storm, 'id'>,
   noticeId: string,
 ): Promise<number> {
-  return Number(await NAME(redis, [], { id: storm.id, notice: noticeId, storms: stormArgs(keys) }));
+  return Number(await NAME(redis, [keys.incident(storm.id)], { id: storm.id, notice: noticeId, storms: stormArgs(keys) }));
 }
 
 const UNASSIGN = luaScript('unassign-members');
 
 /** Slack does not accept an edit of a later part: the pairs that it does not name yet are assigned to another one. */
 export async function unassignMembers(redis: RedisClient, keys: Keys, storm: Storm, noticeId: string): Promise<void> {
-  await UNASSIGN(redis, [], { id: storm.id, notice: noticeId, storms: stormArgs(keys) });
+  await UNASSIGN(redis, [keys.incident(storm.id)], { id: storm.id, notice: noticeId, storms: stormArgs(keys) });
 }
 
 const GATHER_HELD = luaScript('gather-held');

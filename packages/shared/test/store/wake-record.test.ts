@@ -85,6 +85,7 @@ describe('a record', () => {
       dismissed: null,
       recoveredAt: null,
       incidentId: null,
+      stormId: null,
       feedback: null,
       wakeId: 'w-1',
       row: { ...row, snapshotDetails: { cut: 'too large' }, emittedAt: 1 },
