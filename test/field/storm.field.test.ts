@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { expect } from 'vitest';
+import { namesIn } from '../support/digests.ts';
 import { doubles, environment } from '../support/doubles.ts';
 import { append, eventually, type Namespace, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
@@ -53,10 +54,8 @@ test.for([
     expect(outcomes.digest).toBe(PAIRS - single.length);
     expect(replies.every(({ thread }) => thread === digests[0]?.ts)).toBe(true);
     const texts = [...digests, ...replies].flatMap(({ text, edits }) => [text, ...edits.map((edit) => edit.text)]);
-    const lines = new Set(texts.flatMap((text) => text.split('\n')).map((line) => line.replace(/ \(.*$| · .*$/, '')));
-    const unnamed = Array.from({ length: PAIRS }, (_, i) => `• host-${i} / unreachable`).filter(
-      (name) => !lines.has(name),
-    );
+    const names = namesIn(texts);
+    const unnamed = rows.filter((_, i) => !names.has(`host-${i} / unreachable`));
     expect(unnamed.length).toBe(single.length);
     // One investigation for all. Without a tailer, workers do not wait for the commit that makes wakes members.
     await eventually(() => digests[0]?.edits.at(-1)?.text.includes('Next step') ?? false, ENDS_MS);

@@ -21,7 +21,7 @@ const GROWTH = 5;
 /** Time between two messages of a storm, or edits, ms. */
 const EDIT_PACE_MS = 1_334;
 /** Names in a digest, and in a reply, of usual length. */
-const NAMES = { digest: 35, reply: 80 };
+const NAMES = { digest: 35, reply: 200 };
 
 interface Growing {
   at: number;

@@ -11,6 +11,7 @@ import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { commit, fires, recovers } from '../../../../test/support/commit.ts';
+import { namesIn, pairName } from '../../../../test/support/digests.ts';
 import { eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
 import { json, reset } from '../../../../test/support/http-double.ts';
 import { keeping } from '../keeping.ts';
@@ -52,15 +53,7 @@ async function settled(ns: Namespace) {
   expect((await account(ns)).unaccounted).toBe(0);
 }
 
-const named = (texts: string[], wakes: Wake[]) =>
-  wakes.filter(({ probe, category }) =>
-    texts.some(
-      (text) =>
-        text.includes(`• ${probe} / ${category}\n`) ||
-        text.includes(`• ${probe} / ${category} `) ||
-        text.endsWith(`• ${probe} / ${category}`),
-    ),
-  );
+const named = (texts: string[], wakes: Wake[]) => wakes.filter((wake) => namesIn(texts).has(pairName(wake)));
 
 describe('a storm', () => {
   test('is one digest that names each alert, and one investigation; each wake ends as digest', async ({

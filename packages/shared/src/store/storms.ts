@@ -182,7 +182,9 @@ export async function nameMembers(
   storm: Pick<Storm, 'id'>,
   noticeId: string,
 ): Promise<number> {
-  return Number(await NAME(redis, [keys.incident(storm.id)], { id: storm.id, notice: noticeId, storms: stormArgs(keys) }));
+  return Number(
+    await NAME(redis, [keys.incident(storm.id)], { id: storm.id, notice: noticeId, storms: stormArgs(keys) }),
+  );
 }
 
 const UNASSIGN = luaScript('unassign-members');

@@ -40,6 +40,10 @@ const NAMES_ROOM = 1_600;
 const PART_ROOM = 3_700;
 /** Characters after a name at most: the number of its alerts, its state, the end of the line. */
 const AFTER_NAME = 27;
+/** The same around a category in a reply, and after a probe. */
+const AROUND_CATEGORY = 5;
+const AFTER_PROBE = 9;
+const MAX_COUNT = 9_999;
 const MAX_NAME = 200;
 /** Characters. */
 const MAX_BY = 100;
@@ -49,9 +53,19 @@ export function namesForDigest(members: StormMember[]): StormMember[] {
   return fitting(criticalFirst(members), NAMES_ROOM);
 }
 
-/** The names that fit into a reply besides those that it has. */
+/** The names that fit into a reply besides those that it has. It lists probes by their category, so that few replies are enough. */
 export function namesForPart(members: StormMember[], present: StormMember[] = []): StormMember[] {
-  return fitting(members, PART_ROOM - present.reduce((sum, member) => sum + lengthOf(member), 0), present.length > 0);
+  const categories = new Set<string>();
+  let left = PART_ROOM;
+  const take = ({ probe, category }: StormMember) => {
+    if (!categories.has(category)) left -= escapeForSlack(nameIn(category)).length + AROUND_CATEGORY;
+    categories.add(category);
+    left -= escapeForSlack(nameIn(probe)).length + AFTER_PROBE;
+    return left >= 0;
+  };
+  present.forEach(take);
+  const sorted = members.toSorted((a, b) => (a.category < b.category ? -1 : Number(a.category > b.category)));
+  return sorted.filter((member, i) => take(member) || (i === 0 && present.length === 0));
 }
 
 /** The first members that fit into the room, and the first one in any case unless `mayBeEmpty`. */
@@ -68,7 +82,12 @@ function lengthOf(member: StormMember): number {
 }
 
 function nameOf({ probe, category }: StormMember): string {
-  return `• ${oneLine(probe, MAX_NAME * 6)} / ${oneLine(category, MAX_NAME * 6)}`;
+  return `• ${nameIn(probe)} / ${nameIn(category)}`;
+}
+
+/** The name of a probe or a category. Rows limit it to 200 characters; after escaping it may be longer. */
+function nameIn(name: string): string {
+  return oneLine(name, MAX_NAME * 6);
 }
 
 function lineOf(member: StormMember): string {
@@ -127,7 +146,14 @@ export function digestMessage(
 
 /** The text of a reply that names further alerts, escaped. */
 export function partText(members: StormMember[]): string {
-  return escapeForSlack(`Further alerts of this storm:\n${members.map(lineOf).join('\n')}`);
+  const probes = new Map<string, string[]>();
+  for (const { probe, category, rows } of members) {
+    const names = probes.get(category) ?? [];
+    names.push(rows > 1 ? `${nameIn(probe)} ×${Math.min(rows, MAX_COUNT)}` : nameIn(probe));
+    probes.set(category, names);
+  }
+  const lines = [...probes].map(([category, names]) => `• ${nameIn(category)}: ${names.join(', ')}`);
+  return escapeForSlack(`Further alerts of this storm, by category:\n${lines.join('\n')}`);
 }
 
 function titleOf({ cause, members }: StormFacts): string {
