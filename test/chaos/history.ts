@@ -1,6 +1,8 @@
 /**
- * The observations of a chaos run, and the invariants I1 to I17, except I15, which needs a run without faults. They are checked after the run, from the history alone.
+ * The observations of a chaos run, and the invariants I1 to I17 and I19, except I15, which needs a run without faults. They are checked after the run, from the history alone.
  */
+
+import { namesIn, pairName } from '../support/digests.ts';
 
 /** A wake row as it was written. */
 export interface WrittenRow {
@@ -50,7 +52,7 @@ export interface SeenIncident {
   state: string;
   /** Number of openings. */
   opening: number;
-  /** Its newest message. */
+  /** Its newest message; undefined also if that is the digest of a storm. */
   messageTs: string | undefined;
 }
 
@@ -103,6 +105,8 @@ export interface History {
   rows: WrittenRow[];
   recoveries: WrittenRecovery[];
   posts: Post[];
+  /** Texts of digests and of their replies, also those after edits. */
+  digests: string[];
   actions: SeenAction[];
   /** An incident is escalated if nobody acknowledged it for this time, ms. */
   escalateMs: number;
@@ -174,7 +178,7 @@ export function check(history: History): Verdict {
 
   if (!history.settled) violated('I2', `${counts.inFlight} jobs had not ended when the time was up`);
   const paid = new Set(history.paid.map(({ marker }) => marker));
-  const silent = new Set(['dead', 'joined', 'withdrawn']);
+  const silent = new Set(['dead', 'joined', 'withdrawn', 'digest']);
   const unsent = history.wakes.filter(({ id, outcome }) => !silent.has(outcome ?? '') && !posts.has(id));
   for (const { id, outcome } of unsent) violated('I2', `wake ${id} was never sent; its outcome is ${outcome}`);
   for (const { id, outcome } of history.wakes) {
@@ -191,6 +195,12 @@ export function check(history: History): Verdict {
       violated('I2', `wake ${id} repeats a diagnosis, but no other wake of its pair was investigated`);
   }
   for (const { id, outcome } of history.wakes) if (!outcome) violated('I2', `wake ${id} has no outcome`);
+  const named = namesIn(history.digests);
+  for (const { id, outcome } of history.wakes) {
+    const [probe = '', category = ''] = rows.get(id)?.pair.split(' ') ?? [];
+    if (outcome === 'digest' && !named.has(pairName({ probe, category })))
+      violated('I19', `no digest names wake ${id}`);
+  }
 
   for (const decision of history.decisions) {
     const id = decision.kind === 'enqueued' ? decision.id : decision.winner;

@@ -113,12 +113,12 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
     const all = await Promise.all(ids.map((id) => readIncident(redis, keys, id)));
     return all
       .filter((incident) => incident !== undefined)
-      .map(({ id, probe, category, state, opening, message }) => ({
+      .map(({ id, probe, category, state, opening, message, stormId }) => ({
         id,
         pair: `${probe} ${category}`,
         state,
         opening,
-        messageTs: message?.ts,
+        messageTs: stormId === null ? message?.ts : undefined,
       }));
   }
 

@@ -32,6 +32,8 @@ const RULES = `rules:
     mute: [{ cron: "*/2 * * * *", for: 1m, reason: tests }]
 `;
 
+const STORM = 'storm: { pairs: 4, within: 3s }\n';
+
 export type World = Awaited<ReturnType<typeof makeWorld>>;
 
 export async function makeWorld(folder: string, chance: Random) {
@@ -63,7 +65,8 @@ export async function makeWorld(folder: string, chance: Random) {
   // The folder of the log is a link, which a fault changes.
   mkdirSync(join(folder, 'log-0'));
   symlinkSync(join(folder, 'log-0'), join(folder, 'log'));
-  const writer = new Writer(logPath, chance);
+  const hasStorms = chance.fraction() < 0.5;
+  const writer = new Writer(logPath, chance, hasStorms);
   const bypass = chance.fraction() < 0.5;
   // The workers write their rows to another file: they must not land inside a row that a probe writes in two halves.
   const workerLogPath = join(folder, 'workers.jsonl');
@@ -72,7 +75,7 @@ export async function makeWorld(folder: string, chance: Random) {
     policyPath,
     `version: 1
 escalate: { after: ${ESCALATE_MS}ms, to: [${OTHERS}], severity: [critical, warning] }
-${RULES}`,
+${hasStorms ? STORM : ''}${RULES}`,
   );
   const apiPort = await tryListen(0);
   const env = {
@@ -142,6 +145,9 @@ ${RULES}`,
       rows: writer.rows,
       recoveries: writer.recoveries,
       posts: slack.accepted.map(({ wakeId, text, at, channel }) => ({ wakeId, text, at, channel })),
+      digests: slack.accepted
+        .filter(({ wakeId }) => wakeId.startsWith('n-s-'))
+        .flatMap(({ text, edits }) => [text, ...edits.map((edit) => edit.text)]),
       actions: responders.actions,
       escalateMs: ESCALATE_MS,
       incidents: await seen.storedIncidents(),

@@ -22,6 +22,8 @@ import type { WrittenRecovery, WrittenRow } from './history.ts';
 const PAIRS = ['fly', 'vercel', 'supabase'].flatMap((probe) =>
   ['service_unhealthy', 'deploy:failed'].map((category) => ({ probe, category })),
 );
+/** Pairs that fail together. */
+const HOSTS = Array.from({ length: 20 }, (_, i) => ({ probe: `host-${i}`, category: 'unreachable' }));
 const HOUR_MS = 3_600_000;
 
 interface NewRow extends Pick<WrittenRow, 'marker' | 'kind' | 'pair' | 'critical'> {
@@ -37,12 +39,15 @@ export class Writer {
   busy = false;
   #random: Random;
   #file: number;
+  #hasBursts: boolean;
   #count = 0;
   #rotated = 0;
   #folders = 0;
 
-  constructor(path: string, random: Random) {
+  /** @param hasBursts whether rows of many pairs are written at once */
+  constructor(path: string, random: Random, hasBursts: boolean) {
     this.path = path;
+    this.#hasBursts = hasBursts;
     this.#random = random;
     this.#file = openSync(path, 'a+');
   }
@@ -59,6 +64,7 @@ export class Writer {
   randomLine(): void {
     if (this.busy) return;
     const dice = this.#random.between(1, 100);
+    if (this.#hasBursts && dice > 98) return this.#burst();
     if (dice <= 70) this.row();
     else if (dice <= 80) this.recovery();
     else if (dice <= 84) this.row({ kind: 'old' });
@@ -66,6 +72,12 @@ export class Writer {
     else if (dice <= 90) this.row({ ending: '\r\n' });
     else if (dice <= 93) this.twice();
     else this.noise();
+  }
+
+  /** Writes rows of many pairs at once. */
+  #burst(): void {
+    for (const pair of HOSTS.slice(this.#random.between(0, 10)))
+      this.#write(this.#file, this.#makeRow('wake', pair), '\n');
   }
 
   row(options: { kind?: WrittenRow['kind']; ending?: string } = {}): void {
@@ -217,9 +229,12 @@ export class Writer {
     }
   }
 
-  #makeRow(kind: WrittenRow['kind']): NewRow {
+  #makeRow(
+    kind: WrittenRow['kind'],
+    pair = this.#random.of([PAIRS[0] ?? { probe: '', category: '' }, ...PAIRS]),
+  ): NewRow {
     const marker = `row-${++this.#count}`;
-    const { probe, category } = this.#random.of([PAIRS[0] ?? { probe: '', category: '' }, ...PAIRS]);
+    const { probe, category } = pair;
     const severity = this.#random.between(1, 100) <= 3 ? 'critical' : 'warning';
     const instance = this.#instance();
     const details = {

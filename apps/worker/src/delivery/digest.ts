@@ -98,11 +98,11 @@ export function digestSender(options: Digests) {
   }
 
   async function contentOf(storm: Storm, notice: Notice, mayRepeat: boolean) {
+    const note = deliveryNote({ lateMs: 0, older: 0, mayRepeat });
     if (notice.kind === 'digest_part') {
       const names = storm.members.filter((member) => member.notice === notice.id);
-      return names.length > 0 ? { text: partText(names), note: '' } : undefined;
+      return names.length > 0 ? { text: partText(names, note), note } : undefined;
     }
-    const note = deliveryNote({ lateMs: 0, older: 0, mayRepeat });
     const subject = stormSubject(options, storm);
     const hasButtons = await areClicksTaken(redis, keys);
     const content = await subject.message(notice.id, { note, line: subject.line, hasButtons });
@@ -169,7 +169,7 @@ export async function nameFurther(options: Digests, to: Messenger, storm: Storm)
     added.map(({ pair }) => pair),
   );
   try {
-    await to.edit(posted, partText([...present, ...added]));
+    await to.edit(posted, partText([...present, ...added], posted.note ?? ''));
   } catch (error) {
     if (!(error instanceof DeliveryFailure && error.kind === 'permanent')) throw error;
     // A person deleted it, for example.

@@ -144,8 +144,8 @@ export function digestMessage(
   };
 }
 
-/** The text of a reply that names further alerts, escaped. */
-export function partText(members: StormMember[]): string {
+/** The text of a reply that names further alerts, escaped. @param note about its delivery */
+export function partText(members: StormMember[], note: string): string {
   const probes = new Map<string, string[]>();
   for (const { probe, category, rows } of members) {
     const names = probes.get(category) ?? [];
@@ -153,7 +153,7 @@ export function partText(members: StormMember[]): string {
     probes.set(category, names);
   }
   const lines = [...probes].map(([category, names]) => `• ${nameIn(category)}: ${names.join(', ')}`);
-  return escapeForSlack(`Further alerts of this storm, by category:\n${lines.join('\n')}`);
+  return escapeForSlack(`Further alerts of this storm, by category:\n${lines.join('\n')}${note}`);
 }
 
 function titleOf({ cause, members }: StormFacts): string {
