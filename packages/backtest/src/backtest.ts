@@ -12,6 +12,8 @@ import type { LogContent, LogRow } from './read-log.ts';
 export interface NamedPolicy {
   name: string;
   rules: Policy['rules'];
+  /** Whether it has storms, which a backtest does not decide. */
+  hasStorms?: boolean;
 }
 
 export interface BacktestOptions {
@@ -109,6 +111,9 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
       ...doubts,
       ...(policies.some(({ rules }) => rules.some(({ reinvestigate }) => reinvestigate === 'on_change'))
         ? ['The cost counts an investigation for each message, also for rules with reinvestigate: on_change.']
+        : []),
+      ...(policies.some(({ hasStorms }) => hasStorms)
+        ? ['Each wake counts as a message, also those that the digest of a storm would name.']
         : []),
       ...(meanUsd === undefined ? [`The log has no investigations: each is taken to cost ${USUAL_USD} USD.`] : []),
       ...ALWAYS,

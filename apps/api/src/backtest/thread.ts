@@ -41,7 +41,7 @@ async function run({
     const options = { debounce, hasIncidents, quietMs, senderQuietMs, from, to, timezone, redact };
     const policies = [
       { name: 'current', rules },
-      { name: 'new', rules: parsed.policy.rules },
+      { name: 'new', rules: parsed.policy.rules, hasStorms: parsed.policy.storm !== undefined },
     ];
     const { missed, ...result } = runBacktest(content, { ...options, policies });
     return {

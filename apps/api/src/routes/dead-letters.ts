@@ -7,7 +7,9 @@ import { readNotice, reopenNotice } from '@kora-wake/shared/store/notices';
 import { type Place, readPage } from '@kora-wake/shared/store/page';
 import type { DeliverJob, NoticeJob, WakeJob } from '@kora-wake/shared/store/queues';
 import { failedAt, takeFailed } from '@kora-wake/shared/store/queues';
+import { readStorm } from '@kora-wake/shared/store/storms';
 import { readWakeRecord, recordDismissal, reopen } from '@kora-wake/shared/store/wake-record';
+import { isStormId } from '@kora-wake/shared/wake/storm';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -138,9 +140,25 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
   /** The newest wake of the incident of a notice, whose message the notice repeats. */
   async function wakeOfNotice(noticeId: string) {
     const notice = await readNotice(redis, keys, noticeId);
+    if (notice && isStormId(notice.incidentId)) return digestOf(notice.incidentId);
     const incident = notice && (await readIncident(redis, keys, notice.incidentId));
     const record = incident && (await readWakeRecord(redis, keys, incident.messageOf ?? incident.lastWakeId));
     return record ? { id: record.wakeId, ...record.row } : noWake;
+  }
+
+  /** A digest stands for many wakes: a retry sends it for all of them. */
+  async function digestOf(stormId: string) {
+    const storm = await readStorm(redis, keys, stormId);
+    if (!storm) return noWake;
+    const { leader: id, severity, members } = storm;
+    return {
+      ...noWake,
+      id,
+      probe: 'digest',
+      category: `${members.length} alerts`,
+      severity,
+      title: 'Digest of a storm',
+    };
   }
 
   async function find({ queue: name, jobId }: DeadLetterParams): Promise<FailedJob> {

@@ -1,6 +1,7 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
-import { type DeliveriesQueue, deliverJobId, failedAt } from '@kora-wake/shared/store/queues';
+import { type DeliveriesQueue, deliverJobId, FOLLOWUPS, failedAt } from '@kora-wake/shared/store/queues';
+import { failedNoticeOf } from '@kora-wake/shared/store/storms';
 import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import {
   readShownFeedback,
@@ -42,14 +43,24 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
 
   const entryOf = (wake: WakeRecord) => investigationOf({ redis, keys, queue, deliveries }, wake);
 
-  async function findDeadLetter({ wakeId, outcome }: WakeRecord): Promise<InvestigationDetail['deadLetter']> {
+  async function findDeadLetter(wake: WakeRecord): Promise<InvestigationDetail['deadLetter']> {
+    const { wakeId, outcome } = wake;
     if (outcome !== 'dead') return null;
+    const notice = await failedNoticeOf(redis, keys, wake);
     const jobs = [
+      ...(notice === undefined ? [] : [{ queue: FOLLOWUPS, jobId: notice }]),
       { queue: deliveries.name, jobId: deliverJobId(wakeId) },
       { queue: queue.name, jobId: wakeId },
     ];
     const failed = await Promise.all(jobs.map((job) => failedAt(redis, keys, job.queue, job.jobId)));
     return jobs.find((_, i) => failed[i] !== undefined) ?? null;
+  }
+
+  /** The message of the wake; null if there is none, or if a digest stands for it. */
+  function dmOf(wake: WakeRecord): string | null {
+    const { report, posted, outcome } = wake;
+    if (!report || outcome === 'digest') return null;
+    return directMessage(wakeFromRecord(wake), report, { note: posted?.note ?? '', consoleUrl });
   }
 
   app.get(
@@ -92,7 +103,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
         calls: report?.calls.map(describeCall) ?? [],
         tools: report?.toolCalls ?? [],
         ...evidenceOf(report),
-        dm: report && directMessage(wakeFromRecord(wake), report, { note: wake.posted?.note ?? '', consoleUrl }),
+        dm: dmOf(wake),
         deadLetter: await findDeadLetter(wake),
         posted: wake.posted && { channel: wake.posted.channel, ts: wake.posted.ts },
       };

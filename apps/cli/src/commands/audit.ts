@@ -12,6 +12,7 @@ import { hasSource } from '@kora-wake/shared/store/checkpoint';
 import { type Keys, redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { NOWHERE } from '@kora-wake/shared/store/position';
 import { deliveriesQueue, hasUnfinishedJob, wakesQueue } from '@kora-wake/shared/store/queues';
+import { isWaitingMember } from '@kora-wake/shared/store/storms';
 import { readWakeState } from '@kora-wake/shared/store/wake-record';
 import { WAKE_SEAM } from '@kora-wake/shared/wake/wake';
 import { wakeIdsIn } from '@kora-wake/tailer/decide/rows';
@@ -105,7 +106,8 @@ async function findLostWakes(ids: string[], redis: RedisClient, keys: Keys) {
     const { isEnqueued, outcome } = await readWakeState(redis, keys, id);
     if (isEnqueued) enqueued++;
     if (!isEnqueued || outcome) continue;
-    if (!(await hasUnfinishedJob({ wakes, deliveries }, id))) lost.push(id);
+    if (await hasUnfinishedJob({ wakes, deliveries }, id)) continue;
+    if (!(await isWaitingMember(redis, keys, id))) lost.push(id);
   }
   await Promise.all([wakes.close(), deliveries.close()]);
   return { enqueued, lost };

@@ -68,6 +68,10 @@ export const command = defineCommand({
     const settings = settingsOf(policy.rules, config.debounce).ofPair(debounceId(probe, category)).of(severity);
     io.out(`${probe} / ${category}, ${severity}, at ${new Date(time).toISOString()}`);
     explain(path, severity, settings, time, config, io);
+    const { storm } = policy;
+    if (storm) {
+      io.out(`If ${storm.pairs} different alerts are sent within ${exactSpan(storm.withinMs)}, one digest names them.`);
+    }
     return 0;
   },
 });

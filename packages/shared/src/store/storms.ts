@@ -202,6 +202,21 @@ export async function gatherHeld(redis: RedisClient, keys: Keys): Promise<void> 
   await GATHER_HELD(redis, [keys.heldJobs, keys.hold], args);
 }
 
+/** Whether a wake waits for a digest that names it, and so needs no job. */
+export async function isWaitingMember(redis: RedisClient, keys: Keys, wakeId: string): Promise<boolean> {
+  return (await redis.hexists(keys.waitingMembers, wakeId)) === 1;
+}
+
+/** The notice whose failure made a dead letter of the wake. Undefined if it was another one. */
+export async function failedNoticeOf(
+  redis: RedisClient,
+  keys: Keys,
+  { wakeId, stormId }: { wakeId: string; stormId: string | null },
+): Promise<string | undefined> {
+  const stored = stormId === null ? null : await redis.hget(`${keys.storm(stormId)}:dead`, wakeId);
+  return stored?.split(' ')[0];
+}
+
 /** Has the digest edited, because its investigation has ended. */
 export async function markStormChanged(redis: RedisClient, keys: Keys, stormId: string): Promise<void> {
   await redis.hincrby(keys.incident(stormId), 'changes', 1);

@@ -7,13 +7,26 @@ import { codeLabel, STATE_LABELS, VERDICT_LABELS, withoutVerdict } from '../../l
 import { toInvestigation } from '../../route.ts';
 
 export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
-  const { verdict, summary, code, evidence, droppedQuotes, repeats } = entry;
+  const { verdict, summary, code, evidence, droppedQuotes, repeats, stormId } = entry;
+  const leader = stormId?.replace(/^s-/, 'w-');
   return (
     <Panel id="diagnosis" title="Diagnosis">
       {repeats && (
         <p class="why repeats">
           Not investigated: nothing has changed since <a href={toInvestigation(repeats.wakeId)}>an earlier alert</a> of
           this incident. Its diagnosis of <When at={repeats.at} /> is repeated.
+        </p>
+      )}
+      {leader !== undefined && (
+        <p class="why repeats">
+          One digest names it with other alerts that came at the same time.{' '}
+          {leader === entry.wakeId ? (
+            'Its diagnosis is that of all of them.'
+          ) : (
+            <>
+              They have one diagnosis, <a href={toInvestigation(leader)}>stored with this alert</a>.
+            </>
+          )}
         </p>
       )}
       {verdict && <p class={`verdict ${verdict}`}>{VERDICT_LABELS[verdict]}</p>}
@@ -23,7 +36,7 @@ export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
           No diagnosis: {codeLabel(code)}. <code title={code}>{code}</code>
         </p>
       )}
-      {summary === null && code === null && (
+      {summary === null && code === null && (leader === undefined || leader === entry.wakeId) && (
         <Empty>
           {entry.outcome === null ? `No diagnosis yet. ${STATE_LABELS[entry.state]}.` : 'The diagnosis was not stored.'}
         </Empty>

@@ -44,9 +44,9 @@ function Sums({ account }: { account: Account }) {
       <br />
       <span>
         {count(enqueued)} accepted = {count(outcomes.diagnosis)} sent + {count(outcomes.fallback)} sent without
-        diagnosis + {count(outcomes.unchanged)} sent with earlier diagnosis + {count(outcomes.joined)} sent with a newer
-        alert + {count(outcomes.withdrawn)} recovered before + {count(outcomes.dry_run)} dry run +{' '}
-        {count(outcomes.dead)} not sent + {count(inFlight)} in progress
+        diagnosis + {count(outcomes.unchanged)} sent with earlier diagnosis + {count(outcomes.digest)} sent in a digest
+        + {count(outcomes.joined)} sent with a newer alert + {count(outcomes.withdrawn)} recovered before +{' '}
+        {count(outcomes.dry_run)} dry run + {count(outcomes.dead)} not sent + {count(inFlight)} in progress
       </span>
       {total(recovered) > 0 && (
         <>
