@@ -66,6 +66,44 @@ test('a notice that failed is listed with the alert of its incident, and can be 
   expect(await account()).toMatchObject({ notices: { dead: 0, pending: 1 }, outcomes: { dead: 0 } });
 });
 
+test('a digest that failed is listed once for all its alerts, and its retry takes back all their outcomes', async ({
+  ns,
+}) => {
+  const wakes = Array.from({ length: 9 }, (_, i) => aWake({ id: `w-${i}`, category: `c-${i}` }));
+  await commit(
+    ns,
+    wakes,
+    wakes.map((wake) => fires(wake)),
+    { pairs: 8, withinMs: 60_000 },
+  );
+  const [id = ''] = await listPendingNotices(ns.redis, ns.keys, 1);
+  await ns.followups.add('remind', { noticeId: id }, { ...noticeJobOptions(id), attempts: 1 });
+  const worker = new Worker(ns.followups.name, () => Promise.reject(new UnrecoverableError('channel_not_found')), {
+    connection: { url: ns.redisUrl },
+    prefix: ns.prefix,
+  });
+  await eventually(async () => (await ns.followups.getFailedCount()) === 1);
+  await worker.close();
+  await endNotice(ns.redis, ns.keys, { notice: { id, to: '' }, outcome: 'dead', failure: 'channel_not_found' });
+  const { app } = await api(ns);
+  const { entries } = (await app.inject('/v1/dead-letters')).json();
+  expect(entries).toMatchObject([
+    { queue: 'followups', jobId: id, probe: 'digest', category: '9 alerts', wakeId: 'w-8' },
+  ]);
+  expect((await app.inject('/v1/investigations/w-3')).json()).toMatchObject({
+    outcome: 'dead',
+    failure: { code: 'channel_not_found' },
+    deadLetter: { queue: 'followups', jobId: id },
+  });
+  await app.inject({ method: 'POST', url: `/v1/dead-letters/followups/${id}/retry` });
+  expect((await app.inject('/v1/account')).json()).toMatchObject({
+    outcomes: { dead: 0 },
+    inFlight: 9,
+    unaccounted: 0,
+  });
+  expect((await app.inject('/v1/investigations/w-3')).json()).toMatchObject({ outcome: null, deadLetter: null });
+});
+
 describe('the detail of a wake that was not sent', () => {
   test('has the reason and the job to retry, and later who dismissed it and why', async ({ ns }) => {
     const { app } = await api(ns);

@@ -30,6 +30,18 @@ const PLAN: Plan = {
 };
 const randomNumbers = random(1).fraction;
 
+test('an outage of many pairs is one storm, whose digest names all of them soon', () => {
+  const outage = { ...PLAN, pairs: 1_000, incidentsADay: 0, outageShare: 1, days: 1, rowEveryMs: 30_000 };
+  const usual = simulate(outage, random(1).fraction);
+  const gathered = simulate({ ...outage, storm: { pairs: 8, withinMs: MINUTE } }, random(1).fraction);
+  expect(usual).toMatchObject({ storms: 0, digested: 0 });
+  expect(gathered.wakes).toBe(usual.wakes);
+  expect(gathered.storms).toBeGreaterThan(0);
+  expect(gathered.digested).toBeGreaterThan(990);
+  expect(gathered.toDm.max).toBeLessThan(usual.toDm.max / 10);
+  expect(gathered.usd).toBeLessThan(usual.usd / 10);
+});
+
 describe('simultaneous wakes', () => {
   const burst = Array.from({ length: 6 }, () => 0);
 

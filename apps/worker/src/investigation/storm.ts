@@ -1,6 +1,5 @@
 /** A storm as text for the LLM: its alerts, and what they share. It is not sanitized yet. */
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { readIncident } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import type { Storm } from '@kora-wake/shared/store/storms';
 import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
@@ -41,9 +40,8 @@ export async function stormText(
   ].join('\n');
 
   /** The title of its newest wake, or an empty text. */
-  async function titleOf({ incidentId }: StormMember): Promise<string> {
-    const incident = await readIncident(redis, keys, incidentId);
-    const record = incident && (await readWakeRecord(redis, keys, incident.lastWakeId));
+  async function titleOf({ lastWakeId }: StormMember): Promise<string> {
+    const record = await readWakeRecord(redis, keys, lastWakeId);
     return shorten(record?.row.title ?? '', MAX_TITLE);
   }
 }

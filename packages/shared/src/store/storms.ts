@@ -75,6 +75,7 @@ const member = z.tuple([
   z.string(),
   z.string(),
   z.coerce.number(),
+  z.string(),
   z.number(),
   z.number(),
 ]);
@@ -105,25 +106,28 @@ export async function readStorm(redis: RedisClient, keys: Keys, id: string): Pro
     message: parsePosted(fields.get('message')),
     messageOf: fields.get('messageOf') ?? null,
     part: fields.get('part') ?? null,
-    members: members.flatMap(([pair, message, isNamed, incidentId, stored, severity, rows, isMember, isWaiting]) => {
-      const named = parseDebounceId(pair);
-      const ofMember = INCIDENT_STATES.find((each) => each === stored) ?? 'closed';
-      if (!named) return [];
-      return [
-        {
-          ...named,
-          pair,
-          notice: message,
-          isNamed: isNamed === 1,
-          incidentId,
-          state: ofMember,
-          severity,
-          rows,
-          isMember: isMember === 1,
-          isWaiting: isWaiting === 1,
-        },
-      ];
-    }),
+    members: members.flatMap(
+      ([pair, message, isNamed, incidentId, stored, severity, rows, lastWakeId, isMember, isWaiting]) => {
+        const named = parseDebounceId(pair);
+        const ofMember = INCIDENT_STATES.find((each) => each === stored) ?? 'closed';
+        if (!named) return [];
+        return [
+          {
+            ...named,
+            pair,
+            notice: message,
+            isNamed: isNamed === 1,
+            incidentId,
+            lastWakeId,
+            state: ofMember,
+            severity,
+            rows,
+            isMember: isMember === 1,
+            isWaiting: isWaiting === 1,
+          },
+        ];
+      },
+    ),
   };
 }
 

@@ -11,8 +11,9 @@ export interface StormMember {
   notice: string;
   /** Whether Slack has accepted that message. */
   isNamed: boolean;
-  /** Its incident, and the state and the number of alerts of that. */
+  /** Its incident, and the newest wake, the state and the number of alerts of that. */
   incidentId: string;
+  lastWakeId: string;
   state: IncidentState;
   severity: string;
   rows: number;

@@ -119,6 +119,19 @@ mappers:
       'version: 1\nescalate:\n  after: 10m\n  to: [U1ABC]\n  severity: [critial]',
       '5: escalate.severity.0 must be one of critical, warning, info. Did you mean critical?',
     ],
+    [
+      'version: 1\nstorm: { pairs: 1, within: 60s }',
+      '2: storm.pairs must be a whole number from 2 to 10000: different pairs of probe and category',
+    ],
+    [
+      'version: 1\nstorm: { pairs: 2.5, within: 60s }',
+      '2: storm.pairs must be a whole number from 2 to 10000: different pairs of probe and category',
+    ],
+    ['version: 1\nstorm:\n  pairs: 8\n  within: 2h', '4: storm.within must be at most an hour'],
+    [
+      'version: 1\nstorm: { pairs: 8 }',
+      '2: storm.within must be a duration: a number and ms, s, m, h or d, such as 30m',
+    ],
     ['version: 1\nsources: []', '2: sources must be a mapping of keys to values'],
     ['version: 1\nsources: { grafana: }', '2: sources.grafana must be a mapping of keys to values'],
     ['version: 1\nversion: 1', '2: Map keys must be unique'],

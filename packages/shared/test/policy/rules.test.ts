@@ -71,10 +71,13 @@ describe('faults', () => {
   test('without incidents are the keys that need them', () => {
     const rules = '  - window: 5m\n    backoff: { factor: 2, max: 1h }\n  - reinvestigate: on_change\n';
     const needs = 'needs incidents: remove it, or set KORA_INCIDENT_QUIET_SECONDS to more than 0';
-    expect(faultsIn(`${rules}escalate: { after: 5m, to: [U024BE7LH] }`, false)).toEqual([
+    expect(
+      faultsIn(`${rules}escalate: { after: 5m, to: [U024BE7LH] }\nstorm: { pairs: 8, within: 60s }`, false),
+    ).toEqual([
       `4: rule 1: backoff ${needs}`,
       `5: rule 2: reinvestigate ${needs}`,
       `6: escalate ${needs}`,
+      `7: storm ${needs}`,
     ]);
   });
 });
