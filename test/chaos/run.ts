@@ -42,7 +42,10 @@ export async function chaos({ seed, ms, folder, report, signal }: ChaosOptions):
   const failed: string[] = [];
   const world = await makeWorld(join(folder, `seed-${seed}`), chance);
   const writing = setInterval(() => world.writer.randomLine(), ROW_EVERY_MS);
-  const acting = setInterval(() => void world.people.act(), ACT_EVERY_MS);
+  const acting = setInterval(() => {
+    // A person who holds messages again and again would keep work from ending.
+    if (!world.writer.busy) void world.people.act();
+  }, ACT_EVERY_MS);
   try {
     const inject = async (fault: Fault) => {
       report(`${new Date().toISOString().slice(11, 23)} seed ${seed}: ${fault.numbers.join(', ')}: ${fault.name}`);

@@ -5,6 +5,7 @@
 import { expect } from 'vitest';
 import {
   allEnded,
+  crashDigest,
   crashNotice,
   crashTailer,
   crashUnchanged,
@@ -27,11 +28,14 @@ const WITHDRAW_MESSAGES = 12;
 const UNCHANGED_MESSAGES = 24;
 /** More messages than a worker sends to end a snooze and to send its notice, between looks at the clock. */
 const NOTICE_MESSAGES = 45;
+/** More messages than a worker sends for a storm of nine wakes, whose digest needs one reply. */
+const DIGEST_MESSAGES = 90;
 /**
  * Every third message of the worker, and different ones before and after it. To test each message:
  * `CRASH_EVERY_ARROW=1 npm run test:field -- test/field/crash.field.test.ts`.
  */
 const WORKER_STRIDE = process.env.CRASH_EVERY_ARROW ? 1 : 3;
+const DIGEST_STRIDE = process.env.CRASH_EVERY_ARROW ? 1 : 9;
 /** Scenarios at once: most of their time is waiting for a lease or a lock to expire. */
 const AT_ONCE = 6;
 
@@ -96,6 +100,13 @@ test('a wake that has not changed is sent once and never paid for, whenever its 
 test('the end of a snooze notifies once, whenever the worker is killed', { timeout: 900_000 }, async ({ folder }) => {
   const killed = await atEveryMessage(NOTICE_MESSAGES, WORKER_STRIDE, (kill) => crashNotice(folder, kill));
   expect(killed).toBeGreaterThan(0);
+});
+
+test('the digest of a storm is sent once with all names, whenever the worker is killed', { timeout: 900_000 }, async ({
+  folder,
+}) => {
+  const killed = await atEveryMessage(DIGEST_MESSAGES, DIGEST_STRIDE, (kill) => crashDigest(folder, kill));
+  expect(killed).toBeGreaterThan(10);
 });
 
 test('a wake whose worker is killed three times around its post, before Slack answers, is still sent once', async ({

@@ -9,6 +9,7 @@ import { actOnIncident } from '@kora-wake/shared/store/incidents';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { expect } from 'vitest';
 import { DIAGNOSIS } from './anthropic.ts';
+import { namesIn, pairName } from './digests.ts';
 import { doubles, environment } from './doubles.ts';
 import { append, eventually, type Namespace, namespace, recoveredRow, removeNamespace, wakeRow } from './fixtures.ts';
 import { runApp } from './process.ts';
@@ -273,6 +274,58 @@ export async function crashNotice(folder: string, kill: Kill): Promise<boolean> 
   await isSent();
   expect(await readAccount(redis, keys)).toMatchObject({ notices: { sent: 1, withdrawn: 0, dead: 0 }, unaccounted: 0 });
   expect(slack.accepted.map(({ text }) => text.includes('The snooze is over'))).toEqual([false, true]);
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await removeNamespace(ns);
+  return fired;
+}
+
+/** Kills a worker while it sends the digest of a storm, and the reply with the other names. @returns whether it was killed */
+export async function crashDigest(folder: string, kill: Kill): Promise<boolean> {
+  const { ns, logPath, env: ofWorld, slack } = await ownWorld(folder);
+  const { redis, keys } = ns;
+  const policy = join(mkdtempSync(join(folder, 'policy-')), 'policy.yaml');
+  writeFileSync(policy, 'version: 1\nstorm: { pairs: 8, within: 60s }\n');
+  const env = { ...ofWorld, KORA_POLICY_PATH: policy };
+  const tailer = runApp('tailer', env);
+  await tailer.until('tailer.following');
+  const pairs = Array.from({ length: 9 }, (_, i) => ({
+    probe: `host-${i}-${'x'.repeat(150)}`,
+    category: 'y'.repeat(150),
+  }));
+  append(logPath, ...pairs.map(wakeRow));
+  await eventually(async () => (await readAccount(redis, keys)).enqueued === pairs.length);
+  tailer.child.kill('SIGKILL');
+  await tailer.exited;
+  const wire = await tripwire(ns.redisUrl, matters, kill.when);
+  const first = runApp('worker', { ...env, REDIS_URL: wire.url });
+  let fired = false;
+  wire.arm(kill.at, () => {
+    fired = first.child.kill('SIGKILL');
+  });
+  const isSent = () =>
+    eventually(async () => {
+      const { inFlight, notices } = await readAccount(redis, keys);
+      return inFlight === 0 && notices.pending === 0 && (await redis.zcard(keys.changedIncidents)) === 0;
+    }, 180_000);
+  await Promise.race([first.exited, isSent()]);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  await wire.close();
+  await expireLocks(ns);
+  const second = runApp('worker', env);
+  await second.until('worker.ready');
+  await expireLocks(ns);
+  await isSent();
+  const { outcomes, notices, unaccounted } = await readAccount(redis, keys);
+  expect({ outcomes, notices, unaccounted }).toMatchObject({
+    outcomes: { digest: pairs.length },
+    notices: { sent: 2, withdrawn: 0, dead: 0 },
+    unaccounted: 0,
+  });
+  const texts = slack.accepted.flatMap(({ text, edits }) => [text, ...edits.map((edit) => edit.text)]);
+  expect(slack.accepted.map(({ thread }) => thread === slack.accepted[0]?.ts)).toEqual([false, true]);
+  expect(pairs.filter((pair) => !namesIn(texts).has(pairName(pair)))).toEqual([]);
   second.child.kill('SIGKILL');
   await second.exited;
   await removeNamespace(ns);

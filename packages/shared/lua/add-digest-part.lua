@@ -1,6 +1,7 @@
--- Creates a later part of the digest of a storm, and assigns it the pairs that it names.
+-- Creates a later part of the digest of a storm, and assigns it the pairs that it names. Another worker may have done it before: then
+-- nothing changes.
 -- KEYS: storm. ARGV: {id (of the storm), pairs, storms: see store/storms.ts} as JSON.
--- Returns the id of the notice.
+-- Returns the id of the notice, or ''.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold
@@ -12,9 +13,14 @@
 -- @include lib/storms
 local args = cjson.decode(ARGV[1])
 local incidents = args.storms.incidents
-local notice = create_next_notice(incidents, args.id, 'digest_part', redis_now())
 local messages = incidents.keys.storm .. args.id .. ':messages'
-for _, pair in ipairs(args.pairs) do redis.call('HSETNX', messages, pair, notice) end
+local unnamed = {}
+for _, pair in ipairs(args.pairs) do
+  if redis.call('HEXISTS', messages, pair) == 0 then unnamed[#unnamed + 1] = pair end
+end
+if #unnamed == 0 then return '' end
+local notice = create_next_notice(incidents, args.id, 'digest_part', redis_now())
+for _, pair in ipairs(unnamed) do redis.call('HSET', messages, pair, notice) end
 redis.call('EXPIRE', messages, incidents.ttlS)
 redis.call('HSET', incidents.keys.incident .. args.id, 'part', notice)
 return notice

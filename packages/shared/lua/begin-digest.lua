@@ -22,12 +22,11 @@ if redis.call('HGET', KEYS[1], 'outcome') == 'dead' then
   revive_members(storms, storm, args.id, kind, now)
 end
 local outcome, claimed, first = unpack(redis.call('HMGET', KEYS[1], 'outcome', 'claimedAt', 'firstClaimedAt'))
--- Slack may have a message that was claimed before, so its members are not withdrawn.
-local waiting = (outcome or claimed) and 0 or withdraw_members(storms, storm, now)
+if not outcome then withdraw_members(storms, storm, now) end
 local key = incidents.keys.incident .. storm
 local message, state, critical_at, digest_at = unpack(redis.call('HMGET', key, 'message', 'state', 'criticalAt', 'digestAt'))
 local has_critical = tonumber(critical_at or '0') > tonumber(digest_at or '0')
-local is_wanted = waiting > 0
+local is_wanted = count_waiting(incidents, storm) > 0
 if kind == 'digest' then
   -- The members of a later digest may be named already, but nobody was notified about the critical one.
   is_wanted = is_wanted or (has_critical and state ~= 'closed')

@@ -45,7 +45,11 @@ if kind == 'digest' or kind == 'digest_part' then
   elseif args.outcome == 'dead' then
     bury_members(args.storms, incident, args.id, kind, args.failure or '', now)
   end
+  if args.outcome == 'withdrawn' then
+    unassign(keys, incident, args.id)
+    withdraw_members(args.storms, incident, now)
+  end
   -- Wakes that joined meanwhile. With a message, its next edit names them.
-  if withdraw_members(args.storms, incident, now) > 0 then create_due_digest(incidents, incident, now) end
+  if count_waiting(incidents, incident) > 0 then create_due_digest(incidents, incident, now) end
 end
 return {1, ended}

@@ -1,4 +1,4 @@
--- Reads a storm with its members, in the order in which they joined. Ends waiting members that are over first.
+-- Reads a storm with its members, in the order in which they joined.
 -- KEYS: storm. ARGV: {id, storms: see store/storms.ts} as JSON.
 -- Returns the fields of the storm as names and values in turn, and for each member: pair, the message that names it, 1 if Slack has
 -- accepted that, then of its incident: id, state, severity, rows, newest wake, and 1 if it is still a member; then 1 if a wake waits.
@@ -15,7 +15,6 @@ local args = cjson.decode(ARGV[1])
 local incidents = args.storms.incidents
 local keys = incidents.keys
 local has_waiting = {}
-withdraw_members(args.storms, args.id, redis_now())
 each_waiting(incidents, args.id, function(_, pair) has_waiting[pair] = true end)
 local members = {}
 for _, pair in ipairs(redis.call('ZRANGE', keys.storm .. args.id, 0, -1)) do

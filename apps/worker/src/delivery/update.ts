@@ -6,7 +6,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { areClicksTaken } from '@kora-wake/shared/store/clicks';
 import { readStaleMessage, repostMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
 import type { Posted, UpdateJob } from '@kora-wake/shared/store/queues';
-import { nameMembers, readStorm } from '@kora-wake/shared/store/storms';
+import { nameMembers, readStorm, withdrawMembers } from '@kora-wake/shared/store/storms';
 import { OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
 import { isStormId } from '@kora-wake/shared/wake/storm';
 import type { Job } from 'bullmq';
@@ -37,6 +37,7 @@ export function updater(options: Updates) {
 
   async function update(id: string): Promise<void> {
     if (messenger && isStormId(id)) {
+      await withdrawMembers(redis, keys, id);
       const storm = await readStorm(redis, keys, id);
       // One edit each time, because Slack limits them.
       if (storm?.message && (await nameFurther(options, messenger, storm))) return;

@@ -149,18 +149,35 @@ local function end_member(storms, wake_id, pair, outcome, fields, now)
   return true
 end
 
--- Ends waiting wakes that are over, and forgets those that have ended otherwise. Returns how many still wait.
+-- Number of waiting wakes that are to be sent.
+local function count_waiting(incidents, id)
+  local count = 0
+  each_waiting(incidents, id, function(wake_id)
+    local record = incidents.keys.wake .. wake_id
+    if redis.call('HEXISTS', record, 'outcome') == 0 and not is_over(record) then count = count + 1 end
+  end)
+  return count
+end
+
+-- Ends waiting wakes that are over. If a message is to name a pair, Slack may have it already, so its wakes are left.
 local function withdraw_members(storms, id, now)
-  local left = 0
+  local keys = storms.incidents.keys
   each_waiting(storms.incidents, id, function(wake_id, pair)
-    local record = storms.incidents.keys.wake .. wake_id
-    if redis.call('HEXISTS', record, 'outcome') == 1 or is_over(record) then
+    local record = keys.wake .. wake_id
+    local has_ended = redis.call('HEXISTS', record, 'outcome') == 1
+    if has_ended or (is_over(record) and redis.call('HEXISTS', keys.storm .. id .. ':messages', pair) == 0) then
       end_member(storms, wake_id, pair, 'withdrawn', {}, now)
-    else
-      left = left + 1
     end
   end)
-  return left
+end
+
+-- No message of the notice will name the pairs that are assigned to it and not named yet.
+local function unassign(keys, id, notice)
+  local messages = keys.storm .. id .. ':messages'
+  local stored = redis.call('HGETALL', messages)
+  for i = 1, #stored, 2 do
+    if stored[i + 1] == notice then redis.call('HDEL', messages, stored[i]) end
+  end
 end
 
 -- Slack has accepted a message that names the pairs which are assigned to it: ends each waiting wake whose pair is named, also if it is
@@ -204,10 +221,7 @@ local function bury_members(storms, id, notice, kind, failure, now)
       redis.call('EXPIRE', key .. ':dead', incidents.ttlS)
     end
   end)
-  local stored = redis.call('HGETALL', key .. ':messages')
-  for i = 1, #stored, 2 do
-    if stored[i + 1] == notice then redis.call('HDEL', key .. ':messages', stored[i]) end
-  end
+  unassign(incidents.keys, id, notice)
 end
 
 -- A person retries a message that failed for good: its wakes wait for it again.

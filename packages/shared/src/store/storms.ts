@@ -81,7 +81,7 @@ const member = z.tuple([
 ]);
 const answer = z.tuple([z.array(z.string()), z.array(member)]);
 
-/** Reads a storm. Waiting members that are over end as withdrawn. Undefined if it does not exist. */
+/** Reads a storm. Undefined if it does not exist. */
 export async function readStorm(redis: RedisClient, keys: Keys, id: string): Promise<Storm | undefined> {
   const read = answer.safeParse(await READ(redis, [keys.incident(id)], { id, storms: stormArgs(keys) }));
   if (!read.success) return undefined;
@@ -155,6 +155,13 @@ export async function beginDigest(redis: RedisClient, keys: Keys, noticeId: stri
     heldUntil: Number(held) || undefined,
     isWanted: wanted === '1',
   };
+}
+
+const WITHDRAW = luaScript('withdraw-members');
+
+/** Ends waiting members that are over, unless Slack may have a message that names them. */
+export async function withdrawMembers(redis: RedisClient, keys: Keys, id: string): Promise<void> {
+  await WITHDRAW(redis, [keys.incident(id)], { id, storms: stormArgs(keys) });
 }
 
 const ASSIGN = luaScript('assign-members');
