@@ -144,7 +144,7 @@ test.each<[string, Partial<History>]>([
     {
       posts: correct().posts.slice(0, 1),
       wakes: [first, { ...second, outcome: 'digest' }],
-      digests: ['Alert storm\n• vercel / down (2 alerts)'],
+      digests: ['Alert storm\n• down: fly, vercel ×2'],
     },
   ],
   ['a repeat that is marked', { posts: [...correct().posts, marked] }],

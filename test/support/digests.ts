@@ -3,16 +3,16 @@
 export const pairName = ({ probe, category }: { probe: string; category: string }) => `${probe} / ${category}`;
 
 /**
- * The names in digests (`• probe / category`) and in replies (`• category: probe, probe ×2`). The names of a test have no such characters.
+ * The names in digests and in replies: `• probe / category, critical ×2` and `• category: probe, probe ×2 ✓`. The names of a test have no
+ * such characters.
  */
 export function namesIn(texts: string[]): Set<string> {
   const names = new Set<string>();
   for (const line of texts.flatMap((text) => text.split('\n'))) {
-    const [, single] = /^• (\S+ \/ \S+?)(?: \(| ·|$)/.exec(line) ?? [];
+    const [, critical] = /^• (\S+ \/ \S+), critical/.exec(line) ?? [];
     const [, category = '', probes] = /^• (\S+): (.*)$/.exec(line) ?? [];
-    if (single !== undefined) names.add(single);
-    for (const probe of probes?.split(', ') ?? [])
-      names.add(pairName({ probe: probe.replace(/ ×\d+$/, ''), category }));
+    if (critical !== undefined) names.add(critical);
+    for (const probe of probes?.split(', ') ?? []) names.add(pairName({ probe: probe.replace(/ .*$/, ''), category }));
   }
   return names;
 }

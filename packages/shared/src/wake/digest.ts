@@ -36,13 +36,12 @@ export interface StormFacts {
 }
 
 /** Characters after escaping that the names in a digest take, and in a reply. */
-const NAMES_ROOM = 1_600;
+const DIGEST_ROOM = 1_600;
 const PART_ROOM = 3_700;
-/** Characters after a name at most: the number of its alerts, its state, the end of the line. */
-const AFTER_NAME = 27;
-/** The same around a category in a reply, and after a probe. */
+/** Characters around a name at most: of a critical alert, of a category, and of a probe in its category. */
+const AROUND_LINE = 30;
 const AROUND_CATEGORY = 5;
-const AFTER_PROBE = 9;
+const AROUND_PROBE = 11;
 const MAX_COUNT = 9_999;
 const MAX_NAME = 200;
 /** Characters. */
@@ -50,55 +49,65 @@ const MAX_BY = 100;
 
 /** The names that fit into a digest, critical ones first. @param members that no message names yet */
 export function namesForDigest(members: StormMember[]): StormMember[] {
-  return fitting(criticalFirst(members), NAMES_ROOM);
+  return namesThatFit(members, [], DIGEST_ROOM);
 }
 
-/** The names that fit into a reply besides those that it has. It lists probes by their category, so that few replies are enough. */
+/** The names that fit into a reply besides those that it has. */
 export function namesForPart(members: StormMember[], present: StormMember[] = []): StormMember[] {
+  return namesThatFit(members, present, PART_ROOM);
+}
+
+/** The names that fit besides those that are present; the first one in any case if none is. */
+function namesThatFit(members: StormMember[], present: StormMember[], room: number): StormMember[] {
   const categories = new Set<string>();
-  let left = PART_ROOM;
-  const take = ({ probe, category }: StormMember) => {
-    if (!categories.has(category)) left -= escapeForSlack(nameIn(category)).length + AROUND_CATEGORY;
-    categories.add(category);
-    left -= escapeForSlack(nameIn(probe)).length + AFTER_PROBE;
+  let left = room;
+  const take = (member: StormMember) => {
+    left -= lengthOf(member, categories);
     return left >= 0;
   };
   present.forEach(take);
-  const sorted = members.toSorted((a, b) => (a.category < b.category ? -1 : Number(a.category > b.category)));
-  return sorted.filter((member, i) => take(member) || (i === 0 && present.length === 0));
+  return inOrder(members).filter((member, i) => take(member) || (i === 0 && present.length === 0));
 }
 
-/** The first members that fit into the room, and the first one in any case unless `mayBeEmpty`. */
-function fitting(members: StormMember[], room: number, mayBeEmpty = false): StormMember[] {
-  let left = room;
-  return members.filter((member, i) => {
-    left -= lengthOf(member);
-    return left >= 0 || (i === 0 && !mayBeEmpty);
-  });
+/** @param categories of the names before it, to which its own is added */
+function lengthOf(member: StormMember, categories: Set<string>): number {
+  const [probe, category] = [member.probe, member.category].map((name) => escapeForSlack(nameIn(name)).length);
+  if (isCritical(member)) return (probe ?? 0) + (category ?? 0) + AROUND_LINE;
+  const isNew = !categories.has(member.category);
+  categories.add(member.category);
+  return (probe ?? 0) + AROUND_PROBE + (isNew ? (category ?? 0) + AROUND_CATEGORY : 0);
 }
 
-function lengthOf(member: StormMember): number {
-  return escapeForSlack(nameOf(member)).length + AFTER_NAME;
+/** Critical alerts first, then by category. */
+function inOrder(members: StormMember[]): StormMember[] {
+  return members.toSorted(
+    (a, b) =>
+      Number(isCritical(b)) - Number(isCritical(a)) ||
+      compare.compare(a.category, b.category) ||
+      compare.compare(a.probe, b.probe),
+  );
 }
 
-function nameOf({ probe, category }: StormMember): string {
-  return `• ${nameIn(probe)} / ${nameIn(category)}`;
-}
+const compare = new Intl.Collator('en', { numeric: true });
+const isCritical = ({ severity }: StormMember) => severity === 'critical';
 
 /** The name of a probe or a category. Rows limit it to 200 characters; after escaping it may be longer. */
 function nameIn(name: string): string {
   return oneLine(name, MAX_NAME * 6);
 }
 
-function lineOf(member: StormMember): string {
-  const { rows, state } = member;
-  const alerts = rows > 1 ? ` (${rows.toLocaleString('en')} alerts)` : '';
-  return `${nameOf(member)}${alerts}${state === 'closed' ? ' · over' : ''}`;
-}
-
-function criticalFirst(members: StormMember[]): StormMember[] {
-  const rank = ({ severity }: StormMember) => Number(severity !== 'critical');
-  return members.toSorted((a, b) => rank(a) - rank(b));
+/** A line for each critical alert, and one for each category of the others, which few messages can hold. */
+function linesOf(members: StormMember[]): string[] {
+  const probes = new Map<string, string[]>();
+  const criticals: string[] = [];
+  for (const member of inOrder(members)) {
+    const { probe, category, rows, state } = member;
+    const over = state === 'closed' ? ' ✓' : '';
+    const count = rows > 1 ? ` ×${Math.min(rows, MAX_COUNT)}` : '';
+    if (isCritical(member)) criticals.push(`• ${nameIn(probe)} / ${nameIn(category)}, critical${count}${over}`);
+    else probes.set(category, [...(probes.get(category) ?? []), `${nameIn(probe)}${count}${over}`]);
+  }
+  return [...criticals, ...[...probes].map(([category, names]) => `• ${nameIn(category)}: ${names.join(', ')}`)];
 }
 
 /**
@@ -116,12 +125,17 @@ export function digestMessage(
   const { members, state, severity, id } = storm;
   const emoji = EMOJIS.get(severity) ?? OTHER_EMOJI;
   const title = titleOf(storm);
-  const own = criticalFirst(members.filter((member) => member.notice === notice));
-  const others = criticalFirst(members.filter((member) => member.notice !== notice));
-  const shown = [...own, ...fitting(others, NAMES_ROOM - own.reduce((sum, each) => sum + lengthOf(each), 0), true)];
+  const own = members.filter((member) => member.notice === notice);
+  const others = namesThatFit(
+    members.filter((member) => member.notice !== notice),
+    own,
+    DIGEST_ROOM,
+  );
+  const shown = [...own, ...others];
   const left = members.length - shown.length;
   const more = left > 0 ? [`and ${left.toLocaleString('en')} more, named in the thread`] : [];
-  const names = [...shown.map(lineOf), ...more].join('\n');
+  const mark = shown.some((member) => member.state === 'closed') ? ['(✓ over)'] : [];
+  const names = [...linesOf(shown), ...more, ...mark].join('\n');
   const heading = `${emoji} Alert storm · ${title}\n`;
   const end = `${note}\n\n(${line})`;
   const room = MAX_TEXT - escapeForSlack(`${heading}\n\n${names}${end}`).length;
@@ -146,18 +160,11 @@ export function digestMessage(
 
 /** The text of a reply that names further alerts, escaped. @param note about its delivery */
 export function partText(members: StormMember[], note: string): string {
-  const probes = new Map<string, string[]>();
-  for (const { probe, category, rows } of members) {
-    const names = probes.get(category) ?? [];
-    names.push(rows > 1 ? `${nameIn(probe)} ×${Math.min(rows, MAX_COUNT)}` : nameIn(probe));
-    probes.set(category, names);
-  }
-  const lines = [...probes].map(([category, names]) => `• ${nameIn(category)}: ${names.join(', ')}`);
-  return escapeForSlack(`Further alerts of this storm, by category:\n${lines.join('\n')}${note}`);
+  return escapeForSlack(`Further alerts of this storm:\n${linesOf(members).join('\n')}${note}`);
 }
 
 function titleOf({ cause, members }: StormFacts): string {
-  const criticals = members.filter(({ severity }) => severity === 'critical').length;
+  const criticals = members.filter(isCritical).length;
   const count = `${members.length.toLocaleString('en')} ${members.length === 1 ? 'alert' : 'alerts'}`;
   const words = cause === 'hold' ? `${count} came during the hold` : `${count} at once`;
   return criticals > 0 ? `${words}, ${criticals.toLocaleString('en')} critical` : words;

@@ -86,9 +86,10 @@ describe('a digest', () => {
 The router of rack 4 is down.
 Next step: \`ssh rack4\` and restart it.
 
-• dns / lookup
-• fly / deploy (1,200 alerts)
-• web / health · over
+• dns / lookup, critical
+• deploy: fly ×1200
+• health: web ✓
+(✓ over)
 
 (Since 2026-11-26 14:03 UTC · 2 firing · 1 over)`);
     expect(JSON.stringify(blocks)).toContain('"style":{"code":true}');
