@@ -12,11 +12,13 @@ import {
   recordFeedback,
 } from '@kora-wake/shared/store/incidents';
 import type { Keys } from '@kora-wake/shared/store/keys';
+import { readStorm } from '@kora-wake/shared/store/storms';
 import { type ButtonAction, isButtonAction } from '@kora-wake/shared/wake/blocks';
 import type { FeedbackVerdict } from '@kora-wake/shared/wake/feedback';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
+import { isStormId } from '@kora-wake/shared/wake/storm';
 import { z } from 'zod';
-import { feedbackOperation, holdOperation, incidentOperation } from './incident-operations.ts';
+import { feedbackOperation, holdOperation, incidentOperation, stormOperation } from './incident-operations.ts';
 import type { OperationLog } from './operations.ts';
 
 const HOUR_S = 3_600;
@@ -62,7 +64,10 @@ export function clicks(options: { redis: RedisClient; keys: Keys; operations: Op
     const [action, verdict] = [ACTIONS[button], VERDICTS[button]];
     if (action) {
       const result = await actOnIncident(redis, keys, incidentId, action, by, click);
-      await recordIf(result, incidentId, button, by, (incident) => incidentOperation(incident, action));
+      const storm = result === 'done' && isStormId(incidentId) ? await readStorm(redis, keys, incidentId) : undefined;
+      await recordIf(result, incidentId, button, by, (incident) =>
+        storm ? stormOperation(storm, action) : incidentOperation(incident, action),
+      );
     } else if (verdict) {
       const result = await recordFeedback(redis, keys, incidentId, { verdict, by }, { ...click, messageTs });
       await recordIf(result, incidentId, button, by, (incident) => feedbackOperation(incident, { verdict }));

@@ -20,6 +20,12 @@ export function incidentOperation({ id, probe, category }: Named, action: Incide
   return { what: NAMES[action.kind], details: { incident_id: id, probe, category, ...seconds } };
 }
 
+/** The same on all members of a storm. */
+export function stormOperation({ id, members }: { id: string; members: unknown[] }, action: IncidentAction) {
+  const seconds = action.kind === 'snooze' && { seconds: action.seconds };
+  return { what: NAMES[action.kind], details: { incident_id: id, alerts: members.length, ...seconds } };
+}
+
 /** A person's opinion about a diagnosis, as records of changes have it. */
 export function feedbackOperation({ id, probe, category }: Named, { verdict, cause }: Omit<Feedback, 'by' | 'at'>) {
   const details: JsonObject = { incident_id: id, probe, category, verdict, ...(cause !== undefined && { cause }) };

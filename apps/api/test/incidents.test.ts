@@ -5,6 +5,7 @@ import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import { describe, expect } from 'vitest';
 import { commit, fires, recovers } from '../../../test/support/commit.ts';
 import { aWake, type Namespace, test } from '../../../test/support/fixtures.ts';
+import type { Incident } from '../src/contract.ts';
 import { api, report } from './api.ts';
 
 let made = 0;
@@ -76,6 +77,38 @@ describe('incidents', () => {
     ]) {
       expect(metrics).toContain(line);
     }
+  });
+
+  test('in a storm are acted on together, and judged as one', async ({ ns }) => {
+    const wakes = Array.from({ length: 8 }, (_, i) => aWake({ id: `w-storm-${i}`, probe: `host-${i}` }));
+    await commit(
+      ns,
+      wakes,
+      wakes.map((wake) => fires(wake)),
+      { pairs: 8, withinMs: 60_000 },
+    );
+    const { app, written, list, post } = await incidents(ns);
+    const id = 'i-storm-3';
+    expect((await post(`${id}/snooze?storm=true`, { seconds: 3_600 })).json()).toMatchObject({ state: 'snoozed' });
+    const { entries } = await list();
+    expect(entries.map(({ state, stormId }: Incident) => [state, stormId])).toEqual(
+      wakes.map(() => ['snoozed', 's-storm-7']),
+    );
+    expect((await post(`${id}/acknowledge`)).json()).toMatchObject({ state: 'acknowledged' });
+    expect((await list()).entries.filter(({ state }: Incident) => state === 'snoozed')).toHaveLength(7);
+    await recordInvestigation(ns.redis, ns.keys, wakes[7] ?? aWake({}), report, Date.now());
+    expect((await post(`${id}/feedback`, { verdict: 'wrong' })).statusCode).toBe(200);
+    expect((await app.inject('/v1/investigations/w-storm-7')).json()).toMatchObject({ feedback: { verdict: 'wrong' } });
+    expect((await post(`${id}/resolve?storm=true`)).json()).toMatchObject({ state: 'closed' });
+    expect((await list()).entries).toEqual([]);
+    expect(written).toMatchObject([
+      { seam: 'operator.incident_snoozed', details: { incident_id: 's-storm-7', alerts: 8 } },
+      { seam: 'operator.incident_acknowledged', details: { incident_id: id } },
+      { seam: 'operator.incident_feedback' },
+      { seam: 'operator.incident_resolved', details: { incident_id: 's-storm-7', alerts: 8 } },
+    ]);
+    const alone = await incident(ns);
+    expect((await post(`${alone.id}/resolve?storm=true`)).statusCode).toBe(409);
   });
 
   test('are acknowledged, snoozed and resolved; each change is on record once', async ({ ns }) => {

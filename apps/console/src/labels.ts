@@ -1,7 +1,7 @@
 /** Every label for a code of the API. The person on call reads these: an alert is a wake, the AI is the LLM. */
 import { reasonOfCode } from '@kora-wake/shared/wake/reasons';
 import type { Investigation, Operation } from './api/types.ts';
-import { brief, signedUsd } from './format.ts';
+import { brief, counted, signedUsd } from './format.ts';
 
 /** How a wake ended, for the person on call. */
 export type Outcome =
@@ -127,7 +127,9 @@ export function operationLabel({ what, details }: Operation): string {
   return `${action} ${operationObject(details)}`.replace(/[: ]*$/, '');
 }
 
-function operationObject({ probe, category, queue, request, jobId, month, usd }: Record<string, unknown>): string {
+function operationObject(details: Record<string, unknown>): string {
+  const { probe, category, queue, request, jobId, month, usd, alerts } = details;
+  if (typeof alerts === 'number') return `an alert storm of ${counted(alerts, 'alert')}`;
   if (typeof month === 'string' && typeof usd === 'number') return `${month} by ${signedUsd(usd)}`;
   const pair = [probe, category].filter((part) => typeof part === 'string');
   if (pair.length > 0) return brief(pair.join(' / '));

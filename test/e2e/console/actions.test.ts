@@ -54,7 +54,15 @@ test('an open incident is acknowledged, snoozed and resolved in place', async ()
     ['POST', '/v1/incidents/i-1/snooze'],
     ['POST', '/v1/incidents/i-1/resolve'],
   ]);
-  expect(await page.locator('.open-incidents li').count()).toBe(1);
+  expect(await page.locator('.open-incidents li').count()).toBe(2);
+});
+
+test('the page of an alert in a storm acts on all alerts of the storm', async () => {
+  const { url, changes } = await api(busy());
+  const page = await open(url, '#/incidents/i-3');
+  await page.getByRole('button', { name: 'Acknowledge all: All alerts of the storm' }).click();
+  await page.getByText('All alerts of the storm: acknowledged.').waitFor();
+  expect(changes.map(({ path }) => path)).toEqual(['/v1/incidents/i-3/acknowledge?storm=true']);
 });
 
 test('the page of an incident shows its message, and takes actions and the real cause', async () => {

@@ -67,6 +67,7 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['investigation-long', '#/investigations/w-5', '.slack'],
   ['fallback', '#/investigations/w-2', '.slack'],
   ['incident', '#/incidents/i-1', '.slack'],
+  ['incident-storm', '#/incidents/i-3', '.slack'],
   ['incident-nasty', '#/incidents/i-2', '.slack'],
   ['costs', '#/costs', '.chart rect'],
   ['policy', '#/policy', '.policy-form'],

@@ -536,6 +536,7 @@ export function busy(): World {
         rows: 1,
         flaps: 2,
       }),
+      incident({ id: 'i-3', probe: 'host-7', category: 'unreachable', rows: 1, stormId: 's-1' }),
     ],
   };
 }

@@ -4,7 +4,7 @@ import { FEEDBACK_VERDICTS, MAX_CAUSE } from '@kora-wake/shared/wake/feedback';
 import { CLOSE_REASONS, INCIDENT_STATES } from '@kora-wake/shared/wake/incident';
 import { PREVIEW_KINDS } from '@kora-wake/shared/wake/preview';
 import { z } from 'zod';
-import { nextCursor, page, probeName, time } from './common.ts';
+import { nextCursor, page, probeName, ReasonQuery, time } from './common.ts';
 import { Investigation } from './investigations.ts';
 import { Operation } from './status.ts';
 
@@ -50,6 +50,15 @@ export const IncidentsQuery = z.object({
   probe: probeName.optional(),
   category: z.string().min(1, 'must not be empty').optional(),
   severity: z.string().min(1, 'must not be empty').optional(),
+});
+
+/** `storm=true`: the action is applied to all open members of the storm whose digest stands for the incident. */
+export const StormQuery = ReasonQuery.extend({
+  storm: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('true: apply it to all open incidents of its storm'),
 });
 
 export const IncidentParams = z.object({ id: z.string() });

@@ -31,10 +31,11 @@ import {
   IncidentsQuery,
   ReasonQuery,
   SnoozeRequest,
+  StormQuery,
 } from '../contract.ts';
 import { cursorOf, placeOf } from '../cursor.ts';
 import { httpErrors } from '../errors.ts';
-import { feedbackOperation, incidentOperation } from '../incident-operations.ts';
+import { feedbackOperation, incidentOperation, stormOperation } from '../incident-operations.ts';
 import type { ChangeRequest, OperationLog } from '../operations.ts';
 import { investigationOf } from './investigations.ts';
 
@@ -60,13 +61,24 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
     return incident;
   }
 
-  async function act(request: ChangeRequest, id: string, action: IncidentAction): Promise<Incident> {
+  /** @param ofStorm whether it is applied to all members of the storm of the incident */
+  async function act(
+    request: ChangeRequest,
+    id: string,
+    action: IncidentAction,
+    { storm: ofStorm }: { storm: boolean },
+  ): Promise<Incident> {
     const incident = await find(id);
-    const result = await actOnIncident(redis, keys, id, action, operations.nameOf(request));
+    if (ofStorm && incident.stormId === null) {
+      throw httpErrors.conflict('This incident belongs to no storm: it has a message of its own.');
+    }
+    const target = (ofStorm && incident.stormId) || id;
+    const result = await actOnIncident(redis, keys, target, action, operations.nameOf(request));
     if (result === 'closed') throw httpErrors.conflict('This incident is closed already.');
     if (result === 'done') {
-      logEvent(app.log, 'api.incident_changed', { incidentId: id, action: action.kind });
-      const { what, details } = incidentOperation(incident, action);
+      logEvent(app.log, 'api.incident_changed', { incidentId: target, action: action.kind });
+      const storm = ofStorm ? await readStorm(redis, keys, target) : undefined;
+      const { what, details } = storm ? stormOperation(storm, action) : incidentOperation(incident, action);
       await operations.record(request, what, details);
     }
     return incidentJson(await find(id));
@@ -158,7 +170,7 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
 
   const changing = {
     params: IncidentParams,
-    querystring: ReasonQuery,
+    querystring: StormQuery,
     response: { 200: Incident, 400: ErrorAnswer, 404: ErrorAnswer, 409: ErrorAnswer },
   };
 
@@ -170,19 +182,20 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
         ...changing,
       },
     },
-    async (request) => act(request, request.params.id, { kind: 'acknowledge' }),
+    async (request) => act(request, request.params.id, { kind: 'acknowledge' }, request.query),
   );
 
   app.post(
     '/v1/incidents/:id/resolve',
     { schema: { summary: 'Close an incident. The next alert of its pair is sent', ...changing } },
-    async (request) => act(request, request.params.id, { kind: 'resolve' }),
+    async (request) => act(request, request.params.id, { kind: 'resolve' }, request.query),
   );
 
   app.post(
     '/v1/incidents/:id/snooze',
     { schema: { summary: 'No more messages of an incident for a time', body: SnoozeRequest, ...changing } },
-    async (request) => act(request, request.params.id, { kind: 'snooze', seconds: request.body.seconds }),
+    async (request) =>
+      act(request, request.params.id, { kind: 'snooze', seconds: request.body.seconds }, request.query),
   );
 
   app.post(
@@ -201,7 +214,8 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
       const incident = await find(request.params.id);
       const feedback = { verdict, ...(cause !== undefined && { cause: redact(cause) }) };
       const by = operations.nameOf(request);
-      const result = await recordFeedback(redis, keys, incident.id, { ...feedback, by });
+      const judged = incident.stormId ?? incident.id;
+      const result = await recordFeedback(redis, keys, judged, { ...feedback, by });
       if (result === 'unknown') throw httpErrors.notFound('Nothing of this incident was investigated.');
       if (result === 'done') {
         const { what, details } = feedbackOperation(incident, feedback);

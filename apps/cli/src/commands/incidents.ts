@@ -38,6 +38,7 @@ export const command = defineCommand({
     for: { type: 'string', value: 'TIME', about: 'how long to snooze, such as 90m or 8h (default: 1h)' },
     verdict: { type: 'string', value: 'WORD', about: `feedback: ${FEEDBACK_VERDICTS.join(', ')}` },
     cause: { type: 'string', value: 'TEXT', about: 'feedback: the real cause' },
+    storm: { type: 'boolean', default: false, about: 'act on all incidents of its alert storm' },
     reason: { type: 'string', value: 'TEXT', about: 'why; stored in the audit log' },
   },
   run: async ({ values, positionals: [given, id] }, env, io) => {
@@ -51,7 +52,8 @@ export const command = defineCommand({
       for (const line of await list(api, values.all)) io.out(line);
       return 0;
     }
-    const path = `/v1/incidents/${encodeURIComponent(id ?? '')}/${action}`;
+    if (values.storm && action === 'feedback') throw new UsageError('--storm: feedback concerns the storm already.');
+    const path = `/v1/incidents/${encodeURIComponent(id ?? '')}/${action}${values.storm ? '?storm=true' : ''}`;
     const incident = await api.call(INCIDENT, 'POST', path, bodyOf(action, values), values.reason);
     io.out(describe(incident));
     return 0;

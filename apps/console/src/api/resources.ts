@@ -78,11 +78,15 @@ export const setQueue = (name: string, action: 'pause' | 'resume', reason: strin
 export const forgetLog = (id: string, reason: string) =>
   change(ForgottenSource, 'DELETE', ['tailer', id], { query: { reason } });
 
-export const actOnIncident = (id: string, action: 'acknowledge' | 'resolve') =>
-  change(Incident, 'POST', ['incidents', id, action]);
+const OF_STORM = { query: { storm: 'true' } };
 
-export const snoozeIncident = (id: string, seconds: number) =>
-  change(Incident, 'POST', ['incidents', id, 'snooze'], { body: { seconds } });
+/** @param ofStorm whether to act on all open incidents of its storm */
+export const actOnIncident = (id: string, action: 'acknowledge' | 'resolve', ofStorm: boolean) =>
+  change(Incident, 'POST', ['incidents', id, action], ofStorm ? OF_STORM : {});
+
+/** The same for a snooze. */
+export const snoozeIncident = (id: string, seconds: number, ofStorm: boolean) =>
+  change(Incident, 'POST', ['incidents', id, 'snooze'], { body: { seconds }, ...(ofStorm && OF_STORM) });
 
 /** @param cause the real cause in a person's words; empty: not given */
 export const judgeIncident = (id: string, verdict: 'right' | 'partly' | 'wrong', cause: string) =>

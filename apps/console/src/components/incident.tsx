@@ -28,12 +28,14 @@ export function useIncidentText(incident: Incident): string {
 
 interface ActionsProps {
   incident: Incident;
+  /** Whether they concern all alerts of its storm. */
+  ofStorm?: boolean;
   notify: (notice: NoticeContent) => void;
 }
 
-export function IncidentActions({ incident: { id, probe, category, state }, notify }: ActionsProps) {
+export function IncidentActions({ incident: { id, probe, category, state }, ofStorm = false, notify }: ActionsProps) {
   const [busy, setBusy] = useState(false);
-  const name = `${brief(probe)} / ${brief(category)}`;
+  const name = ofStorm ? 'All alerts of the storm' : `${brief(probe)} / ${brief(category)}`;
   const act = async (request: () => ReturnType<typeof api.actOnIncident>, done: string) => {
     setBusy(true);
     const result = await request();
@@ -50,34 +52,41 @@ export function IncidentActions({ incident: { id, probe, category, state }, noti
         <button
           type="button"
           disabled={busy}
-          aria-label={`Acknowledge: ${name}`}
+          aria-label={`${ofStorm ? 'Acknowledge all' : 'Acknowledge'}: ${name}`}
           onClick={() =>
             void act(
-              () => api.actOnIncident(id, 'acknowledge'),
-              'acknowledged. Only its first critical alert is still sent.',
+              () => api.actOnIncident(id, 'acknowledge', ofStorm),
+              ofStorm
+                ? 'acknowledged. Only first critical alerts are still sent.'
+                : 'acknowledged. Only its first critical alert is still sent.',
             )
           }
         >
-          Acknowledge
+          {ofStorm ? 'Acknowledge all' : 'Acknowledge'}
         </button>
       )}
       {state !== 'snoozed' && (
         <button
           type="button"
           disabled={busy}
-          aria-label={`Snooze 1 h: ${name}`}
-          onClick={() => void act(() => api.snoozeIncident(id, HOUR_S), 'snoozed for 1 h.')}
+          aria-label={`${ofStorm ? 'Snooze all 1 h' : 'Snooze 1 h'}: ${name}`}
+          onClick={() => void act(() => api.snoozeIncident(id, HOUR_S, ofStorm), 'snoozed for 1 h.')}
         >
-          Snooze 1 h
+          {ofStorm ? 'Snooze all 1 h' : 'Snooze 1 h'}
         </button>
       )}
       <button
         type="button"
         disabled={busy}
-        aria-label={`Resolve: ${name}`}
-        onClick={() => void act(() => api.actOnIncident(id, 'resolve'), 'resolved. Its next alert is sent.')}
+        aria-label={`${ofStorm ? 'Resolve all' : 'Resolve'}: ${name}`}
+        onClick={() =>
+          void act(
+            () => api.actOnIncident(id, 'resolve', ofStorm),
+            ofStorm ? 'resolved. Their next alerts are sent.' : 'resolved. Its next alert is sent.',
+          )
+        }
       >
-        Resolve
+        {ofStorm ? 'Resolve all' : 'Resolve'}
       </button>
     </span>
   );

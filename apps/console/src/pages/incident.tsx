@@ -48,7 +48,7 @@ const NotFound = () => (
 function Loaded({ incident }: { incident: IncidentDetail }) {
   const [notice, setNotice] = useState<NoticeContent>();
   const mayChange = useMayChange();
-  const { probe, category, severity, openedAt, state } = incident;
+  const { probe, category, severity, openedAt, state, stormId } = incident;
   return (
     <>
       <div class="heading">
@@ -61,6 +61,12 @@ function Loaded({ incident }: { incident: IncidentDetail }) {
           <When at={openedAt} withAge />
         </p>
         {mayChange && state !== 'closed' && <IncidentActions incident={incident} notify={setNotice} />}
+        {mayChange && state !== 'closed' && stormId !== null && (
+          <p>
+            <span>It is part of an alert storm.</span>
+            <IncidentActions incident={incident} ofStorm notify={setNotice} />
+          </p>
+        )}
         <Notice notice={notice} dismiss={() => setNotice(undefined)} />
       </div>
       <div class="columns">
