@@ -73,7 +73,7 @@ export function stormSubject({ redis, keys }: Stores, storm: Storm): Subject {
     by,
     line: stormLine(storm),
     json: stormJson(storm),
-    names: { stormId: id, alerts: storm.members.length },
+    names: { incidentId: id, probe: 'alert storm', category: `${storm.members.length} alerts` },
     message: async (noticeId, about) => {
       const record = cause === 'storm' ? await readWakeRecord(redis, keys, leader) : undefined;
       const report = record?.report ?? undefined;

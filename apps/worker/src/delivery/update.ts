@@ -47,9 +47,18 @@ export function updater(options: Updates) {
     const subject = await readSubject(options, id);
     if (!subject) return;
     const line = stale.kind === 'older' ? OLDER_LINE : subject.line;
-    if (!messenger) logEvent(printed, 'incidents.dry_run', { incident: { ...subject.names, line } });
+    if (!messenger) await print(subject, line);
     else if (stale.posted) await edit(messenger, subject, stale, stale.posted, line);
     await stale.edited();
+  }
+
+  /** A storm is printed as a whole: its diagnosis comes after its digest. */
+  async function print(subject: Subject, line: string): Promise<void> {
+    const content = isStormId(subject.id)
+      ? await subject.message('', { note: '', line, hasButtons: false })
+      : undefined;
+    if (content) logEvent(printed, 'delivery.dry_run', { dm: { wakeId: subject.id, text: content.text } });
+    else logEvent(printed, 'incidents.dry_run', { incident: { ...subject.names, line } });
   }
 
   async function edit(

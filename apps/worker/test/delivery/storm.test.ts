@@ -67,7 +67,7 @@ describe('a storm', () => {
     expect(await outcomes(ns)).toMatchObject({ digest: 12, diagnosis: 0, dead: 0 });
     expect(double.accepted).toHaveLength(1);
     const [digest] = double.accepted;
-    expect(digest?.text).toMatch(/^⚠️ Alert storm · 12 alerts at once\n/);
+    expect(digest?.text).toMatch(/^⚠️ Alert storm · 12 alerts\n/);
     expect(named([digest?.text ?? ''], wakes)).toHaveLength(12);
     expect(JSON.stringify(digest?.blocks)).toContain(`"value":"${stormIdOf(wakes.at(-1))}"`);
     // The investigation is that of the storm, and its result is added to the message.
@@ -132,7 +132,7 @@ describe('a storm', () => {
     const texts = (message = digest) => [message?.text ?? '', ...(message?.edits ?? []).map(({ text }) => text)];
     expect(named(texts(), wakes)).toHaveLength(8);
     expect(named(texts(reply), [...more, ...again])).toHaveLength(3);
-    await eventually(() => digest?.edits.at(-1)?.text.includes('11 alerts at once'));
+    await eventually(() => digest?.edits.at(-1)?.text.includes('11 alerts'));
     // A further wake of a member changes the digest only.
     const [member] = wakes;
     await repeat(ns, member as Wake, 'w-again');
@@ -155,7 +155,7 @@ describe('a storm', () => {
     const digest = double.accepted[2];
     expect(digest).toMatchObject({
       thread: undefined,
-      text: expect.stringMatching(/^🚨 Alert storm · 9 alerts at once, 1 critical/),
+      text: expect.stringMatching(/^🚨 Alert storm · 9 alerts, 1 critical/),
     });
     expect(named([digest?.text ?? ''], [critical as Wake])).toHaveLength(1);
     await eventually(() => double.accepted[0]?.edits.at(-1)?.text.includes('A newer message'));
@@ -183,8 +183,7 @@ describe('a storm', () => {
     await settled(ns);
     expect(await outcomes(ns)).toMatchObject({ dry_run: 20 });
     const printed = log.lines.filter(({ event }) => event === 'delivery.dry_run');
-    expect(printed).toHaveLength(1);
-    expect(named([JSON.stringify(printed).replaceAll('\\n', '\n')], wakes)).toHaveLength(20);
+    expect(named([JSON.stringify(printed[0]).replaceAll('\\n', '\n')], wakes)).toHaveLength(20);
   });
 });
 

@@ -166,7 +166,7 @@ export function partText(members: StormMember[], note: string): string {
 function titleOf({ cause, members }: StormFacts): string {
   const criticals = members.filter(isCritical).length;
   const count = `${members.length.toLocaleString('en')} ${members.length === 1 ? 'alert' : 'alerts'}`;
-  const words = cause === 'hold' ? `${count} came during the hold` : `${count} at once`;
+  const words = cause === 'hold' ? `${count} came during the hold` : count;
   return criticals > 0 ? `${words}, ${criticals.toLocaleString('en')} critical` : words;
 }
 

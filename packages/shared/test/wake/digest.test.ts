@@ -82,7 +82,7 @@ describe('a digest', () => {
     ];
     const storm = { ...STORM, severity: 'critical', members };
     const { text, blocks } = digestMessage(storm, '', { ...about, report: diagnosis, line: stormLine(storm) });
-    expect(text).toBe(`🚨 Alert storm · 3 alerts at once, 1 critical
+    expect(text).toBe(`🚨 Alert storm · 3 alerts, 1 critical
 The router of rack 4 is down.
 Next step: \`ssh rack4\` and restart it.
 
