@@ -21,6 +21,7 @@ const NOTICES = 'apps/worker/test/delivery/notices.test.ts';
 const QUIET = 'apps/worker/test/delivery/quiet.test.ts';
 const UNCHANGED = 'apps/worker/test/investigation/unchanged.test.ts';
 const STORM = 'apps/worker/test/delivery/storm.test.ts';
+const STORM_FAULTS = 'test/field/storm-faults.field.test.ts';
 const WITHDRAWN = 'apps/worker/test/delivery/withdrawn.test.ts';
 const ROTATE = 'apps/tailer/test/log/rotate.test.ts';
 const MODEL = 'apps/tailer/test/log/follower.model.test.ts';
@@ -1701,8 +1702,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a critical alert has the digest sent anew',
     file: 'packages/shared/lua/lib/storms.lua',
-    find: "local is_new = tonumber(critical_at or '0') > tonumber(digest_at or '0')",
-    replace: 'local is_new = false',
+    find: "local is_new = tonumber(critical_at or '0') > math.max(",
+    replace: 'local is_new = 0 > math.max(',
     test: STORM,
     named: 'is sent anew for a critical alert',
   },
@@ -1733,18 +1734,10 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'the buttons of a digest act on each member',
     file: 'packages/shared/lua/act-on-incident.lua',
-    find: 'then act(id, member) end',
-    replace: 'then end',
+    find: 'act(member.id, member.pair) end',
+    replace: 'end',
     test: STORM,
     named: 'act on each member',
-  },
-  {
-    guard: 'members have no notices of their own',
-    file: 'packages/shared/lua/run-incident-clocks.lua',
-    find: 'return of_storm == state and snoozed_until == until_of_storm',
-    replace: 'return false',
-    test: STORM,
-    named: 'are reminded, and told of the end of a snooze',
   },
   {
     guard: 'a storm is escalated once as a whole',
@@ -1793,5 +1786,85 @@ export const MUTATIONS: Mutation[] = [
     replace: '',
     test: STORM,
     named: 'collects more than eight alerts',
+  },
+  {
+    guard: 'a digest that is tried again gets no further names',
+    file: 'apps/worker/src/delivery/digest.ts',
+    find: 'namesForDigest(unnamed, present)',
+    replace: 'namesForDigest(unnamed)',
+    test: STORM_FAULTS,
+    named: 'that is tried again and again names no more',
+  },
+  {
+    guard: 'a digest that waits for a hold keeps no critical alert waiting',
+    file: 'packages/shared/lua/lib/storms.lua',
+    find: "if pending and not (is_new and redis.call('HEXISTS', incidents.keys.notice .. pending, 'isHeld') == 1) then return end",
+    replace: 'if pending then return end',
+    test: STORM_FAULTS,
+    named: 'that waits for a hold does not keep',
+  },
+  {
+    guard: 'the names of a digest are those of its first attempt',
+    file: 'packages/shared/lua/begin-digest.lua',
+    find: "redis.call('HSETNX', KEYS[1], 'begunAt', now)",
+    replace: "redis.call('HSET', KEYS[1], 'begunAt', now)",
+    test: STORM_FAULTS,
+    named: 'is sent anew for a critical alert that joined before',
+  },
+  {
+    guard: 'a refused digest is not created again',
+    file: 'packages/shared/lua/end-notice.lua',
+    find: "if args.outcome == 'dead' then redis.call('HSET', key, 'refusedAt', now) end",
+    replace: '',
+    test: STORM_FAULTS,
+    named: 'that Slack refuses is one dead letter',
+  },
+  {
+    guard: 'only an edit that Slack accepted ends wakes',
+    file: 'apps/worker/src/delivery/update.ts',
+    find: 'if (isStormId(subject.id)) await loseDigest(redis, keys, subject.id, posted, options.repostAfterMs);',
+    replace: 'if (isStormId(subject.id)) await nameMembers(redis, keys, { id: subject.id }, wakeId);',
+    test: STORM_FAULTS,
+    named: 'that a person deleted is sent again',
+  },
+  {
+    guard: 'a reply stays in its thread',
+    file: 'apps/worker/src/delivery/digest.ts',
+    find: 'thread: notice.thread };',
+    replace: 'thread: storm.message ?? undefined };',
+    test: STORM_FAULTS,
+    named: 'whose answer was lost stays in its thread',
+  },
+  {
+    guard: 'a storm notifies once for its members at the end of a snooze',
+    file: 'packages/shared/lua/run-incident-clocks.lua',
+    find: "if state and state ~= 'closed' then",
+    replace: 'if false then',
+    test: STORM_FAULTS,
+    named: 'who snoozed a storm get one message',
+  },
+  {
+    guard: 'alerts that joined later can be acknowledged',
+    file: 'packages/shared/lua/act-on-incident.lua',
+    find: 'and by == args.by and not has_firing then',
+    replace: 'and by == args.by then',
+    test: STORM_FAULTS,
+    named: 'acknowledge again what joined',
+  },
+  {
+    guard: 'a storm whose alerts are over at its begin is closed',
+    file: 'packages/shared/lua/lib/storms.lua',
+    find: '  count_open_members(incidents, id, 0, now)\n',
+    replace: '',
+    test: STORM_FAULTS,
+    named: 'whose alerts have all recovered',
+  },
+  {
+    guard: 'no later alert repeats the diagnosis of a storm',
+    file: 'packages/shared/lua/record-investigation.lua',
+    find: 'if not args.isOfStorm then set_investigated',
+    replace: 'if true then set_investigated',
+    test: STORM_FAULTS,
+    named: 'never shows the diagnosis of one alert',
   },
 ];

@@ -50,13 +50,18 @@ local function act(id, of_pair)
   publish_incident(KEYS[3], 'incident.changed', id, of_pair, 'state', after)
 end
 
-if kind == 'acknowledge' and state == 'acknowledged' and by == args.by then return 'unchanged' end
+local members = {}
+local has_firing = false
+for _, member in ipairs(is_storm and redis.call('ZRANGE', incidents.keys.storm .. args.id, 0, -1) or {}) do
+  local id = open_incident(incidents, member)
+  local storm, own = unpack(redis.call('HMGET', incidents.keys.incident .. (id or ''), 'storm', 'state'))
+  if storm == args.id then members[#members + 1] = {id = id, pair = member} end
+  has_firing = has_firing or (storm == args.id and own == 'firing')
+end
+if kind == 'acknowledge' and state == 'acknowledged' and by == args.by and not has_firing then return 'unchanged' end
 if is_storm then
   if kind == 'resolve' then redis.call('HSET', KEYS[1], 'by', args.by) else set_state(KEYS[1]) end
-  for _, member in ipairs(redis.call('ZRANGE', incidents.keys.storm .. args.id, 0, -1)) do
-    local id = open_incident(incidents, member)
-    if id and redis.call('HGET', incidents.keys.incident .. id, 'storm') == args.id then act(id, member) end
-  end
+  for _, member in ipairs(members) do act(member.id, member.pair) end
 else
   act(args.id, pair)
 end

@@ -20,6 +20,8 @@ for _, pair in ipairs(args.pairs) do
 end
 if #unnamed == 0 then return '' end
 local notice = create_next_notice(incidents, args.id, 'digest_part', redis_now())
+local message = redis.call('HGET', incidents.keys.incident .. args.id, 'message')
+if message then redis.call('HSET', incidents.keys.notice .. notice, 'thread', message) end
 for _, pair in ipairs(unnamed) do redis.call('HSET', messages, pair, notice) end
 redis.call('EXPIRE', messages, incidents.ttlS)
 redis.call('HSET', incidents.keys.incident .. args.id, 'part', notice)

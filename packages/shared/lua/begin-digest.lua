@@ -28,15 +28,17 @@ local message, state, critical_at, digest_at = unpack(redis.call('HMGET', key, '
 local has_critical = tonumber(critical_at or '0') > tonumber(digest_at or '0')
 local is_wanted = count_waiting(incidents, storm) > 0
 if kind == 'digest' then
-  -- The members of a later digest may be named already, but nobody was notified about the critical one.
-  is_wanted = is_wanted or (has_critical and state ~= 'closed')
+  -- The members of a later digest may be named already. Then nobody was notified about a critical one, or the message is gone.
+  is_wanted = is_wanted or ((has_critical or not message) and state ~= 'closed')
 else
   is_wanted = message and true or false
 end
 local held = held_until(incidents.keys.hold, now)
 if has_critical or kind ~= 'digest' then held = nil end
+if is_wanted and held then redis.call('HSET', KEYS[1], 'isHeld', 1) end
 if not outcome and (claimed or (is_wanted and not held)) then
-  redis.call('HSET', KEYS[1], 'claimedAt', claimed or args.at, 'firstClaimedAt', first or args.at, 'begunAt', now)
+  redis.call('HSET', KEYS[1], 'claimedAt', claimed or args.at, 'firstClaimedAt', first or args.at)
+  redis.call('HSETNX', KEYS[1], 'begunAt', now)
 end
 return {
   outcome or '', claimed or '', first or '', now, redis.call('GET', KEYS[2]) or '0', held or 0, is_wanted and 1 or 0,

@@ -26,8 +26,8 @@ local leads, is_sent = 0, 0
 if storm then
   -- It was ended with the digest, if it does not wait for it. A person who retries it wants its own message.
   if not (park_member(args.incidents, args.id) or (outcome and not retried)) then storm = nil end
-  local cause, leader, digest_at = unpack(redis.call('HMGET', args.incidents.keys.incident .. (storm or ''), 'cause', 'leader', 'digestAt'))
-  if cause == 'storm' and leader == args.id then leads = 1 end
+  local leader, digest_at = unpack(redis.call('HMGET', args.incidents.keys.incident .. (storm or ''), 'leader', 'digestAt'))
+  if leader == args.id then leads = 1 end
   if digest_at then is_sent = 1 end
 end
 return {

@@ -38,6 +38,8 @@ if kind == 'digest' then
   local key = keys.incident .. incident
   if redis.call('HGET', key, 'digest') == args.id then redis.call('HDEL', key, 'digest') end
   if args.outcome == 'sent' then redis.call('HSET', key, 'digestAt', begun_at or now) end
+  -- Without this, the next look would create one that is refused again.
+  if args.outcome == 'dead' then redis.call('HSET', key, 'refusedAt', now) end
 end
 if kind == 'digest' or kind == 'digest_part' then
   if args.outcome == 'sent' then

@@ -25,4 +25,4 @@ for _, job in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 if #members < args.min then return '' end
 table.sort(members, function(a, b) return a.id < b.id end)
-return begin_storm(incidents, 'hold', members, now)
+return begin_storm(incidents, 'hold', members, '', now)

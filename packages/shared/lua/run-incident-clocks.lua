@@ -23,28 +23,34 @@ local function is_severity(severity)
   end
 end
 
--- Whether the storm of an incident has the notice for it.
-local function is_in_storm(storm, state, snoozed_until)
-  if not storm then return false end
-  local of_storm, until_of_storm = unpack(redis.call('HMGET', incidents.keys.incident .. storm, 'state', 'snoozedUntil'))
-  return of_storm == state and snoozed_until == until_of_storm
+-- Notices of storms, by storm: one stands for all its members.
+local of_storms = {}
+
+-- Creates a notice. For a member of a storm that is not over, the storm has it.
+local function notify(id, storm, kind)
+  local state = storm and redis.call('HGET', incidents.keys.incident .. storm, 'state')
+  if state and state ~= 'closed' then
+    if not of_storms[storm] then of_storms[storm] = {} end
+    of_storms[storm][kind] = true
+  else
+    create_next_notice(incidents, id, kind, now)
+  end
 end
 
-local function run_clocks(id, is_storm)
+local function run_clocks(id)
   local key = incidents.keys.incident .. id
   local pair, state, snoozed_until, remind_from, escalate_from, severity, opening, storm = unpack(redis.call(
     'HMGET', key, 'pair', 'state', 'snoozedUntil', 'remindFrom', 'escalateFrom', 'severity', 'opening', 'storm'))
   if state == 'snoozed' and tonumber(snoozed_until or '0') <= now then
-    local has_notice = is_in_storm(storm, state, snoozed_until)
     end_snooze(incidents, key, now)
     redis.call('HSET', key, 'state', 'firing')
     redis.call('HDEL', key, 'by')
-    if not has_notice then create_next_notice(incidents, id, 'snooze_ended', now) end
+    notify(id, storm, 'snooze_ended')
     mark_changed(incidents, id, BY_STATE)
-    if not is_storm then publish_incident(KEYS[2], 'incident.changed', id, pair, 'state', 'firing') end
+    if pair then publish_incident(KEYS[2], 'incident.changed', id, pair, 'state', 'firing') end
   elseif state == 'acknowledged' and args.remindMs > 0 and remind_from and unheld - remind_from >= args.remindMs then
     redis.call('HSET', key, 'remindFrom', unheld)
-    if not is_in_storm(storm, state, snoozed_until) then create_next_notice(incidents, id, 'reminder', now) end
+    notify(id, storm, 'reminder')
   elseif state == 'firing' and escalate and escalate_from and unheld - escalate_from >= escalate.afterMs and is_severity(severity) then
     -- Once per opening. Once a notice was sent, also a reopening does not set it again.
     redis.call('HDEL', key, 'escalateFrom')
@@ -52,9 +58,13 @@ local function run_clocks(id, is_storm)
   end
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf')) do run_clocks(id, false) end
--- After their members, which look at the state of the storm.
+-- Storms last: a notice of their own stands for their members too.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf')) do run_clocks(id) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', incidents.keys.openStorms, '-inf', '+inf')) do
-  run_clocks(id, true)
+  local before = redis.call('HGET', incidents.keys.incident .. id, 'notices')
+  run_clocks(id)
+  local has_notice = redis.call('HGET', incidents.keys.incident .. id, 'notices') ~= before
+  -- A reminder is for a storm that a person has acknowledged.
+  if not has_notice and of_storms[id] and of_storms[id].snooze_ended then create_next_notice(incidents, id, 'snooze_ended', now) end
   if redis.call('HEXISTS', incidents.keys.incident .. id, 'message') == 1 then create_due_digest(incidents, id, now) end
 end

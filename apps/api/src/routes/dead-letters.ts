@@ -9,7 +9,7 @@ import type { DeliverJob, NoticeJob, WakeJob } from '@kora-wake/shared/store/que
 import { failedAt, takeFailed } from '@kora-wake/shared/store/queues';
 import { readStorm } from '@kora-wake/shared/store/storms';
 import { readWakeRecord, recordDismissal, reopen } from '@kora-wake/shared/store/wake-record';
-import { isStormId } from '@kora-wake/shared/wake/storm';
+import { isStormId, wakeOfStorm } from '@kora-wake/shared/wake/storm';
 import type { Job, Queue } from 'bullmq';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -150,10 +150,10 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
   async function digestOf(stormId: string) {
     const storm = await readStorm(redis, keys, stormId);
     if (!storm) return noWake;
-    const { leader: id, severity, members } = storm;
+    const { severity, members } = storm;
     return {
       ...noWake,
-      id,
+      id: wakeOfStorm(stormId),
       probe: 'digest',
       category: `${members.length} alerts`,
       severity,

@@ -159,7 +159,7 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
     if (!storm) return undefined;
     const leader = await readWakeRecord(redis, keys, storm.leader);
     const about = {
-      report: leader?.report ?? undefined,
+      report: leader?.report?.storm === stormId ? leader.report : undefined,
       isInvestigated: false,
       note,
       line: stormLine(storm),

@@ -20,7 +20,7 @@ import {
 import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import { namesForDigest, namesForPart, partText } from '@kora-wake/shared/wake/digest';
 import { deliveryNote } from '@kora-wake/shared/wake/message';
-import type { StormMember } from '@kora-wake/shared/wake/storm';
+import { type StormMember, wakeOfStorm } from '@kora-wake/shared/wake/storm';
 import type { Job } from 'bullmq';
 import type { Notices } from './notice.ts';
 import { type Message, postMessage } from './post.ts';
@@ -70,11 +70,10 @@ export function digestSender(options: Digests) {
     claim: Claim,
   ): Promise<Posted | undefined> {
     const isPart = notice.kind === 'digest_part';
-    const thread = isPart ? (storm.message ?? undefined) : undefined;
-    const message: Message = { id: notice.id, recordKey: keys.notice(notice.id), thread };
+    const message: Message = { id: notice.id, recordKey: keys.notice(notice.id), thread: notice.thread };
     // Redis may have lost the record of an earlier digest, which had another id.
-    const leader = await readWakeRecord(redis, keys, storm.leader);
-    const of = leader?.row ?? { emittedAt: notice.createdAt };
+    const last = await readWakeRecord(redis, keys, wakeOfStorm(storm.id));
+    const of = last?.row ?? { emittedAt: notice.createdAt };
     const about = { message, begun, claim, of, isRepeatable: !isPart };
     return sendOnce(options, job, token, to, about, async (own, before, mayRepeat) => {
       const read = isPart ? storm : await assign(storm, notice);
@@ -86,7 +85,9 @@ export function digestSender(options: Digests) {
   /** Assigns names to a digest. @returns the storm after that */
   async function assign(storm: Storm, notice: Notice): Promise<Storm> {
     const unnamed = storm.members.filter(isUnnamed);
-    const names = messenger ? namesForDigest(unnamed) : unnamed;
+    // An earlier attempt has assigned names too.
+    const present = storm.members.filter((member) => member.notice === notice.id);
+    const names = messenger ? namesForDigest(unnamed, present) : unnamed;
     await assignMembers(
       redis,
       keys,
@@ -136,7 +137,7 @@ async function addParts({ redis, keys }: Digests, stormId: string): Promise<void
       storm,
       names.map(({ pair }) => pair),
     );
-    left = left.slice(names.length);
+    left = left.filter((member) => !names.includes(member));
   }
 }
 

@@ -65,7 +65,7 @@ export async function readSubject(stores: Stores, id: string): Promise<Subject |
 const INVESTIGATED_FOR_MS = 10 * 60_000;
 
 export function stormSubject({ redis, keys }: Stores, storm: Storm): Subject {
-  const { id, startedAt, acknowledgedAt, by, leader, cause, openedAt } = storm;
+  const { id, startedAt, acknowledgedAt, by, leader, openedAt } = storm;
   return {
     id,
     startedAt,
@@ -75,9 +75,9 @@ export function stormSubject({ redis, keys }: Stores, storm: Storm): Subject {
     json: stormJson(storm),
     names: { incidentId: id, probe: 'alert storm', category: `${storm.members.length} alerts` },
     message: async (noticeId, about) => {
-      const record = cause === 'storm' ? await readWakeRecord(redis, keys, leader) : undefined;
-      const report = record?.report ?? undefined;
-      const isInvestigated = cause === 'storm' && Date.now() - openedAt < INVESTIGATED_FOR_MS;
+      const record = leader === '' ? undefined : await readWakeRecord(redis, keys, leader);
+      const report = record?.report?.storm === id ? record.report : undefined;
+      const isInvestigated = leader !== '' && Date.now() - openedAt < INVESTIGATED_FOR_MS;
       return digestMessage(storm, noticeId, { ...about, report, isInvestigated });
     },
   };

@@ -6,7 +6,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import { areClicksTaken } from '@kora-wake/shared/store/clicks';
 import { readStaleMessage, repostMessage, type StaleMessage } from '@kora-wake/shared/store/incidents';
 import type { Posted, UpdateJob } from '@kora-wake/shared/store/queues';
-import { nameMembers, readStorm, withdrawMembers } from '@kora-wake/shared/store/storms';
+import { loseDigest, nameMembers, readStorm, withdrawMembers } from '@kora-wake/shared/store/storms';
 import { OLDER_LINE } from '@kora-wake/shared/wake/incident-line';
 import { isStormId } from '@kora-wake/shared/wake/storm';
 import type { Job } from 'bullmq';
@@ -80,15 +80,17 @@ export function updater(options: Updates) {
         return to.edit(posted, text);
       });
       logEvent(log, 'incidents.message_edited', { ...about, line });
+      // Further wakes of pairs that are named already.
+      if (kind === 'newest' && isStormId(subject.id)) {
+        options.digested('digest', await nameMembers(redis, keys, { id: subject.id }, wakeId));
+      }
     } catch (error) {
       if (!(error instanceof DeliveryFailure && error.kind === 'permanent')) throw error;
       logEvent(log, 'incidents.message_not_edited', { ...about, code: error.code });
       // A person deleted the message, for example.
-      if (kind === 'newest') await repostMessage(redis, keys, subject.id, posted, options.repostAfterMs);
-    }
-    // Further wakes of pairs that are named already.
-    if (kind === 'newest' && isStormId(subject.id)) {
-      options.digested('digest', await nameMembers(redis, keys, { id: subject.id }, wakeId));
+      if (kind !== 'newest') return;
+      if (isStormId(subject.id)) await loseDigest(redis, keys, subject.id, posted, options.repostAfterMs);
+      else await repostMessage(redis, keys, subject.id, posted, options.repostAfterMs);
     }
   }
 }

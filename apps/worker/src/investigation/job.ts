@@ -81,7 +81,7 @@ export function investigator(investigation: Investigation) {
     const readiness = await (earlier ? readReadiness(redis, keys, wake) : untilCommitted(wake));
     if (readiness.stormId !== undefined) {
       if (!readiness.leadsStorm) return;
-      return leadStorm(job, token, signal, { stormId: readiness.stormId, isSent: readiness.isDigestSent, earlier });
+      return leadStorm(job, token, signal, readiness.stormId, readiness.isDigestSent);
     }
     if (!earlier) {
       if (readiness.isOver && (await withdraw(job))) return;
@@ -93,6 +93,11 @@ export function investigator(investigation: Investigation) {
     }
     await unlessStopping(job, token, signal, async (stop) => {
       const report = earlier ?? (await investigate(job, stop));
+      const since = await readReadiness(redis, keys, wake);
+      if (since.stormId !== undefined && since.leadsStorm) {
+        await recordInvestigation(redis, keys, wake, report, now());
+        return leadStorm(job, token, signal, since.stormId, since.isDigestSent);
+      }
       await Promise.all([
         addDelivery(wake, report, readiness.heldUntil),
         recordInvestigation(redis, keys, wake, report, now()),
@@ -127,9 +132,13 @@ export function investigator(investigation: Investigation) {
     job: Job<WakeJob>,
     token: string | undefined,
     signal: AbortSignal | undefined,
-    { stormId, isSent, earlier }: { stormId: string; isSent: boolean; earlier: Report | undefined },
+    stormId: string,
+    isSent: boolean,
   ): Promise<void> {
     const { wake } = job.data;
+    const stored = (await readWakeRecord(redis, keys, wake.id))?.report ?? undefined;
+    // It may have been investigated by itself, before it became a member.
+    const earlier = stored?.storm === stormId ? stored : undefined;
     if (!isSent && !earlier && job.attemptsStarted <= MAX_DIGEST_STARTS) {
       await job.moveToDelayed(Date.now() + DIGEST_LOOK_MS, token);
       throw new DelayedError();
@@ -138,7 +147,7 @@ export function investigator(investigation: Investigation) {
     if (!storm || (storm.state === 'closed' && !earlier)) return;
     const about = earlier ? undefined : await stormText({ redis, keys }, storm, now());
     await unlessStopping(job, token, signal, async (stop) => {
-      const report = earlier ?? (await investigate(job, stop, about));
+      const report = earlier ?? { ...(await investigate(job, stop, about)), storm: stormId };
       await recordInvestigation(redis, keys, wake, report, now());
       await markStormChanged(redis, keys, stormId);
       await audit.investigationCompleted(wake, report, dmStatus(report, storm.message !== null));

@@ -1,5 +1,4 @@
 /** Storms: alerts of many pairs at once become one digest, whose members are accounted for one by one. */
-import { readAccount } from '@kora-wake/shared/store/account';
 import { recordClicksTaken } from '@kora-wake/shared/store/clicks';
 import { setHold } from '@kora-wake/shared/store/hold';
 import { actOnIncident, readIncident, recordFeedback } from '@kora-wake/shared/store/incidents';
@@ -7,53 +6,14 @@ import { reopenNotice } from '@kora-wake/shared/store/notices';
 import { readStorm } from '@kora-wake/shared/store/storms';
 import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
-import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
-import { commit, fires, recovers } from '../../../../test/support/commit.ts';
-import { namesIn, pairName } from '../../../../test/support/digests.ts';
-import { eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
+import { commit, recovers } from '../../../../test/support/commit.ts';
+import { eventually, test } from '../../../../test/support/fixtures.ts';
 import { json, reset } from '../../../../test/support/http-double.ts';
 import { keeping } from '../keeping.ts';
-import { enqueue, outcomeIs } from '../working.ts';
-
-const RULE = { pairs: 8, withinMs: 60_000 };
-
-/** New wakes of as many pairs, in one commit. */
-async function alerts(ns: Namespace, count: number, more: Partial<Wake> = {}, rule = RULE): Promise<Wake[]> {
-  const wakes: Wake[] = [];
-  for (let i = 0; i < count; i++) wakes.push(await enqueue(ns, { severity: 'warning', ...more }));
-  await commit(
-    ns,
-    wakes,
-    wakes.map((wake) => fires(wake)),
-    rule,
-  );
-  return wakes;
-}
-
-/** A further wake of a pair, after its window. */
-async function repeat(ns: Namespace, { probe, category, severity }: Wake, id: string): Promise<Wake> {
-  await ns.redis.del(ns.keys.dedup(debounceId(probe, category)));
-  const wake = await enqueue(ns, { probe, category, severity, id });
-  await commit(ns, [wake], [fires(wake)], RULE);
-  return wake;
-}
-
-const stormIdOf = (wake: Wake | undefined) => (wake?.id ?? '').replace(/^w-/, 's-');
-const account = (ns: Namespace) => readAccount(ns.redis, ns.keys);
-const outcomes = async (ns: Namespace) => (await account(ns)).outcomes;
-
-/** Waits until no wake is in progress, then expects a complete account. */
-async function settled(ns: Namespace) {
-  await eventually(async () => {
-    const { inFlight, notices } = await account(ns);
-    return inFlight === 0 && notices.pending === 0;
-  });
-  expect((await account(ns)).unaccounted).toBe(0);
-}
-
-const named = (texts: string[], wakes: Wake[]) => wakes.filter((wake) => namesIn(texts).has(pairName(wake)));
+import { account, alerts, named, outcomes, repeat, settled, stormIdOf } from '../storming.ts';
+import { outcomeIs } from '../working.ts';
 
 describe('a storm', () => {
   test('is one digest that names each alert, and one investigation; each wake ends as digest', async ({

@@ -63,6 +63,9 @@ local function count_open_members(incidents, storm, amount, now)
     redis.call('HSET', key, 'state', 'firing', 'startedAt', now)
     redis.call('HINCRBY', key, 'opening', 1)
     redis.call('HDEL', key, 'closedAt', 'by')
+    if redis.call('HEXISTS', key, 'escalatedAt') == 0 then
+      redis.call('HSET', key, 'escalateFrom', unheld_now(keys.hold, now))
+    end
     redis.call('ZADD', keys.openStorms, now, storm)
     change_others(incidents, storm)
   end
@@ -127,7 +130,10 @@ local function begin_opening(incidents, id, row, reopens, now, counters_key, eve
     redis.call('HINCRBY', counters_key, 'incidents:flaps', 1)
     change_others(incidents, id)
     local storm = redis.call('HGET', key, 'storm')
-    if storm then count_open_members(incidents, storm, 1, now) end
+    if storm then
+      redis.call('HDEL', key, 'escalateFrom')
+      count_open_members(incidents, storm, 1, now)
+    end
   end
   redis.call('HINCRBY', counters_key, 'incidents:opened', 1)
   queue_row(incidents, 'incident.opened', {id = id, opening = opening, pair = row.pair, wakeId = row.wakeId})

@@ -40,12 +40,13 @@ local function join_storm(incidents, id, pair, wake_id, now)
   if before ~= id then
     if before then mark_changed(incidents, before, BY_COUNT) end
     redis.call('HSET', own, 'storm', id)
-    redis.call('HDEL', own, 'escalateFrom')
     if state ~= 'closed' then
       if before then count_open_members(incidents, before, -1, now) end
       count_open_members(incidents, id, 1, now)
     end
   end
+  -- The storm is escalated as a whole.
+  redis.call('HDEL', own, 'escalateFrom')
   local rank = SEVERITY_RANK[redis.call('HGET', key, 'severity')] or 0
   if (SEVERITY_RANK[severity] or 0) > rank then redis.call('HSET', key, 'severity', severity) end
   if critical then join_critical(incidents, key, now) end
@@ -62,26 +63,44 @@ end
 -- Creates the digest that the storm needs: the first one, or one for critical wakes that have joined since.
 local function create_due_digest(incidents, id, now)
   local key = incidents.keys.incident .. id
-  local pending, message, critical_at, digest_at, notified_at =
-    unpack(redis.call('HMGET', key, 'digest', 'message', 'criticalAt', 'digestAt', 'notifiedAt'))
-  if pending then return end
+  local pending, message, critical_at, digest_at, refused_at, notified_at =
+    unpack(redis.call('HMGET', key, 'digest', 'message', 'criticalAt', 'digestAt', 'refusedAt', 'notifiedAt'))
+  local is_new = tonumber(critical_at or '0') > math.max(tonumber(digest_at or '0'), tonumber(refused_at or '0'))
+  -- A digest that waits for the end of a hold must not keep a critical alert waiting.
+  if pending and not (is_new and redis.call('HEXISTS', incidents.keys.notice .. pending, 'isHeld') == 1) then return end
   if message then
-    local is_new = tonumber(critical_at or '0') > tonumber(digest_at or '0')
     if not is_new or now - tonumber(notified_at or '0') < DIGEST_EVERY then return end
   end
   redis.call('HSET', key, 'digest', create_next_notice(incidents, id, 'digest', now))
 end
 
--- Begins a storm with these members: {pair, wake id}, the last one leads its investigation. `cause`: storm or hold.
-local function begin_storm(incidents, cause, members, now)
-  local leader = members[#members].id
-  local id = 's-' .. string.sub(leader, 3)
+-- Begins a storm with these members: {pair, wake id}; its id is that of the last one. `cause`: storm or hold. `leader`: the wake whose job
+-- makes the investigation, or ''.
+local function begin_storm(incidents, cause, members, leader, now)
+  local id = 's-' .. string.sub(members[#members].id, 3)
   redis.call('HSET', incidents.keys.incident .. id, 'state', 'firing', 'cause', cause, 'leader', leader, 'opening', 1, 'openedAt', now,
     'startedAt', now, 'severity', '', 'open', 0, 'escalateFrom', unheld_now(incidents.keys.hold, now))
   redis.call('ZADD', incidents.keys.openStorms, now, id)
   for _, member in ipairs(members) do join_storm(incidents, id, member.pair, member.id, now) end
+  -- All of them may be over already.
+  count_open_members(incidents, id, 0, now)
   create_due_digest(incidents, id, now)
   return id
+end
+
+-- Moves the wake that leads the investigation to the end: the newest one, because no worker has begun to investigate it, otherwise one
+-- without a report. Returns it, or '' if the jobs of all have ended.
+local function lead_last(incidents, members, wakes)
+  local newness = {}
+  for i, wake in ipairs(wakes) do newness[wake.id] = 1 + i end
+  local best, rank = #members, 0
+  for i, member in ipairs(members) do
+    local has_report = redis.call('HEXISTS', incidents.keys.wake .. member.id, 'report') == 1
+    local own = newness[member.id] or (has_report and 0 or 1)
+    if own >= rank then best, rank = i, own end
+  end
+  members[best], members[#members] = members[#members], members[best]
+  return rank > 0 and members[#members].id or ''
 end
 
 -- Lets the new wakes of a batch join the storm, or begins one. `rule`: {pairs, withinMs}; `wakes`: {pair, id}.
@@ -110,12 +129,8 @@ local function gather_storm(incidents, rule, wakes, now)
       end
     end
     if #members == 0 then return end
-    -- No worker has begun to investigate a wake of this batch.
-    local newest = wakes[#wakes].id
-    for i, member in ipairs(members) do
-      if member.id == newest then members[i], members[#members] = members[#members], member end
-    end
-    id = begin_storm(incidents, 'storm', members, now)
+    local leader = lead_last(incidents, members, wakes)
+    id = begin_storm(incidents, 'storm', members, leader, now)
     is_new = true
   end
   if is_new then redis.call('SET', keys.currentStorm, id, 'PX', GROWTH * rule.withinMs) end

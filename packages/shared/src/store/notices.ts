@@ -4,6 +4,8 @@
  *
  *   incident, kind, opening, to, createdAt    at its creation; `to` is empty for the operator
  *   claimedAt, firstClaimedAt                 the worker, before it posts; removed when the outcome is recorded
+ *   thread                                    of a later part of a digest: the message that it replies to
+ *   begunAt, isHeld                           of a digest: when its names were read first; whether it waits for the end of a hold
  *   outcome, posted, failure                  the worker, when it ends: sent, withdrawn (not needed any more) or dead
  */
 import type { RedisClient } from '../runtime/redis.ts';
@@ -28,13 +30,17 @@ export interface Notice {
   to: string;
   /** ms since the epoch. */
   createdAt: number;
+  /** The digest in whose thread it is a reply. */
+  thread: Posted | undefined;
 }
 
 export async function readNotice(redis: RedisClient, keys: Keys, id: string): Promise<Notice | undefined> {
-  const fields = await redis.hmget(keys.notice(id), 'incident', 'kind', 'to', 'createdAt');
-  const [incidentId, stored, to, createdAt] = fields;
+  const fields = await redis.hmget(keys.notice(id), 'incident', 'kind', 'to', 'createdAt', 'thread');
+  const [incidentId, stored, to, createdAt, thread] = fields;
   const kind = NOTICE_KINDS.find((each) => each === stored);
-  return incidentId && kind ? { id, incidentId, kind, to: to ?? '', createdAt: Number(createdAt) || 0 } : undefined;
+  if (!incidentId || !kind) return undefined;
+  const posted = parsePosted(thread ?? undefined) ?? undefined;
+  return { id, incidentId, kind, to: to ?? '', createdAt: Number(createdAt) || 0, thread: posted };
 }
 
 /** The message of a notice that Slack has accepted. Undefined if there is none. */

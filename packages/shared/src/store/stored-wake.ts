@@ -91,6 +91,7 @@ const telemetry = {
       reason: z.string().exactOptional(),
     }),
   ),
+  storm: z.string().exactOptional(),
   toolCalls: z
     .array(
       z.object({

@@ -45,7 +45,7 @@ export interface Storm {
   id: string;
   /** `hold`: alerts that waited for the end of a hold. */
   cause: 'storm' | 'hold';
-  /** The wake whose investigation is that of the storm. */
+  /** The wake whose job makes the investigation of the storm; empty: it has none. */
   leader: string;
   state: IncidentState;
   /** The worst one of its members. */
@@ -203,6 +203,20 @@ const UNASSIGN = luaScript('unassign-members');
 /** Slack does not accept an edit of a later part: the pairs that it does not name yet are assigned to another one. */
 export async function unassignMembers(redis: RedisClient, keys: Keys, storm: Storm, noticeId: string): Promise<void> {
   await UNASSIGN(redis, [keys.incident(storm.id)], { id: storm.id, notice: noticeId, storms: stormArgs(keys) });
+}
+
+const LOSE = luaScript('lose-digest');
+
+/** The digest is gone. Creates another one if wakes wait for it, or if the storm fires. @param windowMs time between two of those, ms */
+export async function loseDigest(
+  redis: RedisClient,
+  keys: Keys,
+  id: string,
+  posted: Posted,
+  windowMs: number,
+): Promise<void> {
+  const args = { id, windowMs, posted: JSON.stringify(posted), storms: stormArgs(keys) };
+  await LOSE(redis, [keys.incident(id)], args);
 }
 
 const GATHER_HELD = luaScript('gather-held');

@@ -266,6 +266,7 @@ export async function recordInvestigation(
     microUsd: microUsd(report.costUsd ?? 0),
     stats: statsArgs(keys),
     isRepeated: isRepeated(report),
+    isOfStorm: report.storm !== undefined,
     issue: report.kind === 'diagnosis' ? issueOf(wake) : '',
     incidents: incidentArgs(keys),
   };

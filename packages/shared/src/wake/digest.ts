@@ -47,9 +47,9 @@ const MAX_NAME = 200;
 /** Characters. */
 const MAX_BY = 100;
 
-/** The names that fit into a digest, critical ones first. @param members that no message names yet */
-export function namesForDigest(members: StormMember[]): StormMember[] {
-  return namesThatFit(members, [], DIGEST_ROOM);
+/** The names that fit into a digest besides those that it has, critical ones first. @param members that no message names yet */
+export function namesForDigest(members: StormMember[], present: StormMember[] = []): StormMember[] {
+  return namesThatFit(members, present, DIGEST_ROOM);
 }
 
 /** The names that fit into a reply besides those that it has. */
@@ -93,7 +93,7 @@ const isCritical = ({ severity }: StormMember) => severity === 'critical';
 
 /** The name of a probe or a category. Rows limit it to 200 characters; after escaping it may be longer. */
 function nameIn(name: string): string {
-  return oneLine(name, MAX_NAME * 6);
+  return oneLine(name, MAX_NAME * 6) || '(unnamed)';
 }
 
 /** A line for each critical alert, and one for each category of the others, which few messages can hold. */
@@ -113,7 +113,7 @@ function linesOf(members: StormMember[]): string[] {
 /**
  * Text and blocks of a digest. The text is escaped.
  *
- * @param notice the names that are assigned to it come first
+ * @param notice whose names are shown in any case; empty: of none
  * @param about `report`: of the investigation, undefined if there is none; `isInvestigated`: whether it runs; `note`: about the delivery
  */
 export function digestMessage(
@@ -125,15 +125,17 @@ export function digestMessage(
   const { members, state, severity, id } = storm;
   const emoji = EMOJIS.get(severity) ?? OTHER_EMOJI;
   const title = titleOf(storm);
-  const own = members.filter((member) => member.notice === notice);
+  const own = members.filter((member) => notice !== '' && member.notice === notice);
   const others = namesThatFit(
-    members.filter((member) => member.notice !== notice),
+    members.filter((member) => !own.includes(member)),
     own,
     DIGEST_ROOM,
   );
   const shown = [...own, ...others];
   const left = members.length - shown.length;
   const more = left > 0 ? [`and ${left.toLocaleString('en')} more, named in the thread`] : [];
+  // An alert that joined after a person acknowledged the storm.
+  const hasFiring = state !== 'closed' && members.some((member) => member.isMember && member.state === 'firing');
   const mark = shown.some((member) => member.state === 'closed') ? ['(✓ over)'] : [];
   const names = [...linesOf(shown), ...more, ...mark].join('\n');
   const heading = `${emoji} Alert storm · ${title}\n`;
@@ -153,7 +155,7 @@ export function digestMessage(
       ...(report?.kind === 'fallback' ? reason(report) : []),
       ...(note.trim() === '' ? [] : [richText([section([{ type: 'text', text: note.trim() }])])]),
       richText([section([{ type: 'text', text: names === '' ? title : names }])]),
-      ...(hasButtons ? buttonsFor(id, state, report) : []),
+      ...(hasButtons ? buttonsFor(id, hasFiring ? 'firing' : state, report) : []),
     ],
   };
 }

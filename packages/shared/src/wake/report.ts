@@ -70,6 +70,8 @@ interface Telemetry {
   durationMs: number;
   calls: EngineCall[];
   toolCalls?: ToolCall[];
+  /** The storm whose common cause was investigated. Absent: the wake alone was. */
+  storm?: string;
 }
 
 /** The investigation whose diagnosis a report repeats. Times in ms since the epoch. */

@@ -23,6 +23,11 @@ export interface StormMember {
   isWaiting: boolean;
 }
 
+/** The wake that completed a storm, or the last one that waited for a hold: it gives the storm its id. */
+export function wakeOfStorm(stormId: string): string {
+  return stormId.replace(/^s-/, 'w-');
+}
+
 /** Whether a text from outside may be the id of a storm. */
 export function isStormId(text: string): boolean {
   return /^s-[\w-]{1,200}$/.test(text);
