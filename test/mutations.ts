@@ -1686,8 +1686,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'names that do not fit are in replies',
     file: 'apps/worker/src/delivery/digest.ts',
-    find: 'await addParts(options, storm.id);\n  };',
-    replace: '};',
+    find: 'if (!storm?.message) return;',
+    replace: 'if (storm) return;',
     test: STORM,
     named: 'with more names than fit',
   },
@@ -1702,7 +1702,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a critical alert has the digest sent anew',
     file: 'packages/shared/lua/lib/storms.lua',
-    find: "local is_new = tonumber(critical_at or '0') > math.max(",
+    find: 'local is_new = last_news(key) > math.max(',
     replace: 'local is_new = 0 > math.max(',
     test: STORM,
     named: 'is sent anew for a critical alert',

@@ -183,6 +183,19 @@ describe('people', () => {
 });
 
 describe('a storm', () => {
+  test('that was over notifies again if another alert joins it', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8);
+    await settled(ns);
+    await commit(ns, [], wakes.map(recovers));
+    await eventually(() => double.accepted[0]?.edits.at(-1)?.text.includes('8 over') ?? false);
+    await laterThanFiveMinutes(ns, wakes);
+    const [next] = await alerts(ns, 1);
+    await settled(ns);
+    expect(double.accepted).toHaveLength(2);
+    expect(named([double.accepted[1]?.text ?? ''], [next as Wake])).toHaveLength(1);
+  });
+
   test('whose alerts have all recovered in the same batch is over at once', async ({ ns, logPath }) => {
     await keeping(ns, logPath);
     const wakes: Wake[] = [];

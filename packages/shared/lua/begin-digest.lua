@@ -28,8 +28,9 @@ local message, state, critical_at, digest_at = unpack(redis.call('HMGET', key, '
 local has_critical = tonumber(critical_at or '0') > tonumber(digest_at or '0')
 local is_wanted = count_waiting(incidents, storm) > 0
 if kind == 'digest' then
-  -- The members of a later digest may be named already. Then nobody was notified about a critical one, or the message is gone.
-  is_wanted = is_wanted or ((has_critical or not message) and state ~= 'closed')
+  -- The members of a later digest may be named already. Then nobody was notified of the news, or the message is gone.
+  local has_news = last_news(key) > tonumber(digest_at or '0')
+  is_wanted = is_wanted or ((has_news or not message) and state ~= 'closed')
 else
   is_wanted = message and true or false
 end

@@ -142,14 +142,15 @@ async function addParts({ redis, keys }: Digests, stormId: string): Promise<void
 }
 
 /**
- * Names alerts that joined after the digest was posted: in the last reply, if it has room, or in further ones. Ends wakes whose pair is
- * named already.
+ * Names alerts that joined after the digest was posted: in the last reply, if it has room, or in further ones. It leaves them to a further
+ * digest that is about to be sent. Ends wakes whose pair is named already.
  *
  * @returns whether a message was edited
  * @throws DeliveryFailure
  */
 export async function nameFurther(options: Digests, to: Messenger, storm: Storm): Promise<boolean> {
   const { redis, keys, log } = options;
+  if (storm.hasPendingDigest) return false;
   const posted = storm.part === null ? undefined : await readPostedNotice(redis, keys, storm.part);
   if (storm.part === null || !posted) {
     await addParts(options, storm.id);

@@ -56,6 +56,7 @@ describe('a storm', () => {
     const texts = double.accepted.map(({ text }) => text);
     expect(named(texts, last)).toHaveLength(1);
     expect(named(texts, [first as Wake])).toHaveLength(0);
+    await outcomeIs(ns, await repeat(ns, first as Wake, 'w-first-again'), 'diagnosis');
   });
 
   test('with more names than fit has replies in its thread, which name the others', async ({ ns, logPath }) => {

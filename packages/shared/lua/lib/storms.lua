@@ -2,7 +2,7 @@
 -- argument that `stormArgs` makes.
 -- Include clock, events, hold, notices, windows, stats, wake_record and incidents before it.
 
--- If critical wakes have joined, the digest is posted again at most once in this time, ms.
+-- If critical wakes have joined, or the storm was over before, the digest is posted again at most once in this time, ms.
 local DIGEST_EVERY = 300000
 -- A storm grows until no new pair has joined for this many times the time within which it began.
 local GROWTH = 5
@@ -42,6 +42,7 @@ local function join_storm(incidents, id, pair, wake_id, now)
     redis.call('HSET', own, 'storm', id)
     if state ~= 'closed' then
       if before then count_open_members(incidents, before, -1, now) end
+      if redis.call('HGET', key, 'state') == 'closed' then redis.call('HSET', key, 'reopenedAt', now) end
       count_open_members(incidents, id, 1, now)
     end
   end
@@ -60,12 +61,18 @@ local function join_storm(incidents, id, pair, wake_id, now)
   return is_new
 end
 
--- Creates the digest that the storm needs: the first one, or one for critical wakes that have joined since.
+-- When something happened about which people are to be notified, ms: a critical wake has joined, or one after the storm was over.
+local function last_news(key)
+  local critical_at, reopened_at = unpack(redis.call('HMGET', key, 'criticalAt', 'reopenedAt'))
+  return math.max(tonumber(critical_at or '0'), tonumber(reopened_at or '0'))
+end
+
+-- Creates the digest that the storm needs: the first one, or one for news.
 local function create_due_digest(incidents, id, now)
   local key = incidents.keys.incident .. id
-  local pending, message, critical_at, digest_at, refused_at, notified_at =
-    unpack(redis.call('HMGET', key, 'digest', 'message', 'criticalAt', 'digestAt', 'refusedAt', 'notifiedAt'))
-  local is_new = tonumber(critical_at or '0') > math.max(tonumber(digest_at or '0'), tonumber(refused_at or '0'))
+  local pending, message, digest_at, refused_at, notified_at =
+    unpack(redis.call('HMGET', key, 'digest', 'message', 'digestAt', 'refusedAt', 'notifiedAt'))
+  local is_new = last_news(key) > math.max(tonumber(digest_at or '0'), tonumber(refused_at or '0'))
   -- A digest that waits for the end of a hold must not keep a critical alert waiting.
   if pending and not (is_new and redis.call('HEXISTS', incidents.keys.notice .. pending, 'isHeld') == 1) then return end
   if message then

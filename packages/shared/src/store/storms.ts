@@ -4,10 +4,12 @@
  *
  *   cause (storm or hold), leader (its wake), openedAt    the commit, or the end of a hold
  *   state, by, opening, startedAt, closedAt, snoozedUntil as for an incident; it is closed once no member is open
- *   severity (the worst), criticalAt (a critical joined)  the commit
+ *   severity (the worst)                                  the commit
+ *   criticalAt, reopenedAt                                the same: a critical wake has joined, or one after the storm was over
  *   open                                                  number of open members
  *   digest, part                                          the digest that is to be sent; the newest later part
  *   message, messageOf (its notice), notifiedAt, digestAt the worker; the last one is when the members of that digest were read
+ *   refusedAt, repostedAt                                 the worker: a digest failed for good; one was deleted and is sent again
  *
  * A member is a wake whose record names the storm. It waits until Slack has accepted a message that names its pair, and then ends as
  * `digest`. Its incident names the storm as long as the digest is its newest message.
@@ -59,6 +61,8 @@ export interface Storm {
   /** The newest digest that Slack accepted, and its notice. */
   message: Posted | null;
   messageOf: string | null;
+  /** Whether another digest is about to be sent, which will name further alerts. */
+  hasPendingDigest: boolean;
   /** The later part that further names are added to; null if there is none. */
   part: string | null;
   /** In the order in which they joined. */
@@ -105,6 +109,7 @@ export async function readStorm(redis: RedisClient, keys: Keys, id: string): Pro
     snoozedUntil: time('snoozedUntil'),
     message: parsePosted(fields.get('message')),
     messageOf: fields.get('messageOf') ?? null,
+    hasPendingDigest: fields.has('digest'),
     part: fields.get('part') ?? null,
     members: members.flatMap(
       ([pair, message, isNamed, incidentId, stored, severity, rows, lastWakeId, isMember, isWaiting]) => {
