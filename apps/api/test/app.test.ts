@@ -198,6 +198,17 @@ describe('bad requests', () => {
     });
   });
 
+  test('with an unknown parameter are a 400 that names it, so that a typing error is not taken for an answer', async ({
+    ns,
+  }) => {
+    const { app } = await api(ns);
+    for (const path of ['/v1/debounce', '/v1/investigations', '/v1/incidents', '/v1/dead-letters', '/v1/stats']) {
+      const answer = await app.inject(`${path}?prob=fly`);
+      expect([path, answer.statusCode, answer.json().message]).toEqual([path, 400, expect.stringContaining('prob')]);
+    }
+    expect((await app.inject({ method: 'POST', url: '/v1/queues/wakes/pause?reaso=x' })).statusCode).toBe(400);
+  });
+
   test('with a body that is not JSON are a 400', async ({ ns }) => {
     const { app } = await api(ns);
     const response = await app.inject({

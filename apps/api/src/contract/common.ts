@@ -15,7 +15,7 @@ export const ErrorAnswer = z
 export type ErrorAnswer = z.infer<typeof ErrorAnswer>;
 
 /** Why something is changed. Every route that changes something takes it; the header `X-Reason` does the same. */
-export const ReasonQuery = z.object({
+export const ReasonQuery = z.strictObject({
   reason: z.string().max(500).optional().describe('why; stored in the audit log'),
 });
 
@@ -27,4 +27,4 @@ export const nextCursor = z.string().nullable().describe('cursor of the next pag
 export const probeName = z.string().min(1, 'must not be empty');
 
 /** Query of lists that are newest first. */
-export const PageQuery = z.object(page);
+export const PageQuery = z.strictObject(page);

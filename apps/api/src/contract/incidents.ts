@@ -43,7 +43,7 @@ export type Incident = z.infer<typeof Incident>;
 export const Incidents = z.object({ entries: z.array(Incident), nextCursor }).meta({ id: 'Incidents' });
 export type Incidents = z.infer<typeof Incidents>;
 
-export const IncidentsQuery = z.object({
+export const IncidentsQuery = z.strictObject({
   ...page,
   state: z.enum(['open', 'closed', 'all']).default('open'),
   q: z.string().min(1, 'must not be empty').max(200).optional().describe('part of the name of the probe or category'),

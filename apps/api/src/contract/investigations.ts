@@ -66,7 +66,7 @@ export type Investigation = z.infer<typeof Investigation>;
 export const Investigations = z.object({ entries: z.array(Investigation), nextCursor }).meta({ id: 'Investigations' });
 export type Investigations = z.infer<typeof Investigations>;
 
-export const InvestigationsQuery = z.object({
+export const InvestigationsQuery = z.strictObject({
   ...page,
   window: z.enum(PERIODS).default('24h').describe('period in which the wakes were enqueued'),
   probe: probeName.optional(),

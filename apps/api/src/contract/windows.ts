@@ -28,7 +28,7 @@ export const OpenWindows = z
   .meta({ id: 'OpenWindows' });
 export type OpenWindows = z.infer<typeof OpenWindows>;
 
-export const OpenWindowsQuery = z.object({
+export const OpenWindowsQuery = z.strictObject({
   probe: probeName.optional(),
   category: z.string().optional().describe('with a probe: only the window of this pair'),
   q: z.string().min(1, 'must not be empty').optional().describe('part of the probe or of the category, in any case'),
