@@ -1744,8 +1744,8 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/lua/lib/storms.lua',
     find: "redis.call('HDEL', own, 'escalateFrom')\n",
     replace: '\n',
-    test: STORM,
-    named: 'are escalated to once',
+    test: STORM_FAULTS,
+    named: 'are escalated to once, although',
   },
   {
     guard: 'the wakes of a digest that failed are dead letters',
