@@ -51,6 +51,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
     keys,
     redisCompleteSince: redisCompleteSince(redis, keys),
     ended: metrics.ended,
+    hasStorms: () => false,
     digested: () => undefined,
     withdrawn: metrics.withdrawn,
     now: Date.now,

@@ -131,6 +131,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     commitWaitMs: config.incidentQuietMs > 0 ? COMMIT_WAIT_MS : 0,
     isOnChange: ({ probe, category, severity }) =>
       rowSettings().ofPair(debounceId(probe, category)).of(severity).reinvestigate === 'on_change',
+    hasStorms: () => policy.current().storm !== undefined,
     services,
     concurrency: config.workerConcurrency,
     messenger,

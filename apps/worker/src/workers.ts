@@ -60,6 +60,7 @@ export interface WorkersOptions extends Delivery {
   /** See `Investigation`. */
   commitWaitMs: number;
   isOnChange(wake: Wake): boolean;
+  hasStorms(): boolean;
   services: ServiceReports;
   /** Concurrent investigations. */
   concurrency: number;

@@ -75,6 +75,7 @@ export function working(
     engine: options.engine,
     commitWaitMs: options.commitWaitMs ?? 0,
     isOnChange: options.isOnChange ?? (() => false),
+    hasStorms: () => true,
     services: serviceReports({ redis: ns.redis, keys: ns.keys, log: log.logger }),
     concurrency: 4,
     messenger: options.messenger,

@@ -62,6 +62,8 @@ export interface Investigation {
   commitWaitMs: number;
   /** Whether the policy says that the wake is investigated only if something has changed. Read each time: the policy can change. */
   isOnChange(wake: Wake): boolean;
+  /** Whether there may be storms. Read each time, too. */
+  hasStorms(): boolean;
   /** Called once for each wake that ends as withdrawn before it was investigated. */
   withdrawn(): void;
   redis: RedisClient;
@@ -71,7 +73,7 @@ export interface Investigation {
 }
 
 export function investigator(investigation: Investigation) {
-  const { engine, wakes, deliveries, services, audit, commitWaitMs, isOnChange, withdrawn, redis, keys, now, log } =
+  const { engine, wakes, deliveries, services, audit, commitWaitMs, isOnChange, hasStorms, redis, keys, now, log } =
     investigation;
   const pair = { redis, keys, wakes, deliveries };
 
@@ -93,7 +95,8 @@ export function investigator(investigation: Investigation) {
     }
     await unlessStopping(job, token, signal, async (stop) => {
       const report = earlier ?? (await investigate(job, stop));
-      const since = await readReadiness(redis, keys, wake);
+      // It may have become the wake that leads a storm meanwhile.
+      const since = hasStorms() ? await readReadiness(redis, keys, wake) : readiness;
       if (since.stormId !== undefined && since.leadsStorm) {
         await recordInvestigation(redis, keys, wake, report, now());
         return leadStorm(job, token, signal, since.stormId, since.isDigestSent);
@@ -178,7 +181,7 @@ export function investigator(investigation: Investigation) {
     if (!ended) return false;
     if (ended === 'now') {
       logEvent(log, 'wake.withdrawn', { wakeId: wake.id });
-      withdrawn();
+      investigation.withdrawn();
     }
     await releaseOlder(pair, wake.id);
     return true;
