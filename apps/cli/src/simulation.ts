@@ -91,17 +91,13 @@ export function simulateWakes(
   const ready: Array<{ at: number; wokenAt: number }> = [];
   const investigated = { wokenAt: [] as number[], startedAt: [] as number[] };
   let [usd, investigatingMs] = [0, 0];
-  const due = [
-    ...wakes.map((wokenAt) => ({ wokenAt, isSent: true })),
-    ...digests.storms.map((wokenAt) => ({ wokenAt, isSent: false })),
-  ].sort((a, b) => a.wokenAt - b.wokenAt);
   let withoutDiagnosis = 0;
-  for (const { wokenAt, isSent } of due) {
+  const serve = (wokenAt: number, isSent: boolean): void => {
     const price = priceAt(plan, usd);
     if (price === undefined) {
       if (isSent) ready.push({ at: wokenAt + plan.overheadMs, wokenAt });
       withoutDiagnosis++;
-      continue;
+      return;
     }
     const startedAt = Math.max(wokenAt + plan.overheadMs / 2, servers.earliest());
     const tookMs = plan.engineMs * Math.exp(plan.engineSpread * normal(random));
@@ -111,7 +107,13 @@ export function simulateWakes(
     investigatingMs += tookMs;
     usd += price;
     if (isSent) ready.push({ at: startedAt + tookMs + plan.overheadMs / 2, wokenAt });
+  };
+  const storms = [...digests.storms];
+  for (const wokenAt of wakes) {
+    while (storms[0] !== undefined && storms[0] <= wokenAt) serve(storms.shift() ?? 0, false);
+    serve(wokenAt, true);
   }
+  for (const begin of storms) serve(begin, false);
   ready.sort((a, b) => a.at - b.at);
   let slackFreeAt = 0;
   const posts: number[] = [];

@@ -60,7 +60,12 @@ export const command = defineCommand({
     };
     const seed = readNumber('seed', values.seed, { whole: true });
     const sizes = values.pairs === undefined ? PAIRS : [readNumber('pairs', values.pairs, { whole: true })];
-    for (const line of table(sizes.map((pairs) => row({ ...plan, pairs }, seed)))) io.out(line);
+    const columns = policy.storm ? [...COLUMNS, ...STORM_COLUMNS] : COLUMNS;
+    for (const line of table(
+      columns,
+      sizes.map((pairs) => row({ ...plan, pairs }, seed)),
+    ))
+      io.out(line);
     return 0;
   },
 });
@@ -70,8 +75,6 @@ const COLUMNS = [
   'rows',
   'wakes',
   'undiagnosed',
-  'storms',
-  'in digests',
   'USD',
   'to DM: median',
   'p99',
@@ -81,6 +84,9 @@ const COLUMNS = [
   'most waiting',
 ];
 
+/** Shown only for a policy with storms. */
+const STORM_COLUMNS = ['storms', 'in digests'];
+
 function row(plan: Plan, seed: number): string[] {
   const forecast = simulate(plan, random(seed).fraction);
   const { rows, wakes, withoutDiagnosis, storms, digested, usd, toDm, busy, waiting } = forecast;
@@ -89,8 +95,6 @@ function row(plan: Plan, seed: number): string[] {
     rows,
     wakes,
     withoutDiagnosis,
-    storms,
-    digested,
     Math.round(usd),
     duration(toDm.median),
     duration(toDm.p99),
@@ -98,12 +102,13 @@ function row(plan: Plan, seed: number): string[] {
     percent(busy.workers),
     percent(busy.slack),
     waiting.investigations + waiting.deliveries,
+    ...(plan.storm ? [storms, digested] : []),
   ].map(String);
 }
 
-function table(rows: string[][]): string[] {
-  const widths = COLUMNS.map((name, i) => Math.max(name.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
-  return [COLUMNS, ...rows].map((cells) => cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
+function table(columns: string[], rows: string[][]): string[] {
+  const widths = columns.map((name, i) => Math.max(name.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
+  return [columns, ...rows].map((cells) => cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
 }
 
 function duration(ms: number): string {
