@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import type { Random } from '../../apps/cli/src/random.ts';
 import { message } from '../support/anthropic.ts';
+import { textsOf } from '../support/digests.ts';
 import { httpDouble, json } from '../support/http-double.ts';
 import { LOST, tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
@@ -145,9 +146,7 @@ ${hasStorms ? STORM : ''}${RULES}`,
       rows: writer.rows,
       recoveries: writer.recoveries,
       posts: slack.accepted.map(({ wakeId, text, at, channel }) => ({ wakeId, text, at, channel })),
-      digests: slack.accepted
-        .filter(({ wakeId }) => wakeId.startsWith('n-s-'))
-        .flatMap(({ text, edits }) => [text, ...edits.map((edit) => edit.text)]),
+      digests: slack.accepted.filter(({ wakeId }) => wakeId.startsWith('n-s-')).flatMap(textsOf),
       actions: responders.actions,
       escalateMs: ESCALATE_MS,
       incidents: await seen.storedIncidents(),

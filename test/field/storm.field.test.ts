@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { expect } from 'vitest';
-import { namesIn } from '../support/digests.ts';
+import { namesIn, textsOf } from '../support/digests.ts';
 import { doubles, environment } from '../support/doubles.ts';
 import { append, eventually, type Namespace, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
@@ -53,7 +53,7 @@ test.for([
     expect(digests).toHaveLength(1);
     expect(outcomes.digest).toBe(PAIRS - single.length);
     expect(replies.every(({ thread }) => thread === digests[0]?.ts)).toBe(true);
-    const texts = [...digests, ...replies].flatMap(({ text, edits }) => [text, ...edits.map((edit) => edit.text)]);
+    const texts = [...digests, ...replies].flatMap(textsOf);
     const names = namesIn(texts);
     const unnamed = rows.filter((_, i) => !names.has(`host-${i} / unreachable`));
     expect(unnamed.length).toBe(single.length);

@@ -9,7 +9,7 @@ import { actOnIncident } from '@kora-wake/shared/store/incidents';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { expect } from 'vitest';
 import { DIAGNOSIS } from './anthropic.ts';
-import { namesIn, pairName } from './digests.ts';
+import { namesIn, pairName, textsOf } from './digests.ts';
 import { doubles, environment } from './doubles.ts';
 import { append, eventually, type Namespace, namespace, recoveredRow, removeNamespace, wakeRow } from './fixtures.ts';
 import { runApp } from './process.ts';
@@ -323,7 +323,7 @@ export async function crashDigest(folder: string, kill: Kill): Promise<boolean> 
     notices: { sent: 2, withdrawn: 0, dead: 0 },
     unaccounted: 0,
   });
-  const texts = slack.accepted.flatMap(({ text, edits }) => [text, ...edits.map((edit) => edit.text)]);
+  const texts = slack.accepted.flatMap(textsOf);
   expect(slack.accepted.map(({ thread }) => thread === slack.accepted[0]?.ts)).toEqual([false, true]);
   expect(pairs.filter((pair) => !namesIn(texts).has(pairName(pair)))).toEqual([]);
   second.child.kill('SIGKILL');

@@ -16,3 +16,8 @@ export function namesIn(texts: string[]): Set<string> {
   }
   return names;
 }
+
+/** The texts of a message in Slack: as it was posted, and after each edit. */
+export function textsOf({ text, edits }: { text: string; edits: Array<{ text: string }> }): string[] {
+  return [text].concat(edits.map((edit) => edit.text));
+}

@@ -162,7 +162,7 @@ export function slackMessenger(options: {
     logger: noSlackLog(LogLevel.ERROR),
   });
   return {
-    post: (text, wakeId, blocks, to = options.channel, thread = undefined) =>
+    post: (text, wakeId, blocks, to = options.channel, thread) =>
       withSpan('post', wakeId, async () => {
         const channel = thread?.channel ?? to;
         const answer = await client.chat.postMessage({
@@ -186,7 +186,7 @@ export function slackMessenger(options: {
           .catch((error: unknown) => Promise.reject(classify(error, 'post'))),
       );
     },
-    find: (wakeId, since, progress = { reached: () => undefined }, to = options.channel, thread = undefined) =>
+    find: (wakeId, since, progress = { reached: () => undefined }, to = options.channel, thread) =>
       withSpan('look-up', wakeId, async () => {
         const channel = thread?.channel ?? (isPerson(to) ? await openDm(to) : to);
         const found = await searchHistory(

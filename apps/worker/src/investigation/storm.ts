@@ -24,7 +24,6 @@ export async function stormText(
   now: number,
 ): Promise<string> {
   const { members, openedAt } = storm;
-  const isCritical = ({ severity }: StormMember) => Number(severity === 'critical');
   const listed = members.toSorted((a, b) => isCritical(b) - isCritical(a)).slice(0, MAX_LISTED);
   const titles = await Promise.all(listed.slice(0, MAX_TITLES).map(titleOf));
   const lines = listed.map((member, i) => `- ${lineOf(member)}${titles[i] ? `: ${titles[i]}` : ''}`);
@@ -45,6 +44,8 @@ export async function stormText(
     return shorten(record?.row.title ?? '', MAX_TITLE);
   }
 }
+
+const isCritical = ({ severity }: StormMember) => Number(severity === 'critical');
 
 function lineOf({ probe, category, severity, state, rows }: StormMember): string {
   const over = state === 'closed' ? ', over' : '';

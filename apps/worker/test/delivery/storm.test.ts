@@ -143,8 +143,8 @@ describe('a storm', () => {
     const wakes = await alerts(ns, 20);
     await settled(ns);
     expect(await outcomes(ns)).toMatchObject({ dry_run: 20 });
-    const printed = log.lines.filter(({ event }) => event === 'delivery.dry_run');
-    expect(named([JSON.stringify(printed[0]).replaceAll('\\n', '\n')], wakes)).toHaveLength(20);
+    const printed = log.lines.find(({ event }) => event === 'delivery.dry_run');
+    expect(named([JSON.stringify(printed).replaceAll('\\n', '\n')], wakes)).toHaveLength(20);
   });
 });
 
