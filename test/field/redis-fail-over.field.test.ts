@@ -86,6 +86,8 @@ test('a copy of the connection that waits for a job waits on the new master', as
   await promote();
   await next.zadd('jobs', 1, 'a');
   expect(await job).toEqual(['jobs', 'a', '1']);
+  // The end of the outage is logged once another connection has answered.
+  await log.until('redis.up');
   expect(outage(log)).toEqual(OUTAGE);
 });
 
