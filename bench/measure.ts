@@ -41,7 +41,7 @@ interface Setting {
 }
 
 /** Factor by which a quick run may miss a goal, because the machine may be busy. */
-export const QUICK_MARGIN = 4;
+export const QUICK_MARGIN = 6;
 
 /** Whether the median reaches the goal; undefined without a goal. A quick run checks only ratios. */
 export function reached({ values, goal, unit }: Figure, quick: boolean): boolean | undefined {
