@@ -3,11 +3,11 @@ import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path';
 import { redisKeys, sourceId } from '@kora-wake/shared/store/keys';
 import { Redis } from 'ioredis';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import type { Random } from '../../apps/cli/src/random.ts';
 import { message } from '../support/anthropic.ts';
 import { textsOf } from '../support/digests.ts';
 import { httpDouble, json } from '../support/http-double.ts';
+import { freePort } from '../support/ports.ts';
 import { LOST, tcpProxy } from '../support/proxy.ts';
 import { redisProcess } from '../support/redis-process.ts';
 import { slackDouble } from '../support/slack.ts';
@@ -78,7 +78,7 @@ export async function makeWorld(folder: string, chance: Random) {
 escalate: { after: ${ESCALATE_MS}ms, to: [${OTHERS}], severity: [critical, warning] }
 ${hasStorms ? STORM : ''}${RULES}`,
   );
-  const apiPort = await tryListen(0);
+  const apiPort = await freePort();
   const env = {
     PATH: process.env.PATH,
     HOME: folder,

@@ -4,15 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { eventually, rowsOf, test } from '../support/fixtures.ts';
 import { isGone, readAddress, tryReadAddress, WAKE } from '../support/npm-start.ts';
+import { freePort } from '../support/ports.ts';
 import { runScript } from '../support/process.ts';
 
 const CLI = 'apps/cli/dist/main.js';
 
 test('npm start sends a first alert without any credential, and leaves no process', async ({ folder }) => {
-  const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
+  const env = { KORA_HOME: folder, KORA_API_PORT: String(await freePort()) };
   const start = runScript(CLI, ['start'], env);
   await start.untilText('Kora Wake is ready');
   await start.untilText('Ctrl-C stops everything.');

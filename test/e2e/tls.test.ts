@@ -5,6 +5,7 @@ import { expect, onTestFinished } from 'vitest';
 import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { startTailerAndWorker } from '../support/doubles.ts';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { freePort } from '../support/ports.ts';
 import { runApp } from '../support/process.ts';
 
 test('rediss:// with a password carries a wake, and an untrusted certificate is refused', async ({
@@ -16,7 +17,7 @@ test('rediss:// with a password carries a wake, and an untrusted certificate is 
     cwd: folder,
     stdio: 'pipe',
   });
-  const port = await tryListen(0);
+  const port = await freePort();
   const options = { port: '0', 'tls-port': String(port), bind: '127.0.0.1', requirepass: 'hunter2', dir: folder };
   const tls = { 'tls-cert-file': 'cert.pem', 'tls-key-file': 'key.pem', 'tls-auth-clients': 'no', save: '' };
   const flags = Object.entries({ ...options, ...tls }).flatMap(([name, value]) => [`--${name}`, value]);

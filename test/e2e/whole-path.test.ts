@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { DIAGNOSIS } from '../support/anthropic.ts';
 import { doubles, environment, expectCleanStop, startAllApps, startTailerAndWorker } from '../support/doubles.ts';
 import { append, counter, eventually, rowsOf, test, wakeRow } from '../support/fixtures.ts';
+import { freePort } from '../support/ports.ts';
 import { runApp, runScript } from '../support/process.ts';
 
 describe('the whole path', () => {
@@ -126,7 +126,7 @@ describe('the whole path', () => {
 describe('metrics', () => {
   test('of a tailer and a worker are served on their own ports and count their work', async ({ ns, logPath }) => {
     const { env } = await doubles();
-    const [tailerPort, workerPort] = [await tryListen(0), await tryListen(0)];
+    const [tailerPort, workerPort] = [await freePort(), await freePort()];
     const tailer = runApp('tailer', environment(ns, logPath, { ...env, KORA_METRICS_PORT: String(tailerPort) }));
     const worker = runApp('worker', environment(ns, logPath, { ...env, KORA_METRICS_PORT: String(workerPort) }));
     await Promise.all([tailer.until('tailer.following'), worker.until('worker.ready')]);

@@ -1,13 +1,14 @@
 /** The apps while their Redis is stopped and started again. */
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import { startRedis, tryListen } from '../../apps/cli/src/private-redis.ts';
+import { startRedis } from '../../apps/cli/src/private-redis.ts';
 import { doubles, environment, expectCleanStop, startAllApps } from '../support/doubles.ts';
 import { append, test, wakeRow } from '../support/fixtures.ts';
+import { freePort } from '../support/ports.ts';
 
 describe('while Redis is down', () => {
   test('apps wait, log it, continue when Redis is back, and can be stopped', async ({ folder, logPath }) => {
-    const port = await tryListen(0);
+    const port = await freePort();
     const redis = await startRedis(join(folder, 'redis'), port);
     const { slack, env: slackAndEngine } = await doubles();
     const env = environment({ redisUrl: redis.url, prefix: '{outage}' }, logPath, slackAndEngine);

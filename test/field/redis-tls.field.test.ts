@@ -4,15 +4,15 @@ import { createServer } from 'node:tls';
 import { closeRedis, connectRedis, connectRedisOnce } from '@kora-wake/shared/runtime/redis';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { authority, type Certificate, tlsArguments } from '../support/certificates.ts';
 import { eventually, ownServer, test } from '../support/fixtures.ts';
+import { freePort } from '../support/ports.ts';
 import { redisProcess, sentinelProcess } from '../support/redis-process.ts';
 import type { LogLine } from '../support/spawn.ts';
 
 /** A Redis with TLS, besides its plain port. */
 async function tlsRedis(folder: string, certificate: Certificate, ca: string, more: string[] = []) {
-  const port = await tryListen(0);
+  const port = await freePort();
   const server = await ownServer(
     redisProcess(join(folder, 'redis'), [...tlsArguments(port, certificate, ca), ...more]),
   );
@@ -31,7 +31,7 @@ async function tlsCluster(folder: string, certificate: Certificate, ca: string, 
 }
 
 async function tlsSentinel(folder: string, certificate: Certificate, ca: string, master: number): Promise<number> {
-  const port = await tryListen(0);
+  const port = await freePort();
   const tls = tlsArguments(port, certificate, ca).join(' ').replaceAll('--', '\n').split('\n');
   const rules = ['tls-replication yes', `sentinel monitor mymaster 127.0.0.1 ${master} 1`];
   await ownServer(sentinelProcess(join(folder, 'sentinel'), [...tls, ...rules]));

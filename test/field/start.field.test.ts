@@ -3,12 +3,13 @@ import { expect } from 'vitest';
 import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { eventually, test } from '../support/fixtures.ts';
 import { isGone, readAddress, WAKE } from '../support/npm-start.ts';
+import { freePort } from '../support/ports.ts';
 import { runScript } from '../support/process.ts';
 
 const CLI = 'apps/cli/dist/main.js';
 
 test('npm start that is killed leaves no process, and the next one has its data', async ({ folder }) => {
-  const env = { KORA_HOME: folder, KORA_API_PORT: String(await tryListen(0)) };
+  const env = { KORA_HOME: folder, KORA_API_PORT: String(await freePort()) };
   const first = runScript(CLI, ['start'], env);
   await first.untilText('Kora Wake is ready');
   expect(await runScript(CLI, ['wake', ...WAKE], env).exited).toBe(0);

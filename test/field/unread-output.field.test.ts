@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { runCommand } from '../../apps/cli/test/terminal.ts';
 import { append, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { freePort } from '../support/ports.ts';
 import { appScript } from '../support/spawn.ts';
 import { enqueueMany, environmentOf, onStoppedTerminal } from '../support/unread-output.ts';
 
@@ -27,7 +27,7 @@ test('a tailer on a stopped terminal decides all rows, shows the log afterwards,
 });
 
 test('npm start on a stopped terminal sends all alerts, and stops', async ({ folder, logPath }) => {
-  const port = await tryListen(0);
+  const port = await freePort();
   const env = { KORA_HOME: folder, KORA_API_PORT: String(port), LOG_LEVEL: 'debug' };
   const start = onStoppedTerminal([join(root, CLI), 'start'], { PATH: process.env.PATH, ...env });
   // The tailer starts at the end of the log, and stores that position first.

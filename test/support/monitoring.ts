@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { startGuarded } from '../../apps/cli/src/guarded-process.ts';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
+import { freePort } from './ports.ts';
 import { program } from './programs.ts';
 
 export interface MonitoringProcess {
@@ -41,7 +41,7 @@ async function start(
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'config.yml');
   writeFileSync(file, stringify(config));
-  const port = await tryListen(0);
+  const port = await freePort();
   const listen = [`--config.file=${file}`, `--web.listen-address=127.0.0.1:${port}`];
   const { guard, pid } = await startGuarded(program(name), [...listen, ...args]);
   guard.stdout?.resume();

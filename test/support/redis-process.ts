@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type GuardedProcess, startGuarded } from '../../apps/cli/src/guarded-process.ts';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
 import { redisServer } from '../../apps/cli/src/redis-program.ts';
+import { freePort } from './ports.ts';
 
 export interface RedisProcess {
   port: number;
@@ -38,19 +38,10 @@ export async function sentinelProcess(folder: string, rules: string[]): Promise<
   return running(folder, ['--dir', folder, '--sentinel'], file);
 }
 
-/** A node of a cluster also uses its port plus 10,000, which may be taken or too high. */
-async function freeClusterPort(): Promise<number> {
-  for (;;) {
-    const port = await tryListen(0);
-    const isFree = port + 10_000 < 65_536 && (await tryListen(port + 10_000).catch(() => undefined)) !== undefined;
-    if (isFree) return port;
-  }
-}
-
 async function running(folder: string, options: string[], file?: string): Promise<RedisProcess> {
   mkdirSync(folder, { recursive: true });
   const server = redisServer();
-  const port = await (options.includes('--cluster-enabled') ? freeClusterPort() : tryListen(0));
+  const port = await freePort();
   let current: GuardedProcess | undefined;
   const args = [...(file ? [file] : []), '--port', String(port), '--bind', '127.0.0.1', ...options];
   async function start(): Promise<void> {

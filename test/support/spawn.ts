@@ -58,14 +58,15 @@ export function spawnScript(script: string, args: string[], env: Record<string, 
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal ?? -1));
   });
-  const until = eventWaiter(lines, waiting);
-  return { child, lines, stderr: () => stderr, until, untilText: textWaiter(lines, waiting), exited };
+  const ended = exited.then((code) => `the process ended (${code}); its stderr was:\n${stderr}`);
+  const until = eventWaiter(lines, waiting, ended);
+  return { child, lines, stderr: () => stderr, until, untilText: textWaiter(lines, waiting, ended), exited };
 }
 
 /** Waits for the first line of an event that `also` accepts. Lines that are already there count. */
-function eventWaiter(lines: LogLine[], waiting: Set<() => void>) {
+function eventWaiter(lines: LogLine[], waiting: Set<() => void>, ended: Promise<string>) {
   return (event: LogEvent, also: (line: LogLine) => boolean = () => true, ms = WAIT_MS) =>
-    lineThat(`event "${event}"`, (line) => line.event === event && also(line), { lines, waiting, ms });
+    lineThat(`event "${event}"`, (line) => line.event === event && also(line), { lines, waiting, ms, ended });
 }
 
 /** As {@link eventWaiter}, for tests that still name a part of the message. */
@@ -76,9 +77,9 @@ export function eventOrTextWaiter(lines: LogLine[], waiting: Set<() => void>) {
   };
 }
 
-function textWaiter(lines: LogLine[], waiting: Set<() => void>) {
+function textWaiter(lines: LogLine[], waiting: Set<() => void>, ended: Promise<string>) {
   return (text: string, ms = WAIT_MS) =>
-    lineThat(`line "${text}"`, ({ msg }) => msg.includes(text), { lines, waiting, ms });
+    lineThat(`line "${text}"`, ({ msg }) => msg.includes(text), { lines, waiting, ms, ended });
 }
 
 interface Awaited {
@@ -86,24 +87,31 @@ interface Awaited {
   /** Called after each new line. */
   waiting: Set<() => void>;
   ms: number;
+  /** Resolves with a reason when there will be no more lines. Undefined: there may always be more. */
+  ended?: Promise<string>;
 }
 
-function lineThat(name: string, matches: (line: LogLine) => boolean, { lines, waiting, ms }: Awaited) {
+function lineThat(name: string, matches: (line: LogLine) => boolean, { lines, waiting, ms, ended }: Awaited) {
   return new Promise<LogLine>((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const timer = setTimeout(() => giveUp(`within ${ms} ms`), ms);
+    function stop() {
+      clearTimeout(timer);
       waiting.delete(check);
+    }
+    function giveUp(reason: string) {
+      stop();
       const seen = lines.map((line) => JSON.stringify(line)).join('\n');
-      reject(new Error(`no ${name} within ${ms} ms; the output was:\n${seen}`));
-    }, ms);
+      reject(new Error(`no ${name}: ${reason}; the output was:\n${seen}`));
+    }
     function check() {
       const found = lines.find(matches);
       if (!found) return;
-      clearTimeout(timer);
-      waiting.delete(check);
+      stop();
       resolve(found);
     }
     waiting.add(check);
     check();
+    if (ended) void ended.then(giveUp);
   });
 }
 

@@ -1,7 +1,7 @@
 /** `npm start` with a home folder of a test. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryListen } from '../../apps/cli/src/private-redis.ts';
+import { freePort } from './ports.ts';
 import { runScript } from './process.ts';
 
 export const CLI = 'apps/cli/dist/main.js';
@@ -14,7 +14,7 @@ export function openPaths(folder: string): string[] {
 
 /** Runs `npm start` until its banner is complete. */
 export async function startIn(home: string, env: Record<string, string> = {}) {
-  const all = { KORA_HOME: home, KORA_API_PORT: String(await tryListen(0)), ...env };
+  const all = { KORA_HOME: home, KORA_API_PORT: String(await freePort()), ...env };
   const start = runScript(CLI, ['start'], all);
   await start.untilText('Ctrl-C stops everything.');
   const banner = start.lines.map(({ msg }) => msg).join('\n');

@@ -6,9 +6,10 @@ import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished } from 'vitest';
 import { eventually, ownServer, test } from '../../../test/support/fixtures.ts';
+import { freePort } from '../../../test/support/ports.ts';
 import { redisProcess } from '../../../test/support/redis-process.ts';
 import { startGuarded } from '../src/guarded-process.ts';
-import { runningRedisUrl, startRedis, tryListen } from '../src/private-redis.ts';
+import { runningRedisUrl, startRedis } from '../src/private-redis.ts';
 import { commandConfig } from '../src/redis-settings.ts';
 
 /** Starts a private Redis from another process. */
@@ -151,7 +152,7 @@ describe('the address of the private Redis', () => {
     ['names a port on which nothing listens', (port) => JSON.stringify({ pid: process.pid, port, owner: process.pid })],
   ])('is ignored if the file %s', async ([, content], { folder }) => {
     mkdirSync(join(folder, 'redis'));
-    writeFileSync(join(folder, 'redis', 'server.json'), content(await tryListen(0)));
+    writeFileSync(join(folder, 'redis', 'server.json'), content(await freePort()));
     expect(await configOf({ KORA_HOME: folder })).toMatchObject({ redisUrl: 'redis://127.0.0.1:6379' });
   });
 

@@ -2,12 +2,12 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { kill } from 'node:process';
 import { describe, expect, vi } from 'vitest';
 import { endBeforeCleanup, eventually, type TestLog, test } from '../../../../../test/support/fixtures.ts';
 import { hang, httpDouble } from '../../../../../test/support/http-double.ts';
+import { freePort } from '../../../../../test/support/ports.ts';
 import type { StdioServer } from '../../../src/tools/mcp/config.ts';
 import { type Tool, ToolRefused } from '../../../src/tools/tool.ts';
 import { allTools, http, named, names, never, pool, poolWith, run } from './pools.ts';
@@ -115,15 +115,6 @@ describe('the everything server', () => {
     // The tool is listed as before, so the earlier offer can be called again.
     expect(await run(named(tools, 'e__echo'), { message: 'again' })).toBe('Echo: again');
   });
-
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 
   async function startEverything(port: number) {
     const child = spawn(process.execPath, [everything, 'streamableHttp'], {
