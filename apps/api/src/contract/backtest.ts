@@ -1,13 +1,12 @@
 /** A backtest: decisions by a policy that is not in force, next to those by the current one. */
 import { z } from 'zod';
-import { time } from './common.ts';
+import { moment, time } from './common.ts';
 
 /** Bytes of the text of a policy. */
 export const MAX_POLICY_BYTES = 128 * 1024;
 /** Missed alerts in an answer. */
 export const MAX_MISSED = 1_000;
 
-const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 const pair = { probe: z.string(), category: z.string() };
 
 export const BacktestRequest = z.object({

@@ -4,6 +4,9 @@ import { z } from 'zod';
 /** ISO 8601. */
 export const time = z.iso.datetime();
 
+/** A day (its beginning in UTC) or a time of a query, ISO 8601. */
+export const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
 /** Fastify's shape of an error. */
 export const ErrorAnswer = z
   .object({

@@ -3,7 +3,7 @@ import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { DM_STATUSES, OUTCOMES, VERDICTS } from '@kora-wake/shared/wake/outcome';
 import { ENGINE_ROUTES, TOOL_STATUSES } from '@kora-wake/shared/wake/report';
 import { z } from 'zod';
-import { nextCursor, page, probeName, time } from './common.ts';
+import { moment, nextCursor, page, probeName, time } from './common.ts';
 
 /** Steps of a wake. */
 export const WAKE_STATES = ['waiting', 'investigating', 'delivering', 'ended'] as const;
@@ -66,11 +66,71 @@ export type Investigation = z.infer<typeof Investigation>;
 export const Investigations = z.object({ entries: z.array(Investigation), nextCursor }).meta({ id: 'Investigations' });
 export type Investigations = z.infer<typeof Investigations>;
 
-export const InvestigationsQuery = z.strictObject({
-  ...page,
-  window: z.enum(PERIODS).default('24h').describe('period in which the wakes were enqueued'),
+/** Which wakes a list or a timeline contains. */
+const wakeFilter = {
+  window: z
+    .enum(PERIODS)
+    .optional()
+    .describe('period until now in which the wakes were enqueued; 24h, unless from or to is given'),
+  from: moment.optional().describe('enqueued at this time or later, ISO 8601'),
+  to: moment.optional().describe('enqueued before this time, ISO 8601'),
+  q: z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(200)
+    .optional()
+    .describe(
+      'words; each must be a part of the id, probe, category, title, detail, diagnosis or error code, in any case',
+    ),
   probe: probeName.optional(),
-});
+  category: z.string().min(1, 'must not be empty').optional(),
+  severity: z.string().min(1, 'must not be empty').optional(),
+  outcome: z
+    .enum([...OUTCOMES, 'pending'])
+    .optional()
+    .describe('pending: it has no outcome yet'),
+  verdict: z.enum(VERDICTS).optional(),
+};
+
+const hasOnePeriod = ({ window, from, to }: { window?: unknown; from?: unknown; to?: unknown }) =>
+  window === undefined || (from === undefined && to === undefined);
+const ONE_PERIOD = 'give either window, or from and to';
+
+export const InvestigationsQuery = z.strictObject({ ...page, ...wakeFilter }).refine(hasOnePeriod, ONE_PERIOD);
+export type InvestigationsQuery = z.infer<typeof InvestigationsQuery>;
+
+/** Parts of a timeline. */
+const MAX_BUCKETS = 500;
+
+export const TimelineQuery = z
+  .strictObject({
+    ...wakeFilter,
+    buckets: z.coerce.number().int().min(1).max(MAX_BUCKETS).default(96).describe('number of parts of equal length'),
+  })
+  .refine(hasOnePeriod, ONE_PERIOD);
+
+export const Timeline = z
+  .object({
+    from: time.describe('without a beginning in the query: that of the first wake'),
+    to: time,
+    bucketMs: z.number().describe('length of a bucket, ms'),
+    buckets: z
+      .array(
+        z.object({
+          start: time,
+          wakes: z.number(),
+          suppressed: z.number().describe('rows coalesced into these wakes'),
+          notSent: z.number().describe('wakes that are dead letters'),
+          pending: z.number().describe('wakes without an outcome yet'),
+        }),
+      )
+      .describe('those with a wake, in the order of time'),
+    wakes: z.number().describe('in all buckets'),
+    isComplete: z.boolean().describe('false: there were too many wakes, so the oldest are left out'),
+  })
+  .meta({ id: 'Timeline' });
+export type Timeline = z.infer<typeof Timeline>;
 
 export const WakeParams = z.object({ wakeId: z.string() });
 

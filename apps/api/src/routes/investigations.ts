@@ -2,13 +2,13 @@ import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type DeliveriesQueue, deliverJobId, FOLLOWUPS, failedAt } from '@kora-wake/shared/store/queues';
 import { failedNoticeOf } from '@kora-wake/shared/store/storms';
-import { listWakeRecords } from '@kora-wake/shared/store/wake-history';
 import {
   readShownFeedback,
   readWakeRecord,
   type WakeRecord,
   wakeFromRecord,
 } from '@kora-wake/shared/store/wake-record';
+import { findWakes, type SearchPeriod } from '@kora-wake/shared/store/wake-search';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import { directMessage } from '@kora-wake/shared/wake/message';
 import { isRepeated, type Report } from '@kora-wake/shared/wake/report';
@@ -21,14 +21,21 @@ import {
   Investigations,
   InvestigationsQuery,
   type Period,
+  Timeline,
+  TimelineQuery,
   WakeParams,
 } from '../contract.ts';
 import { cursorOf, placeOf } from '../cursor.ts';
 import { httpErrors } from '../errors.ts';
+import { timelineOf } from '../timeline.ts';
 import { EPOCH, isoTime } from '../times.ts';
 
 const HOUR_MS = 3_600_000;
 const PERIOD_MS: Record<Period, number> = { '24h': 24 * HOUR_MS, '7d': 7 * 24 * HOUR_MS, all: Infinity };
+/** Records that are read for one page, if most of them do not match. */
+const MAX_LISTED = 5_000;
+/** Records that are read for one timeline. */
+const MAX_COUNTED = 20_000;
 /** Lists cut longer reports; characters. */
 const MAX_SUMMARY = 400;
 
@@ -72,11 +79,32 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
         response: { 200: Investigations, 400: ErrorAnswer },
       },
     },
-    async ({ query: { window, probe, limit, cursor } }) => {
-      const since = window === 'all' ? 0 : now() - PERIOD_MS[window];
-      const page = { limit, since, after: placeOf(cursor) };
-      const { entries, next } = await listWakeRecords(redis, keys, { probe }, page);
-      return { entries: await Promise.all(entries.map(entryOf)), nextCursor: next && cursorOf(next) };
+    async ({ query }) => {
+      const { limit, cursor } = query;
+      const page = { ...periodOf(query, now()), limit, maxRead: MAX_LISTED, after: placeOf(cursor) };
+      const { found, next } = await findWakes(redis, keys, query, page);
+      const wakes = await Promise.all(found.map(({ id }) => readWakeRecord(redis, keys, id)));
+      const stored = wakes.filter((wake) => wake !== undefined);
+      return { entries: await Promise.all(stored.map(entryOf)), nextCursor: next && cursorOf(next) };
+    },
+  );
+
+  app.get(
+    '/v1/timeline',
+    {
+      schema: {
+        summary: 'Numbers of wakes over time, for the same filters as the list',
+        querystring: TimelineQuery,
+        response: { 200: Timeline, 400: ErrorAnswer },
+      },
+    },
+    async ({ query }) => {
+      const at = now();
+      const period = periodOf(query, at);
+      const page = { ...period, limit: MAX_COUNTED, maxRead: MAX_COUNTED };
+      const { found, next } = await findWakes(redis, keys, query, page);
+      const shown = { since: period.since, before: Math.min(period.before, at) };
+      return { ...timelineOf(found, shown, query.buckets), isComplete: next === null };
     },
   );
 
@@ -110,6 +138,19 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     },
   );
 };
+
+/** @param now ms since the epoch */
+function periodOf(
+  { window, from, to }: Pick<InvestigationsQuery, 'window' | 'from' | 'to'>,
+  now: number,
+): SearchPeriod {
+  const hasTimes = from !== undefined || to !== undefined;
+  const length = hasTimes ? Infinity : PERIOD_MS[window ?? '24h'];
+  return {
+    since: from === undefined ? Math.max(0, now - length) : Date.parse(from),
+    before: to === undefined ? Infinity : Date.parse(to),
+  };
+}
 
 function failureOf({ outcome, outcomeAt, failure }: WakeRecord): Investigation['failure'] {
   if (outcome !== 'dead') return null;

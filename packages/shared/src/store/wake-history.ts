@@ -34,7 +34,11 @@ export async function listWakeRecords(
   };
 }
 
-function indexKey(keys: Keys, { probe, category }: { probe?: string | undefined; category?: string }): string {
+/** The smallest index that lists every wake of a probe, a pair, or all. */
+export function indexKey(
+  keys: Keys,
+  { probe, category }: { probe?: string | undefined; category?: string | undefined },
+): string {
   if (probe === undefined) return keys.history;
   return category === undefined ? keys.historyOfProbe(probe) : keys.historyOfPair(debounceId(probe, category));
 }
