@@ -1358,10 +1358,18 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a count that starts again gets its whole time',
     file: 'apps/tailer/src/decide/pairs.ts',
-    find: 'starts: starts || rows === 1',
-    replace: 'starts: starts || (was === 0 && rows === 1)',
+    find: 'const first = rows === 1 ?',
+    replace: 'const first = rows === 1 && before.was === 0 ?',
     test: STORES,
     named: 'decides as the tailer does',
+  },
+  {
+    guard: 'a count lapses with the window of its first row',
+    file: 'apps/tailer/src/decide/pairs.ts',
+    find: 'forMs: before.forMs };',
+    replace: 'forMs };',
+    test: POLICY,
+    named: 'lapse with the window of the first of them, in one batch',
   },
   {
     guard: 'a mute leaves critical rows out unless it lists them',

@@ -52,8 +52,10 @@ export function pairStates(
     if (!pair || !decision) return;
     const { state } = pair;
     const change = (rows: number, forMs: number) => {
-      const { was, starts } = pair.change ?? { was: state.buffered, starts: false };
-      pair.change = { pair: dedupId, was, rows, starts: starts || rows === 1, forMs };
+      const before = pair.change ?? { was: state.buffered, starts: false, forMs };
+      // A count lapses with the time of its first row, whatever the severity of later ones.
+      const first = rows === 1 ? { starts: true, forMs } : { starts: before.starts, forMs: before.forMs };
+      pair.change = { pair: dedupId, was: before.was, rows, ...first };
     };
     if (decision.kind === 'buffered') {
       change(decision.rows, decision.forMs);

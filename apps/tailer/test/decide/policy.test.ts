@@ -53,6 +53,18 @@ describe('buffered rows', () => {
     expect(job?.data.wake.buffered).toBe(2);
   });
 
+  test.for([['in one batch'], ['one by one']])(
+    'lapse with the window of the first of them, %s',
+    async ([how], { ns }) => {
+      const rules = 'rules: [{ match: { severity: warning }, consecutive: 3, window: 12m }]';
+      const { commit } = await committing(ns, { debounce: { consecutive: 3, windowMs: 20 * MINUTE }, rules });
+      const rows = [fires(PAIR, { severity: 'critical', title: 'first' }), row('second')];
+      for (const batch of how === 'one by one' ? rows.map((each) => [each]) : [rows]) await commit(batch);
+      expect(await ns.redis.get(ns.keys.buffered(ID))).toBe('2');
+      expect(await ns.redis.pttl(ns.keys.buffered(ID))).toBeGreaterThan(15 * MINUTE);
+    },
+  );
+
   test('start anew after a recovery', async ({ ns }) => {
     const { commit } = await committing(ns, TWICE);
     await commit([row('one')]);
