@@ -1369,7 +1369,7 @@ export const MUTATIONS: Mutation[] = [
     find: 'forMs: before.forMs };',
     replace: 'forMs };',
     test: POLICY,
-    named: 'lapse with the window of the first of them, in one batch',
+    named: 'lapse with the window of the first of them',
   },
   {
     guard: 'a mute leaves critical rows out unless it lists them',

@@ -4,6 +4,7 @@ import { type Health, useHealth } from './api/resource.ts';
 import { useMayChange } from './api/resources.ts';
 import { ConnectionBanner, Unauthorized } from './components/connection.tsx';
 import { Freshness } from './components/freshness.tsx';
+import { useTabTitle } from './components/trouble.ts';
 import { Costs } from './pages/costs.tsx';
 import { IncidentPage } from './pages/incident.tsx';
 import { InvestigationPage } from './pages/investigation.tsx';
@@ -11,6 +12,9 @@ import { Investigations } from './pages/investigations.tsx';
 import { Overview } from './pages/overview.tsx';
 import { PolicyPage } from './pages/policy.tsx';
 import { type Route, useRoute } from './route.ts';
+import { usePlace } from './scroll-place.ts';
+import { Shortcuts } from './shortcuts.tsx';
+import { timeZone } from './time-zone.ts';
 
 const TITLES: Record<Route['page'], string> = {
   overview: 'Overview',
@@ -26,16 +30,15 @@ export function Console() {
   const route = useRoute();
   const health = useHealth();
   const main = useRef<HTMLElement>(null);
-  const isFirstPage = useRef(true);
   const pageKey = 'wakeId' in route ? route.wakeId : 'id' in route ? route.id : route.page;
+  timeZone.use();
+  useTabTitle(TITLES[route.page]);
+  usePlace(pageKey);
+  const lastPage = useRef(pageKey);
   useEffect(() => {
-    document.title = `${TITLES[route.page]} · Kora Wake`;
-    // A link inside the console starts the next page at its top. The browser places the first page itself.
-    if (!isFirstPage.current) {
-      main.current?.focus({ preventScroll: true });
-      scrollTo(0, 0);
-    }
-    isFirstPage.current = false;
+    // A reader of the screen starts at the content of the next page. The browser places the first page itself.
+    if (lastPage.current !== pageKey) main.current?.focus({ preventScroll: true });
+    lastPage.current = pageKey;
   }, [pageKey]);
 
   return (
@@ -64,6 +67,7 @@ export function Console() {
           </>
         )}
       </main>
+      <Shortcuts />
     </>
   );
 }
@@ -101,8 +105,23 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
           read-only
         </span>
       )}
+      <TimeZoneButton />
       <Freshness health={health} />
     </header>
+  );
+}
+
+function TimeZoneButton() {
+  const isUtc = timeZone.use() === 'utc';
+  return (
+    <button
+      type="button"
+      class="quiet"
+      title={isUtc ? 'Times are shown in UTC' : 'Times are shown in the time zone of this browser'}
+      onClick={() => timeZone.set(isUtc ? 'local' : 'utc')}
+    >
+      {isUtc ? 'UTC' : 'Local time'}
+    </button>
   );
 }
 

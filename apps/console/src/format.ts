@@ -1,5 +1,6 @@
 /** Numbers and times for reading. The exact value goes into a title. */
 import { markInvisible } from '@kora-wake/shared/wake/text';
+import { zonedFormat, zoneOffset } from './time-zone.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -78,25 +79,32 @@ export function bytes(n: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const dayAndClock = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-});
-const exactly = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
+const day = zonedFormat({ dateStyle: 'short' });
+const clock = zonedFormat({ hour: '2-digit', minute: '2-digit' });
+const dayAndClock = zonedFormat({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const exactly = zonedFormat({ dateStyle: 'full', timeStyle: 'long' });
 
-/** `14:03` for today, otherwise `22 Nov, 14:03`, in the browser's time zone. */
+/** `14:03` for today, otherwise `22 Nov, 14:03`, in the chosen time zone. */
 export function time(at: number, now: number): string {
   if (Number.isNaN(at)) return '?';
-  const today = new Date(at).toDateString() === new Date(now).toDateString();
-  return (today ? clock : dayAndClock).format(at);
+  return (day(at) === day(now) ? clock : dayAndClock)(at);
 }
+
+/** Between an ISO time and the value of a `datetime-local` input, in the chosen zone. A text that is no time becomes empty. */
+export const localInput = {
+  format(iso: string): string {
+    const at = Date.parse(iso);
+    return Number.isNaN(at) ? '' : new Date(at - zoneOffset(at)).toISOString().slice(0, 16);
+  },
+  parse(value: string): string {
+    const at = Date.parse(`${value}Z`);
+    return Number.isNaN(at) ? '' : new Date(at + zoneOffset(at)).toISOString();
+  },
+};
 
 /** With day, time zone and the ISO string of the API. */
 export const exactTime = (iso: string) =>
-  Number.isNaN(Date.parse(iso)) ? iso : `${exactly.format(Date.parse(iso))} (${iso})`;
+  Number.isNaN(Date.parse(iso)) ? iso : `${exactly(Date.parse(iso))} (${iso})`;
 
 export const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 

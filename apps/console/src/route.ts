@@ -15,7 +15,7 @@ export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURI
 export const toIncident = (id: string) => `#/incidents/${encodeURIComponent(id)}`;
 
 function parse(hash: string): Route {
-  const path = hash.replace(/^#\/?/, '');
+  const path = hash.replace(/^#\/?/, '').replace(/\?.*$/, '');
   if (path === '') return { page: 'overview' };
   if (path === 'investigations') return { page: 'investigations' };
   if (path === 'costs' || path === 'policy') return { page: path };

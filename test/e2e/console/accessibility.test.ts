@@ -23,11 +23,13 @@ test('the keyboard reaches every control, and each shows its focus', async () =>
     await page.reload();
     await page.locator(ready).first().waitFor();
     const expected: number = await page.evaluate(
-      `[...document.querySelectorAll('a[href], button, input, textarea, summary, [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && e.checkVisibility()).length`,
+      `[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((e) => e.tabIndex >= 0 && e.checkVisibility()).length`,
     );
     const reached = new Set<string>();
     const invisible: string[] = [];
-    for (let i = 0; i < expected + 4; i++) {
+    // A field for a time has a stop for each of its parts.
+    const parts = 8 * (await page.locator('input[type="datetime-local"]:visible').count());
+    for (let i = 0; i < expected + parts + 4; i++) {
       await page.keyboard.press('Tab');
       const focus: { key: string; ring: boolean } | null = await page.evaluate(`(() => {
         const e = document.activeElement;

@@ -1,7 +1,8 @@
 /** The list of investigations, and one investigation. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { api, FAILED_LOAD, open, setUpConsole, text } from '../../support/console/page.ts';
-import { busy, LONG, NASTY } from '../../support/console/world.ts';
+import { api, FAILED_LOAD, LAPTOP, open, setUpConsole, text } from '../../support/console/page.ts';
+import { busy, LONG, NASTY, wake } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
@@ -32,16 +33,108 @@ test('a probe and a period limit the list', async () => {
   const { url, requests } = await api(busy());
   const page = await open(url, '#/investigations');
   await page.getByRole('button', { name: NASTY }).click();
-  // The list is empty for a moment, while the new one loads.
   await eventually(async () => (await page.locator('.wakes .wake').count()) === 1);
   await page.getByRole('button', { name: '7 days' }).click();
-  await eventually(async () => requests.some(({ path }) => path.includes('window=7d')));
-  expect(requests.at(-1)?.path).toBe(`/v1/investigations?window=7d&limit=100&probe=${encodeURIComponent(NASTY)}`);
+  const wanted = `/v1/investigations?${String(new URLSearchParams({ window: '7d', probe: NASTY }))}&limit=100`;
+  await eventually(async () => requests.some(({ path }) => path === wanted));
   await page.getByLabel('Probe', { exact: true }).fill('nobody');
-  await page.keyboard.press('Enter');
-  await page.getByText('No alerts from nobody in this period.').waitFor();
-  await page.getByRole('button', { name: 'All probes' }).click();
+  await page.getByText('No alert matches these filters.').waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.locator('.wakemark').first().waitFor();
+});
+
+test('the address keeps search and filters: reload, Back, and a link show the same alerts', async () => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/investigations');
+  await page.getByLabel('Search').fill('Webhooks');
+  const rows = page.locator('.wakes .wake');
+  await eventually(async () => (await rows.count()) === 1);
+  await page.getByText('Filters', { exact: true }).click();
+  await page.getByLabel('Outcome').selectOption({ label: 'Not sent' });
+  await eventually(async () => page.url().includes('outcome=dead'));
+  const link = page.url();
+  await page.reload();
+  await eventually(async () => (await rows.count()) === 1);
+  expect(await page.getByLabel('Search').inputValue()).toBe('Webhooks');
+  expect(await page.getByLabel('Outcome').inputValue()).toBe('dead');
+  await page.getByLabel('Outcome').selectOption({ label: 'Recovered before it was sent' });
+  await page.getByText('No alert matches these filters.').waitFor();
+  await page.goBack();
+  await eventually(async () => (await rows.count()) === 1);
+  expect(page.url()).toBe(link);
+  await page.locator('.wake .subject').click();
+  await page.getByRole('heading', { name: 'Webhooks wait for more than ten minutes' }).waitFor();
+  await page.goBack();
+  await eventually(async () => (await rows.count()) === 1);
+  expect(await page.getByLabel('Outcome').inputValue()).toBe('dead');
+});
+
+test('a month of alerts is bars; a bar shows the alerts of its time, and Back returns', async () => {
+  const world = busy();
+  const { url, requests } = await api(world);
+  const page = await open(url, '#/investigations?window=all');
+  const bars = page.locator('.bucket');
+  await bars.first().waitFor();
+  const number = await bars.count();
+  expect(number).toBeGreaterThan(40);
+  const label = (await bars.nth(10).getAttribute('aria-label')) ?? '';
+  const [, alerts] = /: (\d+) alerts?, \d+ not sent, \d+ suppressed$/.exec(label) ?? [];
+  await page.locator('.bucket[tabindex="0"]').focus();
+  await page.keyboard.press('ArrowLeft');
+  expect(await page.evaluate('document.activeElement?.className')).toBe('bucket');
+  expect(await bars.and(page.locator('[tabindex="0"]')).count()).toBe(1);
+  // The fake API has old alerts only in the longest period.
+  world.investigations = { entries: [...world.investigations.entries, ...world.older], nextCursor: null };
+  await bars.nth(10).click();
+  await eventually(async () => (await page.locator('.wakes .wake').count()) === Number(alerts));
+  const last = requests.findLast(({ path }) => path.startsWith('/v1/investigations?'));
+  const { from, to } = Object.fromEntries(new URL(last?.path ?? '', url).searchParams);
+  expect(Date.parse(to ?? '') - Date.parse(from ?? '')).toBeGreaterThan(3_600_000);
+  await page.goBack();
+  await bars.nth(40).waitFor();
+});
+
+test('Back returns to the place in a long list, with the pages that were loaded', async () => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/investigations?window=all');
+  const rows = page.locator('.wakes .wake');
+  await rows.first().waitFor();
+  for (let loaded = 20; loaded < 100; loaded += 20) {
+    await page.getByRole('button', { name: 'Show older alerts' }).click();
+    await eventually(async () => (await rows.count()) > loaded);
+  }
+  const row = rows.nth(70);
+  await row.scrollIntoViewIfNeeded();
+  const title = await row.locator('.subject').innerText();
+  await row.locator('.subject').click();
+  await page.locator('.slack').waitFor();
+  expect(await page.evaluate('scrollY')).toBe(0);
+  await page.goBack();
+  await rows.nth(70).waitFor();
+  await eventually(async () => Number(await page.evaluate('scrollY')) > 1_000);
+  expect(await row.locator('.subject').innerText()).toBe(title);
+  const top = (await row.boundingBox())?.y ?? -1;
+  expect(top).toBeGreaterThan(0);
+  expect(top).toBeLessThan(LAPTOP.height);
+});
+
+test('the alerts of the filter are exported, and no cell is a formula', async () => {
+  const world = busy();
+  world.investigations.entries.push(wake({ wakeId: 'w-formula', probe: 'formula', title: '=1+1, "x"' }));
+  const { url } = await api(world);
+  const page = await open(url, '#/investigations?window=7d');
+  const saved = async (name: string) => {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).click()]);
+    return { name: download.suggestedFilename(), text: readFileSync(await download.path(), 'utf8') };
+  };
+  const csv = await saved('Export CSV');
+  expect(csv.name).toMatch(/^kora-wake-alerts-\d{4}-\d\d-\d\d\.csv$/);
+  expect(csv.text.split('\r\n')[0]).toMatch(/^wakeId,enqueuedAt,probe,/);
+  expect(csv.text).toContain(`"'=1+1, ""x"""`);
+  const json = JSON.parse((await saved('Export JSON')).text);
+  expect(json.map(({ wakeId }: { wakeId: string }) => wakeId)).toEqual(
+    world.investigations.entries.map(({ wakeId }) => wakeId),
+  );
 });
 
 test('the arrow keys move from alert to alert', async () => {

@@ -20,6 +20,7 @@ import {
   Incident,
   IncidentDetail,
   Incidents,
+  type Investigation,
   InvestigationDetail,
   Investigations,
   type LiveEvents,
@@ -32,6 +33,7 @@ import {
   RetriedDeadLetter,
   Status,
   Tailer,
+  Timeline,
 } from '@kora-wake/api/contract';
 import { expect, onTestFinished } from 'vitest';
 import type { z } from 'zod';
@@ -180,17 +182,17 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   }
   if (kind === 'incidents') return ok(Incidents, { entries: world.incidents, nextCursor: null });
   if (kind === 'investigations' && first !== undefined) {
-    const entry = world.investigations.entries.find(({ wakeId }) => wakeId === first);
+    const entry = [...world.investigations.entries, ...world.older].find(({ wakeId }) => wakeId === first);
     return entry ? ok(InvestigationDetail, detailOf(entry)) : notFound;
   }
   if (kind === 'investigations') {
-    const probe = query.get('probe');
     const after = Number(query.get('cursor') ?? 0);
     const limit = Math.min(Number(query.get('limit')), pageSize);
-    const all = world.investigations.entries.filter((entry) => probe === null || entry.probe === probe);
+    const all = allOf(world, query).filter((entry) => isWanted(entry, query));
     const end = after + limit;
     return ok(Investigations, { entries: all.slice(after, end), nextCursor: end < all.length ? String(end) : null });
   }
+  if (kind === 'timeline') return ok(Timeline, timelineOf(allOf(world, query), query));
   if (kind === 'debounce') {
     const part = (query.get('q') ?? '').toLowerCase();
     const limit = Number(query.get('limit'));
@@ -222,6 +224,58 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'costs') return ok(Costs, world.costs);
   if (kind === 'dead-letters') return ok(DeadLetters, world.deadLetters);
   return notFound;
+}
+
+const allOf = ({ investigations, older }: World, query: URLSearchParams) =>
+  query.get('window') === 'all' ? [...investigations.entries, ...older] : investigations.entries;
+
+/** The filters of the API, as far as tests use them. */
+function isWanted(entry: Investigation, query: URLSearchParams): boolean {
+  const at = Date.parse(entry.enqueuedAt);
+  const {
+    q,
+    from,
+    to,
+    outcome,
+    window: _window,
+    limit: _limit,
+    cursor: _cursor,
+    buckets: _buckets,
+    ...exact
+  } = Object.fromEntries(query);
+  if (from !== undefined && at < Date.parse(from)) return false;
+  if (to !== undefined && at >= Date.parse(to)) return false;
+  if (outcome !== undefined && (entry.outcome ?? 'pending') !== outcome) return false;
+  const texts = [entry.wakeId, entry.probe, entry.category, entry.title, entry.summary].join(' ').toLowerCase();
+  if (q !== undefined && !texts.includes(q.toLowerCase())) return false;
+  return Object.entries(exact).every(([name, value]) => Reflect.get(entry, name) === value);
+}
+
+const HOUR = 3_600_000;
+
+function timelineOf(all: Investigation[], query: URLSearchParams): Timeline {
+  const found = all.filter((entry) => isWanted(entry, query));
+  const timeOf = (entry: Investigation) => Date.parse(entry.enqueuedAt);
+  const to = Date.parse(query.get('to') ?? '') || Date.now();
+  const from = Date.parse(query.get('from') ?? '') || Math.min(to - 24 * HOUR, ...found.map(timeOf));
+  const bucketMs = Math.ceil((to - from) / 96);
+  const buckets = Map.groupBy(found, (entry) => Math.floor((timeOf(entry) - from) / bucketMs));
+  return {
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    bucketMs,
+    buckets: [...buckets]
+      .toSorted(([a], [b]) => a - b)
+      .map(([number, entries]) => ({
+        start: new Date(from + number * bucketMs).toISOString(),
+        wakes: entries.length,
+        suppressed: entries.reduce((sum, { suppressed }) => sum + suppressed, 0),
+        notSent: entries.filter(({ outcome }) => outcome === 'dead').length,
+        pending: entries.filter(({ outcome }) => outcome === null).length,
+      })),
+    wakes: found.length,
+    isComplete: true,
+  };
 }
 
 function judge(world: World, id: string, body: string): Answer {

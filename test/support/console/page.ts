@@ -62,6 +62,8 @@ export const windowRow = (page: BrowserPage, name: string) => page.locator('.win
 export const PAGES: [name: string, hash: string, ready: string][] = [
   ['overview', '#/', '.wake'],
   ['investigations', '#/investigations', '.wakemark'],
+  ['histogram', '#/investigations?window=all', '.bucket'],
+  ['filters', '#/investigations?severity=critical&outcome=dead&from=2026-01-01T00:00:00.000Z', '.wake'],
   ['investigation', '#/investigations/w-1', '.slack'],
   ['investigation-nasty', `#/investigations/${encodeURIComponent('w/3 %')}`, '.slack'],
   ['investigation-long', '#/investigations/w-5', '.slack'],

@@ -200,6 +200,20 @@ function wakes(): Investigation[] {
   return some;
 }
 
+/** A month of alerts. */
+function olderWakes(): Investigation[] {
+  return Array.from({ length: 400 }, (_, i) =>
+    wake({
+      wakeId: `w-month-${i}`,
+      probe: `host-${i % 100}`,
+      title: `Disk of host ${i % 100} is full`,
+      enqueuedAt: at((30 + i * 1.7 + ((i * i) % 29)) * HOUR),
+      outcome: i % 17 === 0 ? 'dead' : 'diagnosis',
+      suppressed: (i * 7) % 40,
+    }),
+  );
+}
+
 export function openWindow(more: Partial<OpenWindow>): OpenWindow {
   const remainingMs = more.remainingMs ?? 7 * MINUTE;
   return {
@@ -325,6 +339,8 @@ export interface World {
   tailer: Tailer;
   costs: Costs;
   investigations: Investigations;
+  /** Alerts of the weeks before, which only the longest period has. */
+  older: Investigation[];
   deadLetters: DeadLetters;
   /** Open ones. */
   incidents: Incident[];
@@ -523,6 +539,7 @@ export function busy(): World {
     },
     costs: costs(),
     investigations: { entries: wakes(), nextCursor: null },
+    older: olderWakes(),
     deadLetters: { entries: [], nextCursor: null },
     incidents: [
       incident({}),
@@ -597,6 +614,7 @@ export function quiet(): World {
       entries: [],
     },
     investigations: none(),
+    older: [],
     deadLetters: none(),
     incidents: [],
     hold: { until: null, by: null },

@@ -15,6 +15,8 @@ export interface ResourceState<T> {
 
 interface Watched {
   path: string;
+  /** True: it is read again no more often than every {@link SLOW_MS}, unless something was changed here. */
+  isSlow: boolean;
   /** @param again reads once more after a read in progress, which may have started too early to see a change */
   read(again?: boolean): Promise<void>;
   state(): ResourceState<unknown>;
@@ -33,7 +35,9 @@ let unauthorized = false;
 
 export const isUnauthorized = () => unauthorized;
 
-export function resource<T>(schema: z.ZodType<T>, path: string): Resource<T> {
+const SLOW_MS = 25_000;
+
+export function resource<T>(schema: z.ZodType<T>, path: string, { isSlow = false } = {}): Resource<T> {
   let state: ResourceState<T> = {};
   let cached: { body: T; etag: string } | undefined;
   let reading: Promise<void> | undefined;
@@ -54,6 +58,7 @@ export function resource<T>(schema: z.ZodType<T>, path: string): Resource<T> {
 
   const self: Resource<T> = {
     path,
+    isSlow,
     state: () => state,
     read: (again = false) => {
       if (!reading || again) {
@@ -79,10 +84,14 @@ export function resource<T>(schema: z.ZodType<T>, path: string): Resource<T> {
 }
 
 /** Resources of one kind, created at their first use and kept by key. */
-export function resourceFamily<T>(schema: z.ZodType<T>, pathOf: (key: string) => string): (key: string) => Resource<T> {
+export function resourceFamily<T>(
+  schema: z.ZodType<T>,
+  pathOf: (key: string) => string,
+  options: { isSlow?: boolean } = {},
+): (key: string) => Resource<T> {
   const created = new Map<string, Resource<T>>();
   return (key) => {
-    const found = created.get(key) ?? resource(schema, pathOf(key));
+    const found = created.get(key) ?? resource(schema, pathOf(key), options);
     created.set(key, found);
     return found;
   };
@@ -93,7 +102,13 @@ export const hasFault = () => [...watched].some((one) => one.state().fault !== u
 
 /** Reads every resource on the page again. @param again see `Watched.read` */
 export async function refresh(again = false): Promise<void> {
-  await Promise.all([...watched].map((one) => one.read(again)));
+  const due = [...watched].filter((one) => again || !isRecent(one));
+  await Promise.all(due.map((one) => one.read(again)));
+}
+
+function isRecent(one: Watched): boolean {
+  const { at, fault } = one.state();
+  return one.isSlow && fault === undefined && at !== undefined && Date.now() - at < SLOW_MS;
 }
 
 export function useResource<T>(one: Resource<T>): ResourceState<T> {

@@ -22,6 +22,7 @@ import {
   RetriedDeadLetter,
   Status,
   Tailer,
+  Timeline,
 } from '@kora-wake/api/contract';
 import type { z } from 'zod';
 import { type RequestBody, type Result, request } from './client.ts';
@@ -50,6 +51,8 @@ export const incident = resourceFamily(IncidentDetail, (id) => `/v1/incidents/${
 export const hold = resource(Hold, '/v1/hold');
 export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
 export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
+/** Counting many alerts takes the API a while, so it is not done after each event. */
+export const timeline = resourceFamily(Timeline, (query) => `/v1/timeline?${query}`, { isSlow: true });
 export const investigation = resourceFamily(
   InvestigationDetail,
   (id) => `/v1/investigations/${encodeURIComponent(id)}`,
@@ -62,9 +65,14 @@ export function useMayChange(): boolean {
   return useResource(me).data?.may !== 'look';
 }
 
-/** A page of older investigations. Nothing watches them, because they no longer change. */
-export function olderInvestigations(query: string, cursor: string): Promise<Result<Investigations>> {
-  return request(Investigations, 'GET', `/v1/investigations?${query}&cursor=${encodeURIComponent(cursor)}`);
+/** Investigations of the page that is polled, and of each further page. */
+export const INVESTIGATIONS_STEP = 100;
+const MOST_INVESTIGATIONS = 500;
+
+/** A page of investigations that nothing watches: the first one, or with a cursor an older one. */
+export function readInvestigations(query: string, cursor: string): Promise<Result<Investigations>> {
+  const after = cursor && `&cursor=${encodeURIComponent(cursor)}`;
+  return request(Investigations, 'GET', `/v1/investigations?${query}&limit=${MOST_INVESTIGATIONS}${after}`);
 }
 
 /** @param reason empty: the request has no reason */

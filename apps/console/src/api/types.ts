@@ -28,6 +28,7 @@ export type {
   Source,
   Status,
   Tailer,
+  Timeline,
 } from '@kora-wake/api/contract';
 
 export { PERIODS } from '@kora-wake/api/contract';

@@ -25,3 +25,17 @@ export const Legend = () => (
     </span>
   </span>
 );
+
+export const BarLegend = () => (
+  <span class="legend bar-legend">
+    <span>
+      <i class="alerts" /> alerts
+    </span>
+    <span>
+      <i class="unsent" /> not sent
+    </span>
+    <span>
+      <i class="suppressed" /> repeats suppressed
+    </span>
+  </span>
+);

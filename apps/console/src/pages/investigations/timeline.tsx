@@ -1,7 +1,6 @@
 /** A lane for each probe, a mark for each alert. One tab stop; the arrow keys move from alert to alert. */
 import { useRef, useState } from 'preact/hooks';
-import type { Investigation, Period } from '../../api/types.ts';
-import { useNow } from '../../clock.ts';
+import type { Investigation } from '../../api/types.ts';
 import { OutcomeMark } from '../../components/outcome.tsx';
 import { useShowMore } from '../../components/show-more.tsx';
 import { brief, counted, exactTime } from '../../format.ts';
@@ -9,24 +8,21 @@ import { finding, OUTCOME_LABELS, outcomeOf } from '../../labels.ts';
 import { toInvestigation } from '../../route.ts';
 import { tickLabel, ticks } from './ticks.ts';
 
-const HOUR = 3_600_000;
-const LENGTHS: Record<Period, number | undefined> = { '24h': 24 * HOUR, '7d': 7 * 24 * HOUR, all: undefined };
-
 interface Props {
   entries: Investigation[];
-  period: Period;
-  /** Whether the entries are all alerts of the period. */
+  /** Begin and end, ms. */
+  from: number;
+  to: number;
+  /** Whether the entries are all alerts of this time. */
   complete: boolean;
   pick: (probe: string) => void;
 }
 
-export function Timeline({ entries, period, complete, pick }: Props) {
-  const now = useNow();
+export function Timeline({ entries, from, to, complete, pick }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState<string>();
   const oldest = Math.min(...entries.map(({ enqueuedAt }) => Date.parse(enqueuedAt)));
-  const length = LENGTHS[period] ?? Math.max(HOUR, (now - oldest) * 1.03);
-  const from = now - length;
+  const length = to - from;
   const positionOf = (at: number) => Math.min(100, Math.max(0, ((at - from) / length) * 100));
   const lanes = [...Map.groupBy(entries, ({ probe }) => probe)];
   const [visibleLanes, more] = useShowMore(lanes, 12, 'probes');
@@ -62,7 +58,7 @@ export function Timeline({ entries, period, complete, pick }: Props) {
           </button>
           <div class="track">
             {notLoaded > 0 && <span class="not-loaded" style={{ width: `${notLoaded}%` }} />}
-            {ticks(from, now).map((tick) => (
+            {ticks(from, to).map((tick) => (
               <span key={tick} class="tick" style={{ left: `${positionOf(tick)}%` }} />
             ))}
             {marks.toReversed().map((entry) => (
@@ -73,7 +69,7 @@ export function Timeline({ entries, period, complete, pick }: Props) {
       ))}
       <div class="axis" aria-hidden="true">
         <span class="track">
-          {ticks(from, now).map((tick) => (
+          {ticks(from, to).map((tick) => (
             <span key={tick} class="label" style={{ left: `${positionOf(tick)}%` }}>
               {tickLabel(tick, length)}
             </span>

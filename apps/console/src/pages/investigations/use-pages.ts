@@ -19,14 +19,29 @@ interface Older {
   cursor: string | null;
 }
 
+/** The older pages of the last lists: a person opens an investigation and comes back to the same place. */
+const remembered = new Map<string, Older>();
+const MOST_REMEMBERED = 5;
+
+function remember(older: Older | undefined, query: string): void {
+  remembered.delete(query);
+  if (older) remembered.set(query, older);
+  const [oldest] = remembered.keys();
+  if (remembered.size > MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+}
+
 /** The newest page, which is polled, and the older pages that were loaded on demand. */
 export function usePages(query: string): Pages {
-  const state = useResource(api.investigations(query));
-  const [older, setOlder] = useState<Older>();
+  const state = useResource(api.investigations(`${query}&limit=${api.INVESTIGATIONS_STEP}`));
+  const [older, set] = useState(remembered.get(query));
+  const setOlder = (next: Older | undefined) => {
+    remember(next, query);
+    set(next);
+  };
   const [error, setError] = useState<string>();
   const [loading, setLoading] = useState(false);
   const first = state.data;
-  const kept = older?.query === query ? older : undefined;
+  const kept = older?.query === query ? older : remembered.get(query);
 
   // New alerts push old ones off the newest page. Those join the older pages.
   const [previous, setPrevious] = useState<{ query: string; entries: Investigation[] }>();
@@ -54,7 +69,7 @@ export function usePages(query: string): Pages {
   const more = async () => {
     if (cursor === null) return;
     setLoading(true);
-    const result = await api.olderInvestigations(query, cursor);
+    const result = await api.readInvestigations(query, cursor);
     setLoading(false);
     setError(result.ok ? undefined : result.fault.message);
     if (result.ok) {

@@ -1,8 +1,14 @@
 /** The state of Kora Wake in a few words, and the problems that need a person. */
-import type { OpenWindows } from '../../api/types.ts';
+import type { ResourceState } from '../../api/resource.ts';
+import type { Investigations, OpenWindows } from '../../api/types.ts';
 import { useNow } from '../../clock.ts';
 import { ago, counted, exactTime } from '../../format.ts';
-import { isComplete, type OverviewState, problemsOf } from './attention.ts';
+import { problemsOf, type ServiceState } from '../../problems.ts';
+
+interface OverviewState extends ServiceState {
+  windows: ResourceState<OpenWindows>;
+  latest: ResourceState<Investigations>;
+}
 
 export function Headline(state: OverviewState) {
   const { account, windows, latest } = state;
@@ -50,4 +56,11 @@ function LastAlert({ latest }: Pick<OverviewState, 'latest'>) {
 function repeatsText({ open, suppressed }: OpenWindows): string {
   if (open === 0) return 'Nothing is suppressed: the next alert of any probe is sent.';
   return `${counted(suppressed, 'repeat')} suppressed in ${counted(open, 'suppression window')}.`;
+}
+
+/** Whether the console has current data about every part that can fail. Only then may it say `All clear`. */
+function isComplete({ queues, account, tailer, costs, failed, latest, status }: OverviewState): boolean {
+  return [queues, account, tailer, costs, failed, latest, status].every(
+    ({ data, fault }) => data !== undefined && !fault,
+  );
 }

@@ -1,28 +1,16 @@
-/** The problems that need a person, worst first. */
-import type { ResourceState } from '../../api/resource.ts';
-import type {
-  Account,
-  Costs,
-  DeadLetters,
-  Hold,
-  Investigations,
-  OpenWindows,
-  Queues,
-  Status,
-  Tailer,
-} from '../../api/types.ts';
-import { brief, count, counted, span, time } from '../../format.ts';
-import { queueEffect, queueLabel } from '../../labels.ts';
-import { problemText } from '../../service-problem.ts';
+/** The problems of Kora Wake itself that need a person, worst first. */
+import type { ResourceState } from './api/resource.ts';
+import type { Account, Costs, DeadLetters, Hold, Queues, Status, Tailer } from './api/types.ts';
+import { brief, count, counted, span, time } from './format.ts';
+import { queueEffect, queueLabel } from './labels.ts';
+import { problemText } from './service-problem.ts';
 
-export interface OverviewState {
-  windows: ResourceState<OpenWindows>;
+export interface ServiceState {
   queues: ResourceState<Queues>;
   account: ResourceState<Account>;
   tailer: ResourceState<Tailer>;
   costs: ResourceState<Costs>;
   failed: ResourceState<DeadLetters>;
-  latest: ResourceState<Investigations>;
   status: ResourceState<Status>;
   hold: ResourceState<Hold>;
 }
@@ -32,7 +20,7 @@ const LATE_MS = 5 * 60_000;
 
 /** @param now ms */
 export function problemsOf(
-  { queues, account, tailer, costs, failed, status, hold }: OverviewState,
+  { queues, account, tailer, costs, failed, status, hold }: ServiceState,
   now: number,
 ): string[] {
   return [
@@ -122,11 +110,4 @@ function setupProblems(status?: Status, queues?: Queues): string[] {
   }
   if (!llm.isConfigured) problems.push('The AI is not configured: alerts are sent without diagnosis');
   return problems;
-}
-
-/** Whether the console has current data about every part that can fail. Only then may it say `All clear`. */
-export function isComplete({ queues, account, tailer, costs, failed, latest, status }: OverviewState): boolean {
-  return [queues, account, tailer, costs, failed, latest, status].every(
-    ({ data, fault }) => data !== undefined && !fault,
-  );
 }

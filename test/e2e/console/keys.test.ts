@@ -1,0 +1,62 @@
+/** Keys, the tab of the browser, and the time zone. */
+import { expect, test } from 'vitest';
+import { api, open, setUpConsole, text } from '../../support/console/page.ts';
+import { busy, quiet } from '../../support/console/world.ts';
+import { eventually } from '../../support/fixtures.ts';
+
+setUpConsole();
+
+const focused = 'document.activeElement?.id || document.activeElement?.innerText';
+
+test('keys move through a list, search, and list themselves', async () => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/investigations');
+  await page.locator('.wake').first().waitFor();
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  const second = await page.locator('.wake .subject').nth(1).innerText();
+  expect(await page.evaluate(focused)).toBe(second);
+  await page.keyboard.press('k');
+  expect(await page.evaluate(focused)).toBe(await page.locator('.wake .subject').first().innerText());
+  await page.keyboard.press('/');
+  expect(await page.evaluate(focused)).toBe('filter-q');
+  await page.keyboard.type('j/?');
+  expect(await page.getByLabel('Search').inputValue()).toBe('j/?');
+  await page.getByLabel('Search').fill('');
+  await page.getByLabel('Search').blur();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  await page.getByRole('button', { name: 'Switch / j k off' }).click();
+  await page.keyboard.press('Escape');
+  await page.locator('main').focus();
+  await page.keyboard.press('/');
+  expect(await page.evaluate(focused)).not.toBe('filter-q');
+});
+
+test('the tab shows the number of problems on every page, and nothing if there is none', async () => {
+  const world = quiet();
+  const { url } = await api(world);
+  const page = await open(url, '#/costs');
+  await eventually(async () => (await page.title()) === 'Costs · Kora Wake');
+  const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
+  expect(await icon()).not.toContain('trouble');
+  for (const queue of world.queues.queues) queue.isPaused = queue.name === 'wakes';
+  await page.reload();
+  await eventually(async () => (await page.title()) === '(1) Costs · Kora Wake');
+  expect(await icon()).toContain('trouble');
+});
+
+test('times are shown in UTC after a click, and stay so', async () => {
+  const world = busy();
+  const [first] = world.investigations.entries;
+  if (first) first.enqueuedAt = '2026-01-05T23:30:00.000Z';
+  const { url } = await api(world);
+  const page = await open(url, '#/investigations/w-0');
+  await page.locator('.heading time').waitFor();
+  expect(await text(page, '.heading time')).toContain('6 Jan, 00:30');
+  await page.getByRole('button', { name: 'Local time' }).click();
+  expect(await text(page, '.heading time')).toContain('5 Jan, 23:30');
+  await page.reload();
+  await page.getByRole('button', { name: 'UTC' }).waitFor();
+  expect(await text(page, '.heading time')).toContain('5 Jan, 23:30');
+});
