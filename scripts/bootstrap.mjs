@@ -18,6 +18,7 @@ const USER_COMMANDS = new Set([
   'wake',
   'recover',
   'incidents',
+  'doctor',
   'hold',
   'audit',
   'investigate',

@@ -14,7 +14,7 @@ import { prices } from '../apps/worker/src/investigation/prices.ts';
 import { workerMetrics } from '../apps/worker/src/metrics.ts';
 import { backtestsOf } from './support/backtests.ts';
 import { test } from './support/fixtures.ts';
-import { ingestionTo } from './support/ingestion.ts';
+import { ingestionTo, noPolicy, setupOf } from './support/ingestion.ts';
 import { program } from './support/programs.ts';
 
 const deploy = join(import.meta.dirname, '..', 'deploy');
@@ -124,12 +124,8 @@ test('alerts and dashboard use only metrics that the apps export', async ({ ns, 
     redact,
     tokens: {},
     budgetUsd: 200,
-    setup: {
-      logPath: '/log',
-      sourceId: 'source',
-      redisAddress: 'redis://redis',
-      policy: () => ({ version: '', problem: null }),
-    },
+    settings: noPolicy,
+    setup: setupOf('/log'),
     ingestion: ingestionTo('/nonexistent/log'),
     backtests: backtestsOf('/nonexistent/log'),
     operations,

@@ -1,4 +1,5 @@
 /** The part of the API that accepts alerts of other tools, for tests. */
+import { settingsOf } from '@kora-wake/shared/policy/settings';
 import { sourceId } from '@kora-wake/shared/store/keys';
 import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import type { ApiOptions } from '../../apps/api/src/app.ts';
@@ -23,3 +24,18 @@ export function ingestionTo(path: string, more: Partial<Ingestion> = {}): Ingest
 export async function markFollowed(ns: Namespace, path: string): Promise<void> {
   await ns.redis.hset(ns.keys.source(sourceId(path)), { path, position: encodePosition(NOWHERE) });
 }
+
+/** The set-up of an API that writes to the log. */
+export function setupOf(path: string): ApiOptions['setup'] {
+  return {
+    logPath: path,
+    sourceId: sourceId(path),
+    redisAddress: 'redis://:***@redis',
+    isIngestionOpen: true,
+    hasConsoleUrl: false,
+    policy: () => ({ version: '', problem: null }),
+  };
+}
+
+/** The settings of rows without a policy. */
+export const noPolicy = () => settingsOf([], { windowMs: 600_000, consecutive: 1, bypassCritical: false });

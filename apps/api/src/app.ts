@@ -5,6 +5,8 @@ import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { Settings } from '@kora-wake/shared/policy/settings';
+import { VERSION } from '@kora-wake/shared/runtime/version';
 import type { DeliveriesQueue, FollowupsQueue } from '@kora-wake/shared/store/queues';
 import type { WindowStore } from '@kora-wake/shared/store/windows';
 import type { Redact } from '@kora-wake/shared/wake/redact';
@@ -41,11 +43,13 @@ import { queueRoutes } from './routes/queues.ts';
 import { SLACK_PATHS, slackRoutes } from './routes/slack.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { type Setup, statusRoutes } from './routes/status.ts';
+import { testAlertRoutes } from './routes/test-alert.ts';
 import type { SocketState } from './socket.ts';
-import { VERSION } from './version.ts';
 
 export interface ApiOptions {
   store: WindowStore;
+  /** Of the policy in force. */
+  settings(): Settings;
   deliveries: DeliveriesQueue;
   followups: FollowupsQueue;
   /** False if the Redis user lacks the rights to count workers. */
@@ -204,6 +208,8 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
     await app.register(backtestRoutes, { backtests: options.backtests });
     const { log: durable, ...ingestion } = options.ingestion;
     const ingesting = { redis, keys, log: durable, ...setup, redact, now, events: log };
+    const { settings } = options;
+    await app.register(testAlertRoutes, { redis, keys, log: durable, ...setup, settings, redact, operations, now });
     await app.register(ingestRoutes, { ingest: ingest(ingesting), ...ingestion });
     const scrape = metrics({ store, deliveries, budgetUsd, socket: options.socket, now });
     app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>

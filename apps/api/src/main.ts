@@ -5,6 +5,7 @@ import { mappings } from '@kora-wake/shared/ingest/sources';
 import { EVENTS_V2 } from '@kora-wake/shared/ingest/sources/events-v2';
 import type { Policy } from '@kora-wake/shared/policy/policy';
 import { livePolicy } from '@kora-wake/shared/policy/policy-file';
+import { settingsOf } from '@kora-wake/shared/policy/settings';
 import { auditLog } from '@kora-wake/shared/runtime/audit-log';
 import { isLoopback } from '@kora-wake/shared/runtime/config';
 import { knownValues } from '@kora-wake/shared/runtime/credentials';
@@ -80,6 +81,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
   onClose(async () => stopAnnouncing());
   const app = await buildApp({
     store: { redis, queue, keys },
+    settings: policy.derived(({ rules }) => settingsOf(rules, config.debounce)),
     deliveries,
     followups,
     countsWorkers,
@@ -91,6 +93,8 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
       sourceId: sourceId(config.auditLogPath, config.sourceName),
       redisAddress: redactedUrl(config.redisUrl),
       policy: policy.state,
+      isIngestionOpen: ingestToken !== undefined || isLoopback(host),
+      hasConsoleUrl: config.consoleUrl !== undefined,
     },
     ingestion: {
       log: durableLog(writer.write),

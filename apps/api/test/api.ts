@@ -1,6 +1,5 @@
 /** Set-up shared by the tests of the API: the app on the namespace of a test, and wakes to show. */
 import type { AppendRow } from '@kora-wake/shared/runtime/audit-log';
-import { sourceId } from '@kora-wake/shared/store/keys';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import type { LogRow } from '@kora-wake/shared/wake/log-row';
@@ -11,7 +10,7 @@ import { Worker } from 'bullmq';
 import { onTestFinished } from 'vitest';
 import { backtestsOf } from '../../../test/support/backtests.ts';
 import { aWake, eventually, type Namespace, testLog } from '../../../test/support/fixtures.ts';
-import { ingestionTo } from '../../../test/support/ingestion.ts';
+import { ingestionTo, noPolicy, setupOf } from '../../../test/support/ingestion.ts';
 import { type ApiOptions, buildApp } from '../src/app.ts';
 import { clicks } from '../src/clicks.ts';
 import { operationLog } from '../src/operations.ts';
@@ -42,6 +41,7 @@ export async function api(
   });
   const app = await buildApp({
     store: ns,
+    settings: noPolicy,
     deliveries: ns.deliveries,
     followups: ns.followups,
     tokens,
@@ -50,12 +50,7 @@ export async function api(
     operations,
     clicks: clicks({ redis: ns.redis, keys: ns.keys, operations, log: log.logger }),
     budgetUsd: 200,
-    setup: {
-      logPath: '/log',
-      sourceId: sourceId('/log'),
-      redisAddress: 'redis://:***@redis',
-      policy: () => ({ version: '', problem: null }),
-    },
+    setup: setupOf('/log'),
     ingestion: ingestionTo('/nonexistent/log'),
     backtests: backtestsOf('/nonexistent/log'),
     now: Date.now,

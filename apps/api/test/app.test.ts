@@ -334,6 +334,7 @@ describe('documents', () => {
       '/v1/status',
       '/v1/tailer',
       '/v1/tailer/{id}',
+      '/v1/test',
       '/v1/timeline',
       '/v1/wakes',
       '/v2/enqueue',

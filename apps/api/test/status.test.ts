@@ -171,6 +171,9 @@ describe('the set-up', () => {
     const { app } = await api(ns);
     const id = sourceId('/log');
     expect((await app.inject('/v1/status')).json()).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      checks: expect.arrayContaining([expect.objectContaining({ id: 'workers', state: 'problem' })]),
+      mcpServers: [],
       clicks: { areTaken: false, socket: null, isHttpOpen: false },
       problems: [],
       workers: [],

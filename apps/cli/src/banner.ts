@@ -21,6 +21,7 @@ export function banner(config: Config, url: string, redis: PrivateRedis | undefi
     ['redis', `${redactedUrl(url)}${redis ? `  (${redisOrigin(redis)}; data in ${redisFolder(config)})` : ''}`],
     ...(redis ? [['', redisAccess(redis, config)]] : []),
     ['console', port === 0 ? 'see "listening" above' : base],
+    ...(port === 0 ? [] : [['', `${base}/#/setup checks the set-up and sends a test alert`]]),
     ['access', apiAccess(config)],
     [
       'AI',

@@ -21,6 +21,10 @@ const COMMANDS: Record<string, Entry> = {
     summary: 'list incidents; acknowledge, snooze, resolve or judge one',
     load: () => import('./commands/incidents.ts'),
   },
+  doctor: {
+    summary: 'check the set-up: what is ready, and what to do',
+    load: () => import('./commands/doctor.ts'),
+  },
   hold: {
     summary: 'hold all messages for a time',
     load: () => import('./commands/hold.ts'),

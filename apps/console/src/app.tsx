@@ -11,6 +11,7 @@ import { InvestigationPage } from './pages/investigation.tsx';
 import { Investigations } from './pages/investigations.tsx';
 import { Overview } from './pages/overview.tsx';
 import { PolicyPage } from './pages/policy.tsx';
+import { Setup } from './pages/setup.tsx';
 import { type Route, useRoute } from './route.ts';
 import { usePlace } from './scroll-place.ts';
 import { Shortcuts } from './shortcuts.tsx';
@@ -23,6 +24,7 @@ const TITLES: Record<Route['page'], string> = {
   incident: 'Incident',
   costs: 'Costs',
   policy: 'Policy',
+  setup: 'Set-up',
   unknown: 'Page not found',
 };
 
@@ -95,6 +97,9 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         <Tab to="#/policy" current={route.page === 'policy'}>
           Policy
         </Tab>
+        <Tab to="#/setup" current={route.page === 'setup'}>
+          Set-up
+        </Tab>
       </nav>
       <nav aria-label="Other tools" class="external">
         <a href="./admin/queues">Bull Board</a>
@@ -140,6 +145,7 @@ function CurrentPage({ route }: { route: Route }) {
   if (route.page === 'incident') return <IncidentPage key={route.id} id={route.id} />;
   if (route.page === 'costs') return <Costs />;
   if (route.page === 'policy') return <PolicyPage />;
+  if (route.page === 'setup') return <Setup />;
   return (
     <div class="page-message">
       <h1>Page not found</h1>

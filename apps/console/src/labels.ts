@@ -114,6 +114,7 @@ const OPERATION_LABELS: Record<string, string> = {
   incident_resolved: 'resolved',
   incident_feedback: 'judged the diagnosis of',
   hold_set: 'held all messages',
+  test_sent: 'sent a test alert,',
   hold_ended: 'ended the hold',
   dead_letter_retried: 'retried the delivery of',
   dead_letter_dropped: 'dismissed the failed delivery of',

@@ -8,6 +8,7 @@ export type Route =
   | { page: 'incident'; id: string }
   | { page: 'costs' }
   | { page: 'policy' }
+  | { page: 'setup' }
   | { page: 'unknown' };
 
 export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURIComponent(wakeId)}`;
@@ -18,7 +19,7 @@ function parse(hash: string): Route {
   const path = hash.replace(/^#\/?/, '').replace(/\?.*$/, '');
   if (path === '') return { page: 'overview' };
   if (path === 'investigations') return { page: 'investigations' };
-  if (path === 'costs' || path === 'policy') return { page: path };
+  if (path === 'costs' || path === 'policy' || path === 'setup') return { page: path };
   const [, kind, id] = /^(investigations|incidents)\/([^/]+)$/.exec(path) ?? [];
   try {
     if (id === undefined) return { page: 'unknown' };

@@ -14,6 +14,7 @@ import { serveMetrics } from '@kora-wake/shared/runtime/metrics-server';
 import { proxiedFetch } from '@kora-wake/shared/runtime/proxy';
 import { closeRedis, connectRedis } from '@kora-wake/shared/runtime/redis';
 import { outageLog } from '@kora-wake/shared/runtime/redis-outage';
+import { VERSION } from '@kora-wake/shared/runtime/version';
 import { ledger } from '@kora-wake/shared/store/budget-ledger';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/store/queues';
@@ -110,7 +111,10 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     model: credential ? config.models.normal.model : null,
     slack: botToken === undefined ? null : { operator: operatorUserId ?? null, identity: null },
   };
-  const announcement = announce({ redis, keys, log }, { ...setup, policy: policy.state() });
+  const announcement = announce({ redis, keys, log }, { ...setup, policy: policy.state(), version: VERSION }, () => ({
+    mcp: box.servers(),
+    llmAnsweredAt: services.llmAnsweredAt(),
+  }));
   const rowSettings = policy.derived(({ rules }) => settingsOf(rules, config.debounce));
   policy.onReloaded(() => announcement.update({ policy: policy.state() }));
   onClose(announcement.stop);

@@ -25,10 +25,13 @@ export interface ServiceReports {
   notPosted(failure: DeliveryFailure): void;
   identityChecked(check: Check): void;
   investigated(report: Report): void;
+  /** When the LLM last answered, ms since the epoch; null: not yet. */
+  llmAnsweredAt(): number | null;
 }
 
 /** Stores each report without making its caller wait. */
 export function serviceReports({ redis, keys, log }: Presence): ServiceReports {
+  let llmAnsweredAt: number | null = null;
   const report = (service: Service, problem: ReportedProblem | undefined) =>
     void (problem ? reportProblem(redis, keys, log, service, problem) : endProblem(redis, keys, log, service));
   return {
@@ -47,8 +50,10 @@ export function serviceReports({ redis, keys, log }: Presence): ServiceReports {
     },
     investigated: (investigation) => {
       const problem = llmProblem(investigation);
+      if (problem === undefined) llmAnsweredAt = Date.now();
       if (problem !== 'unknown') report('llm', problem);
     },
+    llmAnsweredAt: () => llmAnsweredAt,
   };
 }
 
@@ -77,13 +82,17 @@ export interface Announcement {
   stop(): Promise<void>;
 }
 
-/** Announces this worker every few seconds until it stops. */
-export function announce({ redis, keys, log }: Presence, initial: WorkerSetup): Announcement {
+/** Announces this worker every few seconds until it stops. @param current the part of its set-up that changes by itself */
+export function announce(
+  { redis, keys, log }: Presence,
+  initial: WorkerSetup,
+  current: () => Partial<WorkerSetup> = () => ({}),
+): Announcement {
   const id = `${hostname()}:${process.pid}`;
   let setup = initial;
   let last: Promise<void> = Promise.resolve();
   const record = () => {
-    last = recordWorker(redis, keys, id, setup).catch((error: unknown) =>
+    last = recordWorker(redis, keys, id, { ...setup, ...current() }).catch((error: unknown) =>
       logEvent(log, 'worker.not_announced', errorFields(error)),
     );
   };

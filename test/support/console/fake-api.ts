@@ -33,6 +33,7 @@ import {
   RetriedDeadLetter,
   Status,
   Tailer,
+  TestAlert,
   Timeline,
 } from '@kora-wake/api/contract';
 import { expect, onTestFinished } from 'vitest';
@@ -205,6 +206,9 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
       open: all.length,
       suppressed: all.reduce((sum, { suppressed }) => sum + suppressed, 0),
     });
+  }
+  if (kind === 'test') {
+    return { status: 202, schema: TestAlert, body: { wakeId: 'w-0', probe: 'kora-wake', category: 'test-1a2b3c4d' } };
   }
   if (kind === 'status') return ok(Status, world.status);
   if (kind === 'me') return ok(Me, world.me);

@@ -71,6 +71,7 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['incident', '#/incidents/i-1', '.slack'],
   ['incident-storm', '#/incidents/i-3', '.slack'],
   ['incident-nasty', '#/incidents/i-2', '.slack'],
+  ['setup', '#/setup', '.checks'],
   ['costs', '#/costs', '.chart rect'],
   ['policy', '#/policy', '.policy-form'],
 ];

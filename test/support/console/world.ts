@@ -3,6 +3,7 @@ import type {
   Account,
   Backtest,
   BacktestPolicy,
+  Check,
   Costs,
   DeadLetter,
   DeadLetters,
@@ -428,12 +429,31 @@ export const slackProblem = (more: Partial<ServiceProblem> = {}): ServiceProblem
   ...more,
 });
 
+function checks(): Check[] {
+  return [
+    { id: 'redis', title: 'Redis', state: 'ok', text: 'redis://redis takes writes, and keeps them', fix: null },
+    { id: 'log', title: 'Audit log', state: 'ok', text: '/var/lib/kora/kora_audit_log.jsonl is watched', fix: null },
+    { id: 'workers', title: 'Workers', state: 'ok', text: '1 worker: worker-1:1', fix: null },
+    { id: 'slack', title: 'Slack', state: 'ok', text: `team Acme, bot ${MARKUP}`, fix: null },
+    {
+      id: 'mcp',
+      title: 'MCP servers',
+      state: 'warning',
+      text: `${LONG.slice(0, 300)} not connected: their tools are missing`,
+      fix: 'See the log of the worker for the reason.',
+    },
+    { id: 'policy', title: 'Policy', state: 'off', text: 'no file', fix: 'Set KORA_POLICY_PATH, see docs/policy.md.' },
+  ];
+}
+
 /** Everything is configured, and every service answers. */
 function status(): Status {
   const policy = { version: '', problem: null };
   return {
+    version: '0.2.0',
+    checks: checks(),
     problems: [],
-    workers: [{ id: 'worker-1:1', startedAt: at(HOUR), policy }],
+    workers: [{ id: 'worker-1:1', version: '0.2.0', startedAt: at(HOUR), policy }],
     policy,
     slack: {
       isConfigured: true,
@@ -444,10 +464,13 @@ function status(): Status {
       missingScopes: [],
     },
     clicks: { areTaken: true, socket: { isConnected: true, connections: 1 }, isHttpOpen: false },
-    llm: { isConfigured: true, model: 'claude-sonnet-5-5' },
+    llm: { isConfigured: true, model: 'claude-sonnet-5-5', lastAnswerAt: at(12 * MINUTE) },
     log: { path: '/var/lib/kora/kora_audit_log.jsonl', sourceId: '3f2a9c', isWatched: true, unreadable: [] },
     ingestion: { sources: [], faults: [] },
-    tailers: [{ holder: 'tailer-1', sourceId: '3f2a9c', path: '/var/lib/kora/kora_audit_log.jsonl', policy }],
+    tailers: [
+      { holder: 'tailer-1', version: '0.2.0', sourceId: '3f2a9c', path: '/var/lib/kora/kora_audit_log.jsonl', policy },
+    ],
+    mcpServers: [],
     redis: { address: 'redis://redis', warnings: [] },
   };
 }

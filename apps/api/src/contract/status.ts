@@ -147,10 +147,39 @@ const policy = policyState
   })
   .meta({ id: 'PolicyState' });
 
+export const TestAlert = z
+  .object({
+    wakeId: z.string().nullable().describe('null: the tailer has not picked it up within five seconds'),
+    probe: z.string(),
+    category: z.string(),
+  })
+  .meta({ id: 'TestAlert' });
+export type TestAlert = z.infer<typeof TestAlert>;
+
+/** A part of the set-up. `off`: it is optional, and not set up. */
+export const CHECK_STATES = ['ok', 'off', 'warning', 'problem'] as const;
+
+export const Check = z
+  .object({
+    id: z.string(),
+    title: z.string(),
+    state: z.enum(CHECK_STATES).describe('off: it is optional, and not set up'),
+    text: z.string().describe('what is found'),
+    fix: z.string().nullable().describe('what to do; null: nothing'),
+  })
+  .meta({ id: 'Check' });
+export type Check = z.infer<typeof Check>;
+
+const version = z.string().nullable().describe('of Kora Wake; null: an earlier release');
+
 export const Status = z
   .object({
+    version: z.string().describe('of this API'),
+    checks: z.array(Check).describe('the set-up as a checklist'),
     problems: z.array(ServiceProblem).describe('services that failed at the last attempt'),
-    workers: z.array(z.object({ id: z.string().describe('host:pid'), startedAt: time, policy: policy.nullable() })),
+    workers: z.array(
+      z.object({ id: z.string().describe('host:pid'), version, startedAt: time, policy: policy.nullable() }),
+    ),
     policy: policy.describe('the policy that this API runs'),
     slack: z
       .object({
@@ -177,6 +206,7 @@ export const Status = z
       .object({
         isConfigured: z.boolean().describe('whether every worker has a credential'),
         model: z.string().nullable().describe('model of the first budget tier'),
+        lastAnswerAt: time.nullable().describe('last answer to a running worker'),
       })
       .nullable()
       .describe('set-up of the running workers; null if no worker runs'),
@@ -195,10 +225,14 @@ export const Status = z
     tailers: z.array(
       z.object({
         holder: z.string().describe('host:pid'),
+        version,
         sourceId: z.string(),
         path: z.string(),
         policy: policy.nullable(),
       }),
+    ),
+    mcpServers: z.array(
+      z.object({ name: z.string(), isConnected: z.boolean().describe('to every worker that uses it') }),
     ),
     redis: z.object({
       address: z.string().describe('without the password'),

@@ -1,5 +1,6 @@
 import type { PolicyState } from '@kora-wake/shared/policy/state';
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
+import { VERSION } from '@kora-wake/shared/runtime/version';
 import { readAccount } from '@kora-wake/shared/store/account';
 import { forgetSource, readCheckpoint } from '@kora-wake/shared/store/checkpoint';
 import { areClicksTaken } from '@kora-wake/shared/store/clicks';
@@ -18,6 +19,7 @@ import { readSources, type Source as StoredSource } from '@kora-wake/shared/stor
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { checksOf } from '../checks.ts';
 import {
   Account,
   ErrorAnswer,
@@ -45,6 +47,10 @@ export interface Setup {
   sourceId: string;
   /** Without the password. */
   redisAddress: string;
+  /** Whether alerts of other tools are taken. */
+  isIngestionOpen: boolean;
+  /** Whether messages link to the console. */
+  hasConsoleUrl: boolean;
   policy(): PolicyState;
 }
 
@@ -149,11 +155,14 @@ export const statusRoutes: FastifyPluginAsyncZod<{
         unsafeSettings(redis, keys),
         areClicksTaken(redis, keys),
       ]);
+      const ownLog = sources.find(({ id }) => id === setup.sourceId);
       const waiting = counts.waiting + counts.delayed + counts.prioritized;
-      return {
+      const status = {
+        version: VERSION,
         problems: problems.map((problem) => describeProblem(problem, waiting)),
-        workers: workers.map(({ id, startedAt, policy = null }) => ({
+        workers: workers.map(({ id, startedAt, policy = null, version = null }) => ({
           id,
+          version,
           startedAt: isoTime(startedAt) ?? EPOCH,
           policy,
         })),
@@ -163,7 +172,7 @@ export const statusRoutes: FastifyPluginAsyncZod<{
         log: {
           path: setup.logPath,
           sourceId: setup.sourceId,
-          isWatched: sources.some(({ id, holder }) => id === setup.sourceId && holder !== null),
+          isWatched: ownLog !== undefined && ownLog.holder !== null,
           unreadable: unreadable.map(({ at, offset, reason, text }) => ({
             at: isoTime(at) ?? EPOCH,
             offset,
@@ -175,11 +184,20 @@ export const statusRoutes: FastifyPluginAsyncZod<{
           sources: ingested.map(describeIngestSource),
           faults: faults.map(describeIngestFault),
         },
-        tailers: sources.flatMap(({ id, path, holder, policy }) =>
-          holder === null ? [] : [{ holder, sourceId: id, path, policy }],
+        tailers: sources.flatMap(({ id, path, holder, policy, version }) =>
+          holder === null ? [] : [{ holder, version, sourceId: id, path, policy }],
         ),
+        mcpServers: mcpServersOf(workers),
         redis: { address: setup.redisAddress, warnings },
       };
+      const checks = checksOf({
+        ...status,
+        lastRowAt: isoTime(ownLog?.lastRowAt ?? null),
+        missingSince: isoTime(ownLog?.missingSince ?? null),
+        isIngestionOpen: setup.isIngestionOpen,
+        hasConsoleUrl: setup.hasConsoleUrl,
+      });
+      return { ...status, checks };
     },
   );
 };
@@ -187,6 +205,7 @@ export const statusRoutes: FastifyPluginAsyncZod<{
 function describeSource({
   name,
   policy: _policy,
+  version: _version,
   lastRowAt,
   committedAt,
   missingSince,
@@ -218,6 +237,15 @@ function describeProblem({ since, at, ...problem }: Problem, waiting: number): S
   };
 }
 
+/** A server that one worker misses is not connected. */
+function mcpServersOf(workers: RunningWorker[]): Status['mcpServers'] {
+  const all = workers.flatMap(({ mcp }) => mcp ?? []);
+  return [...Map.groupBy(all, ({ name }) => name)].map(([name, each]) => ({
+    name,
+    isConnected: each.every(({ isConnected }) => isConnected),
+  }));
+}
+
 /** The set-up of all workers together: one that lacks a setting makes it lacking. */
 function describeSetup(workers: RunningWorker[]): Pick<Status, 'slack' | 'llm'> {
   const [newest] = workers;
@@ -234,6 +262,10 @@ function describeSetup(workers: RunningWorker[]): Pick<Status, 'slack' | 'llm'> 
       scopes: identity?.scopes ?? null,
       missingScopes: identity?.missingScopes ?? [],
     },
-    llm: { isConfigured: workers.every(({ model }) => model !== null), model: newest.model },
+    llm: {
+      isConfigured: workers.every(({ model }) => model !== null),
+      model: newest.model,
+      lastAnswerAt: isoTime(Math.max(...workers.map(({ llmAnsweredAt }) => llmAnsweredAt ?? 0)) || null),
+    },
   };
 }

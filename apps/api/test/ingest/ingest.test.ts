@@ -3,11 +3,10 @@ import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import type { MapBody } from '@kora-wake/shared/ingest/alert';
 import { MappingError } from '@kora-wake/shared/ingest/alert';
-import { sourceId } from '@kora-wake/shared/store/keys';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
 import { describe, expect, vi } from 'vitest';
 import { type Namespace, rowsOf, test } from '../../../../test/support/fixtures.ts';
-import { ingestionTo, markFollowed } from '../../../../test/support/ingestion.ts';
+import { ingestionTo, markFollowed, setupOf } from '../../../../test/support/ingestion.ts';
 import type { ApiOptions } from '../../src/app.ts';
 import type { IngestAccess } from '../../src/ingest/access.ts';
 import { signings } from '../../src/ingest/signatures.ts';
@@ -61,12 +60,7 @@ async function ingesting(
     access: { signings: new Map(), isLocal: true, apiTokens: token === undefined ? {} : { token }, ...access },
     ...more,
   });
-  const setup = {
-    logPath: path,
-    sourceId: sourceId(path),
-    redisAddress: '',
-    policy: () => ({ version: '', problem: null }),
-  };
+  const setup = setupOf(path);
   const { app, log } = await api(ns, token, undefined, { ingestion, setup });
   const post = (url: string, payload: unknown, headers: Record<string, string> = {}) =>
     app.inject({

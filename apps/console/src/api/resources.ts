@@ -22,6 +22,7 @@ import {
   RetriedDeadLetter,
   Status,
   Tailer,
+  TestAlert,
   Timeline,
 } from '@kora-wake/api/contract';
 import type { z } from 'zod';
@@ -99,6 +100,9 @@ export const snoozeIncident = (id: string, seconds: number, ofStorm: boolean) =>
 /** @param cause the real cause in a person's words; empty: not given */
 export const judgeIncident = (id: string, verdict: 'right' | 'partly' | 'wrong', cause: string) =>
   change(Incident, 'POST', ['incidents', id, 'feedback'], { body: { verdict, ...(cause !== '' && { cause }) } });
+
+/** The API waits until the log watcher has picked it up. */
+export const sendTestAlert = () => change(TestAlert, 'POST', ['test']);
 
 export const holdAll = (seconds: number) => change(Hold, 'PUT', ['hold'], { body: { seconds } });
 

@@ -6,6 +6,7 @@ export type {
   Backtest,
   BacktestPolicy,
   BacktestSuggestion,
+  Check,
   Costs,
   DeadLetter,
   DeadLetters,
@@ -28,6 +29,7 @@ export type {
   Source,
   Status,
   Tailer,
+  TestAlert,
   Timeline,
 } from '@kora-wake/api/contract';
 

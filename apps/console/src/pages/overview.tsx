@@ -30,6 +30,11 @@ export function Overview() {
   return (
     <>
       <Headline {...{ windows, queues, account, tailer, costs, failed, latest, status, hold }} />
+      {account.data?.rows === 0 && (
+        <p class="first-run">
+          No alert has come yet. <a href="#/setup">Check the set-up and send a test alert</a>
+        </p>
+      )}
       <div class="overview">
         <div class="main-column">
           {failedCount !== undefined && failedCount > 0 && <FailedDeliveries state={failed} />}

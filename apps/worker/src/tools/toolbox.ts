@@ -19,6 +19,8 @@ export interface Toolbox {
   connectionChecks(): Array<{ tool: Tool; input: JsonObject }>;
   /** The available tools, and the names of servers whose tools are missing. Waits for servers only a short time. */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
+  /** The configured MCP servers. */
+  servers: McpPool['servers'];
   close(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function toolbox(
       const { tools, missing } = await pool.tools(signal);
       return { tools: [...builtIn, ...tools], missing };
     },
+    servers: () => pool.servers(),
     close: () => pool.close(),
   };
 }
@@ -54,7 +57,11 @@ export async function toolbox(
 /** Hosts whose answers show whether our own connection works. */
 const MAX_CHECKS = 3;
 
-const NO_SERVERS: McpPool = { tools: async () => ({ tools: [], missing: [] }), close: async () => undefined };
+const NO_SERVERS: McpPool = {
+  tools: async () => ({ tools: [], missing: [] }),
+  servers: () => [],
+  close: async () => undefined,
+};
 
 /** Loads the SDK of MCP only if there are servers, because loading it takes more than a tenth of a second. */
 async function poolOf(servers: McpServer[], log: Logger): Promise<McpPool> {

@@ -6,6 +6,7 @@
 import type { StormRule } from '../policy/policy.ts';
 import { type PolicyState, policyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
+import { VERSION } from '../runtime/version.ts';
 import { debounceId } from '../wake/pair.ts';
 import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
@@ -156,11 +157,13 @@ export interface StoredCheckpoint {
   missingSince: number | null;
   /** Null: none was recorded. */
   policy: PolicyState | null;
+  /** Of Kora Wake; null: none was recorded. */
+  version: string | null;
 }
 
 export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: string): Promise<StoredCheckpoint> {
   const stored = await redis.hgetall(keys.source(sourceId));
-  const { position, path, name, deciding, committedAt, lastRowAt, missingSince, policy } = stored;
+  const { position, path, name, deciding, committedAt, lastRowAt, missingSince, policy, version } = stored;
   return {
     position: position ?? '',
     path: path ?? '',
@@ -170,6 +173,7 @@ export async function readCheckpoint(redis: RedisClient, keys: Keys, sourceId: s
     lastRowAt: lastRowAt ? Number(lastRowAt) : null,
     missingSince: missingSince ? Number(missingSince) : null,
     policy: parseStored(policyState, policy),
+    version: version ?? null,
   };
 }
 
@@ -216,14 +220,14 @@ export async function recordFollowed(redis: RedisClient, keys: Keys, sourceId: s
   await redis.hset(keys.source(sourceId), 'followedSince', at);
 }
 
-/** Records which policy the tailer of the log runs, for the operator. */
+/** Records which policy and which version of Kora Wake the tailer of the log runs, for the operator. */
 export async function recordPolicy(
   redis: RedisClient,
   keys: Keys,
   sourceId: string,
   policy: PolicyState,
 ): Promise<void> {
-  await redis.hset(keys.source(sourceId), 'policy', JSON.stringify(policy));
+  await redis.hset(keys.source(sourceId), { policy: JSON.stringify(policy), version: VERSION });
 }
 
 /** Records that the log does not exist, for the operator. @param since ms since the epoch; undefined: it exists again */

@@ -31,8 +31,13 @@ const workerSetup = z.object({
         .nullable(),
     })
     .nullable(),
-  /** Absent: a worker of an earlier release. */
+  // Absent: a worker of an earlier release.
   policy: policyState.exactOptional(),
+  version: z.string().exactOptional(),
+  /** The configured MCP servers. */
+  mcp: z.array(z.object({ name: z.string(), isConnected: z.boolean() })).exactOptional(),
+  /** When the LLM last answered this worker, ms since the epoch. */
+  llmAnsweredAt: z.number().nullable().exactOptional(),
 });
 export type WorkerSetup = z.infer<typeof workerSetup>;
 export type SlackIdentity = NonNullable<NonNullable<WorkerSetup['slack']>['identity']>;

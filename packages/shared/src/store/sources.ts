@@ -30,6 +30,8 @@ export interface Source {
   conflictWith: string | null;
   /** The policy that the tailer runs; null: not known. */
   policy: PolicyState | null;
+  /** Version of that tailer; null: not known. */
+  version: string | null;
 }
 
 export async function readSources(redis: RedisClient, keys: Keys): Promise<Source[]> {
@@ -46,7 +48,7 @@ async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<S
     leaseHolder(redis, keys.lease(id)),
     readConflict(redis, keys, id),
   ]);
-  const { path, name, position, lastRowAt, committedAt, missingSince, policy } = stored;
+  const { path, name, position, lastRowAt, committedAt, missingSince, policy, version } = stored;
   if (path === '') return undefined;
   const newest = decodePosition(position)?.files.at(-1);
   const file = await readFileState(path);
@@ -65,6 +67,7 @@ async function readSource(redis: RedisClient, keys: Keys, id: string): Promise<S
     missingSince: holder === null ? null : missingSince,
     conflictWith,
     policy: holder === null ? null : policy,
+    version: holder === null ? null : version,
   };
 }
 

@@ -16,6 +16,8 @@ export interface McpPool {
    * connecting or listing. The first call starts the connections. Never rejects.
    */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
+  /** The servers that may be used, and whether each has listed its tools and is connected. */
+  servers(): Array<{ name: string; isConnected: boolean }>;
   /** Ends every connection and process. */
   close(): Promise<void>;
 }
@@ -52,6 +54,8 @@ export function mcpPool(servers: McpServer[], log: Logger, times: Partial<McpTim
       });
       return { tools, missing: connections.filter((each) => !each.listing()).map(({ name }) => name) };
     },
+
+    servers: () => connections.map(({ name, listing }) => ({ name, isConnected: listing() !== undefined })),
 
     async close() {
       await Promise.all(connections.map((connection) => connection.close()));

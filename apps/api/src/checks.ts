@@ -1,0 +1,199 @@
+/** The checklist of the set-up: one line for each part, with what to do if it is not complete. */
+import type { Check, Status } from './contract.ts';
+
+/** What a check reads besides the status itself. */
+export interface CheckFacts extends Omit<Status, 'checks'> {
+  /** Of this API. */
+  version: string;
+  /** Row that was decided last in the log of this API; ISO time or null. */
+  lastRowAt: string | null;
+  /** Since when the log of this API is missing; null: it exists, or nobody watches it. */
+  missingSince: string | null;
+  /** Whether alerts of other tools are taken. */
+  isIngestionOpen: boolean;
+  hasConsoleUrl: boolean;
+}
+
+type Result = Omit<Check, 'id' | 'title'>;
+
+const ok = (text: string): Result => ({ state: 'ok', text, fix: null });
+const off = (text: string, fix: string): Result => ({ state: 'off', text, fix });
+const warning = (text: string, fix: string): Result => ({ state: 'warning', text, fix });
+const problem = (text: string, fix: string): Result => ({ state: 'problem', text, fix });
+
+/** In the order in which a new user completes them. */
+export function checksOf(facts: CheckFacts): Check[] {
+  return [
+    { id: 'redis', title: 'Redis', ...redis(facts) },
+    { id: 'log', title: 'Audit log', ...log(facts) },
+    { id: 'workers', title: 'Workers', ...workers(facts) },
+    { id: 'slack', title: 'Slack', ...slack(facts) },
+    { id: 'recipient', title: 'Recipient', ...recipient(facts) },
+    { id: 'llm', title: 'AI', ...llm(facts) },
+    { id: 'clicks', title: 'Buttons in Slack', ...clicks(facts) },
+    { id: 'links', title: 'Links to the console', ...links(facts) },
+    { id: 'ingestion', title: 'Other alerting tools', ...ingestion(facts) },
+    { id: 'policy', title: 'Policy', ...policy(facts) },
+    { id: 'mcp', title: 'MCP servers', ...mcp(facts) },
+    { id: 'versions', title: 'Versions', ...versions(facts) },
+  ];
+}
+
+function redis({ redis: { address, warnings } }: CheckFacts): Result {
+  if (warnings.length === 0) return ok(`${address} takes writes, and keeps them`);
+  return warning(`${address}: ${warnings.join(' ')}`, 'Change the setting, see docs/redis.md.');
+}
+
+function log({ log: { path, isWatched }, lastRowAt, missingSince }: CheckFacts): Result {
+  if (!isWatched) return problem(`nobody watches ${path}: alerts are not picked up`, 'Start a tailer.');
+  if (missingSince !== null) {
+    return problem(
+      `${path} does not exist: no alert can arrive`,
+      'Set KORA_AUDIT_LOG_PATH to the log that your probes write, for every app.',
+    );
+  }
+  if (lastRowAt === null) {
+    return ok(`${path} is watched, and has no alert yet`);
+  }
+  return ok(`${path} is watched, last alert at ${lastRowAt}`);
+}
+
+function workers({ workers: running }: CheckFacts): Result {
+  if (running.length === 0) return problem('no worker runs: alerts wait', 'Start a worker.');
+  return ok(`${counted(running.length, 'worker')}: ${names(running.map(({ id }) => id))}`);
+}
+
+const NO_WORKER = off('not known without a worker', 'Start a worker.');
+
+function slack({ slack: setup, problems }: CheckFacts): Result {
+  if (!setup) return NO_WORKER;
+  if (!setup.isConfigured) {
+    return off(
+      'not configured: messages are printed in the log of the worker',
+      'Create the app from deploy/slack-app-manifest.yml. Set KORA_SLACK_BOT_TOKEN to its token, and restart the workers.',
+    );
+  }
+  const fault = problems.find(({ service }) => service === 'slack');
+  if (fault) {
+    const fix =
+      fault.kind === 'refused'
+        ? 'Correct KORA_SLACK_BOT_TOKEN or the scopes of the app, and restart the workers.'
+        : 'Nothing: the workers try again until Slack answers.';
+    return problem(`Slack did not take the last message (${fault.code}) since ${fault.since}`, fix);
+  }
+  if (setup.missingScopes.length > 0) {
+    return warning(
+      `the token lacks ${setup.missingScopes.join(', ')}`,
+      'Add these scopes to the app, install it again, and restart the workers.',
+    );
+  }
+  if (setup.team === null) return warning('Slack has not answered yet', 'Wait a moment, or see the log of the worker.');
+  return ok(`team ${setup.team}, bot ${setup.bot}${setup.scopes ? `, scopes ${setup.scopes.join(', ')}` : ''}`);
+}
+
+function recipient({ slack: setup }: CheckFacts): Result {
+  if (!setup) return NO_WORKER;
+  if (setup.operator !== null) return ok(`messages go to ${setup.operator}`);
+  const fix =
+    'Set KORA_SLACK_OPERATOR_USER_ID to the id of the person on call, such as U024BE7LH. Slack shows it in the profile under “Copy member ID”.';
+  return setup.isConfigured ? problem('nobody gets the messages: they fail', fix) : off('nobody yet', fix);
+}
+
+function llm({ llm: setup, problems }: CheckFacts): Result {
+  if (!setup) return NO_WORKER;
+  if (!setup.isConfigured) {
+    return off(
+      'not configured: alerts are sent without a diagnosis',
+      'Set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a gateway, and restart the workers.',
+    );
+  }
+  const fault = problems.find(({ service }) => service === 'llm');
+  if (fault) {
+    const words = fault.message === '' ? '' : `: ${fault.message}`;
+    return problem(
+      `the AI did not answer (${fault.code}) since ${fault.since}${words}`,
+      'Check the key, the address and the model. Alerts are sent without a diagnosis until it answers.',
+    );
+  }
+  return ok(
+    `${setup.model}, ${setup.lastAnswerAt === null ? 'not asked yet' : `last answer at ${setup.lastAnswerAt}`}`,
+  );
+}
+
+function clicks({ clicks: { areTaken, socket, isHttpOpen } }: CheckFacts): Result {
+  if (areTaken) return ok(isHttpOpen ? 'taken over HTTP' : 'taken through Socket Mode');
+  const fix =
+    'Set KORA_SLACK_APP_TOKEN for the API: it needs no public address. docs/operations.md explains both ways.';
+  return socket
+    ? problem('the connection to Slack is down: messages have no buttons', 'Wait, or check KORA_SLACK_APP_TOKEN.')
+    : off('messages have no buttons', fix);
+}
+
+const links = ({ hasConsoleUrl }: CheckFacts): Result =>
+  hasConsoleUrl
+    ? ok('messages link to this console')
+    : off('messages do not link to this console', 'Set KORA_CONSOLE_URL to its address, for API and workers.');
+
+function ingestion({ ingestion: { sources, faults }, isIngestionOpen }: CheckFacts): Result {
+  const names = sources.map(({ source }) => source).join(', ');
+  if (faults[0] && (sources[0]?.lastAt ?? '') <= faults[0].at) {
+    return warning(
+      `the last alert of ${faults[0].source} could not be read: ${faults[0].message}`,
+      'See docs/sources.md. npm run map shows what a body becomes.',
+    );
+  }
+  if (!isIngestionOpen) return off('not accepted', 'Set KORA_INGEST_TOKEN for the API, see docs/sources.md.');
+  return sources.length > 0
+    ? ok(`${names} have sent alerts`)
+    : off('accepted, and none has sent an alert yet', 'Point a webhook at this API, see docs/sources.md.');
+}
+
+function policy({ policy: own, workers: running, tailers }: CheckFacts): Result {
+  const all = [own, ...running.map(({ policy: each }) => each), ...tailers.map(({ policy: each }) => each)];
+  const known = all.filter((each) => each !== null);
+  const failed = known.find(({ problem: why }) => why !== null);
+  if (failed) {
+    return problem(
+      `an older version is in force: ${failed.problem}`,
+      'Correct the file of KORA_POLICY_PATH, check it with npm run policy -- check, and send SIGHUP to the apps.',
+    );
+  }
+  if (new Set(known.map(({ version }) => version)).size > 1) {
+    return warning('the apps run different versions of the file', 'Send SIGHUP to all apps, or restart them.');
+  }
+  return own.version === ''
+    ? off('no file: the settings of the environment apply', 'Set KORA_POLICY_PATH, see docs/policy.md.')
+    : ok(`version ${own.version} is in force`);
+}
+
+function mcp({ mcpServers: servers }: CheckFacts): Result {
+  const missing = servers.filter(({ isConnected }) => !isConnected).map(({ name }) => name);
+  if (servers.length === 0)
+    return off('none: the AI uses the built-in tools', 'Set KORA_MCP_CONFIG, see docs/investigator.md.');
+  if (missing.length > 0) {
+    return warning(
+      `${names(missing)} not connected: their tools are missing`,
+      'See the log of the worker for the reason.',
+    );
+  }
+  return ok(`connected: ${names(servers.map(({ name }) => name))}`);
+}
+
+function versions({ version, workers: running, tailers }: CheckFacts): Result {
+  const others = [...running, ...tailers].filter((each) => each.version !== version);
+  if (others.length === 0) return ok(`all apps run ${version}`);
+  const different = names(
+    others.map((each) => `${'id' in each ? each.id : each.holder} (${each.version ?? 'unknown'})`),
+  );
+  return warning(`the API runs ${version}, others do not: ${different}`, 'Update and restart them.');
+}
+
+const counted = (n: number, noun: string) => `${n} ${n === 1 ? noun : `${noun}s`}`;
+
+/** More names than these are counted. */
+const MAX_NAMES = 5;
+
+function names(all: string[]): string {
+  const rest = all.length - MAX_NAMES;
+  return `${all.slice(0, MAX_NAMES).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
