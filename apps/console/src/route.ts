@@ -6,6 +6,7 @@ export type Route =
   | { page: 'investigations' }
   | { page: 'investigation'; wakeId: string }
   | { page: 'incident'; id: string }
+  | { page: 'noise' }
   | { page: 'costs' }
   | { page: 'policy' }
   | { page: 'unknown' };
@@ -14,11 +15,14 @@ export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURI
 
 export const toIncident = (id: string) => `#/incidents/${encodeURIComponent(id)}`;
 
+export const toAlertsOf = (probe: string, category: string) =>
+  `#/investigations?${new URLSearchParams({ probe, category })}`;
+
 function parse(hash: string): Route {
-  const path = hash.replace(/^#\/?/, '');
+  const path = hash.replace(/^#\/?/, '').replace(/\?.*$/, '');
   if (path === '') return { page: 'overview' };
   if (path === 'investigations') return { page: 'investigations' };
-  if (path === 'costs' || path === 'policy') return { page: path };
+  if (path === 'noise' || path === 'costs' || path === 'policy') return { page: path };
   const [, kind, id] = /^(investigations|incidents)\/([^/]+)$/.exec(path) ?? [];
   try {
     if (id === undefined) return { page: 'unknown' };

@@ -30,6 +30,7 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  Stats,
   Status,
   Tailer,
 } from '@kora-wake/api/contract';
@@ -178,7 +179,12 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     if (method === 'DELETE') world.hold = { until: null, by: null };
     return ok(Hold, world.hold);
   }
-  if (kind === 'incidents') return ok(Incidents, { entries: world.incidents, nextCursor: null });
+  if (kind === 'incidents') {
+    const entries = query.has('probe')
+      ? world.pastIncidents.filter(({ probe }) => probe === query.get('probe'))
+      : world.incidents;
+    return ok(Incidents, { entries, nextCursor: null });
+  }
   if (kind === 'investigations' && first !== undefined) {
     const entry = world.investigations.entries.find(({ wakeId }) => wakeId === first);
     return entry ? ok(InvestigationDetail, detailOf(entry)) : notFound;
@@ -204,6 +210,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
       suppressed: all.reduce((sum, { suppressed }) => sum + suppressed, 0),
     });
   }
+  if (kind === 'stats') return ok(Stats, world.stats);
   if (kind === 'status') return ok(Status, world.status);
   if (kind === 'me') return ok(Me, world.me);
   if (kind === 'queues') return ok(Queues, world.queues);
@@ -215,8 +222,8 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   }
   if (kind === 'tailer') return ok(Tailer, world.tailer);
   if (method === 'POST' && kind === 'backtest') {
-    BacktestRequest.parse(JSON.parse(body));
-    return ok(Backtest, world.backtest);
+    const { pair } = BacktestRequest.parse(JSON.parse(body));
+    return ok(Backtest, { ...world.backtest, ...(pair && { rule: '- match: { probe: "fly" }\n  window: 30m' }) });
   }
   if (method === 'POST' && kind === 'costs') return correctCosts(world, body);
   if (kind === 'costs') return ok(Costs, world.costs);

@@ -102,6 +102,26 @@ export function useResource<T>(one: Resource<T>): ResourceState<T> {
   return one.state();
 }
 
+/** Age of an answer that is read again, ms. */
+const SLOW_MS = 60_000;
+const RETRY_MS = 5_000;
+
+/** As `useResource`, for a long answer that changes slowly: it is read once a minute, and again soon after a fault. */
+export function useSlowResource<T>(one: Resource<T>): ResourceState<T> {
+  const [, changed] = useReducer<number, void>((n) => n + 1, 0);
+  useEffect(() => {
+    const readIfDue = () => {
+      const { at = 0, fault } = one.state();
+      const isDue = fault !== undefined || Date.now() - at >= SLOW_MS;
+      if (isDue && document.visibilityState === 'visible' && !unauthorized) void one.read().then(() => changed());
+    };
+    readIfDue();
+    const timer = setInterval(readIfDue, RETRY_MS);
+    return () => clearInterval(timer);
+  }, [one]);
+  return one.state();
+}
+
 /** The state of the page as a whole. */
 export interface Health {
   unauthorized: boolean;

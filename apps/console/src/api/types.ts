@@ -4,6 +4,7 @@ import { LiveEvents } from '@kora-wake/api/contract';
 export type {
   Account,
   Backtest,
+  BacktestPair,
   BacktestPolicy,
   BacktestSuggestion,
   Costs,
@@ -26,6 +27,9 @@ export type {
   Queues,
   ServiceProblem,
   Source,
+  Stats,
+  StatsEntry,
+  StatsTotals,
   Status,
   Tailer,
 } from '@kora-wake/api/contract';
