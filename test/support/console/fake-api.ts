@@ -171,7 +171,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'incidents' && second === 'feedback') return judge(world, first ?? '', body);
   if (kind === 'incidents' && method === 'POST') return actOnIncident(world, first ?? '', second ?? '');
   if (kind === 'incidents' && first !== undefined) {
-    const found = world.incidents.find(({ id }) => id === first);
+    const found = [...world.incidents, ...world.pastIncidents].find(({ id }) => id === first);
     return found ? ok(IncidentDetail, incidentDetailOf(world, found)) : notFound;
   }
   if (kind === 'hold') {

@@ -23,7 +23,8 @@ export function IncidentList({ incidents, empty }: { incidents: Incident[]; empt
   );
 }
 
-const ENDS: Record<NonNullable<Incident['closeReason']>, string> = {
+/** How an incident ended. */
+export const CLOSE_REASON_LABELS: Record<NonNullable<Incident['closeReason']>, string> = {
   recovered: 'recovered',
   resolved: 'resolved by a person',
   expired: 'no alert for long',
@@ -39,7 +40,8 @@ function Row({ incident: { id, severity, openedAt, closedAt, closeReason, state,
       </a>
       <Severity of={severity} />
       <span class="detail">
-        {span(end - Date.parse(openedAt))}, {closeReason === null ? state : ENDS[closeReason]}, {counted(rows, 'alert')}
+        {span(end - Date.parse(openedAt))}, {closeReason === null ? state : CLOSE_REASON_LABELS[closeReason]},{' '}
+        {counted(rows, 'alert')}
       </span>
     </li>
   );
