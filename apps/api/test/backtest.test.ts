@@ -91,7 +91,8 @@ describe('a backtest', () => {
   });
 
   test('of one pair changes the policy in force for this pair only, and counts its alerts only', async ({ ns }) => {
-    const path = files({ log: NEWER, 'log.1': OLDER });
+    const malformed = '{"seam":"probe.wake_requested","details":1}\n';
+    const path = files({ log: `${NEWER}${malformed}`, 'log.1': OLDER });
     const muted = 'mute: [{ cron: "0 3 * * *", for: 1h, reason: "the \\"backup\\"" }]';
     const parsed = parsePolicy(
       `version: 1\nrules:\n  - match: { probe: "f*", severity: warning }\n    window: 5m\n    backoff: { factor: 2, max: 20m }\n    ${muted}\n  - match: { severity: critical }\n    window: 90s\n`,
@@ -132,7 +133,9 @@ describe('a backtest', () => {
     ]);
     // The rule is what was tried: the whole policy with it pasted first decides the same.
     const whole = `version: 1\nrules:\n${answer.rule}\n`;
-    expect((await post(app, { policy: whole, from: '2026-11-25T12:10:00Z' })).json().missed).toEqual(answer.missed);
+    const { missed, policies } = (await post(app, { policy: whole, from: '2026-11-25T12:10:00Z' })).json();
+    expect(missed.filter(({ probe }: { probe: string }) => probe === 'fly')).toEqual(answer.missed);
+    expect(policies[0].decisions.rejected).toBe(1);
   });
 
   test.for(['a[1]{b}*?', 'x\u0000\u202e"\\\n: #', '🔥\u{e0001}', '\ud800'])(

@@ -232,7 +232,14 @@ describe('the trial of another window', () => {
     const world = busy();
     world.me.may = 'look';
     const { url, changes } = await api(world);
-    const page = await open(url, '#/noise?probe=fly&category=service_unhealthy');
+    const page = await open(url);
+    // A slow answer must not let the backtest begin.
+    await page.route('**/v1/me', async (route) => {
+      await page.waitForTimeout(1_500);
+      await route.continue();
+    });
+    await page.goto(`${url}/#/noise?probe=fly&category=service_unhealthy`);
+    await page.reload();
     await page.getByText('Your token is read-only. A backtest needs the full one.').waitFor();
     expect(await names(page)).toContain('postgres');
     expect(await page.getByRole('button', { name: 'Suggest rules' }).count()).toBe(0);

@@ -76,6 +76,11 @@ export function useMayChange(): boolean {
   return useResource(me).data?.may !== 'look';
 }
 
+/** The same, but false until the answer is here: for a request that nobody pressed a button for. */
+export function useMayCertainlyChange(): boolean {
+  return useResource(me).data?.may === 'change';
+}
+
 /** A page of older investigations. Nothing watches them, because they no longer change. */
 export function olderInvestigations(query: string, cursor: string): Promise<Result<Investigations>> {
   return request(Investigations, 'GET', `/v1/investigations?${query}&cursor=${encodeURIComponent(cursor)}`);

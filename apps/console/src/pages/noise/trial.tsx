@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useResource } from '../../api/resource.ts';
 import * as api from '../../api/resources.ts';
-import { useMayChange } from '../../api/resources.ts';
+import { useMayCertainlyChange, useMayChange } from '../../api/resources.ts';
 import type { Backtest, BacktestPair } from '../../api/types.ts';
 import { Comparison } from '../../components/backtest/comparison.tsx';
 import { Missed } from '../../components/backtest/missed.tsx';
@@ -67,7 +67,8 @@ export function Trial({ pair, query, hours }: TrialProps) {
 function PairBacktest({ pair, query, hours }: TrialProps) {
   const mayChange = useMayChange();
   const change = changeOf(query);
-  const wanted: BacktestPair | undefined = change && mayChange ? { ...pair, ...change } : undefined;
+  const mayRun = useMayCertainlyChange();
+  const wanted: BacktestPair | undefined = change && mayRun ? { ...pair, ...change } : undefined;
   const { result, problem, isRunning, retry } = useTrial(wanted, hours);
   if (!mayChange) return <Empty>Your token is read-only. A backtest needs the full one.</Empty>;
   return (
