@@ -90,6 +90,70 @@ describe('a backtest', () => {
     expect(answer.body).not.toContain('sk-ant');
   });
 
+  test('of one pair changes the policy in force for this pair only, and counts its alerts only', async ({ ns }) => {
+    const malformed = '{"seam":"probe.wake_requested","details":1}\n';
+    const path = files({ log: `${NEWER}${malformed}`, 'log.1': OLDER });
+    const muted = 'mute: [{ cron: "0 3 * * *", for: 1h, reason: "the \\"backup\\"" }]';
+    const parsed = parsePolicy(
+      `version: 1\nrules:\n  - match: { probe: "f*", severity: warning }\n    window: 5m\n    backoff: { factor: 2, max: 20m }\n    ${muted}\n  - match: { severity: critical }\n    window: 90s\n`,
+    );
+    const rules = 'policy' in parsed ? parsed.policy.rules : [];
+    const { app } = await withLog(ns, path('log'), { rules: () => rules });
+    const pair = { probe: 'fly', category: 'service_unhealthy', windowMs: 45 * 60_000 };
+    const answer = (await post(app, { pair, from: '2026-11-25T12:10:00Z' })).json();
+    expect(answer.rule).toBe(
+      [
+        '- match: { probe: "fly", category: "service_unhealthy", severity: [warning] }',
+        '  window: 45m',
+        '  backoff: { factor: 2, max: 45m }',
+        '  mute:',
+        '    - { cron: "0 3 * * *", for: 1h, timezone: UTC, reason: "the \\"backup\\"" }',
+        '- match: { probe: "fly", category: "service_unhealthy", severity: [critical] }',
+        '  window: 45m',
+        '- match: { probe: "fly", category: "service_unhealthy" }',
+        '  window: 45m',
+      ].join('\n'),
+    );
+    // At 20, 40, 60, 80, 100 and 120 min. With 45 min: the window of minute 0 hides 20 and 40, that of 60 hides 80 and 100.
+    expect(
+      answer.policies.map(({ rows, wakes, byPair }: { rows: number; wakes: number; byPair: unknown[] }) => [
+        rows,
+        wakes,
+        byPair.length,
+      ]),
+    ).toEqual([
+      [6, 6, 1],
+      [6, 2, 1],
+    ]);
+    expect(answer.missed.map(({ title }: { title: string }) => title)).toEqual([
+      'old 20',
+      'old 40',
+      'old 80',
+      'warning',
+    ]);
+    // The rule is what was tried: the whole policy with it pasted first decides the same.
+    const whole = `version: 1\nrules:\n${answer.rule}\n`;
+    const { missed, policies } = (await post(app, { policy: whole, from: '2026-11-25T12:10:00Z' })).json();
+    expect(missed.filter(({ probe }: { probe: string }) => probe === 'fly')).toEqual(answer.missed);
+    expect(policies[0].decisions.rejected).toBe(1);
+  });
+
+  test.for(['a[1]{b}*?', 'x\u0000\u202e"\\\n: #', '🔥\u{e0001}', '\ud800'])(
+    'of the pair %j has a rule that can be read',
+    async (probe, { ns }) => {
+      const { app } = await withLog(ns, files({ log: row(0, { probe }) + row(20, { probe }) })('log'));
+      const answer = await post(app, { pair: { probe, category: 'service_unhealthy', consecutive: 2 } });
+      expect(answer.statusCode).toBe(200);
+      const { rule, policies } = answer.json();
+      // oxlint-disable-next-line no-control-regex -- these characters must be escaped
+      expect(rule).not.toMatch(/[\u0000-\u0009\u202e]/);
+      expect(policies.map(({ decisions }: { decisions: object }) => decisions)).toMatchObject([
+        { enqueued: 2, buffered: 0 },
+        { enqueued: 0, buffered: 2 },
+      ]);
+    },
+  );
+
   test('removes secrets of the environment and of the operator', async ({ ns }) => {
     const rows = [0, 15, 30].map((minute) => row(minute, { title: `secret-of-env and PIN-123456 ${minute}` })).join('');
     const { app } = await withLog(ns, files({ log: rows })('log'), {
@@ -140,6 +204,11 @@ describe('a backtest', () => {
       [{ timezone: 'Berlin' }, 'timezone must be a name'],
       [{ policy: `#${'é'.repeat(65_536)}` }, 'must have at most 128 KiB'],
       [{ policy: 1 }, 'policy'],
+      [{ policy: undefined }, 'needs either policy or pair'],
+      [{ pair: { probe: 'fly', category: 'c', windowMs: 1 } }, 'needs either policy or pair'],
+      [{ policy: undefined, pair: { probe: 'fly', category: 'c' } }, 'needs windowMs or consecutive'],
+      [{ policy: undefined, pair: { probe: 'fly', category: 'c', windowMs: 1e12 } }, 'windowMs'],
+      [{ policy: undefined, pair: { probe: 'fly', category: 'c', windowMs: 1, mute: [] } }, 'mute'],
     ];
     for (const [more, message] of mistakes) {
       const answer = await post(app, { policy: CALM, ...more });

@@ -107,8 +107,18 @@ describe('incidents', () => {
       { seam: 'operator.incident_feedback' },
       { seam: 'operator.incident_resolved', details: { incident_id: 's-storm-7', alerts: 8 } },
     ]);
+    const actionsOf = async (member: string) =>
+      (await app.inject(`/v1/incidents/${member}`)).json().actions.map(({ what }: { what: string }) => what);
+    expect(await actionsOf('i-storm-1')).toEqual(['incident_resolved', 'incident_snoozed']);
+    expect(await actionsOf(id)).toEqual([
+      'incident_resolved',
+      'incident_feedback',
+      'incident_acknowledged',
+      'incident_snoozed',
+    ]);
     const alone = await incident(ns);
     expect((await post(`${alone.id}/resolve?storm=true`)).statusCode).toBe(409);
+    expect(await actionsOf(alone.id)).toEqual([]);
   });
 
   test('are acknowledged, snoozed and resolved; each change is on record once', async ({ ns }) => {

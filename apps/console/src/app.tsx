@@ -9,6 +9,7 @@ import { Costs } from './pages/costs.tsx';
 import { IncidentPage } from './pages/incident.tsx';
 import { InvestigationPage } from './pages/investigation.tsx';
 import { Investigations } from './pages/investigations.tsx';
+import { Noise } from './pages/noise.tsx';
 import { Overview } from './pages/overview.tsx';
 import { PolicyPage } from './pages/policy.tsx';
 import { Setup } from './pages/setup.tsx';
@@ -22,6 +23,7 @@ const TITLES: Record<Route['page'], string> = {
   investigations: 'Investigations',
   investigation: 'Investigation',
   incident: 'Incident',
+  noise: 'Noise',
   costs: 'Costs',
   policy: 'Policy',
   setup: 'Set-up',
@@ -91,6 +93,9 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         <Tab to="#/investigations" current={route.page === 'investigations' || route.page === 'investigation'}>
           Investigations
         </Tab>
+        <Tab to="#/noise" current={route.page === 'noise'}>
+          Noise
+        </Tab>
         <Tab to="#/costs" current={route.page === 'costs'}>
           Costs
         </Tab>
@@ -143,6 +148,7 @@ function CurrentPage({ route }: { route: Route }) {
   if (route.page === 'investigations') return <Investigations />;
   if (route.page === 'investigation') return <InvestigationPage key={route.wakeId} wakeId={route.wakeId} />;
   if (route.page === 'incident') return <IncidentPage key={route.id} id={route.id} />;
+  if (route.page === 'noise') return <Noise />;
   if (route.page === 'costs') return <Costs />;
   if (route.page === 'policy') return <PolicyPage />;
   if (route.page === 'setup') return <Setup />;

@@ -29,6 +29,9 @@ export const signedUsd = (amount: number) => `${amount < 0 ? '−' : '+'}${usd(M
 export const count = (n: number) => n.toLocaleString('en');
 export const counted = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
+/** `1 alert that is`, `2 alerts that are`. */
+export const alertsText = (n: number) => (n === 1 ? '1 alert that is' : `${count(n)} alerts that are`);
+
 export function duration(ms: number): string {
   if (ms < 1) return '< 1 ms';
   if (ms < SECOND) return `${Math.round(ms)} ms`;

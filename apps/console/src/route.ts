@@ -1,25 +1,27 @@
 /** The open page is the part of the address after `#`, so the API serves a single file. */
 import { useEffect, useState } from 'preact/hooks';
 
+/** Pages without a name in their address, except for the overview. */
+const SIMPLE_PAGES = ['investigations', 'noise', 'costs', 'policy', 'setup'] as const;
+
 export type Route =
-  | { page: 'overview' }
-  | { page: 'investigations' }
+  | { page: 'overview' | (typeof SIMPLE_PAGES)[number] }
   | { page: 'investigation'; wakeId: string }
   | { page: 'incident'; id: string }
-  | { page: 'costs' }
-  | { page: 'policy' }
-  | { page: 'setup' }
   | { page: 'unknown' };
 
 export const toInvestigation = (wakeId: string) => `#/investigations/${encodeURIComponent(wakeId)}`;
 
 export const toIncident = (id: string) => `#/incidents/${encodeURIComponent(id)}`;
 
+export const toAlertsOf = (probe: string, category: string) =>
+  `#/investigations?${new URLSearchParams({ probe, category })}`;
+
 function parse(hash: string): Route {
   const path = hash.replace(/^#\/?/, '').replace(/\?.*$/, '');
   if (path === '') return { page: 'overview' };
-  if (path === 'investigations') return { page: 'investigations' };
-  if (path === 'costs' || path === 'policy' || path === 'setup') return { page: path };
+  const simple = SIMPLE_PAGES.find((page) => page === path);
+  if (simple) return { page: simple };
   const [, kind, id] = /^(investigations|incidents)\/([^/]+)$/.exec(path) ?? [];
   try {
     if (id === undefined) return { page: 'unknown' };

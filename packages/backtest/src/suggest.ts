@@ -3,6 +3,7 @@ import type { Rule } from '@kora-wake/shared/policy/rules';
 import { settingsOf } from '@kora-wake/shared/policy/settings';
 import { pairOfDebounceId } from '@kora-wake/shared/wake/pair';
 import { type BacktestOptions, type Decided, decideAll, sentAt } from './backtest.ts';
+import { pairRules } from './pair-rules.ts';
 import type { LogRow } from './read-log.ts';
 
 export interface Suggestion {
@@ -17,7 +18,7 @@ export interface Suggestion {
   /** Alerts that are sent today and would not be sent, and how many of them are critical. */
   hides: number;
   hidesCritical: number;
-  /** A rule for the policy file. */
+  /** Rules for the policy file, to be pasted before the others. */
   rule: string;
 }
 
@@ -65,7 +66,7 @@ function suggestFor(pair: string, rows: LogRow[], options: Options): Suggestion[
           ...setting,
           hides: hidden.length,
           hidesCritical: hidden.filter(({ severity }) => severity === 'critical').length,
-          rule: ruleFor(pair, setting),
+          rule: pairRules(options.rules, pairOfDebounceId(pair), setting),
         },
       ];
     }
@@ -84,17 +85,7 @@ function rulesWith(rules: Rule[], setting: Setting): Rule[] {
   return [...rules, rest].map((rule) => Object.assign({}, rule, setting));
 }
 
-function ruleFor(pair: string, setting: Setting): string {
-  const { probe, category } = pairOfDebounceId(pair);
-  const key = 'windowMs' in setting ? `window: ${spanOf(setting.windowMs)}` : `consecutive: ${setting.consecutive}`;
-  return `- match: { probe: ${JSON.stringify(probe)}, category: ${JSON.stringify(category)} }\n  ${key}`;
-}
-
 /** Whether the row is sent, and is in the time that counts. */
 function counts({ at }: LogRow, decision: Decided[number], { from, to }: Pick<Options, 'from' | 'to'>): boolean {
   return at >= from && at < to && sentAt(decision) !== undefined;
-}
-
-function spanOf(ms: number): string {
-  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / MINUTE}m`;
 }

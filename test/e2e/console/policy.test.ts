@@ -125,11 +125,13 @@ test('a token that may only read cannot run a backtest', async () => {
   expect(await page.getByRole('button', { name: 'Run backtest' }).count()).toBe(0);
 });
 
-test('a suggested rule can be copied as it is', async () => {
+test('a suggested rule is copied with the indentation of the policy file', async () => {
   const { url } = await api(busy());
   const page = await open(url, '#/policy', { permissions: ['clipboard-read', 'clipboard-write'] });
   await page.getByRole('button', { name: 'Run backtest' }).click();
   await page.getByRole('button', { name: 'Copy rule' }).click();
   await page.getByText('Copied.').waitFor();
-  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(backtest().suggestions[0]?.rule);
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(
+    backtest().suggestions[0]?.rule.replace(/^/gm, '  '),
+  );
 });

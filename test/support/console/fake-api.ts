@@ -31,6 +31,7 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  Stats,
   Status,
   Tailer,
   TestAlert,
@@ -173,7 +174,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'incidents' && second === 'feedback') return judge(world, first ?? '', body);
   if (kind === 'incidents' && method === 'POST') return actOnIncident(world, first ?? '', second ?? '');
   if (kind === 'incidents' && first !== undefined) {
-    const found = world.incidents.find(({ id }) => id === first);
+    const found = [...world.incidents, ...world.pastIncidents].find(({ id }) => id === first);
     return found ? ok(IncidentDetail, incidentDetailOf(world, found)) : notFound;
   }
   if (kind === 'hold') {
@@ -181,7 +182,12 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     if (method === 'DELETE') world.hold = { until: null, by: null };
     return ok(Hold, world.hold);
   }
-  if (kind === 'incidents') return ok(Incidents, { entries: world.incidents, nextCursor: null });
+  if (kind === 'incidents') {
+    const entries = query.has('probe')
+      ? world.pastIncidents.filter(({ probe }) => probe === query.get('probe'))
+      : world.incidents;
+    return ok(Incidents, { entries, nextCursor: null });
+  }
   if (kind === 'investigations' && first !== undefined) {
     const entry = [...world.investigations.entries, ...world.older].find(({ wakeId }) => wakeId === first);
     return entry ? ok(InvestigationDetail, detailOf(entry)) : notFound;
@@ -210,6 +216,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'test') {
     return { status: 202, schema: TestAlert, body: { wakeId: 'w-0', probe: 'kora-wake', category: 'test-1a2b3c4d' } };
   }
+  if (kind === 'stats') return ok(Stats, world.stats);
   if (kind === 'status') return ok(Status, world.status);
   if (kind === 'me') return ok(Me, world.me);
   if (kind === 'queues') return ok(Queues, world.queues);
@@ -221,8 +228,8 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   }
   if (kind === 'tailer') return ok(Tailer, world.tailer);
   if (method === 'POST' && kind === 'backtest') {
-    BacktestRequest.parse(JSON.parse(body));
-    return ok(Backtest, world.backtest);
+    const { pair } = BacktestRequest.parse(JSON.parse(body));
+    return ok(Backtest, { ...world.backtest, ...(pair && { rule: '- match: { probe: "fly" }\n  window: 30m' }) });
   }
   if (method === 'POST' && kind === 'costs') return correctCosts(world, body);
   if (kind === 'costs') return ok(Costs, world.costs);

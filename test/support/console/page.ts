@@ -72,6 +72,8 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['incident-storm', '#/incidents/i-3', '.slack'],
   ['incident-nasty', '#/incidents/i-2', '.slack'],
   ['setup', '#/setup', '.checks'],
+  ['noise', '#/noise', '.pairs .try'],
+  ['noise-trial', '#/noise?probe=fly&category=service_unhealthy', '.trial .missed'],
   ['costs', '#/costs', '.chart rect'],
   ['policy', '#/policy', '.policy-form'],
 ];

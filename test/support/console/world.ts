@@ -19,6 +19,8 @@ import type {
   Operation,
   Queues,
   ServiceProblem,
+  Stats,
+  StatsEntry,
   Status,
   Tailer,
 } from '@kora-wake/api/contract';
@@ -345,11 +347,77 @@ export interface World {
   deadLetters: DeadLetters;
   /** Open ones. */
   incidents: Incident[];
+  /** Open and closed ones, the newest first. */
+  pastIncidents: Incident[];
   operations: Operation[];
   hold: Hold;
   me: Me;
   status: Status;
+  /** By pair. */
+  stats: Stats;
   backtest: Backtest;
+}
+
+export function pairStats(more: Partial<StatsEntry>): StatsEntry {
+  return {
+    rows: 0,
+    wakes: 0,
+    suppressed: 0,
+    buffered: 0,
+    muted: 0,
+    night: 0,
+    outcomes: { diagnosis: 0, fallback: 0, dry_run: 0, unchanged: 0, digest: 0, joined: 0, withdrawn: 0, dead: 0 },
+    verdicts: { confirmed: 0, likely: 0, inconclusive: 0 },
+    usd: 0,
+    ...more,
+  };
+}
+
+function stats(): Stats {
+  const { outcomes } = pairStats({});
+  const entries = [
+    pairStats({
+      probe: 'fly',
+      category: 'service_unhealthy',
+      rows: 700,
+      wakes: 120,
+      suppressed: 560,
+      muted: 20,
+      night: 9,
+      outcomes: { ...outcomes, diagnosis: 90, fallback: 30 },
+      verdicts: { confirmed: 60, likely: 20, inconclusive: 10 },
+      usd: 7.2,
+    }),
+    pairStats({
+      probe: 'postgres',
+      category: 'replication_lag',
+      rows: 240,
+      wakes: 80,
+      suppressed: 160,
+      night: 61,
+      outcomes: { ...outcomes, diagnosis: 78, dead: 2 },
+      verdicts: { confirmed: 8, likely: 40, inconclusive: 30 },
+      usd: 12.64,
+    }),
+    pairStats({ probe: NASTY, category: MARKUP, rows: 40, wakes: 10, suppressed: 30, usd: 0.4 }),
+    pairStats({ probe: LONG, category: LONG, rows: 14, wakes: 2, suppressed: 12 }),
+    pairStats({ probe: null, category: null, rows: 6, wakes: 1, suppressed: 5 }),
+  ];
+  const {
+    probe: _,
+    category: __,
+    ...totals
+  } = pairStats({
+    rows: 1000,
+    wakes: 213,
+    suppressed: 767,
+    muted: 20,
+    night: 70,
+    outcomes: { ...outcomes, diagnosis: 168, fallback: 30, dead: 2 },
+    verdicts: { confirmed: 68, likely: 60, inconclusive: 40 },
+    usd: 20.24,
+  });
+  return { from: at(7 * 24 * HOUR), to: at(0), by: 'pair', entries, left: 0, totals };
 }
 
 function backtestPolicy(name: string, more: Partial<BacktestPolicy>): BacktestPolicy {
@@ -542,6 +610,7 @@ export function busy(): World {
     hold: { until: null, by: null },
     me: { name: 'jo', may: 'change' },
     status: status(),
+    stats: stats(),
     backtest: backtest(),
     tailer: {
       sources: [
@@ -577,6 +646,28 @@ export function busy(): World {
         flaps: 2,
       }),
       incident({ id: 'i-3', probe: 'host-7', category: 'unreachable', rows: 1, stormId: 's-1' }),
+    ],
+    pastIncidents: [
+      incident({}),
+      incident({
+        id: 'i-0',
+        severity: 'warning',
+        state: 'closed',
+        openedAt: at(50 * HOUR),
+        startedAt: at(50 * HOUR),
+        closedAt: at(49 * HOUR),
+        closeReason: 'recovered',
+        rows: 4,
+      }),
+      incident({
+        id: 'i-00',
+        state: 'closed',
+        openedAt: at(240 * HOUR),
+        startedAt: at(240 * HOUR),
+        closedAt: at(230 * HOUR),
+        closeReason: 'resolved',
+        rows: 130,
+      }),
     ],
   };
 }
@@ -640,7 +731,9 @@ export function quiet(): World {
     older: [],
     deadLetters: none(),
     incidents: [],
+    pastIncidents: [],
     hold: { until: null, by: null },
+    stats: { ...stats(), entries: [], totals: pairStats({}) },
     backtest: backtest({ from: null, to: null, missed: [], missedTotal: 0, missedCritical: 0, suggestions: [] }),
   };
 }

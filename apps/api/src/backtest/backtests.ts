@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Rule } from '@kora-wake/shared/policy/rules';
 import type { DebouncePolicy } from '@kora-wake/shared/wake/pair';
 import type { KnownValues } from '@kora-wake/shared/wake/redact';
-import type { Backtest } from '../contract.ts';
+import type { Backtest, BacktestPair } from '../contract.ts';
 
 export interface BacktestSetup {
   logPath: string;
@@ -23,13 +23,15 @@ export interface BacktestSetup {
 }
 
 interface BacktestInput {
-  /** Text of a policy file. */
-  policy: string;
+  tried: Tried;
   /** ms since the epoch. */
   from: number;
   to: number;
   timezone: string;
 }
+
+/** The text of a policy file, or a change of the policy in force for one pair. */
+export type Tried = { policy: string } | { pair: BacktestPair };
 
 /** The input of the thread: values that can be copied to it. */
 export type ThreadInput = BacktestInput & Omit<BacktestSetup, 'rules' | 'deadlineMs' | 'memoryMib'> & Decided;

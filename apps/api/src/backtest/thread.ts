@@ -1,14 +1,17 @@
 /** The thread of a backtest. It reads the log, answers once, and ends. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type PolicyResult, runBacktest } from '@kora-wake/backtest/backtest';
-import { readLog } from '@kora-wake/backtest/read-log';
+import { pairRules } from '@kora-wake/backtest/pair-rules';
+import { type LogContent, readLog } from '@kora-wake/backtest/read-log';
 import { suggest } from '@kora-wake/backtest/suggest';
 import { parsePolicy } from '@kora-wake/shared/policy/policy';
+import type { Rule } from '@kora-wake/shared/policy/rules';
 import { StartupError } from '@kora-wake/shared/runtime/errors';
 import { senderQuiet } from '@kora-wake/shared/wake/incident';
+import { debounceId } from '@kora-wake/shared/wake/pair';
 import { redactor } from '@kora-wake/shared/wake/redact';
 import { MAX_MISSED } from '../contract.ts';
-import type { ThreadInput, ThreadResult } from './backtests.ts';
+import type { ThreadInput, ThreadResult, Tried } from './backtests.ts';
 
 /** Faults or warnings of a policy in an answer. */
 const MAX_FAULTS = 100;
@@ -20,7 +23,7 @@ parentPort?.postMessage(await run(input));
 
 async function run({
   logPath,
-  policy,
+  tried,
   rules,
   debounce,
   quietMs,
@@ -32,16 +35,21 @@ async function run({
   now,
 }: ThreadInput): Promise<ThreadResult> {
   const hasIncidents = quietMs > 0;
-  const parsed = parsePolicy(policy, hasIncidents);
+  const { text, rule } = textOf(tried, rules);
+  const parsed = parsePolicy(text, hasIncidents);
   if ('faults' in parsed) return { kind: 'faulty', faults: linesOf(parsed.faults) };
   const redact = redactor(patterns, known);
   try {
-    const content = await readLog([logPath], redact, now);
+    const content = contentOf(tried, await readLog([logPath], redact, now));
     const senderQuietMs = senderQuiet(quietMs);
     const options = { debounce, hasIncidents, quietMs, senderQuietMs, from, to, timezone, redact };
     const policies = [
       { name: 'current', rules },
-      { name: 'new', rules: parsed.policy.rules, hasStorms: parsed.policy.storm !== undefined },
+      {
+        name: 'new',
+        rules: 'pair' in tried ? [...parsed.policy.rules, ...rules] : parsed.policy.rules,
+        hasStorms: parsed.policy.storm !== undefined,
+      },
     ];
     const { missed, ...result } = runBacktest(content, { ...options, policies });
     return {
@@ -52,6 +60,7 @@ async function run({
         missed: missed.slice(0, MAX_MISSED),
         missedTotal: missed.length,
         missedCritical: missed.filter(({ severity }) => severity === 'critical').length,
+        ...(rule !== undefined && { rule }),
         suggestions: suggest(content.rows, { ...options, rules }),
         warnings: linesOf(parsed.warnings),
       },
@@ -60,6 +69,26 @@ async function run({
     if (error instanceof StartupError) return { kind: 'unreadable', reason: error.message };
     throw error;
   }
+}
+
+/** The text of the policy to try, and the rules for one pair in it. They are tried exactly as people paste them. */
+function textOf(tried: Tried, rules: Rule[]): { text: string; rule?: string } {
+  if ('policy' in tried) return { text: tried.policy };
+  const { probe, category, windowMs, consecutive } = tried.pair;
+  const rule = pairRules(
+    rules,
+    { probe: probe.toWellFormed(), category: category.toWellFormed() },
+    { ...(windowMs !== undefined && { windowMs }), ...(consecutive !== undefined && { consecutive }) },
+  );
+  return { text: `version: 1\nrules:\n${rule}`, rule };
+}
+
+/** All rows, or those of one pair. */
+function contentOf(tried: Tried, content: LogContent): LogContent {
+  if ('policy' in tried) return content;
+  const pair = debounceId(tried.pair.probe.toWellFormed(), tried.pair.category.toWellFormed());
+  // A recovery without a pair may concern this one. Malformed rows have no pair.
+  return { ...content, rows: content.rows.filter((row) => row.pair === pair || row.pair === ''), malformed: 0 };
 }
 
 function linesOf(faults: Array<{ line: number; message: string }>): string[] {

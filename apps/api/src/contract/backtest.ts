@@ -9,15 +9,37 @@ export const MAX_MISSED = 1_000;
 
 const pair = { probe: z.string(), category: z.string() };
 
-export const BacktestRequest = z.object({
-  policy: z
-    .string()
-    .refine((text) => new TextEncoder().encode(text).length <= MAX_POLICY_BYTES, 'must have at most 128 KiB')
-    .describe('text of a policy file, at most 128 KiB'),
-  from: moment.optional().describe('count alerts from this time on, ISO 8601; without it from the first one'),
-  to: moment.optional().describe('count alerts before this time, ISO 8601; without it to the last one'),
-  timezone: z.string().max(100).default('UTC').describe('IANA name, for hours and nights'),
-});
+/** ms: a year, the longest window of a policy. */
+const MAX_WINDOW_MS = 366 * 86_400_000;
+
+export const BacktestPair = z
+  .strictObject({
+    ...pair,
+    windowMs: z.number().int().min(0).max(MAX_WINDOW_MS).optional().describe('length of the window, ms; 0: none'),
+    consecutive: z.number().int().min(1).max(1_000).optional(),
+  })
+  .refine(({ windowMs, consecutive }) => windowMs !== undefined || consecutive !== undefined, {
+    message: 'needs windowMs or consecutive',
+  });
+export type BacktestPair = z.infer<typeof BacktestPair>;
+
+export const BacktestRequest = z
+  .object({
+    policy: z
+      .string()
+      .refine((text) => new TextEncoder().encode(text).length <= MAX_POLICY_BYTES, 'must have at most 128 KiB')
+      .optional()
+      .describe('text of a policy file, at most 128 KiB'),
+    pair: BacktestPair.optional().describe(
+      'instead of policy: the policy in force with this change for one pair. Only alerts of this pair count then',
+    ),
+    from: moment.optional().describe('count alerts from this time on, ISO 8601; without it from the first one'),
+    to: moment.optional().describe('count alerts before this time, ISO 8601; without it to the last one'),
+    timezone: z.string().max(100).default('UTC').describe('IANA name, for hours and nights'),
+  })
+  .refine(({ policy, pair: changed }) => (policy === undefined) !== (changed === undefined), {
+    message: 'needs either policy or pair',
+  });
 export type BacktestRequest = z.infer<typeof BacktestRequest>;
 
 export const BacktestPolicy = z
@@ -69,7 +91,7 @@ export const BacktestSuggestion = z
     consecutive: z.number().exactOptional(),
     hides: z.number().describe('alerts that are sent today and would not be sent'),
     hidesCritical: z.number(),
-    rule: z.string().describe('for the policy file'),
+    rule: z.string().describe('rules for the policy file, to be pasted before the others'),
   })
   .meta({ id: 'BacktestSuggestion' });
 export type BacktestSuggestion = z.infer<typeof BacktestSuggestion>;
@@ -85,6 +107,7 @@ export const Backtest = z
       .describe(`sent today and not by the new policy, critical ones first; at most ${MAX_MISSED}`),
     missedTotal: z.number(),
     missedCritical: z.number().describe('critical ones among all missed alerts'),
+    rule: z.string().exactOptional().describe('only with pair: the rules that were tried, for the policy file'),
     suggestions: z.array(BacktestSuggestion).describe('for the pairs that notify most'),
     warnings: z.array(z.string()).describe('about the new policy, as `LINE: message`'),
     doubts: z.array(z.string()).describe('why the result may be wrong'),

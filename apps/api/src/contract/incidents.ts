@@ -65,7 +65,9 @@ export const IncidentParams = z.object({ id: z.string() });
 
 export const IncidentDetail = Incident.extend({
   history: z.array(Investigation).describe('its wakes, newest first, at most 100'),
-  actions: z.array(Operation).describe('what people did with it, newest first, among the last 200 changes'),
+  actions: z
+    .array(Operation)
+    .describe('what people did with it or with its storm, newest first, among the last 200 changes'),
   preview: z
     .array(
       z.object({

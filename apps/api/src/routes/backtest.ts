@@ -30,14 +30,14 @@ export const backtestRoutes: FastifyPluginAsyncZod<{ backtests: Backtests }> = a
       },
     },
     async ({ body }, reply) => {
-      const { policy, timezone } = body;
+      const { policy = '', pair, timezone } = body;
       const from = body.from === undefined ? -Infinity : Date.parse(body.from);
       const to = body.to === undefined ? Infinity : Date.parse(body.to);
       if (!isTimezone(timezone)) throw httpErrors.badRequest('timezone must be a name such as Europe/Berlin.');
       if (from >= to) throw httpErrors.badRequest('from must be before to.');
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const result = await backtests.run({ policy, from, to, timezone }, gone.signal);
+      const result = await backtests.run({ tried: pair ? { pair } : { policy }, from, to, timezone }, gone.signal);
       if (result.kind === 'done') return result.answer;
       throw refusalOf(result);
     },

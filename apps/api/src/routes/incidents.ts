@@ -137,7 +137,9 @@ export const incidentRoutes: FastifyPluginAsyncZod<{
       return {
         ...incidentJson(incident),
         history: await Promise.all(own.map((wake) => investigationOf({ redis, keys, queue, deliveries }, wake))),
-        actions: changes.filter(({ details }) => details.incident_id === id),
+        actions: changes.filter(({ details }) =>
+          [id, incident.stormId].some((of) => of !== null && details.incident_id === of),
+        ),
         preview: (await readPreview(incident)) ?? null,
       };
     },

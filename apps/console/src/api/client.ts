@@ -23,7 +23,7 @@ export const serverNow = () => Date.now() + skewMs;
  */
 export const addressOf = (path: string) => new URL(`.${path}`, new URL(location.pathname, location.origin));
 
-export type RequestBody = Record<string, string | number>;
+export type RequestBody = { [name: string]: string | number | undefined | RequestBody };
 
 /**
  * @param options.cached the last good answer: if it is still the same, the API does not send it again

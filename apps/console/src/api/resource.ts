@@ -15,8 +15,8 @@ export interface ResourceState<T> {
 
 interface Watched {
   path: string;
-  /** True: it is read again no more often than every {@link SLOW_MS}, unless something was changed here. */
-  isSlow: boolean;
+  /** A younger answer is not read again, unless something was changed here; ms. */
+  minAgeMs: number;
   /** @param again reads once more after a read in progress, which may have started too early to see a change */
   read(again?: boolean): Promise<void>;
   state(): ResourceState<unknown>;
@@ -35,9 +35,7 @@ let unauthorized = false;
 
 export const isUnauthorized = () => unauthorized;
 
-const SLOW_MS = 25_000;
-
-export function resource<T>(schema: z.ZodType<T>, path: string, { isSlow = false } = {}): Resource<T> {
+export function resource<T>(schema: z.ZodType<T>, path: string, { minAgeMs = 0 } = {}): Resource<T> {
   let state: ResourceState<T> = {};
   let cached: { body: T; etag: string } | undefined;
   let reading: Promise<void> | undefined;
@@ -58,7 +56,7 @@ export function resource<T>(schema: z.ZodType<T>, path: string, { isSlow = false
 
   const self: Resource<T> = {
     path,
-    isSlow,
+    minAgeMs,
     state: () => state,
     read: (again = false) => {
       if (!reading || again) {
@@ -87,7 +85,7 @@ export function resource<T>(schema: z.ZodType<T>, path: string, { isSlow = false
 export function resourceFamily<T>(
   schema: z.ZodType<T>,
   pathOf: (key: string) => string,
-  options: { isSlow?: boolean } = {},
+  options: { minAgeMs?: number } = {},
 ): (key: string) => Resource<T> {
   const created = new Map<string, Resource<T>>();
   return (key) => {
@@ -108,7 +106,7 @@ export async function refresh(again = false): Promise<void> {
 
 function isRecent(one: Watched): boolean {
   const { at, fault } = one.state();
-  return one.isSlow && fault === undefined && at !== undefined && Date.now() - at < SLOW_MS;
+  return fault === undefined && at !== undefined && Date.now() - at < one.minAgeMs;
 }
 
 export function useResource<T>(one: Resource<T>): ResourceState<T> {

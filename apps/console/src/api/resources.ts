@@ -20,6 +20,7 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  Stats,
   Status,
   Tailer,
   TestAlert,
@@ -28,6 +29,7 @@ import {
 import type { z } from 'zod';
 import { type RequestBody, type Result, request } from './client.ts';
 import { refresh, resource, resourceFamily, useResource } from './resource.ts';
+import type { BacktestPair } from './types.ts';
 
 const windowLists = resourceFamily(OpenWindows, (query) => `/v1/debounce?${query}`);
 /**
@@ -49,21 +51,39 @@ export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
 /** Open incidents, the one with the newest alert first. */
 export const openIncidents = resource(Incidents, '/v1/incidents?state=open&limit=100');
 export const incident = resourceFamily(IncidentDetail, (id) => `/v1/incidents/${encodeURIComponent(id)}`);
+/** Incidents of one pair, open and closed ones, the newest first. */
+const incidentLists = resourceFamily(Incidents, (query) => `/v1/incidents?state=all&limit=50&${query}`);
+export const incidentsOf = (probe: string, category: string) =>
+  incidentLists(new URLSearchParams({ probe, category }).toString());
 export const hold = resource(Hold, '/v1/hold');
 export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
 export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
 /** Counting many alerts takes the API a while, so it is not done after each event. */
-export const timeline = resourceFamily(Timeline, (query) => `/v1/timeline?${query}`, { isSlow: true });
+export const timeline = resourceFamily(Timeline, (query) => `/v1/timeline?${query}`, { minAgeMs: 25_000 });
 export const investigation = resourceFamily(
   InvestigationDetail,
   (id) => `/v1/investigations/${encodeURIComponent(id)}`,
 );
 export const status = resource(Status, '/v1/status');
+/** Pairs that are listed. Totals contain all. */
+const MAX_PAIRS = 2_000;
+/** A long answer that changes slowly. @param window such as `7d` */
+export const statsOf = resourceFamily(
+  Stats,
+  (window) =>
+    `/v1/stats?${new URLSearchParams({ window, by: 'pair', timezone: ownTimezone(), limit: `${MAX_PAIRS}` })}`,
+  { minAgeMs: 60_000 },
+);
 const me = resource(Me, '/v1/me');
 
 /** Whether the caller may change anything. True until the answer is here: most callers may. */
 export function useMayChange(): boolean {
   return useResource(me).data?.may !== 'look';
+}
+
+/** The same, but false until the answer is here: for a request that nobody pressed a button for. */
+export function useMayCertainlyChange(): boolean {
+  return useResource(me).data?.may === 'change';
 }
 
 /** Investigations of the page that is polled, and of each further page. */
@@ -124,12 +144,36 @@ export const correctCosts = (month: string, usd: number, reason: string, key: st
 /** Longer than the API lets a backtest run. */
 const BACKTEST_TIMEOUT_MS = 70_000;
 
+/** The last backtest that was asked for. The API runs one at a time. */
+let lastBacktest: Promise<unknown> = Promise.resolve();
+
 /** Changes nothing. @param from ISO time; undefined: all alerts of the log */
-export const runBacktest = (policy: string, from: string | undefined, timezone: string) =>
-  request(Backtest, 'POST', '/v1/backtest', {
-    body: { policy, timezone, ...(from !== undefined && { from }) },
+export const runBacktest = (policy: string, from: string | undefined) => backtest({ policy }, from);
+
+/**
+ * A backtest of a change for one pair. It waits for one that runs.
+ *
+ * @param signal ends the wait: undefined then
+ */
+export function runPairBacktest(
+  pair: BacktestPair,
+  from: string,
+  signal: AbortSignal,
+): Promise<Result<Backtest> | undefined> {
+  const run = lastBacktest.then(() => (signal.aborted ? undefined : backtest({ pair }, from)));
+  lastBacktest = run;
+  return run;
+}
+
+function backtest(tried: { policy: string } | { pair: BacktestPair }, from: string | undefined) {
+  return request(Backtest, 'POST', '/v1/backtest', {
+    body: { ...tried, timezone: ownTimezone(), ...(from !== undefined && { from }) },
     timeoutMs: BACKTEST_TIMEOUT_MS,
   });
+}
+
+/** The time zone of the browser. */
+const ownTimezone = () => new Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 
 /**
  * Changes something, then reads every resource on the page again.

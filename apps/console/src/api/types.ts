@@ -4,6 +4,7 @@ import { LiveEvents } from '@kora-wake/api/contract';
 export type {
   Account,
   Backtest,
+  BacktestPair,
   BacktestPolicy,
   BacktestSuggestion,
   Check,
@@ -27,6 +28,9 @@ export type {
   Queues,
   ServiceProblem,
   Source,
+  Stats,
+  StatsEntry,
+  StatsTotals,
   Status,
   Tailer,
   TestAlert,

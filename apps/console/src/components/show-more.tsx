@@ -19,3 +19,16 @@ export function useShowMore<T>(all: T[], few: number, noun: string, total = all.
     ) : null;
   return [open ? all : all.slice(0, few), button];
 }
+
+/** The first entries of a long list, and a button that shows as many more. The button is null at its end. */
+export function useShowSteps<T>(all: T[], step: number, noun: string): [T[], ComponentChildren] {
+  const [shown, setShown] = useState(step);
+  const left = all.length - shown;
+  const button =
+    left > 0 ? (
+      <button type="button" class="more" onClick={() => setShown(shown + step)}>
+        Show {count(Math.min(step, left))} more of {count(left)} {noun}
+      </button>
+    ) : null;
+  return [all.slice(0, shown), button];
+}

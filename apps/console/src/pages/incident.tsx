@@ -1,4 +1,4 @@
-/** One incident: its state, its message in Slack, what people did and said, and its alerts. */
+/** One incident: its state, its message in Slack, its timeline, and earlier incidents of the pair. */
 import { useState } from 'preact/hooks';
 import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
@@ -6,13 +6,12 @@ import { useMayChange } from '../api/resources.ts';
 import type { IncidentDetail } from '../api/types.ts';
 import { IncidentActions, useIncidentText } from '../components/incident.tsx';
 import { Notice, type NoticeContent } from '../components/notice.tsx';
-import { OperationText } from '../components/operation.tsx';
 import { Severity } from '../components/outcome.tsx';
-import { Empty, Panel } from '../components/panel.tsx';
-import { useShowMore } from '../components/show-more.tsx';
+import { Panel } from '../components/panel.tsx';
 import { When } from '../components/values.tsx';
-import { WakeRow } from '../components/wake-row.tsx';
+import { EarlierIncidents } from './incident/earlier.tsx';
 import { Feedback } from './incident/feedback.tsx';
+import { History } from './incident/history.tsx';
 import { MessagePreview } from './incident/message-preview.tsx';
 
 export function IncidentPage({ id }: { id: string }) {
@@ -72,47 +71,13 @@ function Loaded({ incident }: { incident: IncidentDetail }) {
       <div class="columns">
         <div class="main-column">
           <MessagePreview incident={incident} />
-          <Alerts incident={incident} />
+          <History incident={incident} />
         </div>
         <div class="side-column">
           <Feedback incident={incident} notify={setNotice} />
-          <People incident={incident} />
+          <EarlierIncidents incident={incident} />
         </div>
       </div>
     </>
-  );
-}
-
-function Alerts({ incident: { history } }: { incident: IncidentDetail }) {
-  const [shown, more] = useShowMore(history, 8, 'alerts');
-  return (
-    <Panel id="alerts" title="Alerts" hint="newest first; repeats are counted on them">
-      <ul class="wakes">
-        {shown.map((entry) => (
-          <WakeRow key={entry.wakeId} entry={entry} />
-        ))}
-      </ul>
-      {more}
-    </Panel>
-  );
-}
-
-function People({ incident: { actions } }: { incident: IncidentDetail }) {
-  const [shown, more] = useShowMore(actions, 8, 'changes');
-  return (
-    <Panel id="people" title="Who did what">
-      {shown.length === 0 ? (
-        <Empty>Nobody has done anything yet.</Empty>
-      ) : (
-        <ul class="operations">
-          {shown.map((operation) => (
-            <li key={`${operation.at} ${operation.what}`}>
-              <OperationText operation={operation} />
-            </li>
-          ))}
-        </ul>
-      )}
-      {more}
-    </Panel>
   );
 }

@@ -52,7 +52,7 @@ export function PolicyPage() {
     setFaults([]);
     setProblem('');
     const from = Number.isFinite(draft.days) ? new Date(serverNow() - draft.days * DAY_MS).toISOString() : undefined;
-    const answer = await api.runBacktest(draft.policy, from, ownTimezone());
+    const answer = await api.runBacktest(draft.policy, from);
     setRunning(false);
     if (answer.ok) {
       update({ done: { of: draft, result: answer.body } });
@@ -81,9 +81,6 @@ export function PolicyPage() {
     </div>
   );
 }
-
-/** The time zone of the browser. */
-const ownTimezone = () => new Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 
 /** The API lists each fault on a line of its own, as `LINE: message`. */
 function faultsIn(message: string): Fault[] {

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useMayChange } from '../../api/resources.ts';
 import type { Backtest } from '../../api/types.ts';
-import { count, counted } from '../../format.ts';
+import { alertsText, count, counted } from '../../format.ts';
 import { type Draft, type Fault, PERIODS } from '../policy.tsx';
 
 interface PolicyFormProps {
@@ -99,6 +99,3 @@ function statusText({
   if (result.missedTotal === 0) return 'Done. The new policy sends every alert that is sent today.';
   return `Done. The new policy does not send ${alertsText(result.missedTotal)} sent today, ${count(result.missedCritical)} of them critical.`;
 }
-
-/** `1 alert that is`, `2 alerts that are`. */
-export const alertsText = (n: number) => (n === 1 ? '1 alert that is' : `${count(n)} alerts that are`);

@@ -1,7 +1,7 @@
 import type { BacktestPolicy } from '../../api/types.ts';
+import { PolicyHeads } from '../../components/backtest/policy-heads.tsx';
 import { useWidth } from '../../components/use-width.ts';
 import { count } from '../../format.ts';
-import { PolicyHeads } from './policy-heads.tsx';
 
 const HEIGHT = 150;
 const BOTTOM = 20;

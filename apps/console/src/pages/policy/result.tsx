@@ -1,13 +1,14 @@
 /** The result of a backtest: current policy next to the new one, and what the new one does not send. */
 import type { Backtest, BacktestPolicy } from '../../api/types.ts';
+import { Comparison } from '../../components/backtest/comparison.tsx';
+import { Missed } from '../../components/backtest/missed.tsx';
+import { PolicyHeads } from '../../components/backtest/policy-heads.tsx';
+import { Suggestions } from '../../components/backtest/suggestions.tsx';
 import { Pair } from '../../components/pair.tsx';
 import { Empty, Panel } from '../../components/panel.tsx';
 import { When } from '../../components/values.tsx';
-import { count, usd } from '../../format.ts';
+import { count } from '../../format.ts';
 import { Hours } from './hours.tsx';
-import { Missed } from './missed.tsx';
-import { PolicyHeads } from './policy-heads.tsx';
-import { Suggestions } from './suggestions.tsx';
 
 export function BacktestResult({ result, isOld }: { result: Backtest; isOld: boolean }) {
   const { from, to, timezone, policies, suggestions, warnings, doubts } = result;
@@ -59,47 +60,6 @@ function Notes({ id, title, notes }: { id: string; title: string; notes: string[
         ))}
       </ul>
     </Panel>
-  );
-}
-
-const FIGURES: Array<{ label: string; of: (policy: BacktestPolicy) => number; isRare?: true }> = [
-  { label: 'Alerts', of: ({ rows }) => rows },
-  { label: 'Sent', of: ({ wakes, withdrawn }) => wakes - withdrawn },
-  { label: 'Sent at night (22 to 7)', of: ({ night }) => night },
-  { label: 'Suppressed', of: ({ decisions }) => decisions.coalesced },
-  { label: 'Counted, too few', of: ({ decisions }) => decisions.buffered },
-  { label: 'Muted', of: ({ decisions }) => decisions.muted },
-  { label: 'Over before sent', of: ({ withdrawn }) => withdrawn, isRare: true },
-  { label: 'Malformed', of: ({ decisions }) => decisions.rejected, isRare: true },
-];
-
-function Comparison({ policies }: { policies: BacktestPolicy[] }) {
-  const shown = FIGURES.filter(({ of, isRare }) => !isRare || policies.some((policy) => of(policy) > 0));
-  return (
-    <table class="numbers">
-      <thead>
-        <tr>
-          <th scope="col">Policy</th>
-          <PolicyHeads policies={policies} />
-        </tr>
-      </thead>
-      <tbody>
-        {shown.map(({ label, of }) => (
-          <tr key={label}>
-            <th scope="row">{label}</th>
-            {policies.map((policy) => (
-              <td key={policy.name}>{count(of(policy))}</td>
-            ))}
-          </tr>
-        ))}
-        <tr>
-          <th scope="row">AI cost, about</th>
-          {policies.map(({ name, usd: cost }) => (
-            <td key={name}>{usd(cost)}</td>
-          ))}
-        </tr>
-      </tbody>
-    </table>
   );
 }
 

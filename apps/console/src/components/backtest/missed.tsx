@@ -1,11 +1,11 @@
 /** Alerts that are sent today and would not be sent, critical ones first. */
 import type { Backtest, MissedAlert } from '../../api/types.ts';
-import { Severity } from '../../components/outcome.tsx';
-import { Pair } from '../../components/pair.tsx';
-import { Empty, Panel } from '../../components/panel.tsx';
-import { useShowMore } from '../../components/show-more.tsx';
-import { When } from '../../components/values.tsx';
 import { count } from '../../format.ts';
+import { Severity } from '../outcome.tsx';
+import { Pair } from '../pair.tsx';
+import { Empty, Panel } from '../panel.tsx';
+import { useShowMore } from '../show-more.tsx';
+import { When } from '../values.tsx';
 
 const GROUPS: Array<{ message: MissedAlert['message']; title: string }> = [
   { message: 'none', title: 'Nobody would hear of these' },
