@@ -271,6 +271,7 @@ export function detailOf(entry: Investigation): InvestigationDetail {
           { source: 'call-4', name: 'tls_certificate', status: 'not_allowed', durationMs: 1 },
         ]
       : [],
+    steps: null,
     evidence: diagnosed
       ? [
           { source: 'call-1', quote: 'unauthenticated: token expired at 2026-11-22T23:59:59Z' },
