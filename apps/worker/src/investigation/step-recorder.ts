@@ -3,6 +3,7 @@ import type { Step, ToolStep } from '@kora-wake/shared/store/step-types';
 import { type Json, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type Redact, redactJson } from '@kora-wake/shared/wake/redact';
 import type { EngineCall, ToolCall } from '@kora-wake/shared/wake/report';
+import { cutMiddle } from '@kora-wake/shared/wake/text';
 import type { Said } from './model.ts';
 import type { Sanitizer } from './untrusted.ts';
 
@@ -58,7 +59,7 @@ export class StepRecorder {
   /** @param output sanitized */
   endToolCall(call: ToolCall, input: JsonObject, output: string): void {
     const step = this.#running.get(call);
-    if (step) Object.assign(step, call, { input: this.#clean(this.#inputText(input)), output });
+    if (step) Object.assign(step, call, { input: this.#inputText(input), output });
   }
 
   /** Adds the alert or an output as requests contain it. @param source the name by which an answer quotes it */
@@ -83,12 +84,12 @@ export class StepRecorder {
 
   #saidText({ text, calls }: Said): string {
     const lines = calls.map(({ name, input }) => `→ ${name} ${this.#inputText(input)}`);
-    return this.#clean([text, ...lines].filter((part) => part !== '').join('\n'));
+    return cutMiddle([this.#clean(text), ...lines].filter((part) => part !== '').join('\n'), MAX_TEXT_BYTES);
   }
 
-  /** Redacts each value with its name, which the text of the whole input may not show. */
+  /** Redacts each value with its name, then the text. The first pass keeps it JSON, the second finds what only the text shows. */
   #inputText(input: Json): string {
-    return JSON.stringify(redactJson(input, this.#redact));
+    return this.#clean(JSON.stringify(redactJson(input, this.#redact)));
   }
 
   #clean(text: string): string {

@@ -83,7 +83,12 @@ describe('the steps of an investigation', () => {
   });
 
   test('have no secret, neither in inputs nor in outputs', async ({ ns }) => {
-    const call = callsTools({ name: 'look', input: { password: 'correct-horse-9', header: `Bearer ${SECRET}` } });
+    // Only the name beside the value says that it is a secret.
+    const variables = { value: 'correct-horse-9', kind: 'text', name: 'DB_PASSWORD' };
+    const call = callsTools({
+      name: 'look',
+      input: { variables, header: `Bearer ${SECRET}` },
+    });
     const leak = finds({ ...NO_EVIDENCE, diagnosis: `The token is ${SECRET}.` });
     const { steps } = await stepsOf(ns, [call, leak], {
       tools: [look(async () => `token ${SECRET}`)],
