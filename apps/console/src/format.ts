@@ -28,6 +28,17 @@ export const signedUsd = (amount: number) => `${amount < 0 ? '−' : '+'}${usd(M
 export const count = (n: number) => n.toLocaleString('en');
 export const counted = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
+interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cacheCreationInputTokens: number;
+  cacheReadInputTokens: number;
+}
+
+/** `4,210 in, 391 out` */
+export const tokens = (usage: Usage) =>
+  `${count(usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens)} in, ${count(usage.outputTokens)} out`;
+
 export function duration(ms: number): string {
   if (ms < 1) return '< 1 ms';
   if (ms < SECOND) return `${Math.round(ms)} ms`;

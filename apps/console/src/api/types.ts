@@ -16,6 +16,7 @@ export type {
   Investigation,
   InvestigationDetail,
   Investigations,
+  KeptStep,
   MissedAlert,
   OpenWindow,
   OpenWindows,
