@@ -83,7 +83,7 @@ export class StepRecorder {
   }
 
   #saidText({ text, calls }: Said): string {
-    const lines = calls.map(({ name, input }) => `→ ${name} ${this.#inputText(input)}`);
+    const lines = calls.map(({ name, input }) => `→ ${this.#redact(name)} ${this.#inputText(input)}`);
     return cutMiddle([this.#clean(text), ...lines].filter((part) => part !== '').join('\n'), MAX_TEXT_BYTES);
   }
 

@@ -85,10 +85,8 @@ describe('the steps of an investigation', () => {
   test('have no secret, neither in inputs nor in outputs', async ({ ns }) => {
     // Only the name beside the value says that it is a secret.
     const variables = { value: 'correct-horse-9', kind: 'text', name: 'DB_PASSWORD' };
-    const call = callsTools({
-      name: 'look',
-      input: { variables, header: `Bearer ${SECRET}` },
-    });
+    const input = { variables, header: `Bearer ${SECRET}` };
+    const call = callsTools({ name: 'look', input }, { name: SECRET });
     const leak = finds({ ...NO_EVIDENCE, diagnosis: `The token is ${SECRET}.` });
     const { steps } = await stepsOf(ns, [call, leak], {
       tools: [look(async () => `token ${SECRET}`)],
