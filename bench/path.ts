@@ -95,6 +95,7 @@ function engineCall(baseUrl: string): () => Promise<unknown> {
     schema: {},
     isBrief: false,
     without: new Set<'schema'>(['schema']),
+    answered: () => undefined,
     calling: () => undefined,
   };
   return () => model.ask(question, AbortSignal.timeout(10_000));

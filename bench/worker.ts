@@ -36,6 +36,7 @@ await runApp('worker', async ({ config, log, onClose }) => {
       }),
     },
     services: serviceReports({ redis, keys, log }),
+    keepsSteps: true,
     isOnChange: () => false,
     concurrency: config.workerConcurrency,
     messenger: {

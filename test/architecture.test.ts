@@ -135,10 +135,13 @@ test('Lua is in files, and never in TypeScript', () => {
 test('the HTTP contract loads in a browser: it imports only zod and pure modules', () => {
   const isContract = (path: string) => path.startsWith('apps/api/src/contract');
   const allowed =
-    /^(?:zod|\.\/(?:contract\/)?[\w-]+\.ts|@kora-wake\/shared\/(?:wake\/\w+|policy\/state|store\/event-types))$/;
+    /^(?:zod|\.\/(?:contract\/)?[\w-]+\.ts|@kora-wake\/shared\/(?:wake\/\w+|policy\/state|store\/(?:event|step)-types))$/;
   const contract = sources.filter(({ path }) => isContract(path));
   expect(contract.length).toBeGreaterThan(5);
-  const eventTypes = sources.filter(({ path }) => path === 'packages/shared/src/store/event-types.ts');
-  const imported = [...contract, ...eventTypes].flatMap(({ imports }) => imports);
-  expect(imported.filter((specifier) => !allowed.test(specifier))).toEqual([]);
+  const types = sources.filter(({ path }) => /^packages\/shared\/src\/store\/(?:event|step)-types\.ts$/.test(path));
+  expect(types).toHaveLength(2);
+  const imported = [...contract, ...types].flatMap(({ imports }) => imports);
+  expect(imported.filter((specifier) => !allowed.test(specifier) && !/^\.\.\/wake\/\w+\.ts$/.test(specifier))).toEqual(
+    [],
+  );
 });

@@ -44,6 +44,8 @@ const BACKTEST = 'packages/backtest/test/backtest.test.ts';
 const STATS = 'packages/shared/test/store/stats.test.ts';
 const STATS_MODEL = 'apps/tailer/test/decide/stats.model.test.ts';
 const STATS_API = 'apps/api/test/stats.test.ts';
+const STEPS = 'apps/worker/test/investigation/steps.test.ts';
+const KEPT_STEPS = 'packages/shared/test/store/steps.test.ts';
 const CREDENTIALS = 'packages/shared/test/runtime/credentials.test.ts';
 
 export const MUTATIONS: Mutation[] = [
@@ -1874,5 +1876,77 @@ export const MUTATIONS: Mutation[] = [
     replace: 'if true then set_investigated',
     test: STORM_FAULTS,
     named: 'never shows the diagnosis of one alert',
+  },
+  {
+    guard: 'inputs of steps are redacted',
+    file: 'apps/worker/src/investigation/step-recorder.ts',
+    find: 'JSON.stringify(redactJson(input, this.#redact))',
+    replace: 'JSON.stringify(input)',
+    test: STEPS,
+    named: 'have no secret',
+  },
+  {
+    guard: 'texts of steps are redacted',
+    file: 'apps/worker/src/investigation/step-recorder.ts',
+    find: "return this.#sanitizer.sanitize('step', text, MAX_TEXT_BYTES).text;",
+    replace: 'return text;',
+    test: STEPS,
+    named: 'have no secret',
+  },
+  {
+    guard: 'steps that cannot be stored do not fail the wake',
+    file: 'apps/worker/src/investigation/job.ts',
+    find: `logEvent(log, 'investigation.steps_lost', { wakeId, ...errorFields(error) }),`,
+    replace: 'Promise.reject(error),',
+    test: STEPS,
+    named: 'cannot be stored, and the message is sent',
+  },
+  {
+    guard: 'KORA_KEEP_STEPS',
+    file: 'apps/worker/src/investigation/job.ts',
+    find: 'if (!keepsSteps || steps.length === 0) return;',
+    replace: 'if (steps.length === 0) return;',
+    test: STEPS,
+    named: 'are not stored if KORA_KEEP_STEPS is false',
+  },
+  {
+    guard: 'a failed investigation keeps its steps',
+    file: 'apps/worker/src/investigation/job.ts',
+    find: 'engine.investigate(wake, signal, storm, steps);',
+    replace: 'engine.investigate(wake, signal, storm, []);',
+    test: STEPS,
+    named: 'are stored as far as they go',
+  },
+  {
+    guard: 'the limit of the steps of one wake',
+    file: 'packages/shared/src/store/steps.ts',
+    find: 'fitSteps(steps, MAX_WAKE_BYTES)',
+    replace: 'steps',
+    test: KEPT_STEPS,
+    named: 'take at most 64 KiB',
+  },
+  {
+    guard: 'steps that are stored twice count once',
+    file: 'packages/shared/lua/keep-steps.lua',
+    find: 'drop(args.id)\n',
+    replace: '',
+    test: KEPT_STEPS,
+    named: 'that are stored again',
+  },
+  {
+    guard: 'the limit of the steps of all wakes',
+    file: 'packages/shared/lua/keep-steps.lua',
+    find: "while tonumber(redis.call('GET', total)) > args.maxBytes do",
+    replace: 'while false do',
+    test: KEPT_STEPS,
+    named: 'are dropped, oldest first',
+  },
+  {
+    guard: 'expired steps do not count',
+    file: 'packages/shared/lua/keep-steps.lua',
+    find: "'LIMIT', 0, 1000)) do drop(id) end",
+    replace: "'LIMIT', 0, 0)) do drop(id) end",
+    test: KEPT_STEPS,
+    named: 'that have expired',
   },
 ];

@@ -1,6 +1,7 @@
 /** The investigator in the built worker and in the CLI: real tools, a real MCP server, a double of the Messages API. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSteps } from '@kora-wake/shared/store/steps';
 import { expect, onTestFinished } from 'vitest';
 import { gateway, noOutputConfig, noTools } from '../../apps/worker/test/investigation/gateways.ts';
 import { callsTools, finds } from '../support/anthropic.ts';
@@ -162,6 +163,51 @@ test('an investigation in the terminal is shown live and recorded, and replayed 
   expect([anthropic.requests.length, site.requests.length]).toEqual(requests);
 });
 
+test('the investigation of a wake is replayed from its kept steps, and asks again only from the step that is named', async ({
+  ns,
+  logPath,
+}) => {
+  const { anthropic, site, env } = await doublesAndSite();
+  const allow = { KORA_HTTP_CHECK_ALLOW: new URL(site.url).host };
+  const settings = environment(ns, logPath, { ...env, ...allow });
+  await startTailerAndWorker(settings);
+  append(logPath, wakeRow());
+  const id = await eventually(async () => (await ns.redis.zrange(ns.keys.stepsIndex, '0', '0'))[0]);
+  expect((await readSteps(ns.redis, ns.keys, id))?.map(({ kind }) => kind)).toEqual(['llm', 'tool', 'tool', 'llm']);
+  const requests = () => [anthropic.requests.length, site.requests.length];
+  const replay = async (...args: string[]) => {
+    const script = runScript('apps/cli/dist/main.js', ['replay', '--wake', ...args], settings);
+    return { code: await script.exited, err: script.stderr(), out: script.lines.map(({ msg }) => msg).join('\n') };
+  };
+  expect(requests()).toEqual([2, 1]);
+
+  const replayed = await replay(id);
+  expect([replayed.code, replayed.err]).toEqual([0, '']);
+  expect(replayed.out).toContain('    │ The site answers 401: its token expired at midnight.');
+  expect(replayed.out).toContain('confirmed; 2 rounds, 2 tool calls');
+  expect(requests()).toEqual([2, 1]);
+
+  anthropic.next.push(
+    callsTools({ name: 'http_check', input: { url: `${site.url}/other` } }),
+    finds({ verdict: 'likely', diagnosis: 'Both pages answer 401.', next_step: 'Renew it.', evidence: [] }),
+  );
+  const from = await replay(id, '--from', '4');
+  expect([from.code, from.err]).toEqual([0, '']);
+  expect(from.out).toContain('Both pages answer 401.');
+  expect(from.out).toContain('3 rounds, 3 tool calls');
+  expect(requests()).toEqual([4, 2]);
+  expect(JSON.parse(anthropic.requests[2]?.body ?? '').messages.at(-1).content[0].content).toContain('token expired');
+
+  for (const [args, reason] of [
+    [['w-none'], 'there is no wake w-none'],
+    [[id, '--from', '2'], 'step 2 is not a call of the AI'],
+    [[id, '--from', '9'], 'step 9 is not a call of the AI'],
+  ] as const) {
+    const { code, err } = await replay(...args);
+    expect([code, err]).toEqual([2, expect.stringContaining(reason)]);
+  }
+});
+
 test('the transcript of the README can be replayed and ends with the DM that the README shows', async () => {
   const replayed = runScript('apps/cli/dist/main.js', ['replay', 'test/fixtures/transcript.json'], {});
   expect(await replayed.exited).toBe(0);
@@ -175,6 +221,8 @@ test.for<[string[], Record<string, string>, string]>([
   [['investigate', '--file', 'test/fixtures/sample.jsonl'], {}, 'set ANTHROPIC_API_KEY'],
   [['investigate', '--file', '/nonexistent'], { ANTHROPIC_API_KEY: 'sk' }, '/nonexistent cannot be read (ENOENT)'],
   [['investigate', '--file', 'package.json'], { ANTHROPIC_API_KEY: 'sk' }, 'has no probe.wake_requested row'],
+  [['replay'], {}, 'FILE is needed, or --wake ID'],
+  [['replay', 'package.json', '--wake', 'w-1'], {}, 'not both'],
   [['replay', 'package.json'], {}, 'is not a transcript'],
   [['replay', '/nonexistent'], {}, '/nonexistent cannot be read (ENOENT)'],
 ])('kora-wake %j fails with one sentence', async ([args, env, sentence]) => {

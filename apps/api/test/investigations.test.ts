@@ -1,4 +1,6 @@
 /** Wakes with their reports and outcomes. */
+import type { Step } from '@kora-wake/shared/store/step-types';
+import { keepSteps } from '@kora-wake/shared/store/steps';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { repeatedReport } from '@kora-wake/shared/wake/report';
 import { describe, expect } from 'vitest';
@@ -83,6 +85,25 @@ describe('investigations', () => {
       posted: { channel: 'D1', ts: '1.2' },
     });
     expect((await app.inject('/v1/investigations/w-2')).statusCode).toBe(404);
+  });
+
+  test('have the steps in their detail only, or null if these were not kept', async ({ ns }) => {
+    const { app } = await api(ns);
+    await deliveredWake(ns, 'w-1', HOUR);
+    expect((await app.inject('/v1/investigations/w-1')).json().steps).toBeNull();
+    const step: Step = {
+      kind: 'tool',
+      source: 'call-1',
+      name: 'http_check',
+      status: 'ok',
+      startedAt: '2026-11-26T14:03:00.000Z',
+      durationMs: 12,
+      input: '{}',
+      output: 'HTTP 401',
+    };
+    await keepSteps(ns.redis, ns.keys, 'w-1', [step]);
+    expect((await app.inject('/v1/investigations/w-1')).json().steps).toEqual([step]);
+    expect((await app.inject('/v1/investigations')).body).not.toContain('HTTP 401');
   });
 
   test('have a repeated diagnosis, the wake that was investigated, and what a person said about it', async ({ ns }) => {

@@ -1,6 +1,7 @@
 /** A recorded investigation: the answers of the LLM and of the tools, so that it can run again without a network. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { errorCode, StartupError } from '@kora-wake/shared/runtime/errors';
+import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { redact, redactJson } from '@kora-wake/shared/wake/redact';
 import { type Tool, ToolRefused } from '@kora-wake/worker/tools/tool';
 import { z } from 'zod';
@@ -52,7 +53,7 @@ export function recordingFetch(recorded: Transcript, fetch: typeof globalThis.fe
 }
 
 /** A `fetch` that returns the recorded answers in their order, without a network. */
-export function replayingFetch(recorded: Transcript): typeof globalThis.fetch {
+export function replayingFetch(recorded: Pick<Transcript, 'answers'>): typeof globalThis.fetch {
   const remaining = recorded.answers.slice();
   return async () => {
     const answer = remaining.shift();
@@ -82,19 +83,41 @@ export function recordingTools(recorded: Transcript, tools: Tool[]): Tool[] {
 }
 
 /** Tools that return their recorded outputs. */
-export function replayingTools(recorded: Transcript): Tool[] {
+export function replayingTools(recorded: Pick<Transcript, 'offered' | 'looks'>): Tool[] {
   const remaining = recorded.looks.slice();
   return recorded.offered.map((tool) => ({
     ...tool,
     run: async (input) => {
-      const same = remaining.findIndex(
-        (look) => look.name === tool.name && JSON.stringify(look.input) === JSON.stringify(input),
-      );
-      const [look] = same < 0 ? [] : remaining.splice(same, 1);
+      const look = takeLook(remaining, tool.name, input);
       if (!look) throw new Error('the transcript has no such call');
-      if (look.how === 'refused') throw new ToolRefused(look.said);
-      if (look.how === 'failed') throw new Error(look.said);
-      return look.said;
+      return outputOf(look);
     },
   }));
+}
+
+/** Tools that return the recorded output of a call that was made before, and otherwise run. */
+export function toolsAfter(recorded: Pick<Transcript, 'looks'>, tools: Tool[]): Tool[] {
+  const remaining = recorded.looks.slice();
+  return tools.map((tool) => ({
+    ...tool,
+    run: async (input, context) => {
+      const look = takeLook(remaining, tool.name, input);
+      return look ? outputOf(look) : tool.run(input, context);
+    },
+  }));
+}
+
+type Look = Transcript['looks'][number];
+
+function takeLook(remaining: Look[], name: string, input: JsonObject): Look | undefined {
+  const same = remaining.findIndex(
+    (look) => look.name === name && JSON.stringify(look.input) === JSON.stringify(input),
+  );
+  return same < 0 ? undefined : remaining.splice(same, 1)[0];
+}
+
+function outputOf({ how, said }: Look): string {
+  if (how === 'refused') throw new ToolRefused(said);
+  if (how === 'failed') throw new Error(said);
+  return said;
 }

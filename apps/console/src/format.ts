@@ -32,6 +32,17 @@ export const counted = (n: number, one: string, many = `${one}s`) => `${count(n)
 /** `1 alert that is`, `2 alerts that are`. */
 export const alertsText = (n: number) => (n === 1 ? '1 alert that is' : `${count(n)} alerts that are`);
 
+interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cacheCreationInputTokens: number;
+  cacheReadInputTokens: number;
+}
+
+/** `4,210 in, 391 out` */
+export const tokens = (usage: Usage) =>
+  `${count(usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens)} in, ${count(usage.outputTokens)} out`;
+
 export function duration(ms: number): string {
   if (ms < 1) return '< 1 ms';
   if (ms < SECOND) return `${Math.round(ms)} ms`;

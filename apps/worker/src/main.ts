@@ -133,6 +133,7 @@ await runApp('worker', async ({ config, env, log, tracing, stopping, onClose, on
     telemetry: tracing?.telemetry,
     engine,
     commitWaitMs: config.incidentQuietMs > 0 ? COMMIT_WAIT_MS : 0,
+    keepsSteps: config.keepsSteps,
     isOnChange: ({ probe, category, severity }) =>
       rowSettings().ofPair(debounceId(probe, category)).of(severity).reinvestigate === 'on_change',
     hasStorms: () => policy.current().storm !== undefined,

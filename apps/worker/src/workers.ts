@@ -59,6 +59,7 @@ export interface WorkersOptions extends Delivery {
   engine: Engine;
   /** See `Investigation`. */
   commitWaitMs: number;
+  keepsSteps: boolean;
   isOnChange(wake: Wake): boolean;
   hasStorms(): boolean;
   services: ServiceReports;

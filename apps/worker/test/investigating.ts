@@ -53,5 +53,5 @@ export async function investigating(ns: Namespace, answers: Answer[], options: O
     engine.investigate(asked, signal ?? new AbortController().signal);
   /** The bodies of all requests. */
   const asked = () => double.requests.map(({ body }) => JSON.parse(body));
-  return { double, log, calls, toolCalls, wake, investigate, asked };
+  return { double, log, engine, calls, toolCalls, wake, investigate, asked };
 }

@@ -61,6 +61,7 @@ export function working(
     auditPath: string;
     completeSince?: number;
     commitWaitMs?: number;
+    keepsSteps?: boolean;
     isOnChange?: () => boolean;
     repostAfterMs?: number;
     callWebhook?: (body: object, idempotencyKey: string) => Promise<number>;
@@ -74,6 +75,7 @@ export function working(
     connection,
     engine: options.engine,
     commitWaitMs: options.commitWaitMs ?? 0,
+    keepsSteps: options.keepsSteps ?? true,
     isOnChange: options.isOnChange ?? (() => false),
     hasStorms: () => true,
     services: serviceReports({ redis: ns.redis, keys: ns.keys, log: log.logger }),

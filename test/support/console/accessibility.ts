@@ -28,6 +28,7 @@ export async function expectAccessible(colorScheme: ColorScheme, device: keyof t
       await page.getByRole('button', { name: 'Run backtest' }).click();
       await page.locator('.missed').first().waitFor();
     }
+    await page.evaluate(`for (const step of document.querySelectorAll('.step-list details')) step.open = true`);
     if (name === 'costs' || name === 'policy') await page.getByText('Show as a table').click();
     expect([name, await barriers(page)]).toEqual([name, []]);
     expect([name, await page.evaluate(OVERFLOW)]).toEqual([name, 0]);

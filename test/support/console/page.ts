@@ -67,6 +67,7 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['investigation', '#/investigations/w-1', '.slack'],
   ['investigation-nasty', `#/investigations/${encodeURIComponent('w/3 %')}`, '.slack'],
   ['investigation-long', '#/investigations/w-5', '.slack'],
+  ['investigation-without-steps', '#/investigations/w-older-0', '.slack'],
   ['fallback', '#/investigations/w-2', '.slack'],
   ['incident', '#/incidents/i-1', '.slack'],
   ['incident-storm', '#/incidents/i-3', '.slack'],

@@ -13,6 +13,7 @@ import type {
   Investigation,
   InvestigationDetail,
   Investigations,
+  KeptStep,
   Me,
   MissedAlert,
   OpenWindow,
@@ -251,6 +252,56 @@ export function incidentDetailOf(world: World, found: Incident): IncidentDetail 
   };
 }
 
+function steps(): KeptStep[] {
+  const usage = { inputTokens: 4210, outputTokens: 391, cacheCreationInputTokens: 0, cacheReadInputTokens: 0 };
+  const llm = {
+    kind: 'llm',
+    model: 'claude-sonnet-5-5',
+    startedAt: at(12 * MINUTE),
+    usage,
+    input: '',
+    output: '',
+  } as const;
+  const tool = { kind: 'tool', status: 'ok', startedAt: at(12 * MINUTE), input: '{}', output: MARKUP } as const;
+  return [
+    {
+      ...llm,
+      route: 'probe_investigation',
+      durationMs: 3920,
+      input: 'You are on call.\n\nTitle: Fly app(s) unreachable: HTTP 401',
+      output: '→ http_check {"url":"https://api.machines.dev/v1/apps"}',
+    },
+    {
+      ...tool,
+      source: 'call-1',
+      name: 'http_check',
+      durationMs: 412,
+      input: '{"url":"https://api.machines.dev/v1/apps"}',
+      output: `status: 401\n${'x-header: long\n'.repeat(60)}unauthenticated:\n token expired at 2026-11-22T23:59:59Z`,
+    },
+    { ...tool, source: 'call-2', name: 'past_investigations', durationMs: 3 },
+    {
+      ...tool,
+      source: 'call-3',
+      name: 'grafana__query_logs',
+      status: 'execution_error',
+      durationMs: 1530,
+      excType: 'TimeoutError',
+      output: LONG,
+    },
+    { ...tool, source: 'call-4', name: NASTY, status: 'not_allowed', durationMs: 1, input: '', output: '' },
+    { kind: 'omitted', count: 2 },
+    {
+      ...llm,
+      route: 'tool_loop_iteration',
+      durationMs: 2840,
+      error: 'sdk_rate_limited',
+      reason: 'HTTP 429: slow down',
+    },
+    { ...llm, route: 'tool_loop_iteration', durationMs: 4100, output: '{"verdict":"confirmed"}' },
+  ];
+}
+
 export function detailOf(entry: Investigation): InvestigationDetail {
   const diagnosed = entry.summary !== null;
   return {
@@ -288,6 +339,8 @@ export function detailOf(entry: Investigation): InvestigationDetail {
           { source: 'call-4', name: 'tls_certificate', status: 'not_allowed', durationMs: 1 },
         ]
       : [],
+    // Those of older alerts were dropped.
+    steps: diagnosed && !entry.wakeId.startsWith('w-older') && !entry.repeats ? steps() : null,
     evidence: diagnosed
       ? [
           { source: 'call-1', quote: 'unauthenticated: token expired at 2026-11-22T23:59:59Z' },

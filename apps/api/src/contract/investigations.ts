@@ -1,4 +1,5 @@
 /** Wakes: their reports, and how they ended. */
+import { KeptStep, TokenUsage } from '@kora-wake/shared/store/step-types';
 import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { DM_STATUSES, OUTCOMES, VERDICTS } from '@kora-wake/shared/wake/outcome';
 import { ENGINE_ROUTES, TOOL_STATUSES } from '@kora-wake/shared/wake/report';
@@ -156,15 +157,7 @@ export const ToolCall = z
   .meta({ id: 'ToolCall' });
 export type ToolCall = z.infer<typeof ToolCall>;
 
-export const TokenUsage = z
-  .object({
-    inputTokens: z.number(),
-    outputTokens: z.number(),
-    cacheCreationInputTokens: z.number(),
-    cacheReadInputTokens: z.number(),
-  })
-  .meta({ id: 'TokenUsage' });
-export type TokenUsage = z.infer<typeof TokenUsage>;
+export { KeptStep, TokenUsage };
 
 export const InvestigationDetail = Investigation.extend({
   detail: z.string(),
@@ -173,6 +166,10 @@ export const InvestigationDetail = Investigation.extend({
   usage: TokenUsage.nullable(),
   calls: z.array(EngineCall),
   tools: z.array(ToolCall),
+  steps: z
+    .array(KeptStep)
+    .nullable()
+    .describe('calls in order with their inputs and outputs, redacted; null: they were not kept, or are dropped'),
   evidence: z.array(z.object({ source: z.string(), quote: z.string() })),
   droppedQuotes: z.number().describe('quotes that are not in the text they name'),
   dm: z.string().nullable().describe('text of the DM as Slack shows it'),

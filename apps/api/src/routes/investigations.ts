@@ -1,6 +1,7 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type DeliveriesQueue, deliverJobId, FOLLOWUPS, failedAt } from '@kora-wake/shared/store/queues';
+import { readSteps } from '@kora-wake/shared/store/steps';
 import { failedNoticeOf } from '@kora-wake/shared/store/storms';
 import {
   readShownFeedback,
@@ -112,7 +113,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     '/v1/investigations/:wakeId',
     {
       schema: {
-        summary: 'One wake with its report, evidence and DM',
+        summary: 'One wake with its report, evidence, steps and DM',
         params: WakeParams,
         response: { 200: InvestigationDetail, 404: ErrorAnswer },
       },
@@ -130,6 +131,7 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
         usage: report?.usage ?? null,
         calls: report?.calls.map(describeCall) ?? [],
         tools: report?.toolCalls ?? [],
+        steps: await readSteps(redis, keys, params.wakeId),
         ...evidenceOf(report),
         dm: dmOf(wake),
         deadLetter: await findDeadLetter(wake),

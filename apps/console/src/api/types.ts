@@ -18,6 +18,7 @@ export type {
   Investigation,
   InvestigationDetail,
   Investigations,
+  KeptStep,
   MissedAlert,
   OpenWindow,
   OpenWindows,

@@ -1,4 +1,5 @@
 /** One investigation: diagnosis, steps, alert data, Slack message and details. */
+import { useState } from 'preact/hooks';
 import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
 import type { InvestigationDetail } from '../api/types.ts';
@@ -9,6 +10,7 @@ import { AlertData } from './investigation/alert-data.tsx';
 import { DeliveryState } from './investigation/delivery-state.tsx';
 import { Details } from './investigation/details.tsx';
 import { Diagnosis } from './investigation/diagnosis.tsx';
+import type { ShownQuote } from './investigation/shown-quote.ts';
 import { SlackMessage } from './investigation/slack-message.tsx';
 import { Steps } from './investigation/steps.tsx';
 
@@ -42,31 +44,34 @@ const NotFound = () => (
   </div>
 );
 
-const Loaded = ({ entry }: { entry: InvestigationDetail }) => (
-  <>
-    <div class="heading">
-      <h1>{entry.title || '(no title)'}</h1>
-      <p>
-        <OutcomeLabel entry={entry} />
-        <RecoveredMark entry={entry} />
-        <span class="name">
-          <b>{entry.probe}</b> / {entry.category}
-        </span>
-        <Severity of={entry.severity} />
-        <When at={entry.enqueuedAt} withAge />
-      </p>
-    </div>
-    <DeliveryState entry={entry} />
-    <div class="columns">
-      <div class="main-column">
-        <Diagnosis entry={entry} />
-        <Steps entry={entry} />
-        <AlertData entry={entry} />
+function Loaded({ entry }: { entry: InvestigationDetail }) {
+  const [shown, show] = useState<ShownQuote>();
+  return (
+    <>
+      <div class="heading">
+        <h1>{entry.title || '(no title)'}</h1>
+        <p>
+          <OutcomeLabel entry={entry} />
+          <RecoveredMark entry={entry} />
+          <span class="name">
+            <b>{entry.probe}</b> / {entry.category}
+          </span>
+          <Severity of={entry.severity} />
+          <When at={entry.enqueuedAt} withAge />
+        </p>
       </div>
-      <div class="side-column">
-        <SlackMessage entry={entry} />
-        <Details entry={entry} />
+      <DeliveryState entry={entry} />
+      <div class="columns">
+        <div class="main-column">
+          <Diagnosis entry={entry} show={show} />
+          <Steps entry={entry} shown={shown} />
+          <AlertData entry={entry} />
+        </div>
+        <div class="side-column">
+          <SlackMessage entry={entry} />
+          <Details entry={entry} />
+        </div>
       </div>
-    </div>
-  </>
-);
+    </>
+  );
+}

@@ -8,6 +8,7 @@ import { errorReason } from '@kora-wake/shared/runtime/errors';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Ledger } from '@kora-wake/shared/store/budget-ledger';
+import type { Step } from '@kora-wake/shared/store/step-types';
 import type { PaidTier } from '@kora-wake/shared/wake/budget';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { ageNote, lateMs } from '@kora-wake/shared/wake/message';
@@ -28,6 +29,7 @@ import type { Conversation, Failure, Model, OfferedTool, Reply } from './model.t
 import type { Prices } from './prices.ts';
 import { investigationPrompt, RULES, wakeText } from './prompt.ts';
 import { askInRound, type Round } from './round.ts';
+import { StepRecorder } from './step-recorder.ts';
 import { ToolCalls, UNKNOWN_TOOL } from './tool-calls.ts';
 import { fenceRule, sanitizer } from './untrusted.ts';
 import { addCost, addUsage } from './usage.ts';
@@ -37,9 +39,10 @@ export interface Engine {
    * Investigates one wake. Resolves with a diagnosis or an error code, whatever the LLM and the tools do.
    *
    * @param storm text about the storm that the wake leads: the investigation is that of all its alerts
+   * @param steps receives the steps while they happen
    * @throws the signal's reason, and only that, when `signal` aborts
    */
-  investigate(wake: Wake, signal: AbortSignal, storm?: string): Promise<Report>;
+  investigate(wake: Wake, signal: AbortSignal, storm?: string, steps?: Step[]): Promise<Report>;
 }
 
 /** Receives the calls of an investigation while it runs. */
@@ -88,7 +91,8 @@ export function agent(options: AgentOptions): Engine {
     if (options.prices.usd(model, NO_USAGE) === null) logEvent(options.log, 'engine.price_unknown', { model });
   }
   return {
-    investigate: (wake, signal, storm) => new Investigation(options, limits, wake, signal, storm).run(),
+    investigate: (wake, signal, storm, steps = []) =>
+      new Investigation(options, limits, wake, signal, storm, steps).run(),
   };
 }
 
@@ -106,9 +110,17 @@ class Investigation {
   readonly #deadline: number;
   readonly #nonce: string;
   readonly #calls: EngineCall[] = [];
+  readonly #recorder: StepRecorder;
   readonly #toolCalls: ToolCalls;
 
-  constructor(options: AgentOptions, limits: ServerLimits, wake: Wake, signal: AbortSignal, storm: string | undefined) {
+  constructor(
+    options: AgentOptions,
+    limits: ServerLimits,
+    wake: Wake,
+    signal: AbortSignal,
+    storm: string | undefined,
+    steps: Step[],
+  ) {
     this.#options = options;
     this.#limits = limits;
     this.#wake = wake;
@@ -116,10 +128,13 @@ class Investigation {
     this.#storm = storm;
     this.#deadline = this.#started + options.timeoutMs;
     this.#nonce = options.newNonce();
+    const clean = sanitizer(options.redact, this.#nonce);
+    this.#recorder = new StepRecorder(steps, options.redact, clean);
     this.#toolCalls = new ToolCalls({
       wake,
       redact: options.redact,
-      sanitizer: sanitizer(options.redact, this.#nonce),
+      sanitizer: clean,
+      recorder: this.#recorder,
       timeLeftMs: () => this.#timeLeftMs() - this.#answerMs(),
       onCall: (call, input, output) => options.watcher.tool(wake, call, input, output),
       signal,
@@ -203,11 +218,12 @@ class Investigation {
   #askOnce(round: Round, refusedTools: readonly string[]): Promise<Reply | Failure> {
     const { number, conversation, tools, isBrief, isShortened } = round;
     const without: Set<Feature> = new Set([...this.#limits.features, ...round.dropped]);
+    const system = [this.#options.systemPrompt, `${RULES}\n\n${fenceRule(this.#nonce)}`];
     return callLlm(
       this.#options,
       {
         route: number === 1 ? 'probe_investigation' : 'tool_loop_iteration',
-        system: [this.#options.systemPrompt, `${RULES}\n\n${fenceRule(this.#nonce)}`],
+        system,
         conversation,
         tools,
         without,
@@ -215,8 +231,9 @@ class Investigation {
         reduced: [...without, ...refusedTools.map((name) => `tool ${name}`), ...(isShortened ? ['full data'] : [])],
         isBrief,
         timeLeftMs: this.#timeLeftMs(),
-        onCall: (call) => {
+        onCall: (call, said) => {
           this.#calls.push(call);
+          this.#recorder.addLlmCall(call, [...system, ...lastText(conversation)], said);
           this.#options.watcher.call(this.#wake, call);
         },
       },
@@ -292,4 +309,10 @@ class Investigation {
       toolCalls: this.#toolCalls.calls,
     };
   }
+}
+
+/** The text with which a conversation ends. Results of tools are no text. */
+function lastText(conversation: Conversation): string[] {
+  const content = conversation.at(-1)?.content;
+  return typeof content === 'string' ? [content] : [];
 }

@@ -20,6 +20,8 @@ import {
   type WakeJob,
   type WakesQueue,
 } from '@kora-wake/shared/store/queues';
+import type { Step } from '@kora-wake/shared/store/step-types';
+import { keepSteps } from '@kora-wake/shared/store/steps';
 import { markStormChanged, readStorm } from '@kora-wake/shared/store/storms';
 import {
   addJoining,
@@ -60,6 +62,8 @@ export interface Investigation {
   audit: Pick<AuditWriter, 'investigationCompleted'>;
   /** Longest wait for the tailer's commit, which decides the incident of a wake, ms; 0 if there are no incidents. */
   commitWaitMs: number;
+  /** Whether the inputs and outputs of investigations are stored. */
+  keepsSteps: boolean;
   /** Whether the policy says that the wake is investigated only if something has changed. Read each time: the policy can change. */
   isOnChange(wake: Wake): boolean;
   /** Whether there may be storms. Read each time, too. */
@@ -73,8 +77,8 @@ export interface Investigation {
 }
 
 export function investigator(investigation: Investigation) {
-  const { engine, wakes, deliveries, services, audit, commitWaitMs, isOnChange, hasStorms, redis, keys, now, log } =
-    investigation;
+  const { engine, wakes, deliveries, services, audit, redis, keys, now, log } = investigation;
+  const { commitWaitMs, keepsSteps, isOnChange, hasStorms } = investigation;
   const pair = { redis, keys, wakes, deliveries };
 
   return async (job: Job<WakeJob>, token?: string, signal?: AbortSignal): Promise<void> => {
@@ -94,17 +98,20 @@ export function investigator(investigation: Investigation) {
       if (isOnChange(wake)) earlier = await repeatDiagnosis(job, token);
     }
     await unlessStopping(job, token, signal, async (stop) => {
-      const report = earlier ?? (await investigate(job, stop));
+      const steps: Step[] = [];
+      const report = earlier ?? (await investigate(job, stop, steps));
       // It may have become the wake that leads a storm meanwhile.
       const since = hasStorms() ? await readReadiness(redis, keys, wake) : readiness;
       if (since.stormId !== undefined && since.leadsStorm) {
         await recordInvestigation(redis, keys, wake, report, now());
+        await keep(wake, steps);
         return leadStorm(job, token, signal, since.stormId, since.isDigestSent);
       }
       await Promise.all([
         addDelivery(wake, report, readiness.heldUntil),
         recordInvestigation(redis, keys, wake, report, now()),
       ]);
+      await keep(wake, steps);
     });
   };
 
@@ -150,11 +157,21 @@ export function investigator(investigation: Investigation) {
     if (!storm || (storm.state === 'closed' && !earlier)) return;
     const about = earlier ? undefined : await stormText({ redis, keys }, storm, now());
     await unlessStopping(job, token, signal, async (stop) => {
-      const report = earlier ?? { ...(await investigate(job, stop, about)), storm: stormId };
+      const steps: Step[] = [];
+      const report = earlier ?? { ...(await investigate(job, stop, steps, about)), storm: stormId };
       await recordInvestigation(redis, keys, wake, report, now());
       await markStormChanged(redis, keys, stormId);
       await audit.investigationCompleted(wake, report, dmStatus(report, storm.message !== null));
+      await keep(wake, steps);
     });
+  }
+
+  /** Stores steps for the console, once the message is on its way: it must neither fail nor wait because of them. */
+  async function keep({ id: wakeId }: Wake, steps: readonly Step[]): Promise<void> {
+    if (!keepsSteps || steps.length === 0) return;
+    await keepSteps(redis, keys, wakeId, steps).catch((error: unknown) =>
+      logEvent(log, 'investigation.steps_lost', { wakeId, ...errorFields(error) }),
+    );
   }
 
   /** A delivery that waits for the end of a hold takes no turn of Slack's pace from others. */
@@ -247,15 +264,15 @@ export function investigator(investigation: Investigation) {
     return delivery?.data.report ?? (await readWakeRecord(redis, keys, wake.id))?.report ?? undefined;
   }
 
-  /** @param storm text about the storm that the wake leads */
-  async function investigate(job: Job<WakeJob>, signal: AbortSignal, storm?: string): Promise<Report> {
+  /** @param steps receives the steps, even if the report has no diagnosis @param storm text about the storm that the wake leads */
+  async function investigate(job: Job<WakeJob>, signal: AbortSignal, steps: Step[], storm?: string): Promise<Report> {
     const { wake } = job.data;
     if (job.stalledCounter > MAX_CRASHES) return fallbackReport('engine_exception:WorkerCrashed');
     const { id: wakeId, probe, category } = wake;
     logEvent(log, 'investigation.started', { wakeId, probe, category });
     void publish(redis, keys, log, 'investigation.started', { wakeId, probe, category });
     try {
-      const report = await engine.investigate(wake, signal, storm);
+      const report = await engine.investigate(wake, signal, storm, steps);
       services.investigated(report);
       return report;
     } catch (error) {

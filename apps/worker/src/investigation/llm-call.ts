@@ -12,7 +12,7 @@ import type { AgentOptions } from './agent.ts';
 import { answerSchema } from './answer.ts';
 import type { Feature, ServerLimits } from './features.ts';
 import { MAX_TOKENS } from './limits.ts';
-import type { Conversation, Failure, OfferedTool, Reply } from './model.ts';
+import type { Conversation, Failure, OfferedTool, Reply, Said } from './model.ts';
 import { cutEnd } from './untrusted.ts';
 import { isEmptyUsage } from './usage.ts';
 
@@ -44,7 +44,8 @@ interface LlmCall {
   reduced: readonly string[];
   isBrief: boolean;
   timeLeftMs: number;
-  onCall(call: EngineCall): void;
+  /** @param said absent if the call was not answered */
+  onCall(call: EngineCall, said: Said | undefined): void;
 }
 
 /**
@@ -66,6 +67,10 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
   // A token is at least one byte of the request, so this is the most that a call can use.
   const highest = { ...NO_USAGE, inputTokens: bytes, outputTokens: MAX_TOKENS };
   const began = performance.now();
+  let said: Said | undefined;
+  const answered = (given: Said) => {
+    said = given;
+  };
   const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(REQUEST_TIMEOUT_MS, call.timeLeftMs))));
 
   const record = (givenName: string, reported: Usage, error?: EngineErrorCode, words?: string) => {
@@ -90,7 +95,7 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
       // The answer is paid for, so it is worth more than the record of its cost.
       .catch((failure: unknown) => logEvent(log, 'engine.charge_failed', errorFields(failure)));
     const durationMs = Math.round(performance.now() - began);
-    onCall({
+    const made: EngineCall = {
       route,
       model: name,
       usage,
@@ -98,11 +103,12 @@ export async function callLlm(options: AgentOptions, call: LlmCall, signal: Abor
       ...(reduced.length > 0 && { without: [...reduced] }),
       ...(error && { error }),
       ...(reason && { reason }),
-    });
+    };
+    onCall(made, said);
   };
 
   try {
-    const question = { model, system, conversation, tools, schema, without, isBrief, calling: record };
+    const question = { model, system, conversation, tools, schema, without, isBrief, answered, calling: record };
     const reply = await options.model.ask(question, AbortSignal.any([signal, timeout]));
     signal.throwIfAborted();
     if (reply.kind === 'failure') record(model.model, reply.usage ?? NO_USAGE, reply.code, reply.reason);

@@ -9,7 +9,7 @@ import Anthropic, {
   APIUserAbortError,
 } from '@anthropic-ai/sdk';
 import type { AnthropicCredential, ModelChoice } from '@kora-wake/shared/runtime/config';
-import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
+import { isJsonObject, type Json, type JsonObject } from '@kora-wake/shared/wake/json';
 import { type EngineErrorCode, engineException, type Usage } from '@kora-wake/shared/wake/report';
 import { checkedFetch, ServerPage } from './checked-fetch.ts';
 import { FEATURES, type Feature, type Refusal } from './features.ts';
@@ -43,8 +43,16 @@ interface Question {
   without: ReadonlySet<Feature>;
   /** True: as little effort as possible, because an earlier answer was used up by thinking. */
   isBrief: boolean;
+  /** Called once if the LLM answered, before anything else happens. */
+  answered(said: Said): void;
   /** Called before the tools run, if the LLM answered with tool calls. */
   calling(model: string, usage: Usage): void;
+}
+
+/** What an LLM wrote, neither redacted nor shortened. */
+export interface Said {
+  text: string;
+  calls: Array<{ name: string; input: Json }>;
 }
 
 /**
@@ -146,7 +154,9 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
   };
   if (question.tools.length === 0) {
     const message: unknown = await client.beta.messages.create(params, { signal });
-    return isMessage(message) ? textOf(message, model) : NO_MESSAGE;
+    if (!isMessage(message)) return NO_MESSAGE;
+    question.answered(saidIn(message));
+    return textOf(message, model);
   }
   // One round only: the agent owns the rounds and the budget. Without `thread: false` the SDK keeps the conversation on the
   // server, and gateways break.
@@ -158,6 +168,7 @@ async function ask(client: Anthropic, question: Question, signal: AbortSignal): 
   for await (const message of runner) {
     // Checked before the runner uses it: an incomplete server may answer anything.
     if (!isMessage(message)) return NO_MESSAGE;
+    question.answered(saidIn(message));
     const names = calledBy(message);
     if (names.length === 0 || message.stop_reason === 'refusal') return textOf(message, model);
     called = { names, model: nameOf(message, model), usage: usageOf(message.usage) };
@@ -190,10 +201,20 @@ function isBlank(text: unknown): boolean {
 }
 
 /** The names of the tools that a message calls. */
-function calledBy({ content }: Message): string[] {
+function calledBy(message: Message): string[] {
+  return callsIn(message).map(({ name }) => name);
+}
+
+function callsIn({ content }: Message): Said['calls'] {
   return content.flatMap((block) =>
-    isJsonObject(block) && block.type === 'tool_use' && typeof block.name === 'string' ? [block.name] : [],
+    isJsonObject(block) && block.type === 'tool_use' && typeof block.name === 'string'
+      ? [{ name: block.name, input: block.input ?? null }]
+      : [],
   );
+}
+
+function saidIn(message: Message): Said {
+  return { text: textIn(message), calls: callsIn(message) };
 }
 
 function failed(code: EngineErrorCode, retry: boolean): Failure {
@@ -244,18 +265,22 @@ function nameOf(message: Message, asked: string): string {
   return typeof message.model === 'string' ? message.model : asked;
 }
 
+function textIn({ content }: Message): string {
+  return content
+    .flatMap((block) =>
+      isJsonObject(block) && block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
+    )
+    .join('')
+    .trim();
+}
+
 function textOf(message: Message, asked: string): Reply | Failure {
   const usage = usageOf(message.usage);
   if (message.stop_reason === 'refusal') return { kind: 'failure', code: 'refused', retry: false, usage };
   if (calledBy(message).length > 0) {
     return { kind: 'failure', code: 'tool_use_max_iterations_exceeded', retry: false, usage };
   }
-  const text = message.content
-    .flatMap((block) =>
-      isJsonObject(block) && block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
-    )
-    .join('')
-    .trim();
+  const text = textIn(message);
   if (text === '') return { kind: 'failure', code: 'empty_response_text', retry: false, usage };
   const isAnnouncement = message.stop_reason === 'tool_use';
   return { kind: 'text', text, model: nameOf(message, asked), usage, ...(isAnnouncement && { isAnnouncement }) };

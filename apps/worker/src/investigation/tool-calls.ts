@@ -8,6 +8,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { type Tool, ToolRefused } from '../tools/tool.ts';
 import type { Source } from './answer.ts';
 import { MAX_NAME } from './llm-call.ts';
+import type { StepRecorder } from './step-recorder.ts';
 import { readToolInput } from './tool-input.ts';
 import type { Sanitizer } from './untrusted.ts';
 
@@ -32,6 +33,7 @@ interface ToolCallsOptions {
   wake: Wake;
   redact: Redact;
   sanitizer: Sanitizer;
+  recorder: StepRecorder;
   /** Time left for tools, ms. */
   timeLeftMs(): number;
   /** Called when a call has ended. `output` is sanitized. */
@@ -65,6 +67,7 @@ export class ToolCalls {
     const { fenced, text: shown } = this.#options.sanitizer.sanitize('row', text, maxBytes);
     const { text: quoted } = this.#options.sanitizer.sanitize('row', quotable, maxBytes);
     this.#sources.set('row', { text: quoted, isSecondhand: false, fenced, shown, name: 'row' });
+    this.#options.recorder.addSource('row', fenced);
     return fenced;
   }
 
@@ -106,6 +109,7 @@ export class ToolCalls {
   /** Records a call that is not made. */
   refuse(name: string, excType: string, input: JsonObject = {}): void {
     const call = this.#startToolCall(name, 'not_allowed', excType);
+    this.#options.recorder.endToolCall(call, input, '');
     this.#options.onCall(call, input, '');
   }
 
@@ -137,6 +141,7 @@ export class ToolCalls {
       ...(excType && { excType }),
     };
     this.calls.push(call);
+    this.#options.recorder.beginToolCall(call);
     return call;
   }
 
@@ -150,8 +155,10 @@ export class ToolCalls {
     const isSecondhand = tool.secondhand === true;
     const { fenced, text: shown } = sanitized;
     this.#sources.set(call.source, { text, fenced, shown, isSecondhand, name: call.name });
-    this.#options.onCall(call, input, sanitized.text);
-    return sanitized.fenced;
+    this.#options.recorder.addSource(call.source, fenced);
+    this.#options.recorder.endToolCall(call, input, shown);
+    this.#options.onCall(call, input, shown);
+    return fenced;
   }
 }
 

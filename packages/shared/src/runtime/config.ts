@@ -54,6 +54,8 @@ export interface Config {
   mcpConfigPath?: string;
   /** Rounds of an investigation in which tools may be called. */
   maxToolRounds: number;
+  /** Whether the inputs and outputs of investigations are stored for the console. */
+  keepsSteps: boolean;
   /** Targets that `http_check`, `dns_lookup` and `tls_certificate` may reach, as text; empty: they may reach nothing. */
   httpCheckAllow: string;
   /** Patterns of secrets, in addition to the built-in ones. */
@@ -212,6 +214,7 @@ export function loadConfig(
       modelPrices: e.KORA_MODEL_PRICE ?? {},
       ...(e.KORA_MCP_CONFIG && { mcpConfigPath: e.KORA_MCP_CONFIG }),
       maxToolRounds: e.KORA_MAX_TOOL_ITERATIONS,
+      keepsSteps: e.KORA_KEEP_STEPS,
       httpCheckAllow: e.KORA_HTTP_CHECK_ALLOW ?? '',
       redact: e.KORA_REDACT ?? [],
       ...(e.HTTPS_PROXY && { proxy: { url: e.HTTPS_PROXY, noProxy: e.NO_PROXY ?? '' } }),

@@ -180,6 +180,9 @@ const INVESTIGATION = {
   KORA_MAX_TOOL_ITERATIONS: withDefault(type.number({ min: 0, max: 50, integer: true }), '5', {
     doc: 'Rounds in which the AI may call tools. 0: no tools.',
   }),
+  KORA_KEEP_STEPS: withDefault(type.boolean, 'true', {
+    doc: 'If true, the console shows the inputs and outputs of the AI and its tools, redacted. They are stored for 35 days, 64 MiB at most. False: they are not stored.',
+  }),
   KORA_HTTP_CHECK_ALLOW: optional(type.text, {
     doc: 'Targets that the network tools may reach: see [investigator.md](investigator.md#network-targets). If it is not set, they may reach nothing.',
   }),

@@ -254,6 +254,11 @@ export const LOG_EVENTS = {
     message: 'incidents cannot be kept current; tried again every second',
     fields: ['error'],
   },
+  'investigation.steps_lost': {
+    level: 'warn',
+    message: 'cannot store the steps of an investigation; the message is not affected',
+    fields: ['wakeId', 'error'],
+  },
   'investigation.failed': {
     level: 'error',
     message: 'unexpected error in an investigation',

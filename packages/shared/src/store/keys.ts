@@ -21,6 +21,14 @@ export interface Keys {
   wake(wakeId: string): string;
   /** Set: ids of the older wakes of its pair that wait until this wake is sent. Owner: wake-record.ts. */
   joining(wakeId: string): string;
+  /** String with a TTL: the steps of the investigation of a wake as JSON. Owner: steps.ts; workers write it. */
+  steps(wakeId: string): string;
+  /** Sorted set with a TTL: wakes with steps by the time these were stored, ms. Owner: steps.ts. */
+  stepsIndex: string;
+  /** Hash with a TTL: the sizes of these steps, bytes. Owner: steps.ts. */
+  stepsSizes: string;
+  /** String with a TTL: the sum of these sizes. Owner: steps.ts. */
+  stepsBytes: string;
   /** Set: the firing instances of a pair. Owner: firing.ts. `:wakes` after it is a list: the pair's wakes since its last recovery. */
   firing(debounceId: string): string;
   /** String with a TTL: the pair in which an instance of a sender fires. Owner: firing.ts. */
@@ -144,6 +152,10 @@ export function redisKeys(prefix: string): Keys {
     windowRepeatsTotal: `${prefix}:windows:repeats:total`,
     wake: (wakeId) => `${prefix}:wake:${wakeId}`,
     joining: (wakeId) => `${prefix}:wake:${wakeId}:joining`,
+    steps: (wakeId) => `${prefix}:steps:${wakeId}`,
+    stepsIndex: `${prefix}:steps`,
+    stepsSizes: `${prefix}:steps:sizes`,
+    stepsBytes: `${prefix}:steps:sizes:total`,
     firing: (debounceId) => `${prefix}:firing:${debounceId}`,
     instance: (origin) => `${prefix}:instance:${origin}`,
     buffered: (debounceId) => `${prefix}:buffered:${debounceId}`,

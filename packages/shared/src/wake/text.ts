@@ -13,6 +13,21 @@ export function shorten(text: string, max: number, mark = '…'): string {
   return text.length <= max ? text.toWellFormed() : `${firstChars(text, Math.max(0, max - mark.length))}${mark}`;
 }
 
+/** Keeps both ends of a text that is longer than `maxBytes` of UTF-8. */
+export function cutMiddle(text: string, maxBytes: number): string {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= maxBytes) return text;
+  const half = Math.floor(maxBytes / 2);
+  const head = decodeWhole(bytes.subarray(0, half));
+  const tail = decodeWhole(bytes.subarray(bytes.length - half));
+  return `${head}\n… (${bytes.length - 2 * half} bytes in the middle are cut) …\n${tail}`;
+}
+
+/** Decodes UTF-8, without the parts of characters that a cut leaves at both ends. */
+function decodeWhole(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes).replace(/^\uFFFD+|\uFFFD+$/g, '');
+}
+
 // oxlint-disable-next-line no-control-regex -- the pattern removes control characters
 const INVISIBLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/g;
 

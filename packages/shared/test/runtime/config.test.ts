@@ -16,6 +16,7 @@ describe('loadConfig', () => {
       ackRemindMs: 14_400_000,
       auditLogMaxBytes: 0,
       modelPrices: {},
+      keepsSteps: true,
       httpCheckAllow: '',
       maxToolRounds: 5,
       redact: [],

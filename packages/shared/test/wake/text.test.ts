@@ -1,5 +1,6 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { firstChars, shorten, shortenForSlack } from '../../src/wake/text.ts';
+import { cutMiddle, firstChars, shorten, shortenForSlack } from '../../src/wake/text.ts';
 
 test.each([
   ['short', 5, 'short'],
@@ -49,4 +50,16 @@ test('a text without an end to cut at is shortened in linear time', () => {
   for (const text of ['.'.repeat(300_000), '."'.repeat(200_000), '\n'.repeat(300_000)]) {
     expect(shortenForSlack(text, 200_000)).toMatch(/more characters\)$/);
   }
+});
+
+test('a cut keeps both ends and whole characters, and notes the number of cut bytes', () => {
+  const long = fc.string({ unit: 'binary', minLength: 210, maxLength: 400 });
+  fc.assert(
+    fc.property(long, fc.integer({ min: 4, max: 200 }), (given, max) => {
+      const text = cutMiddle(given, max);
+      expect(text).toContain(`(${Buffer.byteLength(given) - 2 * Math.floor(max / 2)} bytes in the middle are cut)`);
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(max + 60);
+      expect(cutMiddle(given, 2_000)).toBe(given);
+    }),
+  );
 });

@@ -2,7 +2,7 @@ import type { InvestigationDetail } from '../../api/types.ts';
 import { Fact } from '../../components/fact.tsx';
 import { Panel } from '../../components/panel.tsx';
 import { Duration, Money, When } from '../../components/values.tsx';
-import { count, counted } from '../../format.ts';
+import { count, counted, tokens } from '../../format.ts';
 import { toIncident } from '../../route.ts';
 
 /** Cost, times and ids of an investigation. */
@@ -31,8 +31,7 @@ export function Details({ entry }: { entry: InvestigationDetail }) {
             <span
               title={`${count(usage.cacheReadInputTokens)} read from the cache, ${count(usage.cacheCreationInputTokens)} written to it`}
             >
-              {count(usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens)} in,{' '}
-              {count(usage.outputTokens)} out
+              {tokens(usage)}
             </span>
           </Fact>
         )}

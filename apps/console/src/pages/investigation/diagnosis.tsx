@@ -5,8 +5,15 @@ import { When } from '../../components/values.tsx';
 import { counted } from '../../format.ts';
 import { codeLabel, STATE_LABELS, VERDICT_LABELS, withoutVerdict } from '../../labels.ts';
 import { toInvestigation } from '../../route.ts';
+import { type ShownQuote, stepOf } from './shown-quote.ts';
 
-export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
+interface DiagnosisProps {
+  entry: InvestigationDetail;
+  /** Shows a quote in its step. */
+  show: (shown: ShownQuote) => void;
+}
+
+export function Diagnosis({ entry, show }: DiagnosisProps) {
   const { verdict, summary, code, evidence, droppedQuotes, repeats, stormId } = entry;
   const leader = stormId?.replace(/^s-/, 'w-');
   return (
@@ -48,7 +55,20 @@ export function Diagnosis({ entry }: { entry: InvestigationDetail }) {
             {evidence.map(({ source, quote }) => (
               <li key={`${source}\n${quote}`}>
                 <blockquote>{quote}</blockquote>
-                <span class="source">{sourceName(entry, source)}</span>
+                <span class="source">
+                  {stepOf(entry.steps ?? [], source) < 0 ? (
+                    sourceName(entry, source)
+                  ) : (
+                    <button
+                      type="button"
+                      class="quiet"
+                      title="Show it in its step"
+                      onClick={() => show({ source, quote })}
+                    >
+                      {sourceName(entry, source)}
+                    </button>
+                  )}
+                </span>
               </li>
             ))}
           </ul>
