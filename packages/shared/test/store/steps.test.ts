@@ -59,7 +59,7 @@ describe('the steps of an investigation', () => {
     await keep(ns, 'w-2');
     await keep(ns, 'w-1', 'shorter');
     expect(await readSteps(ns.redis, ns.keys, 'w-1')).toEqual([step('shorter')]);
-    expect((await kept(ns)).ids).toEqual(['w-2', 'w-1']);
+    expect((await kept(ns)).ids.toSorted()).toEqual(['w-1', 'w-2']);
   });
 
   test('are dropped, oldest first, while all together are over the limit', async ({ ns }) => {
