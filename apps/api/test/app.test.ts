@@ -310,6 +310,7 @@ describe('documents', () => {
       '/v1/costs',
       '/v1/costs/corrections',
       '/v1/dead-letters',
+      '/v1/dead-letters/retry',
       '/v1/dead-letters/{queue}/{jobId}',
       '/v1/dead-letters/{queue}/{jobId}/retry',
       '/v1/debounce',

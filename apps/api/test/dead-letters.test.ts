@@ -205,9 +205,26 @@ describe('several dead letters or callers', () => {
       await deadLetter(ns, 'w-1', 'channel_not_found');
       const id = encodeURIComponent(name);
       const retry = await app.inject({ method: 'POST', url: `/v1/dead-letters/deliveries/${id}/retry` });
-      expect(retry.statusCode).toBe(404);
+      // The path with `..` is that of the route for all dead letters, which needs a body.
+      expect(retry.statusCode).toBe(name === '..' ? 400 : 404);
+      expect(await ns.deliveries.getFailedCount()).toBe(1);
       const board = await app.inject(`/admin/queues/api/queues/deliveries/${id}`);
       expect(board.statusCode).toBeLessThan(500);
     },
   );
+});
+
+test('all dead letters with one reason are retried by one request, and others stay', async ({ ns }) => {
+  const { app, written } = await api(ns);
+  for (const id of ['w-1', 'w-2', 'w-3']) await deadLetter(ns, id, 'channel_not_found');
+  const other = await deadLetter(ns, 'w-4', 'operator_unset');
+  const retry = (because: string) =>
+    app.inject({ method: 'POST', url: '/v1/dead-letters/retry?reason=fixed', payload: { because } });
+  expect((await retry('channel_not_found')).json()).toEqual({ retried: 3, isComplete: true });
+  const { entries } = (await app.inject('/v1/dead-letters')).json();
+  expect(entries.map(({ jobId }: { jobId: string }) => jobId)).toEqual([other]);
+  expect(await ns.deliveries.getWaitingCount()).toBe(3);
+  expect(written.at(-1)?.details).toMatchObject({ because: 'channel_not_found', retried: 3, reason: 'fixed' });
+  expect((await retry('channel_not_found')).json()).toEqual({ retried: 0, isComplete: true });
+  expect((await retry('')).statusCode).toBe(400);
 });

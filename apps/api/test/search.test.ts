@@ -80,6 +80,25 @@ describe('a list of wakes', () => {
     expect(await idsOf(app, '')).toEqual([]);
   });
 
+  test('of a time also has a wake from before it whose repeats were suppressed then', async ({ ns }) => {
+    const { app } = await api(ns);
+    const now = Date.now();
+    const from = encodeURIComponent(new Date(now - 2 * HOUR).toISOString());
+    for (const [id, ago, lastRepeat] of [
+      ['w-long-ago', 30, 1],
+      ['w-repeated', 3, 1.5],
+      ['w-over', 3, 2.5],
+      ['w-inside', 1, 0.5],
+    ] as const) {
+      await deliveredWake(ns, id, ago * HOUR);
+      await ns.redis.hset(ns.keys.wake(id), 'suppressed', 4, 'lastSuppressedAt', now - lastRepeat * HOUR);
+    }
+    expect(await idsOf(app, `from=${from}`)).toEqual(['w-inside', 'w-repeated']);
+    const to = encodeURIComponent(new Date(now - 1.2 * HOUR).toISOString());
+    expect(await idsOf(app, `from=${from}&to=${to}`)).toEqual(['w-repeated']);
+    expect((await app.inject(`/v1/timeline?from=${from}`)).json().wakes).toBe(1);
+  });
+
   test('keeps its filter from page to page, also if most wakes do not match', async ({ ns }) => {
     const { app } = await api(ns);
     const at = Date.now() - HOUR;

@@ -7,6 +7,7 @@ import { Freshness } from './components/freshness.tsx';
 import { useTabTitle } from './components/trouble.ts';
 import { Costs } from './pages/costs.tsx';
 import { IncidentPage } from './pages/incident.tsx';
+import { Incidents } from './pages/incidents.tsx';
 import { InvestigationPage } from './pages/investigation.tsx';
 import { Investigations } from './pages/investigations.tsx';
 import { Noise } from './pages/noise.tsx';
@@ -20,6 +21,7 @@ import { timeZone } from './time-zone.ts';
 
 const TITLES: Record<Route['page'], string> = {
   overview: 'Overview',
+  incidents: 'Incidents',
   investigations: 'Investigations',
   investigation: 'Investigation',
   incident: 'Incident',
@@ -87,8 +89,11 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         Kora Wake
       </a>
       <nav aria-label="Pages">
-        <Tab to="#/" current={route.page === 'overview' || route.page === 'incident'}>
+        <Tab to="#/" current={route.page === 'overview'}>
           Overview
+        </Tab>
+        <Tab to="#/incidents" current={route.page === 'incidents' || route.page === 'incident'}>
+          Incidents
         </Tab>
         <Tab to="#/investigations" current={route.page === 'investigations' || route.page === 'investigation'}>
           Investigations
@@ -145,6 +150,7 @@ function CurrentPage({ route }: { route: Route }) {
   const [error] = useErrorBoundary();
   if (error) return <BrokenPage />;
   if (route.page === 'overview') return <Overview />;
+  if (route.page === 'incidents') return <Incidents />;
   if (route.page === 'investigations') return <Investigations />;
   if (route.page === 'investigation') return <InvestigationPage key={route.wakeId} wakeId={route.wakeId} />;
   if (route.page === 'incident') return <IncidentPage key={route.id} id={route.id} />;

@@ -116,6 +116,7 @@ const OPERATION_LABELS: Record<string, string> = {
   hold_set: 'held all messages',
   test_sent: 'sent a test alert,',
   hold_ended: 'ended the hold',
+  dead_letters_retried: 'retried failed deliveries',
   dead_letter_retried: 'retried the delivery of',
   dead_letter_dropped: 'dismissed the failed delivery of',
   ledger_corrected: 'corrected the AI costs of',

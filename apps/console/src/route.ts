@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 /** Pages without a name in their address, except for the overview. */
-const SIMPLE_PAGES = ['investigations', 'noise', 'costs', 'policy', 'setup'] as const;
+const SIMPLE_PAGES = ['incidents', 'investigations', 'noise', 'costs', 'policy', 'setup'] as const;
 
 export type Route =
   | { page: 'overview' | (typeof SIMPLE_PAGES)[number] }

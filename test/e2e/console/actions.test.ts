@@ -217,7 +217,7 @@ test('a failed delivery can be retried, and dismissed only with a reason', async
   await page.keyboard.press('Enter');
   await nasty.waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Retry: deliveries / by hand' }).click();
-  await page.getByText('No failed deliveries.').waitFor();
+  await page.getByText('No failed deliveries any more.').waitFor();
   expect(changes).toEqual([
     { method: 'POST', path: `/v1/dead-letters/deliveries/${encodeURIComponent('w-4:deliver/1 %')}/retry`, body: '' },
     { method: 'DELETE', path: '/v1/dead-letters/deliveries/w-9', body: JSON.stringify({ reason: 'called by phone' }) },
@@ -243,7 +243,7 @@ test('the page of an alert that was not sent says why, and offers retry or dismi
   await box.waitFor();
   expect(await box.innerText()).toMatch(/^Not sent: Slack does not know the recipient channel_not_found, /);
   await box.getByRole('button', { name: 'Retry: stripe' }).click();
-  await page.getByText('Retrying stripe / webhook_backlog.').waitFor();
+  await page.getByText('Retrying stripe / webhook_backlog…').waitFor();
   await box.getByRole('button', { name: 'Dismiss: stripe' }).click();
   await box.getByLabel('Reason to dismiss').fill('told by phone');
   await box.getByRole('button', { name: 'Dismiss' }).click();

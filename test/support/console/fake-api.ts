@@ -31,6 +31,8 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  RetriedDeadLetters,
+  RetryAllRequest,
   Stats,
   Status,
   Tailer,
@@ -153,16 +155,25 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   const [, , kind, ...rest] = pathname.split('/').map(decodeURIComponent);
   const [first, second] = rest;
   if (method === 'DELETE' && kind === 'debounce') {
-    const named = (one: OpenWindow) => one.probe === query.get('probe') && one.category === query.get('category');
-    const entry = world.windows.entries.find(named);
-    world.windows = { entries: world.windows.entries.filter((one) => one !== entry) };
-    return ok(ClearedWindows, { cleared: entry ? 1 : 0 });
+    const category = query.get('category');
+    const isNamed = (one: OpenWindow) =>
+      one.probe === query.get('probe') && (category === null || one.category === category);
+    const before = world.windows.entries.length;
+    world.windows = { entries: world.windows.entries.filter((one) => !isNamed(one)) };
+    return ok(ClearedWindows, { cleared: before - world.windows.entries.length });
   }
   if (method === 'POST' && kind === 'queues') {
     const queue = world.queues.queues.find(({ name }) => name === first);
     if (!queue) return notFound;
     queue.isPaused = second === 'pause';
     return ok(QueueState, { name: queue.name, isPaused: queue.isPaused });
+  }
+  if (method === 'POST' && kind === 'dead-letters' && first === 'retry') {
+    const { because } = RetryAllRequest.parse(JSON.parse(body));
+    const others = world.deadLetters.entries.filter(({ reason }) => reason !== because);
+    const retried = world.deadLetters.entries.length - others.length;
+    world.deadLetters = { entries: others, nextCursor: null };
+    return ok(RetriedDeadLetters, { retried, isComplete: true });
   }
   if (method !== 'GET' && kind === 'dead-letters') {
     world.deadLetters = {
@@ -183,10 +194,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
     return ok(Hold, world.hold);
   }
   if (kind === 'incidents') {
-    const entries = query.has('probe')
-      ? world.pastIncidents.filter(({ probe }) => probe === query.get('probe'))
-      : world.incidents;
-    return ok(Incidents, { entries, nextCursor: null });
+    return ok(Incidents, incidentsOf(world, query));
   }
   if (kind === 'investigations' && first !== undefined) {
     const entry = [...world.investigations.entries, ...world.older].find(({ wakeId }) => wakeId === first);
@@ -216,7 +224,7 @@ function answer(world: World, method: string, pathname: string, query: URLSearch
   if (kind === 'test') {
     return { status: 202, schema: TestAlert, body: { wakeId: 'w-0', probe: 'kora-wake', category: 'test-1a2b3c4d' } };
   }
-  if (kind === 'stats') return ok(Stats, world.stats);
+  if (kind === 'stats') return ok(Stats, query.get('by') === 'hour' ? statsByHour(world.stats) : world.stats);
   if (kind === 'status') return ok(Status, world.status);
   if (kind === 'me') return ok(Me, world.me);
   if (kind === 'queues') return ok(Queues, world.queues);
@@ -287,6 +295,34 @@ function timelineOf(all: Investigation[], query: URLSearchParams): Timeline {
     wakes: found.length,
     isComplete: true,
   };
+}
+
+function incidentsOf({ incidents, pastIncidents }: World, query: URLSearchParams): Incidents {
+  const [state, probe, severity] = [query.get('state'), query.get('probe'), query.get('severity')];
+  const q = (query.get('q') ?? '').toLowerCase();
+  const isOpenList = state === 'open' && probe === null;
+  const closed = pastIncidents.filter(({ closedAt }) => state === 'all' || closedAt !== null);
+  const all = (isOpenList ? incidents : closed).filter(
+    (each) =>
+      (probe === null || each.probe === probe) &&
+      (severity === null || each.severity === severity) &&
+      `${each.probe}\n${each.category}`.toLowerCase().includes(q),
+  );
+  const limit = Number(query.get('limit'));
+  return { entries: all.slice(0, limit), nextCursor: all.length > limit ? 'next' : null };
+}
+
+/** A day, with the same numbers in each hour. */
+function statsByHour({ totals, ...stats }: Stats): Stats {
+  const now = Date.now();
+  const entries = Array.from({ length: 25 }, (_, i) => ({
+    ...totals,
+    suppressed: 7,
+    muted: 2,
+    buffered: 1,
+    start: new Date((Math.floor(now / HOUR) - 24 + i) * HOUR).toISOString(),
+  }));
+  return { ...stats, by: 'hour', entries, totals };
 }
 
 function judge(world: World, id: string, body: string): Answer {

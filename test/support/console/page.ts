@@ -69,6 +69,7 @@ export const PAGES: [name: string, hash: string, ready: string][] = [
   ['investigation-long', '#/investigations/w-5', '.slack'],
   ['investigation-without-steps', '#/investigations/w-older-0', '.slack'],
   ['fallback', '#/investigations/w-2', '.slack'],
+  ['incidents', '#/incidents?state=all', '.open-incidents li'],
   ['incident', '#/incidents/i-1', '.slack'],
   ['incident-storm', '#/incidents/i-3', '.slack'],
   ['incident-nasty', '#/incidents/i-2', '.slack'],

@@ -26,6 +26,19 @@ export type DeadLetterParams = z.infer<typeof DeadLetterParams>;
 export const RetriedDeadLetter = z.object({ retried: z.literal(true) }).meta({ id: 'RetriedDeadLetter' });
 export type RetriedDeadLetter = z.infer<typeof RetriedDeadLetter>;
 
+export const RetryAllRequest = z.object({
+  because: z.string().min(1, 'must not be empty').max(1_000).describe('`reason` of the dead letters to retry'),
+});
+export type RetryAllRequest = z.infer<typeof RetryAllRequest>;
+
+export const RetriedDeadLetters = z
+  .object({
+    retried: z.number(),
+    isComplete: z.boolean().describe('false: there are more; send the request again'),
+  })
+  .meta({ id: 'RetriedDeadLetters' });
+export type RetriedDeadLetters = z.infer<typeof RetriedDeadLetters>;
+
 export const DropRequest = z.object({
   reason: z.string().trim().min(1, 'must not be empty').max(500).describe('why; stored in the audit log'),
 });

@@ -73,7 +73,11 @@ const wakeFilter = {
     .enum(PERIODS)
     .optional()
     .describe('period until now in which the wakes were enqueued; 24h, unless from or to is given'),
-  from: moment.optional().describe('enqueued at this time or later, ISO 8601'),
+  from: moment
+    .optional()
+    .describe(
+      'enqueued at this time or later, ISO 8601. The list also has wakes of the day before into which a row was coalesced at this time or later',
+    ),
   to: moment.optional().describe('enqueued before this time, ISO 8601'),
   q: z
     .string()

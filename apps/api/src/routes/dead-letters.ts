@@ -23,11 +23,18 @@ import {
   PageQuery,
   ReasonQuery,
   RetriedDeadLetter,
+  RetriedDeadLetters,
+  RetryAllRequest,
 } from '../contract.ts';
 import { cursorOf, placeOf } from '../cursor.ts';
 import { httpErrors } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { EPOCH, isoTime } from '../times.ts';
+
+/** Failed jobs that are read at once. */
+const CHUNK = 200;
+/** Jobs that one request retries. */
+const MAX_RETRIES = 500;
 
 type FailedJob = Job<WakeJob | DeliverJob | NoticeJob>;
 
@@ -71,22 +78,63 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
     },
     async (request) => {
       const { params } = request;
-      const job = await find(params);
-      try {
-        await job.retry();
-      } catch (error) {
-        if (await job.isFailed()) throw error;
-        throw takenMeanwhile();
-      }
-      const described = await describe(job);
-      const { wakeId } = described;
-      const noticeId = noticeIdOf(job);
-      if (noticeId !== undefined) await reopenNotice(redis, keys, noticeId, now());
-      else if (wakeId !== null) await reopen(redis, keys, wakeId, now());
+      const described = await retry(await find(params));
+      if (!described) throw takenMeanwhile();
       await operations.record(request, 'dead_letter_retried', { ...params, ...namesOf(described) });
       return { retried: true as const };
     },
   );
+
+  app.post(
+    '/v1/dead-letters/retry',
+    {
+      schema: {
+        summary: 'Retry all dead letters that failed for one reason, oldest first',
+        body: RetryAllRequest,
+        querystring: ReasonQuery,
+        response: { 200: RetriedDeadLetters, 400: ErrorAnswer },
+      },
+    },
+    async (request) => {
+      const { because } = request.body;
+      const found = await Promise.all(queues.map((queue) => oldestFailed(queue, because)));
+      const jobs = found.flat().toSorted((a, b) => (a.finishedOn ?? 0) - (b.finishedOn ?? 0));
+      let retried = 0;
+      // One after the other: their messages are sent in this order.
+      for (const job of jobs.slice(0, MAX_RETRIES)) if (await retry(job)) retried++;
+      if (retried > 0) await operations.record(request, 'dead_letters_retried', { because, retried });
+      return { retried, isComplete: jobs.length <= MAX_RETRIES };
+    },
+  );
+
+  /** The oldest jobs of a queue that failed for a reason: one more than a request retries, if there are as many. */
+  async function oldestFailed(queue: Queue, because: string): Promise<FailedJob[]> {
+    const jobs: FailedJob[] = [];
+    let after: Place | undefined;
+    while (jobs.length <= MAX_RETRIES) {
+      const places = await readPage(redis, keys.failed(queue.name), { limit: CHUNK, after, first: 'lowest' });
+      const read = await Promise.all(places.map(({ id }) => readJob(queue, id)));
+      jobs.push(...read.flat().filter(({ failedReason }) => failedReason === because));
+      after = places.at(-1);
+      if (places.length < CHUNK) break;
+    }
+    return jobs;
+  }
+
+  /** Undefined if somebody else has retried or dismissed it meanwhile. */
+  async function retry(job: FailedJob): Promise<DeadLetter | undefined> {
+    try {
+      await job.retry();
+    } catch (error) {
+      if (await job.isFailed()) throw error;
+      return undefined;
+    }
+    const described = await describe(job);
+    const noticeId = noticeIdOf(job);
+    if (noticeId !== undefined) await reopenNotice(redis, keys, noticeId, now());
+    else if (described.wakeId !== null) await reopen(redis, keys, described.wakeId, now());
+    return described;
+  }
 
   app.delete(
     '/v1/dead-letters/:queue/:jobId',

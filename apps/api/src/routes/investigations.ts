@@ -82,7 +82,8 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     },
     async ({ query }) => {
       const { limit, cursor } = query;
-      const page = { ...periodOf(query, now()), limit, maxRead: MAX_LISTED, after: placeOf(cursor) };
+      const withRepeats = query.from !== undefined;
+      const page = { ...periodOf(query, now()), withRepeats, limit, maxRead: MAX_LISTED, after: placeOf(cursor) };
       const { found, next } = await findWakes(redis, keys, query, page);
       const wakes = await Promise.all(found.map(({ id }) => readWakeRecord(redis, keys, id)));
       const stored = wakes.filter((wake) => wake !== undefined);

@@ -20,6 +20,7 @@ import {
   QueueState,
   Queues,
   RetriedDeadLetter,
+  RetriedDeadLetters,
   Stats,
   Status,
   Tailer,
@@ -48,6 +49,8 @@ export const tailer = resource(Tailer, '/v1/tailer');
 export const costs = resource(Costs, '/v1/costs');
 export const operations = resource(Operations, '/v1/operations');
 export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
+/** @param query of the route */
+export const incidents = resourceFamily(Incidents, (query) => `/v1/incidents?${query}`);
 /** Open incidents, the one with the newest alert first. */
 export const openIncidents = resource(Incidents, '/v1/incidents?state=open&limit=100');
 export const incident = resourceFamily(IncidentDetail, (id) => `/v1/incidents/${encodeURIComponent(id)}`);
@@ -74,6 +77,10 @@ export const statsOf = resourceFamily(
     `/v1/stats?${new URLSearchParams({ window, by: 'pair', timezone: ownTimezone(), limit: `${MAX_PAIRS}` })}`,
   { minAgeMs: 60_000 },
 );
+/** @param window such as `24h` */
+export const statsByHour = resourceFamily(Stats, (window) => `/v1/stats?window=${window}&by=hour`, {
+  minAgeMs: 60_000,
+});
 const me = resource(Me, '/v1/me');
 
 /** Whether the caller may change anything. True until the answer is here: most callers may. */
@@ -99,6 +106,10 @@ export function readInvestigations(query: string, cursor: string): Promise<Resul
 /** @param reason empty: the request has no reason */
 export const endWindow = (probe: string, category: string, reason: string) =>
   change(ClearedWindows, 'DELETE', ['debounce'], { query: { probe, category, reason } });
+
+/** Ends all windows of a probe. @param reason empty: the request has no reason */
+export const endWindowsOf = (probe: string, reason: string) =>
+  change(ClearedWindows, 'DELETE', ['debounce'], { query: { probe, reason } });
 
 /** @param reason empty: the request has no reason */
 export const setQueue = (name: string, action: 'pause' | 'resume', reason: string) =>
@@ -130,6 +141,14 @@ export const endHold = () => change(Hold, 'DELETE', ['hold']);
 
 export const retryDelivery = (queue: string, jobId: string) =>
   change(RetriedDeadLetter, 'POST', ['dead-letters', queue, jobId, 'retry']);
+
+/** @param because the reason that they failed for */
+export const retryAllDeliveries = (because: string) =>
+  change(RetriedDeadLetters, 'POST', ['dead-letters', 'retry'], { body: { because } });
+
+/** The state of an alert now, for an action that waits for its end. */
+export const readInvestigation = (wakeId: string) =>
+  request(InvestigationDetail, 'GET', `/v1/investigations/${encodeURIComponent(wakeId)}`);
 
 export const dismissDelivery = (queue: string, jobId: string, reason: string) =>
   change(DroppedDeadLetter, 'DELETE', ['dead-letters', queue, jobId], { body: { reason } });

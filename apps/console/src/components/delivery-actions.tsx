@@ -1,12 +1,16 @@
 /** Retry and dismiss a failed delivery. */
 import { useState } from 'preact/hooks';
 import * as api from '../api/resources.ts';
+import type { InvestigationDetail } from '../api/types.ts';
 import { brief, withoutStop } from '../format.ts';
+import { OUTCOME_LABELS, outcomeOf } from '../labels.ts';
 import { onEscape } from './keyboard.ts';
 import type { NoticeContent } from './notice.tsx';
 
 interface DeliveryActionsProps {
   job: { queue: string; jobId: string };
+  /** The alert that is sent; null if it is not known. */
+  wakeId: string | null;
   /** Names the alert in texts and labels. */
   name: string;
   notify: (notice: NoticeContent) => void;
@@ -14,7 +18,7 @@ interface DeliveryActionsProps {
 
 const focus = (element: HTMLElement | null) => element?.focus();
 
-export function DeliveryActions({ job, name, notify }: DeliveryActionsProps) {
+export function DeliveryActions({ job, wakeId, name, notify }: DeliveryActionsProps) {
   /** Undefined until the form was opened once: only its end returns the focus to the button. */
   const [dismissing, setDismissing] = useState<boolean>();
   const [busy, setBusy] = useState(false);
@@ -22,11 +26,13 @@ export function DeliveryActions({ job, name, notify }: DeliveryActionsProps) {
     setBusy(true);
     const result = await api.retryDelivery(job.queue, job.jobId);
     setBusy(false);
-    notify(
-      result.ok
-        ? { tone: 'good', text: `Retrying ${name}.` }
-        : { tone: 'bad', text: `${name} was not retried: ${withoutStop(result.fault.message)}.` },
-    );
+    if (!result.ok) {
+      notify({ tone: 'bad', text: `${name} was not retried: ${withoutStop(result.fault.message)}.` });
+      return;
+    }
+    notify({ tone: 'good', text: `Retrying ${name}…` });
+    const end = wakeId === null ? undefined : await endOf(wakeId);
+    if (end) notify(endText(name, end));
   };
   const dismiss = async (reason: string) => {
     setBusy(true);
@@ -56,6 +62,27 @@ export function DeliveryActions({ job, name, notify }: DeliveryActionsProps) {
       </button>
     </span>
   );
+}
+
+const LOOK_MS = 1_000;
+/** Time after which the page stops to wait for the end of a retry, ms. */
+const WAIT_MS = 120_000;
+
+/** The alert once it has ended again; undefined if that takes long. */
+async function endOf(wakeId: string): Promise<InvestigationDetail | undefined> {
+  for (let waited = 0; waited < WAIT_MS; waited += LOOK_MS) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, LOOK_MS);
+    });
+    const result = await api.readInvestigation(wakeId);
+    if (result.ok && result.body.outcome !== null) return result.body;
+  }
+  return undefined;
+}
+
+function endText(name: string, { outcome, failure }: InvestigationDetail): NoticeContent {
+  if (outcome === 'dead') return { tone: 'bad', text: `${name} failed again: ${failure?.code ?? 'unknown'}.` };
+  return { tone: 'good', text: `${name}: ${OUTCOME_LABELS[outcomeOf({ outcome })].toLowerCase()}.` };
 }
 
 interface DismissFormProps {

@@ -21,7 +21,7 @@ export function IncidentPage({ id }: { id: string }) {
   return (
     <div class="investigation">
       <p class="back">
-        <a href="#/">← Overview</a>
+        <a href="#/incidents">← Incidents</a>
       </p>
       {data ? (
         <Loaded incident={data} />

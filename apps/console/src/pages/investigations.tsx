@@ -19,6 +19,7 @@ import {
 import { FilterBar } from './investigations/filter-bar.tsx';
 import { Histogram } from './investigations/histogram.tsx';
 import { BarLegend, Legend } from './investigations/legend.tsx';
+import { NotSentThen } from './investigations/not-sent-then.tsx';
 import { Timeline } from './investigations/timeline.tsx';
 import { usePages } from './investigations/use-pages.ts';
 
@@ -45,6 +46,7 @@ export function Investigations() {
           timeline.data && <Alerts data={timeline.data} {...{ entries, filter }} complete={cursor === null} />
         )}
       </Panel>
+      {hasSpan(filter) && <NotSentThen filter={filter} />}
       {!isEmpty && (
         <Panel
           id="list"

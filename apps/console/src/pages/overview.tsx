@@ -1,4 +1,5 @@
 /** The first page: problems, the latest alerts, suppressed repeats, cost, and the state of each part. */
+import { useRef } from 'preact/hooks';
 import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
 import { BudgetTiers, Spent } from '../components/budget.tsx';
@@ -27,6 +28,9 @@ export function Overview() {
   const status = useResource(api.status);
   const operations = useResource(api.operations);
   const failedCount = failed.data?.entries.length;
+  // The panel stays after the last one was retried: it says how that ended.
+  const hadFailures = useRef(false);
+  if (failedCount !== undefined && failedCount > 0) hadFailures.current = true;
   return (
     <>
       <Headline {...{ windows, queues, account, tailer, costs, failed, latest, status, hold }} />
@@ -37,7 +41,7 @@ export function Overview() {
       )}
       <div class="overview">
         <div class="main-column">
-          {failedCount !== undefined && failedCount > 0 && <FailedDeliveries state={failed} />}
+          {hadFailures.current && <FailedDeliveries state={failed} />}
           {incidents.data && incidents.data.entries.length > 0 && <OpenIncidents state={incidents} />}
           <LatestAlerts state={latest} />
           <SuppressionWindows state={windows} />
@@ -56,7 +60,7 @@ export function Overview() {
           <DeliveryCheck state={account} />
           <HoldPanel state={hold} />
           <Operations state={operations} />
-          {failedCount === 0 && <p class="fine">No failed deliveries.</p>}
+          {failedCount === 0 && !hadFailures.current && <p class="fine">No failed deliveries.</p>}
         </div>
       </div>
     </>

@@ -22,6 +22,8 @@ export interface SearchPeriod {
   since: number;
   /** Exclusive. */
   before: number;
+  /** Whether a wake of the day before belongs to it too, if a row was coalesced into it since its begin. */
+  withRepeats?: boolean;
 }
 
 /** A wake that was found, with the facts that a count needs. */
@@ -35,6 +37,8 @@ export interface FoundWake {
 
 /** Records that are read at once: other commands are answered in between. */
 const CHUNK = 500;
+/** Longest time before a period in which a wake can open a window that reaches into it, ms. */
+const REPEATS_MS = 86_400_000;
 /** After all ids of the same time: ids are shorter, and no character sorts after this one. */
 const LAST_ID = '\u{10ffff}';
 
@@ -51,13 +55,15 @@ export async function findWakes(
   filter: WakeFilter,
   page: SearchPeriod & { limit: number; maxRead: number; after?: Place | undefined },
 ): Promise<{ found: FoundWake[]; next: Place | null }> {
-  const { since, before, limit, maxRead } = page;
+  const { since, before, limit, maxRead, withRepeats = false } = page;
+  const isRelevant = ({ at }: Place, lastRepeatAt: number) => at >= since || (withRepeats && lastRepeatAt >= since);
   const found: FoundWake[] = [];
   let after = page.after ?? (Number.isFinite(before) ? { at: before - 1, id: LAST_ID } : undefined);
   for (let read = 0; read < maxRead; read += CHUNK) {
     const places = await readPage(redis, indexKey(keys, filter), { limit: CHUNK, after });
-    const inPeriod = places.filter(({ at }) => at >= since);
-    for (const { place, wake } of await readFacts(redis, keys, filter, inPeriod)) {
+    const inPeriod = places.filter(({ at }) => at >= since - (withRepeats ? REPEATS_MS : 0));
+    for (const { place, wake: matching, lastRepeatAt } of await readFacts(redis, keys, filter, inPeriod)) {
+      const wake = matching && isRelevant(place, lastRepeatAt) ? matching : undefined;
       // Only now is it certain that the page has a next one.
       if (found.length === limit && wake) return { found, next: after ?? null };
       if (found.length < limit) after = place;
@@ -72,13 +78,14 @@ async function readFacts(redis: RedisClient, keys: Keys, filter: WakeFilter, pla
   const read = await readFields(redis, keys, filter, places);
   return places.map((place, i) => {
     const facts = read[i];
-    return { place, wake: facts && matches(place.id, facts, filter) ? foundWake(place, facts) : undefined };
+    const wake = facts && matches(place.id, facts, filter) ? foundWake(place, facts) : undefined;
+    return { place, wake, lastRepeatAt: Number(facts?.get('lastSuppressedAt') ?? 0) };
   });
 }
 
 const READ_WAKES = luaScript('read-wakes');
 /** Short ones. A record has at least one of the times. */
-const TIMES_AND_OUTCOME = ['outcome', 'suppressed', 'enqueuedAt', 'investigatedAt'];
+const TIMES_AND_OUTCOME = ['outcome', 'suppressed', 'lastSuppressedAt', 'enqueuedAt', 'investigatedAt'];
 /** Long ones, which are read only if the filter asks for them. */
 const TEXTS = ['row', 'report'];
 

@@ -49,7 +49,12 @@ function NotSent({ entry, notify }: NotSentProps) {
       )}
       {!dismissed && !deadLetter && <p>It can no longer be retried. Read the alert below.</p>}
       {deadLetter && mayChange && (
-        <DeliveryActions job={deadLetter} name={`${brief(entry.probe)} / ${brief(entry.category)}`} notify={notify} />
+        <DeliveryActions
+          job={deadLetter}
+          wakeId={entry.wakeId}
+          name={`${brief(entry.probe)} / ${brief(entry.category)}`}
+          notify={notify}
+        />
       )}
     </div>
   );

@@ -42,7 +42,7 @@ export function FailedDeliveryRow({ letter, notify }: RowProps) {
       <span class="detail" title={letter.reason}>
         <code>{letter.reason}</code> <Ago at={letter.failedAt} />
       </span>
-      {mayChange && <DeliveryActions job={letter} name={nameOf(letter)} notify={notify} />}
+      {mayChange && <DeliveryActions job={letter} wakeId={letter.wakeId} name={nameOf(letter)} notify={notify} />}
     </li>
   );
 }

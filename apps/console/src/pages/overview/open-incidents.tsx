@@ -15,7 +15,13 @@ export function OpenIncidents({ state }: { state: ResourceState<Incidents> }) {
   const [notice, setNotice] = useState<NoticeContent>();
   const [shown, more] = useShowMore(state.data?.entries ?? [], 8, 'open incidents');
   return (
-    <Panel id="incidents" title="Open incidents" hint="alerts that are not over" state={state}>
+    <Panel
+      id="incidents"
+      title="Open incidents"
+      hint="alerts that are not over"
+      state={state}
+      tools={<a href="#/incidents">All incidents</a>}
+    >
       <Notice notice={notice} dismiss={() => setNotice(undefined)} />
       <ul class="open-incidents">
         {shown.map((incident) => (

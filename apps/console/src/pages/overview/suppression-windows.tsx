@@ -3,6 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import { type ResourceState, useResource } from '../../api/resource.ts';
 import * as api from '../../api/resources.ts';
 import type { OpenWindow, OpenWindows } from '../../api/types.ts';
+import { ConfirmButton } from '../../components/confirm-button.tsx';
 import { Notice, type NoticeContent } from '../../components/notice.tsx';
 import { Empty, Panel } from '../../components/panel.tsx';
 import { useShowMore } from '../../components/show-more.tsx';
@@ -12,6 +13,10 @@ import { WindowSearch } from './window-search.tsx';
 
 /** The API has at most this many windows on one page. */
 const MOST = 500;
+/** Number of windows from which on a search helps. */
+const SEARCH_FROM = 6;
+/** Most probes with a button of their own. */
+const MOST_PROBES = 3;
 
 export function SuppressionWindows({ state: firstPage }: { state: ResourceState<OpenWindows> }) {
   const [notice, setNotice] = useState<NoticeContent>();
@@ -24,6 +29,7 @@ export function SuppressionWindows({ state: firstPage }: { state: ResourceState<
   const state = useLastOf(part, useResource(api.windowsWith(part, limit)));
   const { entries = [], nextCursor = null, open = 0, suppressed = 0 } = state.data ?? {};
   const [shown, more] = useShowMore(entries, 6, 'windows', open);
+  const probes = sharedProbes(entries);
   const areAllShown = shown.length === entries.length;
   const end = async (entry: OpenWindow, reason: string) => setNotice(await endWindow(entry, reason));
   return (
@@ -34,7 +40,7 @@ export function SuppressionWindows({ state: firstPage }: { state: ResourceState<
       state={state}
     >
       <Notice notice={notice} dismiss={() => setNotice(undefined)} />
-      {(firstPage.data?.nextCursor || part !== '') && <WindowSearch part={part} find={find} />}
+      {(open > SEARCH_FROM || firstPage.data?.nextCursor || part !== '') && <WindowSearch part={part} find={find} />}
       {part !== '' && open > 0 && (
         <p class="fine">
           {counted(suppressed, 'repeat')} suppressed in {counted(open, 'window')} with {brief(part)} in the name.
@@ -60,6 +66,16 @@ export function SuppressionWindows({ state: firstPage }: { state: ResourceState<
         </button>
       )}
       {more}
+      {probes.map((probe) => (
+        <ConfirmButton
+          key={probe}
+          label={`End all of ${brief(probe)}`}
+          of={probe}
+          question={`End all suppression windows of ${brief(probe)}? The next alert of each category is sent.`}
+          confirm="End all"
+          act={async (reason) => setNotice(await endAllOf(probe, reason))}
+        />
+      ))}
       {areAllShown && nextCursor !== null && limit >= MOST && (
         <p class="fine">
           These are the {count(entries.length)} windows with the most repeats, of {count(open)}. Search for a name to
@@ -96,4 +112,18 @@ async function endWindow({ probe, category, suppressed }: OpenWindow, reason: st
   if (result.body.cleared === 0) return { tone: 'good', text: `Suppression of ${name} had already ended. ${next}` };
   const repeats = suppressed === 0 ? 'no repeats' : counted(suppressed, 'repeat');
   return { tone: 'good', text: `Suppression of ${name} ended after ${repeats}. ${next}` };
+}
+
+/** Probes that have several of the windows. */
+function sharedProbes(entries: OpenWindow[]): string[] {
+  const all = [...Map.groupBy(entries, ({ probe }) => probe)].filter(([, windows]) => windows.length > 1);
+  return all.map(([probe]) => probe).slice(0, MOST_PROBES);
+}
+
+async function endAllOf(probe: string, reason: string): Promise<NoticeContent> {
+  const result = await api.endWindowsOf(probe, reason);
+  if (result.ok) {
+    return { tone: 'good', text: `${counted(result.body.cleared, 'window')} of ${brief(probe)} ended.` };
+  }
+  return { tone: 'bad', text: `The windows of ${brief(probe)} were not ended: ${withoutStop(result.fault.message)}.` };
 }
