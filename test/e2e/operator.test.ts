@@ -1,4 +1,5 @@
 /** The operator's work in the console: real apps, real Redis, a real browser. */
+import type { Page, Request } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { launchBrowser, watchedPage } from '../support/browser.ts';
 import { environment, startAllApps } from '../support/doubles.ts';
@@ -49,5 +50,24 @@ test('a console without changes transfers no data again', async ({ ns, logPath }
     );
   });
   expect(await page.getByText('it is down').count()).toBeGreaterThan(0);
+  expect(await bytesOfAnHour(page)).toBeLessThan(1024 * 1024);
   expect(complaints).toEqual([]);
 });
+
+const POLLS = 10;
+
+/** What an idle page sends and receives, with headers, from ten polls; bytes in an hour. */
+async function bytesOfAnHour(page: Page): Promise<number> {
+  const sizes: Promise<number>[] = [];
+  const sizeOf = async (request: Request) =>
+    Object.values(await request.sizes()).reduce((sum, bytes) => sum + Math.max(0, bytes), 0);
+  page.on('requestfinished', (request) => sizes.push(sizeOf(request)));
+  for (let i = 0; i < POLLS; i++) {
+    const answered = page.waitForResponse((response) => response.url().endsWith('/v1/dead-letters'));
+    await page.clock.runFor(31_000);
+    await answered;
+  }
+  await page.waitForLoadState('networkidle');
+  const all = await Promise.all(sizes);
+  return (all.reduce((sum, bytes) => sum + bytes, 0) / (POLLS * 31)) * 3_600;
+}

@@ -141,7 +141,7 @@ export async function buildApp(options: ApiOptions) {
       info: {
         title: 'Kora Wake',
         version: VERSION,
-        description: 'The on-call first responder: its queues, debounce windows, investigations and costs.',
+        description: `The on-call first responder: its queues, debounce windows, investigations and costs. [Back to the console](${basePath}/).`,
       },
       components: {
         securitySchemes: { token: { type: 'http', scheme: 'bearer' }, browser: { type: 'http', scheme: 'basic' } },
@@ -225,7 +225,9 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
         },
       });
     }
-    await app.register(board(all, `${basePath}/admin/queues`, operations, errors), { prefix: '/admin/queues' });
+    await app.register(board(all, `${basePath}/admin/queues`, `${basePath}/`, operations, errors), {
+      prefix: '/admin/queues',
+    });
   };
 }
 

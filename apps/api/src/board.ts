@@ -26,13 +26,25 @@ class BoardQueue extends BullMQAdapter {
   }
 }
 
-/** The plugin to register under `path`. It answers errors like the rest of the API, and records each change. */
-export function board(queues: Queue[], path: string, operations: OperationLog, errors: ErrorAnswers) {
+/** The plugin to register under `path`, with a link to the console under `consolePath`. It answers errors like the rest of the API, and records each change. */
+export function board(
+  queues: Queue[],
+  path: string,
+  consolePath: string,
+  operations: OperationLog,
+  errors: ErrorAnswers,
+) {
   const server = new FastifyAdapter();
   createBullBoard({
     queues: queues.map((queue) => new BoardQueue(queue)),
     serverAdapter: server,
-    options: { uiConfig: { boardTitle: 'Kora Wake' } },
+    options: {
+      uiConfig: {
+        boardTitle: 'Kora Wake',
+        hideDocsLink: true,
+        miscLinks: [{ text: 'Back to the console', url: consolePath }],
+      },
+    },
   });
   server.setBasePath(path);
   const routes = server.registerPlugin();
