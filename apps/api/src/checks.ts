@@ -16,10 +16,10 @@ export interface CheckFacts extends Omit<Status, 'checks'> {
 
 type Result = Omit<Check, 'id' | 'title'>;
 
-const ok = (text: string): Result => ({ state: 'ok', text, fix: null });
-const off = (text: string, fix: string): Result => ({ state: 'off', text, fix });
-const warning = (text: string, fix: string): Result => ({ state: 'warning', text, fix });
-const problem = (text: string, fix: string): Result => ({ state: 'problem', text, fix });
+const ok = (text: string, at: string | null = null): Result => ({ state: 'ok', text, at, fix: null });
+const off = (text: string, fix: string): Result => ({ state: 'off', text, at: null, fix });
+const warning = (text: string, fix: string): Result => ({ state: 'warning', text, at: null, fix });
+const problem = (text: string, fix: string, at: string | null = null): Result => ({ state: 'problem', text, at, fix });
 
 /** In the order in which a new user completes them. */
 export function checksOf(facts: CheckFacts): Check[] {
@@ -52,10 +52,8 @@ function log({ log: { path, isWatched }, lastRowAt, missingSince }: CheckFacts):
       'Set KORA_AUDIT_LOG_PATH to the log that your probes write, for every app.',
     );
   }
-  if (lastRowAt === null) {
-    return ok(`${path} is watched, and has no alert yet`);
-  }
-  return ok(`${path} is watched, last alert at ${lastRowAt}`);
+  if (lastRowAt === null) return ok(`${path} is watched, and has no alert yet`);
+  return ok(`${path} is watched, last alert at`, lastRowAt);
 }
 
 function workers({ workers: running }: CheckFacts): Result {
@@ -79,7 +77,7 @@ function slack({ slack: setup, problems }: CheckFacts): Result {
       fault.kind === 'refused'
         ? 'Correct KORA_SLACK_BOT_TOKEN or the scopes of the app, and restart the workers.'
         : 'Nothing: the workers try again until Slack answers.';
-    return problem(`Slack did not take the last message (${fault.code}) since ${fault.since}`, fix);
+    return problem(`Slack does not take messages (${fault.code}) since`, fix, fault.since);
   }
   if (setup.missingScopes.length > 0) {
     return warning(
@@ -111,13 +109,13 @@ function llm({ llm: setup, problems }: CheckFacts): Result {
   if (fault) {
     const words = fault.message === '' ? '' : `: ${fault.message}`;
     return problem(
-      `the AI did not answer (${fault.code}) since ${fault.since}${words}`,
+      `the AI does not answer (${fault.code}${words}) since`,
       'Check the key, the address and the model. Alerts are sent without a diagnosis until it answers.',
+      fault.since,
     );
   }
-  return ok(
-    `${setup.model}, ${setup.lastAnswerAt === null ? 'not asked yet' : `last answer at ${setup.lastAnswerAt}`}`,
-  );
+  if (setup.lastAnswerAt === null) return ok(`${setup.model}, not asked yet`);
+  return ok(`${setup.model}, last answer at`, setup.lastAnswerAt);
 }
 
 function clicks({ clicks: { areTaken, socket, isHttpOpen } }: CheckFacts): Result {

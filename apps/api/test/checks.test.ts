@@ -76,7 +76,7 @@ describe('a part that is not ready says so, and what to do', () => {
       /KORA_SLACK_OPERATOR_USER_ID/,
     ],
     ['llm', { llm: { isConfigured: false, model: null, lastAnswerAt: null } }, 'off', /without/, /ANTHROPIC_API_KEY/],
-    ['llm', { problems: [problemOf('llm', 'refused')] }, 'problem', /did not answer \(some_code\)/, /Check the key/],
+    ['llm', { problems: [problemOf('llm', 'refused')] }, 'problem', /does not answer \(some_code\)/, /Check the key/],
     ['clicks', { clicks: { areTaken: false, socket: null, isHttpOpen: false } }, 'off', /no buttons/, /APP_TOKEN/],
     [
       'clicks',

@@ -552,18 +552,40 @@ export const slackProblem = (more: Partial<ServiceProblem> = {}): ServiceProblem
 
 function checks(): Check[] {
   return [
-    { id: 'redis', title: 'Redis', state: 'ok', text: 'redis://redis takes writes, and keeps them', fix: null },
-    { id: 'log', title: 'Audit log', state: 'ok', text: '/var/lib/kora/kora_audit_log.jsonl is watched', fix: null },
-    { id: 'workers', title: 'Workers', state: 'ok', text: '1 worker: worker-1:1', fix: null },
-    { id: 'slack', title: 'Slack', state: 'ok', text: `team Acme, bot ${MARKUP}`, fix: null },
+    {
+      id: 'redis',
+      title: 'Redis',
+      state: 'ok',
+      text: 'redis://redis takes writes, and keeps them',
+      at: null,
+      fix: null,
+    },
+    {
+      id: 'log',
+      title: 'Audit log',
+      state: 'ok',
+      text: '/var/lib/kora/kora_audit_log.jsonl is watched, last alert at',
+      at: at(MINUTE),
+      fix: null,
+    },
+    { id: 'workers', title: 'Workers', state: 'ok', text: '1 worker: worker-1:1', at: null, fix: null },
+    { id: 'slack', title: 'Slack', state: 'ok', text: `team Acme, bot ${MARKUP}`, at: null, fix: null },
     {
       id: 'mcp',
       title: 'MCP servers',
       state: 'warning',
       text: `${LONG.slice(0, 300)} not connected: their tools are missing`,
+      at: null,
       fix: 'See the log of the worker for the reason.',
     },
-    { id: 'policy', title: 'Policy', state: 'off', text: 'no file', fix: 'Set KORA_POLICY_PATH, see docs/policy.md.' },
+    {
+      id: 'policy',
+      title: 'Policy',
+      state: 'off',
+      text: 'no file',
+      at: null,
+      fix: 'Set KORA_POLICY_PATH, see docs/policy.md.',
+    },
   ];
 }
 

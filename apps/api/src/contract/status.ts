@@ -165,6 +165,7 @@ export const Check = z
     title: z.string(),
     state: z.enum(CHECK_STATES).describe('off: it is optional, and not set up'),
     text: z.string().describe('what is found'),
+    at: time.nullable().describe('time that belongs to the end of the text; null: none'),
     fix: z.string().nullable().describe('what to do; null: nothing'),
   })
   .meta({ id: 'Check' });

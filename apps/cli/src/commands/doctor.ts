@@ -11,6 +11,7 @@ const STATUS = z.object({
       title: z.string(),
       state: z.enum(['ok', 'off', 'warning', 'problem']),
       text: z.string(),
+      at: z.string().nullable(),
       fix: z.string().nullable(),
     }),
   ),
@@ -37,7 +38,7 @@ export const command = defineCommand({
   },
 });
 
-function linesOf({ title, state, text, fix }: Check, width: number): string[] {
-  const first = `${MARKS[state]} ${title.padEnd(width)}  ${text}`;
+function linesOf({ title, state, text, at, fix }: Check, width: number): string[] {
+  const first = `${MARKS[state]} ${title.padEnd(width)}  ${text}${at === null ? '' : ` ${at}`}`;
   return fix === null ? [first] : [first, `${' '.repeat(width + 4)}${fix}`];
 }

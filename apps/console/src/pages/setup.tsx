@@ -4,6 +4,7 @@ import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
 import type { Check } from '../api/types.ts';
 import { Panel } from '../components/panel.tsx';
+import { When } from '../components/values.tsx';
 import { counted } from '../format.ts';
 import { TestAlertPanel } from './setup/test-alert.tsx';
 
@@ -51,13 +52,13 @@ function headline(checks: Check[]): string {
   return off > 0 ? `Running, ${counted(off, 'part is', 'parts are')} not set up` : 'Everything is set up';
 }
 
-const CheckRow = ({ check: { title, state, text, fix } }: { check: Check }) => (
+const CheckRow = ({ check: { title, state, text, at, fix } }: { check: Check }) => (
   <li class={state}>
     <span class="state">
       <Mark state={state} /> {LABELS[state]}
     </span>
     <span class="what">
-      <b>{title}</b> {text}
+      <b>{title}</b> {text} {at !== null && <When at={at} withAge />}
       {fix !== null && <span class="fix">{fix}</span>}
     </span>
   </li>

@@ -15,6 +15,8 @@ export function Histogram({ data, zoom }: { data: Timeline; zoom: (from: string,
   const most = Math.max(...data.buckets.map(({ wakes, suppressed }) => wakes + suppressed));
   const stop = data.buckets.some(({ start }) => start === current) ? current : data.buckets.at(-1)?.start;
   const positionOf = (at: number) => ((at - from) / length) * 100;
+  // A label at an edge would be cut.
+  const labelled = ticks(from, to).filter((tick) => positionOf(tick) > 4 && positionOf(tick) < 97);
   const move = (event: KeyboardEvent) => {
     const by = event.key === 'ArrowLeft' ? -1 : event.key === 'ArrowRight' ? 1 : 0;
     const next = data.buckets[data.buckets.findIndex(({ start }) => start === stop) + by];
@@ -46,7 +48,7 @@ export function Histogram({ data, zoom }: { data: Timeline; zoom: (from: string,
       </div>
       <div class="axis" aria-hidden="true">
         <span class="track">
-          {ticks(from, to).map((tick) => (
+          {labelled.map((tick) => (
             <span key={tick} class="label" style={{ left: `${positionOf(tick)}%` }}>
               {tickLabel(tick, length)}
             </span>
