@@ -98,4 +98,4 @@ export const testAlertRoutes: FastifyPluginAsyncZod<TestAlertRoutes> = async (
 };
 
 const DETAIL =
-  'A person sent this test alert to see whether alerts arrive. Nothing is wrong. Say that this is a test, and that the AI works.';
+  'A person sent this test alert to see whether alerts arrive. Nothing is wrong, and there is nothing to do.';
