@@ -37,6 +37,7 @@ const SLACK = 'apps/worker/test/delivery/slack.test.ts';
 const BACKTEST_API = 'apps/api/test/backtest.test.ts';
 const CORRECTIONS = 'apps/api/test/corrections.test.ts';
 const POLICY = 'apps/tailer/test/decide/policy.test.ts';
+const SEARCH = 'apps/api/test/search.test.ts';
 const STORES = 'apps/tailer/test/decide/stores.model.test.ts';
 const DECIDE = 'packages/shared/test/policy/decide.test.ts';
 const READ_LOG = 'packages/backtest/test/read-log.test.ts';
@@ -1948,5 +1949,45 @@ export const MUTATIONS: Mutation[] = [
     replace: "'LIMIT', 0, 0)) do drop(id) end",
     test: KEPT_STEPS,
     named: 'that have expired',
+  },
+  {
+    guard: 'a wake of before a span of time is listed only if a row was coalesced into it since',
+    file: 'packages/shared/src/store/wake-search.ts',
+    find: '(withRepeats && lastRepeatAt >= since)',
+    replace: 'withRepeats',
+    test: SEARCH,
+    named: 'whose repeats were suppressed then',
+  },
+  {
+    guard: 'a page of a search ends at its last wake',
+    file: 'packages/shared/src/store/wake-search.ts',
+    find: 'if (found.length < limit) after = place;',
+    replace: 'after = place;',
+    test: SEARCH,
+    named: 'keeps its filter from page to page',
+  },
+  {
+    guard: 'every word of a search must match',
+    file: 'packages/shared/src/store/wake-search.ts',
+    find: 'words.every(',
+    replace: 'words.some(',
+    test: SEARCH,
+    named: 'by words in any case',
+  },
+  {
+    guard: 'a retry of many concerns one reason',
+    file: 'apps/api/src/routes/dead-letters.ts',
+    find: 'read.flat().filter(({ failedReason }) => failedReason === because)',
+    replace: 'read.flat()',
+    test: 'apps/api/test/dead-letters.test.ts',
+    named: 'are retried by one request, and others stay',
+  },
+  {
+    guard: 'a test alert that the policy mutes is refused',
+    file: 'apps/api/src/routes/test-alert.ts',
+    find: 'assertNotMuted(own);',
+    replace: '',
+    test: 'test/e2e/test-alert.test.ts',
+    named: 'that the policy mutes, is refused',
   },
 ];
