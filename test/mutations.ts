@@ -1961,8 +1961,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a page of a search ends at its last wake',
     file: 'packages/shared/src/store/wake-search.ts',
-    find: 'if (found.length < limit) after = place;',
-    replace: 'after = place;',
+    find: 'after = place;',
+    replace: 'after = places.at(-1);',
     test: SEARCH,
     named: 'keeps its filter from page to page',
   },

@@ -66,7 +66,7 @@ export async function findWakes(
       const wake = matching && isRelevant(place, lastRepeatAt) ? matching : undefined;
       // Only now is it certain that the page has a next one.
       if (found.length === limit && wake) return { found, next: after ?? null };
-      if (found.length < limit) after = place;
+      after = place;
       if (wake) found.push(wake);
     }
     if (inPeriod.length < CHUNK) return { found, next: null };
