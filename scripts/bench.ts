@@ -15,6 +15,7 @@ import { forecast } from '../bench/forecast.ts';
 import { idle, startUp } from '../bench/idle.ts';
 import { accepting, postToMessage } from '../bench/ingest.ts';
 import { type Bench, reached } from '../bench/measure.ts';
+import { paint } from '../bench/paint.ts';
 import { rowToDm, scaling, throughput } from '../bench/path.ts';
 import { line, page, type Result } from '../bench/report.ts';
 import { storm as stormBench } from '../bench/storm.ts';
@@ -38,6 +39,7 @@ const BENCHES: Bench[] = [
   postToMessage,
   listsUnderStorm,
   stormBench,
+  paint,
   forecast,
   backtest,
 ];

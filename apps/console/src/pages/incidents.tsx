@@ -24,7 +24,7 @@ type IncidentsQuery = Query<'state' | 'q' | 'severity' | 'limit'>;
 
 export function Incidents() {
   const query = useQuery({ state: 'open', q: '', severity: '', limit: String(STEP) });
-  const limit = Math.min(MOST, Number(query.get('limit')) || STEP);
+  const limit = Math.min(MOST, Math.max(STEP, Math.floor(Number(query.get('limit'))) || STEP));
   const state = useResource(api.incidents(apiQuery(query, limit)));
   const [notice, setNotice] = useState<NoticeContent>();
   const { entries = [], nextCursor = null } = state.data ?? {};
