@@ -5,7 +5,9 @@ import { z } from 'zod';
 export const time = z.iso.datetime();
 
 /** A day (its beginning in UTC) or a time of a query, ISO 8601. */
-export const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+export const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
+  error: 'must be a day or a time, such as 2026-11-27T03:00:00Z',
+});
 
 /** Fastify's shape of an error. */
 export const ErrorAnswer = z
