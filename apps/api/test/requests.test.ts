@@ -65,6 +65,8 @@ test('any value in any parameter of any route gives a 2xx, or a 4xx with a reaso
   const { paths } = (await app.inject('/docs/json')).json();
   // A stream does not end, so the test could not wait for its answer.
   delete paths['/v1/events'];
+  // Without a tailer it is always a 503 with a reason: test/e2e/test-alert.test.ts.
+  delete paths['/v1/test'];
   const routes = Object.entries<Record<string, { parameters?: Array<{ in: string; name: string }> }>>(paths).flatMap(
     ([path, methods]) =>
       Object.entries(methods).map(([method, { parameters = [] }]) => ({
