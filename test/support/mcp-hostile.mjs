@@ -20,6 +20,7 @@ let initialized = {};
 let answered = 0;
 
 const write = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+const nonsense = (lines) => '{"not":"a message"}\n'.repeat(lines);
 const text = (value) => ({ content: [{ type: 'text', text: value }] });
 
 /** The answer of the tool `look` by behaviour; undefined for no answer. */
@@ -69,6 +70,12 @@ const handlers = {
     if (manner === 'pages') {
       const page = Number(params?.cursor ?? 0);
       return { tools: Array.from({ length: 200 }, (_, i) => named(`t${page}_${i}`)), nextCursor: String(page + 1) };
+    }
+    if (manner === 'lists-then-babbles') {
+      // In one chunk: the client closes the connection after it got the listing, and before it can use it.
+      setImmediate(() => process.stdout.write(nonsense(200)));
+      process.stdout.cork();
+      setImmediate(() => process.stdout.uncork());
     }
     if (manner === 'restless') write({ method: 'notifications/tools/list_changed' });
     return { tools };
@@ -124,7 +131,7 @@ switch (manner) {
     process.stdout.write('listening on stdio\n{"jsonrpc":"2.0"}\n[]\nnull\n{"half":\n"\n');
     break;
   case 'babbles':
-    setInterval(() => process.stdout.write('{"not":"a message"}\n'.repeat(50)), 10);
+    setInterval(() => process.stdout.write(nonsense(50)), 10);
     break;
   case 'stubborn':
     process.on('SIGTERM', () => {});

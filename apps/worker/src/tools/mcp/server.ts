@@ -75,6 +75,7 @@ interface Connection {
   lastError?: Error;
   /** Why we closed the connection ourselves. */
   closedFor?: Error;
+  isClosed: boolean;
 }
 
 /** Keeps one server connected, from the first `ready()` until `close()`. */
@@ -111,6 +112,8 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
     work ??= (async () => {
       try {
         await connectAndList();
+        // The connection can end after the last answer of the listing and before this line.
+        if (connection?.isClosed) throw connectionClosed();
       } catch (error) {
         fail(error);
       }
@@ -195,6 +198,7 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       listedAt: -Infinity,
       stale: true,
       isExpired: false,
+      isClosed: false,
     };
     const mayListAgain = perMinute(30);
     const mayContinue = perMinute(MAX_ERRORS_PER_MINUTE);
@@ -210,8 +214,9 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
     };
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a client is not an event target
     client.onclose = () => {
-      // During a listing, the listing itself fails.
-      if (opened === connection && !work) fail(new Error('it closed the connection'));
+      opened.isClosed = true;
+      // During an attempt to connect or list, the attempt fails.
+      if (opened === connection && !work) fail(connectionClosed());
     };
     client.setNotificationHandler('notifications/tools/list_changed', () => markStale(opened));
     return opened;
@@ -301,6 +306,10 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
       await lastEnded;
     },
   };
+}
+
+function connectionClosed(): Error {
+  return new Error('it closed the connection');
 }
 
 /** The tool itself reports an error. */

@@ -317,6 +317,13 @@ describe('a server', () => {
     expect(log.lines.filter((line) => line.level === 20).length).toBeLessThanOrEqual(10);
   });
 
+  test('that writes nonsense together with its listing is disconnected', async ({ log }) => {
+    const mcp = pool(log, hostileServer('lists-then-babbles'));
+    await mcp.tools(never);
+    expect(await log.until('mcp.unavailable')).toMatchObject({ mcpServer: 'h' });
+    expect(await mcp.tools(never)).toEqual({ tools: [], missing: ['h'] });
+  });
+
   test('that never answers is missing, and delays others only for the wait limit', async ({ log }) => {
     const double = await httpDouble(hang);
     endBeforeCleanup(() => double.close());
