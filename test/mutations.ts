@@ -515,6 +515,22 @@ export const MUTATIONS: Mutation[] = [
     named: 'keeps its first page',
   },
   {
+    guard: 'an MCP server that ends its connection right after its listing is noticed',
+    file: 'apps/worker/src/tools/mcp/server.ts',
+    find: 'if (connection?.isClosed) throw connectionClosed();',
+    replace: '',
+    test: 'apps/worker/test/tools/mcp/pool.test.ts',
+    named: 'writes nonsense together with its listing',
+  },
+  {
+    guard: 'an edit for a member of a storm leaves the digest alone',
+    file: 'packages/shared/src/store/incidents.ts',
+    find: "if (storm) await record(changes ?? '0', '');\n  else if",
+    replace: 'if',
+    test: 'apps/worker/test/delivery/storm.test.ts',
+    named: 'keeps its digest if a member was repeated',
+  },
+  {
     guard: 'an expired session is opened again and the call repeated',
     file: 'apps/worker/src/tools/mcp/server.ts',
     find: 'if (mayRepeat && !signal.aborted && lostSession(current, error)) {',

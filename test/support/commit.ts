@@ -21,7 +21,7 @@ export async function commit(
   const tally = {
     counters: new Map(),
     enqueued: new Map(enqueued.map((wake) => [wake.id, wake])),
-    suppressed: new Map(),
+    suppressed: suppressedBy(firing),
     pairRows: new Map(),
     unreadable: [],
     counts: [],
@@ -32,6 +32,16 @@ export async function commit(
   const to = String(++position);
   const source = { sourceId: 's', path: '/log', name: '', token: 'token', mayReplay: false, hasIncidents: true, storm };
   expect(await commitBatch(ns.redis, ns.keys, { ...source, from, to, tally })).toBe('committed');
+}
+
+function suppressedBy(firing: FiringChange[]) {
+  const suppressed = new Map<string, { pair: string; rows: number }>();
+  for (const change of firing) {
+    if (change.kind !== 'firing' || change.decision !== 'coalesced') continue;
+    const { rows } = suppressed.get(change.wakeId) ?? { rows: 0 };
+    suppressed.set(change.wakeId, { pair: change.pair, rows: rows + 1 });
+  }
+  return suppressed;
 }
 
 const pairOf = ({ probe, category }: Wake) => debounceId(probe, category);

@@ -8,12 +8,12 @@ import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
-import { commit, recovers } from '../../../../test/support/commit.ts';
+import { commit, fires, recovers } from '../../../../test/support/commit.ts';
 import { eventually, test } from '../../../../test/support/fixtures.ts';
 import { json, reset } from '../../../../test/support/http-double.ts';
 import { keeping } from '../keeping.ts';
-import { account, alerts, named, outcomes, repeat, settled, stormIdOf } from '../storming.ts';
-import { outcomeIs } from '../working.ts';
+import { account, alerts, named, outcomes, RULE, repeat, settled, stormIdOf } from '../storming.ts';
+import { enqueue, outcomeIs } from '../working.ts';
 
 describe('a storm', () => {
   test('is one digest that names each alert, and one investigation; each wake ends as digest', async ({
@@ -100,6 +100,21 @@ describe('a storm', () => {
     await settled(ns);
     expect(await outcomes(ns)).toMatchObject({ digest: 12 });
     expect(double.accepted).toHaveLength(2);
+  });
+
+  test('keeps its digest if a member was repeated in the commit with which it joined', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    await alerts(ns, 8);
+    await settled(ns);
+    // A critical alert has the digest edited before the alert's own incident is looked at.
+    const wake = await enqueue(ns, { severity: 'critical' });
+    const repeats = Array.from({ length: 5 }, () => fires(wake, false));
+    await commit(ns, [wake], [fires(wake), ...repeats], RULE);
+    await settled(ns);
+    await eventually(async () => (await ns.redis.zcard(ns.keys.changedIncidents)) === 0);
+    const [digest, reply] = double.accepted;
+    expect(named([reply?.text ?? ''], [wake])).toHaveLength(1);
+    for (const { text } of digest?.edits ?? []) expect(text).toMatch(/^(⚠️|🚨) Alert storm · [89] alerts/);
   });
 
   test('is sent anew for a critical alert, at most once in five minutes', async ({ ns, logPath }) => {

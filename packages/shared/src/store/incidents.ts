@@ -314,17 +314,19 @@ const RECORD_EDIT = luaScript('record-edit');
 export async function readStaleMessage(redis: RedisClient, keys: Keys, id: string): Promise<StaleMessage | undefined> {
   const olderKey = keys.olderMessages(id);
   const [fields, first] = await Promise.all([
-    redis.hmget(keys.incident(id), 'state', 'changes', 'shown', 'messageOf', 'message'),
+    redis.hmget(keys.incident(id), 'state', 'changes', 'shown', 'messageOf', 'message', 'storm'),
     redis.lindex(olderKey, 0),
   ]);
-  const [state, changes, shown, messageOf, message] = fields;
+  const [state, changes, shown, messageOf, message, storm] = fields;
   const record = async (version: string, older: string) =>
     (await RECORD_EDIT(redis, [keys.incident(id), olderKey, keys.changedIncidents], id, version, older)) === 1;
   if (!state) {
     await redis.zrem(keys.changedIncidents, id);
     return undefined;
   }
-  if (changes && changes !== shown) {
+  // The message of a member is the digest, which is edited for its storm. The change may be older than the storm.
+  if (storm) await record(changes ?? '0', '');
+  else if (changes && changes !== shown) {
     const posted = parsePosted(message ?? undefined);
     return { wakeId: messageOf ?? '', posted, kind: 'newest', edited: () => record(changes, '') };
   }
