@@ -523,6 +523,30 @@ export const MUTATIONS: Mutation[] = [
     named: 'writes nonsense together with its listing',
   },
   {
+    guard: 'a test alert is no sign of a storm',
+    file: 'packages/shared/lua/commit-batch.lua',
+    find: 'if not wake.isTest then',
+    replace: 'if true then',
+    test: 'apps/worker/test/delivery/storm.test.ts',
+    named: 'is not begun by test alerts',
+  },
+  {
+    guard: 'deliveries that are retried together come after new ones',
+    file: 'apps/api/src/routes/dead-letters.ts',
+    find: 'await job.changePriority(AFTER_NEW_ONES);',
+    replace: '',
+    test: 'apps/api/test/dead-letters.test.ts',
+    named: 'after newer ones',
+  },
+  {
+    guard: 'a test alert gets as many rows as the policy counts',
+    file: 'apps/api/src/routes/test-alert.ts',
+    find: '{ length: own.consecutive }',
+    replace: '{ length: 1 }',
+    test: 'test/e2e/test-alert.test.ts',
+    named: 'whose way is blocked',
+  },
+  {
     guard: 'an edit for a member of a storm leaves the digest alone',
     file: 'packages/shared/src/store/incidents.ts',
     find: "if (storm) await record(changes ?? '0', '');\n  else if",
@@ -2004,6 +2028,6 @@ export const MUTATIONS: Mutation[] = [
     find: 'assertNotMuted(own);',
     replace: '',
     test: 'test/e2e/test-alert.test.ts',
-    named: 'that the policy mutes, is refused',
+    named: 'whose way is blocked',
   },
 ];

@@ -1,6 +1,7 @@
 /** The test alert of the API, the set-up checks and `kora-wake doctor`, with real apps. */
 import { writeFileSync } from 'node:fs';
-import { ErrorAnswer, InvestigationDetail, Operations, TestAlert } from '@kora-wake/api/contract';
+import { ErrorAnswer, Incidents, InvestigationDetail, Operations, TestAlert } from '@kora-wake/api/contract';
+import { setHold } from '@kora-wake/shared/store/hold';
 import { expect } from 'vitest';
 import { doubles, environment, startAllApps } from '../support/doubles.ts';
 import { eventually, test } from '../support/fixtures.ts';
@@ -28,6 +29,11 @@ test('a test alert goes the whole way, again and again, and the checks show what
     expect(slack.accepted).toHaveLength(number);
     expect(JSON.stringify(slack.accepted.at(-1))).toContain('🧪');
   }
+  // The second one ended the first one's incident.
+  await eventually(async () => {
+    const { entries } = Incidents.parse(await get('/v1/incidents?state=all'));
+    return entries.map(({ state }) => state).join() === 'firing,closed';
+  });
   const { entries } = Operations.parse(await get('/v1/operations'));
   expect(entries.map(({ what }) => what)).toEqual(['test_sent', 'test_sent']);
 
@@ -50,7 +56,7 @@ test('a test alert goes the whole way, again and again, and the checks show what
   expect(text(ill)).toMatch(/✗ Workers +no worker runs: alerts wait\n +Start a worker\./);
 });
 
-test('a test alert that nobody would read, or that the policy mutes, is refused with the reason', async ({
+test('a test alert whose way is blocked, or that follows another one at once, is refused with the reason', async ({
   ns,
   logPath,
   folder,
@@ -61,7 +67,7 @@ test('a test alert that nobody would read, or that the policy mutes, is refused 
     policyPath,
     'version: 1\nrules: [{ match: { probe: kora-wake }, mute: [{ cron: "* * * * *", for: 1h, reason: drills }] }]\n',
   );
-  const { url, tailer } = await startAllApps(
+  const { url, api, tailer, worker } = await startAllApps(
     environment(ns, logPath, { ...slackAndEngine, KORA_POLICY_PATH: policyPath }),
   );
   const send = async () => {
@@ -69,6 +75,22 @@ test('a test alert that nobody would read, or that the policy mutes, is refused 
     return [answer.status, ErrorAnswer.parse(await answer.json()).message];
   };
   expect(await send()).toEqual([409, expect.stringContaining('The policy mutes test alerts now (drills).')]);
+  writeFileSync(policyPath, 'version: 1\nrules: [{ match: { probe: kora-wake }, consecutive: 3 }]\n');
+  tailer.child.kill('SIGHUP');
+  api.child.kill('SIGHUP');
+  await Promise.all([api.until('policy.reloaded'), tailer.until('policy.reloaded')]);
+  await setHold(ns.redis, ns.keys, 3_600, 'ada');
+  expect(await send()).toEqual([
+    409,
+    expect.stringMatching(/^All messages are held until .* UTC \(ada\): end the hold/),
+  ]);
+  await setHold(ns.redis, ns.keys, 0, 'ada');
+  worker.child.kill('SIGTERM');
+  await worker.exited;
+  const sent = await fetch(`${url}/v1/test`, { method: 'POST' });
+  // The policy waits for three alerts.
+  expect(TestAlert.parse(await sent.json()).wakeId).toMatch(/^w-/);
+  expect(await send()).toEqual([409, expect.stringMatching(/^A test alert is on its way \(w-/)]);
   tailer.child.kill('SIGTERM');
   await tailer.exited;
   expect(await send()).toEqual([503, expect.stringContaining('start a tailer')]);

@@ -1,12 +1,12 @@
 /** Jobs that failed for good: list, retry, drop. */
 import { runIncidentClocks } from '@kora-wake/shared/store/incidents';
 import { endNotice, listPendingNotices } from '@kora-wake/shared/store/notices';
-import { noticeJobOptions } from '@kora-wake/shared/store/queues';
+import { deliverJobOptions, noticeJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { UnrecoverableError, Worker } from 'bullmq';
 import { describe, expect } from 'vitest';
 import { commit, fires } from '../../../test/support/commit.ts';
-import { aWake, ending, eventually, test } from '../../../test/support/fixtures.ts';
+import { aWake, endBeforeCleanup, ending, eventually, test } from '../../../test/support/fixtures.ts';
 import { api, deadLetter, report } from './api.ts';
 
 describe('dead letters', () => {
@@ -223,8 +223,24 @@ test('all dead letters with one reason are retried by one request, and others st
   expect((await retry('channel_not_found')).json()).toEqual({ retried: 3, isComplete: true });
   const { entries } = (await app.inject('/v1/dead-letters')).json();
   expect(entries.map(({ jobId }: { jobId: string }) => jobId)).toEqual([other]);
-  expect(await ns.deliveries.getWaitingCount()).toBe(3);
   expect(written.at(-1)?.details).toMatchObject({ because: 'channel_not_found', retried: 3, reason: 'fixed' });
   expect((await retry('channel_not_found')).json()).toEqual({ retried: 0, isComplete: true });
   expect((await retry('')).statusCode).toBe(400);
+});
+
+test('deliveries that are retried together are sent in their order, after newer ones', async ({ ns }) => {
+  const { app } = await api(ns);
+  const retried: string[] = [];
+  for (const id of ['w-1', 'w-2', 'w-3']) retried.push(await deadLetter(ns, id, 'channel_not_found'));
+  await app.inject({ method: 'POST', url: '/v1/dead-letters/retry', payload: { because: 'channel_not_found' } });
+  const newer = aWake({ id: 'w-new', severity: 'critical' });
+  await ns.deliveries.add('deliver', { wake: newer, report }, deliverJobOptions(newer.id));
+  const sent: unknown[] = [];
+  const worker = new Worker(ns.deliveries.name, async ({ id }) => void sent.push(id), {
+    connection: { url: ns.redisUrl },
+    prefix: ns.prefix,
+  });
+  endBeforeCleanup(() => worker.close());
+  await eventually(() => sent.length === 4);
+  expect(sent).toEqual([deliverJobOptions(newer.id).jobId, ...retried]);
 });

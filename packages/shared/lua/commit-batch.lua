@@ -79,7 +79,7 @@ for _, wake in ipairs(batch.enqueued) do
     redis.call('HINCRBY', KEYS[3], 'rows', 1)
     redis.call('HINCRBY', KEYS[3], 'enqueued', 1)
     collect_stat(collected, wake.pair, 'w', 1)
-    new_wakes[#new_wakes + 1] = {pair = wake.pair, id = wake.id}
+    if not wake.isTest then new_wakes[#new_wakes + 1] = {pair = wake.pair, id = wake.id} end
     publish_event(KEYS[5], 'wake.enqueued', 'wakeId', wake.id, 'pair', wake.pair, 'severity', wake.severity, 'title', wake.title)
     index_wake({KEYS[key + 2], KEYS[key + 3], KEYS[key + 4]}, wake.id, batch.now, batch.recordTtlS)
   else

@@ -27,7 +27,7 @@ export const RetriedDeadLetter = z.object({ retried: z.literal(true) }).meta({ i
 export type RetriedDeadLetter = z.infer<typeof RetriedDeadLetter>;
 
 export const RetryAllRequest = z.object({
-  because: z.string().min(1, 'must not be empty').max(1_000).describe('`reason` of the dead letters to retry'),
+  because: z.string().min(1, 'must not be empty').describe('`reason` of the dead letters to retry'),
 });
 export type RetryAllRequest = z.infer<typeof RetryAllRequest>;
 

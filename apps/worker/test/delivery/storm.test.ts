@@ -117,6 +117,27 @@ describe('a storm', () => {
     for (const { text } of digest?.edits ?? []) expect(text).toMatch(/^(⚠️|🚨) Alert storm · [89] alerts/);
   });
 
+  test('is not begun by test alerts, and does not swallow one', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    const drill = (number: number) => {
+      const category = `test-0000000${number}`;
+      return enqueue(ns, { id: `w-${category}`, probe: 'kora-wake', category, severity: 'info' });
+    };
+    const commitDrill = async (wake: Wake) => commit(ns, [wake], [fires(wake)], RULE);
+    const drills = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(drill));
+    for (const wake of drills) await commitDrill(wake);
+    const [real] = await alerts(ns, 1, { severity: 'critical' });
+    await settled(ns);
+    expect(await outcomes(ns)).toMatchObject({ diagnosis: 8, digest: 0 });
+    expect(double.accepted).toHaveLength(8);
+    await alerts(ns, 8);
+    const last = await drill(8);
+    await commitDrill(last);
+    await settled(ns);
+    await outcomeIs(ns, last, 'diagnosis');
+    await outcomeIs(ns, real as Wake, 'diagnosis');
+  });
+
   test('is sent anew for a critical alert, at most once in five minutes', async ({ ns, logPath }) => {
     const { double } = await keeping(ns, logPath);
     const wakes = await alerts(ns, 8);

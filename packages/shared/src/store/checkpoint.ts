@@ -8,6 +8,7 @@ import { type PolicyState, policyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
 import { VERSION } from '../runtime/version.ts';
 import { debounceId } from '../wake/pair.ts';
+import { isTestAlert } from '../wake/test-alert.ts';
 import { firstChars } from '../wake/text.ts';
 import type { Wake } from '../wake/wake.ts';
 import { type FiringChange, firingArgs } from './firing.ts';
@@ -118,6 +119,7 @@ export async function commitBatch(
       pair: pairIdOf(wake),
       severity: firstChars(wake.severity, MAX_EVENT_TEXT),
       title: firstChars(wake.title, MAX_EVENT_TEXT),
+      isTest: isTestAlert(wake),
     })),
     ...(storm && { storm }),
     stats: statsArgs(keys),

@@ -6,7 +6,7 @@ import type { DeadLetter, DeadLetters } from '../../api/types.ts';
 import { Notice, type NoticeContent } from '../../components/notice.tsx';
 import { Empty, Panel } from '../../components/panel.tsx';
 import { useShowMore } from '../../components/show-more.tsx';
-import { brief, counted, withoutStop } from '../../format.ts';
+import { brief, counted, duration, withoutStop } from '../../format.ts';
 import { FailedDeliveryRow } from './failed-delivery-row.tsx';
 
 /** The dead letters: alerts that were never delivered. */
@@ -26,7 +26,14 @@ export function FailedDeliveries({ state }: { state: ResourceState<DeadLetters> 
       </ul>
       {more}
       {mayChange &&
-        reasons.map(([reason, number]) => <RetryAll key={reason} {...{ reason, number }} notify={setNotice} />)}
+        reasons.map(([reason, number]) => (
+          <RetryAll
+            key={reason}
+            reason={reason}
+            number={state.data?.nextCursor === null ? number : undefined}
+            notify={setNotice}
+          />
+        ))}
     </Panel>
   );
 }
@@ -39,8 +46,8 @@ function commonReasons(entries: DeadLetter[]): [string, number][] {
 
 interface RetryAllProps {
   reason: string;
-  /** Those on the page; there may be more. */
-  number: number;
+  /** Undefined if there may be more than the page knows. */
+  number: number | undefined;
   notify: (notice: NoticeContent) => void;
 }
 
@@ -55,12 +62,22 @@ function RetryAll({ reason, number, notify }: RetryAllProps) {
   };
   return (
     <button type="button" class="more" disabled={busy} onClick={() => void retry()}>
-      {busy ? 'Retrying…' : `Retry all ${number} with ${brief(reason)}`}
+      {busy ? 'Retrying…' : `Retry all ${number === undefined ? '' : `${number} `}with ${brief(reason)}`}
     </button>
   );
 }
 
+/** Slack accepts about one message a second. */
+const MS_PER_MESSAGE = 1_000;
+/** Nobody needs to know how long fewer deliveries take. */
+const MANY = 20;
+
 function retriedText({ retried, isComplete }: { retried: number; isComplete: boolean }, reason: string): string {
+  if (retried === 0) return 'Nothing is left to retry: somebody else retried or dismissed them just now.';
+  const takes =
+    retried < MANY
+      ? ''
+      : ` Sending them takes at least ${duration(retried * MS_PER_MESSAGE)}; new alerts are sent first.`;
   const more = isComplete ? '' : ' There are more: retry again when these are sent.';
-  return `Retrying ${counted(retried, 'delivery', 'deliveries')} with ${brief(reason)}. Those that fail again come back here.${more}`;
+  return `Retrying ${counted(retried, 'delivery', 'deliveries')} with ${brief(reason)}. Those that fail again come back here.${takes}${more}`;
 }
