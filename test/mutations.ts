@@ -2007,6 +2007,22 @@ export const MUTATIONS: Mutation[] = [
     named: 'keeps its filter from page to page',
   },
   {
+    guard: 'a cursor does not change the end of a search',
+    file: 'packages/shared/src/store/wake-search.ts',
+    find: 'page.after && page.after.at < before',
+    replace: 'page.after',
+    test: SEARCH,
+    named: 'has all wakes of a period of time',
+  },
+  {
+    guard: 'a search counts only wakes that have a row',
+    file: 'packages/shared/lua/read-wakes.lua',
+    find: "redis.call('HEXISTS', key, 'row') == 1 and ",
+    replace: '',
+    test: SEARCH,
+    named: 'counts only wakes that the list can show',
+  },
+  {
     guard: 'every word of a search must match',
     file: 'packages/shared/src/store/wake-search.ts',
     find: 'words.every(',

@@ -57,11 +57,22 @@ describe('a list of wakes', () => {
   test('is searched in id, names, texts, diagnosis and code, by words in any case', async ({ ns }) => {
     const { app } = await api(ns);
     await deliveredWake(ns, 'w-1', HOUR, { probe: 'fly', title: 'HTTP 401', detail: 'GET /v1/apps ÄRGER' });
-    await pendingWake(ns, 'w-2', fallback, { probe: 'db', title: 'Slow' });
-    for (const q of ['w-1', 'FLY', 'http', 'ärger', 'token expired', '401 fly', 'renew   apps']) {
+    await pendingWake(ns, 'w-2', fallback, { probe: 'db', title: 'Slow İstanbul' });
+    for (const q of [
+      'w-1',
+      'FLY',
+      'http',
+      'ärger',
+      'a\u0308rger',
+      'arger',
+      'token expired',
+      '401 fly',
+      'renew   apps',
+    ]) {
       expect([q, await idsOf(app, `q=${encodeURIComponent(q)}`)]).toEqual([q, ['w-1']]);
     }
     expect(await idsOf(app, 'q=sdk_timeout')).toEqual(['w-2']);
+    expect(await idsOf(app, 'q=istanbul')).toEqual(['w-2']);
     expect(await idsOf(app, `q=${encodeURIComponent('401 db')}`)).toEqual([]);
     // A pattern is a text like any other.
     expect(await idsOf(app, `q=${encodeURIComponent('.*')}`)).toEqual([]);
@@ -78,6 +89,9 @@ describe('a list of wakes', () => {
     expect(await idsOf(app, `to=${at(base + 1)}`)).toEqual(['w-0']);
     expect(await idsOf(app, `from=${at(base + 3)}`)).toEqual(['w-3']);
     expect(await idsOf(app, '')).toEqual([]);
+    // The cursor of another search does not change the end of this one.
+    const { nextCursor } = (await app.inject('/v1/investigations?window=all&limit=1')).json();
+    expect(await idsOf(app, `to=${at(base + 2)}&cursor=${nextCursor}`)).toEqual(['w-1', 'w-0']);
   });
 
   test('of a time also has a wake from before it whose repeats were suppressed then', async ({ ns }) => {
@@ -130,16 +144,27 @@ describe('a list of wakes', () => {
       'q=%20',
       'from=yesterday',
       'window=7d&from=2026-11-01',
+      'from=2026-11-02&to=2026-11-01',
       'x=1',
     ]) {
       const answer = await app.inject(`/v1/investigations?${query}`);
       expect([query, answer.statusCode]).toEqual([query, 400]);
       expect(answer.json().message).toMatch(/must |option|give either|Unrecognized/);
+      expect((await app.inject(`/v1/timeline?${query}`)).statusCode).toBe(400);
     }
   });
 });
 
 describe('a timeline', () => {
+  test('counts only wakes that the list can show', async ({ ns }) => {
+    const { app } = await api(ns);
+    await deliveredWake(ns, 'w-1', HOUR);
+    await deliveredWake(ns, 'w-2', HOUR);
+    await ns.redis.hdel(ns.keys.wake('w-2'), 'row');
+    expect(await idsOf(app, '')).toEqual(['w-1']);
+    expect((await app.inject('/v1/timeline')).json().wakes).toBe(1);
+  });
+
   test('counts wakes, their repeats, and those that were not sent', async ({ ns }) => {
     const { app } = await api(ns);
     await deliveredWake(ns, 'w-1', 5.5 * HOUR);

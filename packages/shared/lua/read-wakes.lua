@@ -1,8 +1,8 @@
--- Reads fields of the records of many wakes in one round trip. Records that are gone have none.
+-- Reads fields of the records of many wakes in one round trip.
 -- KEYS: the records. ARGV: names of the fields.
--- Returns the values of each record in turn; false for a field that it does not have.
-local values = {}
-for _, key in ipairs(KEYS) do
-  for _, value in ipairs(redis.call('HMGET', key, unpack(ARGV))) do values[#values + 1] = value end
+-- Returns a list of values for each record in turn, with false for a field that it does not have; false for a record without a row.
+local records = {}
+for i, key in ipairs(KEYS) do
+  records[i] = redis.call('HEXISTS', key, 'row') == 1 and redis.call('HMGET', key, unpack(ARGV))
 end
-return values
+return records

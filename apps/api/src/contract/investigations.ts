@@ -86,7 +86,7 @@ const wakeFilter = {
     .max(200)
     .optional()
     .describe(
-      'words; each must be a part of the id, probe, category, title, detail, diagnosis or error code, in any case',
+      'words; each must be a part of the id, probe, category, title, detail, diagnosis or error code, in any case, with or without accents',
     ),
   probe: probeName.optional(),
   category: z.string().min(1, 'must not be empty').optional(),
@@ -98,11 +98,23 @@ const wakeFilter = {
   verdict: z.enum(VERDICTS).optional(),
 };
 
-const hasOnePeriod = ({ window, from, to }: { window?: unknown; from?: unknown; to?: unknown }) =>
+interface PeriodQuery {
+  window?: unknown;
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+const hasOnePeriod = ({ window, from, to }: PeriodQuery) =>
   window === undefined || (from === undefined && to === undefined);
 const ONE_PERIOD = 'give either window, or from and to';
+const hasLength = ({ from, to }: PeriodQuery) =>
+  from === undefined || to === undefined || Date.parse(from) < Date.parse(to);
+const BEFORE_TO = 'from must be before to';
 
-export const InvestigationsQuery = z.strictObject({ ...page, ...wakeFilter }).refine(hasOnePeriod, ONE_PERIOD);
+export const InvestigationsQuery = z
+  .strictObject({ ...page, ...wakeFilter })
+  .refine(hasOnePeriod, ONE_PERIOD)
+  .refine(hasLength, BEFORE_TO);
 export type InvestigationsQuery = z.infer<typeof InvestigationsQuery>;
 
 /** Parts of a timeline. */
@@ -113,7 +125,8 @@ export const TimelineQuery = z
     ...wakeFilter,
     buckets: z.coerce.number().int().min(1).max(MAX_BUCKETS).default(96).describe('number of parts of equal length'),
   })
-  .refine(hasOnePeriod, ONE_PERIOD);
+  .refine(hasOnePeriod, ONE_PERIOD)
+  .refine(hasLength, BEFORE_TO);
 
 export const Timeline = z
   .object({

@@ -95,7 +95,8 @@ export const investigationRoutes: FastifyPluginAsyncZod<{
     '/v1/timeline',
     {
       schema: {
-        summary: 'Numbers of wakes over time, for the same filters as the list',
+        summary:
+          'Numbers of wakes over time, by the time at which they were enqueued, for the same filters as the list',
         querystring: TimelineQuery,
         response: { 200: Timeline, 400: ErrorAnswer },
       },

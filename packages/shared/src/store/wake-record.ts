@@ -93,7 +93,7 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
     enqueuedAt: parseTime(fields.enqueuedAt) ?? parseTime(fields.investigatedAt) ?? 0,
     investigatedAt: parseTime(fields.investigatedAt),
     report: parseReport(fields.report),
-    outcome: OUTCOMES.find((outcome) => outcome === fields.outcome) ?? null,
+    outcome: parseOutcome(fields.outcome),
     outcomeAt: parseTime(fields.outcomeAt),
     dmStatus: DM_STATUSES.find((status) => status === fields.dmStatus) ?? null,
     posted: parsePosted(fields.posted),
@@ -109,6 +109,46 @@ export async function readWakeRecord(redis: RedisClient, keys: Keys, wakeId: str
   };
 }
 
+const READ_WAKES = luaScript('read-wakes');
+
+/** The facts that a search compares. Row and report are null if they were not asked for. */
+export type WakeFacts = Pick<WakeRecord, 'outcome' | 'suppressed' | 'lastSuppressedAt' | 'report'> & {
+  row: StoredRow | null;
+};
+
+/**
+ * Reads a few fields of many records with one command.
+ *
+ * @param texts long fields to read too
+ * @returns the facts of each wake in turn; undefined for one without a record
+ */
+export async function readWakeFacts(
+  redis: RedisClient,
+  keys: Keys,
+  wakeIds: string[],
+  texts: Array<'row' | 'report'>,
+): Promise<Array<WakeFacts | undefined>> {
+  if (wakeIds.length === 0) return [];
+  const names = ['outcome', 'suppressed', 'lastSuppressedAt', ...texts];
+  const answer = await READ_WAKES(redis, wakeIds.map(keys.wake), ...names);
+  const records = storedRecords.parse(answer);
+  return records.map((values) => {
+    if (!values) return undefined;
+    const fields = Object.fromEntries(names.map((name, i) => [name, values[i] ?? undefined]));
+    const row = parseStoredRow(fields.row);
+    if (texts.includes('row') && !row) return undefined;
+    return {
+      outcome: parseOutcome(fields.outcome),
+      suppressed: Number(fields.suppressed ?? 0) || 0,
+      lastSuppressedAt: parseTime(fields.lastSuppressedAt),
+      row: row ?? null,
+      report: parseReport(fields.report),
+    };
+  });
+}
+
+const storedRecords = z.array(z.array(z.string().nullable()).nullable());
+
 /**
  * The feedback about the diagnosis that a wake shows. For a repeated diagnosis it is stored with the wake that was investigated, unless
  * that record is gone.
@@ -121,6 +161,10 @@ export async function readShownFeedback(
   if (!isRepeated(report)) return feedback;
   const stored = await redis.hget(keys.wake(report.repeats.wakeId), 'feedback');
   return parseFeedback(stored ?? undefined) ?? feedback;
+}
+
+function parseOutcome(text: string | undefined): Outcome | null {
+  return OUTCOMES.find((outcome) => outcome === text) ?? null;
 }
 
 function parseTime(text: string | undefined): number | null {
