@@ -2007,6 +2007,14 @@ export const MUTATIONS: Mutation[] = [
     named: 'keeps its filter from page to page',
   },
   {
+    guard: 'a backtest leaves an alert that continues an incident with its own message out of a digest',
+    file: 'packages/backtest/src/storms.ts',
+    find: ' || (wake.continues && !digested.has(wake.pair))',
+    replace: '',
+    test: 'packages/backtest/test/backtest.test.ts',
+    named: 'does not take a later alert',
+  },
+  {
     guard: 'a cursor does not change the end of a search',
     file: 'packages/shared/src/store/wake-search.ts',
     find: 'page.after && page.after.at < before',

@@ -6,7 +6,7 @@ export const backtestsOf = (logPath: string, more: Partial<BacktestSetup> = {}) 
     logPath,
     debounce: { windowMs: 600_000, consecutive: 1, bypassCritical: false },
     quietMs: 7_200_000,
-    rules: () => [],
+    policy: () => ({ rules: [] }),
     patterns: [],
     known: { certain: [], likely: [] },
     ...more,

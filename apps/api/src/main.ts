@@ -111,7 +111,7 @@ await runApp('api', async ({ config, env, log, tracing, stopping, onClose, onRel
       logPath: config.auditLogPath,
       debounce: config.debounce,
       quietMs: config.incidentQuietMs,
-      rules: () => policy.current().rules,
+      policy: policy.current,
       patterns: config.redact,
       known,
     }),

@@ -69,7 +69,7 @@ describe('a backtest', () => {
     const path = files({ log: NEWER, 'log.1': OLDER, current: CURRENT, new: CALM });
     const parsed = parsePolicy(CURRENT);
     const rules = 'policy' in parsed ? parsed.policy.rules : [];
-    const { app } = await withLog(ns, path('log'), { rules: () => rules });
+    const { app } = await withLog(ns, path('log'), { policy: () => ({ rules }) });
     const answer = await post(app, { policy: CALM, from: '2026-11-25T12:10:00Z', timezone: 'Europe/Berlin' });
     expect(answer.statusCode).toBe(200);
     const { missedTotal, missedCritical, warnings, ...result } = answer.json();
@@ -98,7 +98,7 @@ describe('a backtest', () => {
       `version: 1\nrules:\n  - match: { probe: "f*", severity: warning }\n    window: 5m\n    backoff: { factor: 2, max: 20m }\n    ${muted}\n  - match: { severity: critical }\n    window: 90s\n`,
     );
     const rules = 'policy' in parsed ? parsed.policy.rules : [];
-    const { app } = await withLog(ns, path('log'), { rules: () => rules });
+    const { app } = await withLog(ns, path('log'), { policy: () => ({ rules }) });
     const pair = { probe: 'fly', category: 'service_unhealthy', windowMs: 45 * 60_000 };
     const answer = (await post(app, { pair, from: '2026-11-25T12:10:00Z' })).json();
     expect(answer.rule).toBe(

@@ -55,11 +55,14 @@ function comparison(policies: PolicyResult[]): string {
     `<tr><th scope="row">${label}</th>${policies.map((policy) => `<td class="n">${esc(String(of(policy)))}</td>`).join('')}</tr>`;
   return `<div class="scroll"><table><thead><tr><th scope="col">Policy</th>${policies.map(({ name }) => `<th scope="col" class="n">${esc(name)}</th>`).join('')}</tr></thead><tbody>${[
     row('Alerts', ({ rows }) => rows),
-    row('Sent', ({ wakes, withdrawn }) => wakes - withdrawn),
-    row('Sent at night (22 to 7)', ({ night }) => night),
+    row('Messages', ({ messages }) => messages),
+    row('Messages at night (22 to 7)', ({ night }) => night),
     row('Suppressed', ({ decisions }) => decisions.coalesced),
     row('Counted, too few', ({ decisions }) => decisions.buffered),
     row('Muted', ({ decisions }) => decisions.muted),
+    ...(policies.some(({ storms }) => storms > 0)
+      ? [row('Storms', ({ storms }) => storms), row('Alerts in their digests', ({ inDigests }) => inDigests)]
+      : []),
     row('Over before sent', ({ withdrawn }) => withdrawn),
     row('Malformed', ({ decisions }) => decisions.rejected),
     row('LLM cost, about', ({ usd }) => `${usd.toFixed(2)} USD`),

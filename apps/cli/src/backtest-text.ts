@@ -42,11 +42,14 @@ function comparison(policies: PolicyResult[]): string[][] {
   return [
     row('', ({ name }) => name),
     row('alerts', ({ rows }) => rows),
-    row('sent', ({ wakes, withdrawn }) => wakes - withdrawn),
+    row('messages', ({ messages }) => messages),
     row('  at night (22 to 7)', ({ night }) => night),
     row('suppressed', ({ decisions }) => decisions.coalesced),
     row('counted, too few', ({ decisions }) => decisions.buffered),
     row('muted', ({ decisions }) => decisions.muted),
+    ...(policies.some(({ storms }) => storms > 0)
+      ? [row('storms', ({ storms }) => storms), row('alerts in their digests', ({ inDigests }) => inDigests)]
+      : []),
     ...(policies.some(({ withdrawn }) => withdrawn > 0) ? [row('over before sent', ({ withdrawn }) => withdrawn)] : []),
     ...(policies.some(({ decisions }) => decisions.rejected > 0)
       ? [row('malformed', ({ decisions }) => decisions.rejected)]

@@ -3,13 +3,13 @@
  * investigate, Slack accepts one message a second, and the budget of the month is spent. The model is a queue with several
  * servers, followed by a queue with a fixed pace. Each wake is simulated; repeats are only counted.
  */
+import { type Arrival, gatherStorms } from '@kora-wake/backtest/storms';
 import { afterWake, decideRow, NEW_PAIR, type PairState } from '@kora-wake/shared/policy/decide';
 import type { StormRule } from '@kora-wake/shared/policy/policy';
 import type { Rule } from '@kora-wake/shared/policy/rules';
 import { type RowSettings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { TIER_STARTS } from '@kora-wake/shared/wake/budget';
 import { debounceId } from '@kora-wake/shared/wake/pair';
-import { type Arrival, gatherStorms } from './storm-forecast.ts';
 
 /** Times in ms, money in USD. */
 export interface Plan {
@@ -71,8 +71,9 @@ const MONDAY = Date.UTC(2026, 0, 5);
 /** @param random returns numbers from 0 to below 1, as `Math.random` does */
 export function simulate(plan: Plan, random: () => number): Forecast {
   const { wakes, rows } = arrivals(plan, plan.days * DAY_MS, random);
-  const { single, storms, toDigest } = gatherStorms(wakes, plan.storm, plan.engineMs + plan.overheadMs);
-  return { rows, ...simulateWakes(single, plan, random, { storms, toDigest }) };
+  const gathered = plan.storm && gatherStorms(wakes, plan.storm, plan.engineMs + plan.overheadMs);
+  const single = wakes.filter((wake) => !gathered?.members.has(wake)).map(({ at }) => at);
+  return { rows, ...simulateWakes(single, plan, random, gathered) };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Decides the rows of a log by several policies, and compares them with the current one. */
 import { type MemoryDecision, memoryStore } from '@kora-wake/shared/policy/memory-store';
-import type { Policy } from '@kora-wake/shared/policy/policy';
+import type { Policy, StormRule } from '@kora-wake/shared/policy/policy';
 import { type Settings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { isNight } from '@kora-wake/shared/wake/night';
 import { type DebouncePolicy, pairOfDebounceId } from '@kora-wake/shared/wake/pair';
@@ -8,12 +8,12 @@ import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { hoursIn } from './hours.ts';
 import type { LogContent, LogRow } from './read-log.ts';
+import { gatherStorms } from './storms.ts';
 
 export interface NamedPolicy {
   name: string;
   rules: Policy['rules'];
-  /** Whether it has storms, which a backtest does not decide. */
-  hasStorms?: boolean;
+  storm?: StormRule | undefined;
 }
 
 export interface BacktestOptions {
@@ -42,7 +42,12 @@ export interface PolicyResult {
   wakes: number;
   /** Wakes of an incident that flaps, and that was over before their message was due. */
   withdrawn: number;
-  /** Wakes with a message from 22 to 7 o'clock. */
+  /** Storms, and the wakes that only their digests name. */
+  storms: number;
+  inDigests: number;
+  /** Messages: one of each storm, and one of each wake that is neither withdrawn nor in a digest. */
+  messages: number;
+  /** Messages from 22 to 7 o'clock. */
   night: number;
   /** Estimated cost of the investigations. */
   usd: number;
@@ -83,6 +88,9 @@ export interface Backtest {
   doubts: string[];
 }
 
+/** Time from an alert to its message, ms, in a backtest of storms. */
+const USUAL_SENT_AFTER_MS = 30_000;
+
 /** USD of an investigation if the log has none: the public score of the default model. */
 const USUAL_USD = 0.06;
 
@@ -95,13 +103,19 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
   const { policies, from, to, timezone } = options;
   const counted = rows.filter(({ at }) => at >= from && at < to);
   const decided = policies.map((policy) => decideAll(rows, settingsOf(policy.rules, options.debounce), options));
+  const stormsOf = policies.map(({ storm }, i) => (storm ? joinStorms(rows, decided[i] ?? [], storm) : []));
   const [current] = decided;
   return {
     from: iso(counted[0]?.at),
     to: iso(counted.at(-1)?.at),
     timezone,
     policies: policies.map(({ name }, i) =>
-      summarize(name, rows, decided[i] ?? [], { ...options, malformed, usd: meanUsd ?? USUAL_USD }),
+      summarize(name, rows, decided[i] ?? [], {
+        ...options,
+        storms: stormsOf[i] ?? [],
+        malformed,
+        usd: meanUsd ?? USUAL_USD,
+      }),
     ),
     missed: decided
       .slice(1)
@@ -112,8 +126,10 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
       ...(policies.some(({ rules }) => rules.some(({ reinvestigate }) => reinvestigate === 'on_change'))
         ? ['The cost counts an investigation for each message, also for rules with reinvestigate: on_change.']
         : []),
-      ...(policies.some(({ hasStorms }) => hasStorms)
-        ? ['Each wake counts as a message, also those that the digest of a storm would name.']
+      ...(policies.some(({ storm }) => storm)
+        ? [
+            `For storms, the message of an alert is taken to be sent after ${USUAL_SENT_AFTER_MS / 1_000} s. An alert that is sent before the storm begins is not in its digest.`,
+          ]
         : []),
       ...(meanUsd === undefined ? [`The log has no investigations: each is taken to cost ${USUAL_USD} USD.`] : []),
       ...ALWAYS,
@@ -121,8 +137,8 @@ export function runBacktest({ rows, malformed, meanUsd, doubts }: LogContent, op
   };
 }
 
-/** `isOver`: the incident was over before the message of the wake was due. */
-type RowDecision = MemoryDecision & { isOver?: boolean };
+/** `isOver`: the incident was over before the message of the wake was due. `isInDigest`: only the digest of a storm names it. */
+type RowDecision = MemoryDecision & { isOver?: boolean; isInDigest?: boolean };
 
 /** The decision on each row, in their order; undefined for a recovery. */
 export type Decided = Array<RowDecision | undefined>;
@@ -159,6 +175,19 @@ export function decideAll(
   return decided;
 }
 
+/** Marks the members of storms. @returns the times at which storms begin */
+function joinStorms(rows: LogRow[], decided: Decided, rule: StormRule): number[] {
+  const wakes = rows.flatMap(({ at, pair }, i) => {
+    const decision = decided[i];
+    return decision && sentAt(decision) !== undefined
+      ? { at, pair, continues: decision.continues ?? false, decision }
+      : [];
+  });
+  const { members, storms } = gatherStorms(wakes, rule, USUAL_SENT_AFTER_MS);
+  for (const { decision } of members) decision.isInDigest = true;
+  return storms;
+}
+
 /** When the message of a wake is sent, ms since the epoch, or undefined if there is none. */
 export function sentAt(decision: Decided[number]): number | undefined {
   return decision?.kind === 'enqueued' && !decision.isOver ? decision.sendsAt : undefined;
@@ -168,14 +197,23 @@ function summarize(
   name: string,
   rows: LogRow[],
   decided: Decided,
-  { from, to, timezone, malformed, usd }: BacktestOptions & { malformed: number; usd: number },
+  {
+    from,
+    to,
+    timezone,
+    storms,
+    malformed,
+    usd,
+  }: BacktestOptions & { storms: number[]; malformed: number; usd: number },
 ): PolicyResult {
   const decisions = { enqueued: 0, coalesced: 0, buffered: 0, muted: 0, rejected: malformed };
   const reasons = new Map<string, number>();
   const pairs = new Map<string, { rows: number; wakes: number }>();
   const byHour = Array.from({ length: 24 }, () => 0);
   const hourOf = hoursIn(timezone);
-  let [night, withdrawn] = [0, 0];
+  const begun = storms.filter((at) => at >= from && at < to);
+  let night = begun.filter((at) => isNight(hourOf(at))).length;
+  let [withdrawn, inDigests] = [0, 0];
   for (const [i, row] of rows.entries()) {
     const decision = decided[i];
     if (!decision || row.at < from || row.at >= to) continue;
@@ -190,8 +228,10 @@ function summarize(
     const hour = hourOf(at ?? row.at);
     byHour[hour] = (byHour[hour] ?? 0) + 1;
     if (at === undefined) withdrawn++;
+    else if (decision.isInDigest) inDigests++;
     else if (isNight(hour)) night++;
   }
+  const messages = decisions.enqueued - withdrawn - inDigests + begun.length;
   return {
     name,
     rows: Object.values(decisions).reduce((sum, n) => sum + n, 0),
@@ -199,8 +239,11 @@ function summarize(
     reasons: Object.fromEntries(reasons),
     wakes: decisions.enqueued,
     withdrawn,
+    storms: begun.length,
+    inDigests,
+    messages,
     night,
-    usd: Math.round((decisions.enqueued - withdrawn) * usd * 100) / 100,
+    usd: Math.round(messages * usd * 100) / 100,
     byPair: [...pairs]
       .map(([pair, counts]) => Object.assign(pairOfDebounceId(pair), counts))
       .toSorted((a, b) => b.wakes - a.wakes || b.rows - a.rows),

@@ -157,6 +157,43 @@ test('a wake that reopens an incident soon after its message is sent later, or n
   expect(policies[0]).toMatchObject({ wakes: 2, withdrawn: 1, usd: 0.5 });
 });
 
+describe('a storm', () => {
+  const many = (minute: number, from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => row(minute, { probe: `p-${from + i}` }));
+  const withStorm = (rows: LogRow[], at = START) => {
+    const { policies, doubts } = runBacktest(
+      content(rows.map((each) => ({ ...each, at: each.at - START + at }))),
+      options([], { policies: [{ name: 'current', rules: [], storm: { pairs: 3, withinMs: MINUTE } }] }),
+    );
+    expect(doubts.join()).toContain('after 30 s');
+    return policies[0];
+  };
+
+  test('is one message and one investigation, and the alerts before it are sent by themselves', () => {
+    // The first one is sent when the storm begins, 40 seconds later.
+    const rows = [row(0, { probe: 'early' }), ...many(40 / 60, 0, 5)];
+    expect(withStorm(rows)).toMatchObject({ wakes: 6, storms: 1, inDigests: 5, messages: 2, usd: 1 });
+    expect(withStorm(rows.slice(0, 2))).toMatchObject({ wakes: 2, storms: 0, inDigests: 0, messages: 2 });
+  });
+
+  test('grows until no new pair has joined for five times its time', () => {
+    const rows = [...many(0, 0, 3), ...many(4, 3, 4), ...many(8, 4, 5), ...many(14, 5, 6)];
+    expect(withStorm(rows)).toMatchObject({ storms: 1, inDigests: 5, messages: 2 });
+  });
+
+  test('does not take a later alert of an incident with its own message, and takes one of a member', () => {
+    const rows = [row(0, { probe: 'early' }), ...many(9, 0, 3), row(11, { probe: 'early' }), ...many(20, 0, 1)];
+    expect(withStorm(rows)).toMatchObject({ wakes: 6, storms: 1, inDigests: 3, messages: 4 });
+    const soon = [...many(0, 0, 3), ...many(4, 3, 4), ...many(8, 4, 5), ...many(12, 0, 1)];
+    expect(withStorm(soon)).toMatchObject({ wakes: 6, storms: 1, inDigests: 6, messages: 1 });
+  });
+
+  test('at night counts once', () => {
+    const midnight = Date.parse('2026-11-26T00:00:00Z');
+    expect(withStorm(many(0, 0, 5), midnight)).toMatchObject({ messages: 1, night: 1 });
+  });
+});
+
 describe('a suggestion', () => {
   const noisy = Array.from({ length: 24 }, (_, i) =>
     row(i * 11, { severity: i === 5 || i === 6 ? 'critical' : 'warning' }),

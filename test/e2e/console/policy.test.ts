@@ -39,8 +39,8 @@ test('a backtest with the keyboard shows both policies, and a critical alert fir
   expect(lines).toEqual([
     'Policy current new',
     'Alerts 1,204 1,204',
-    'Sent 207 87',
-    'Sent at night (22 to 7) 61 20',
+    'Messages 207 87',
+    'Messages at night (22 to 7) 61 20',
     'Suppressed 950 950',
     'Counted, too few 0 0',
     'Muted 40 40',

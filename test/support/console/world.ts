@@ -481,6 +481,9 @@ function backtestPolicy(name: string, more: Partial<BacktestPolicy>): BacktestPo
     reasons: { malformed: 4 },
     wakes: 210,
     withdrawn: 3,
+    storms: 0,
+    inDigests: 0,
+    messages: 207,
     night: 61,
     usd: 12.6,
     byPair: [
@@ -517,7 +520,7 @@ export function backtest(more: Partial<Backtest> = {}): Backtest {
     from: at(7 * 24 * HOUR),
     to: at(HOUR),
     timezone: 'Europe/Berlin',
-    policies: [backtestPolicy('current', {}), backtestPolicy('new', { wakes: 90, night: 20, usd: 5.4 })],
+    policies: [backtestPolicy('current', {}), backtestPolicy('new', { wakes: 90, messages: 87, night: 20, usd: 5.4 })],
     missed,
     missedTotal: missed.length,
     missedCritical: 1,

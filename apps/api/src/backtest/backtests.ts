@@ -1,7 +1,7 @@
 /** Runs backtests of the audit log in a thread, one at a time. A long log then does not stop the API. */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Rule } from '@kora-wake/shared/policy/rules';
+import type { Policy } from '@kora-wake/shared/policy/policy';
 import type { DebouncePolicy } from '@kora-wake/shared/wake/pair';
 import type { KnownValues } from '@kora-wake/shared/wake/redact';
 import type { Backtest, BacktestPair } from '../contract.ts';
@@ -11,8 +11,8 @@ export interface BacktestSetup {
   debounce: DebouncePolicy;
   /** An incident without a row for this time expires, ms; 0 = no incidents. */
   quietMs: number;
-  /** Of the policy in force. */
-  rules(): Rule[];
+  /** The policy in force. */
+  policy(): Pick<Policy, 'rules' | 'storm'>;
   /** Own patterns of secrets, and known secrets. */
   patterns: RegExp[];
   known: KnownValues;
@@ -34,9 +34,9 @@ interface BacktestInput {
 export type Tried = { policy: string } | { pair: BacktestPair };
 
 /** The input of the thread: values that can be copied to it. */
-export type ThreadInput = BacktestInput & Omit<BacktestSetup, 'rules' | 'deadlineMs' | 'memoryMib'> & Decided;
+export type ThreadInput = BacktestInput & Omit<BacktestSetup, 'policy' | 'deadlineMs' | 'memoryMib'> & Decided;
 interface Decided {
-  rules: Rule[];
+  current: Pick<Policy, 'rules' | 'storm'>;
   /** ms since the epoch. */
   now: number;
 }
@@ -67,7 +67,7 @@ const MEMORY_MIB = 512;
 const THREAD = new URL(`./thread${extname(import.meta.filename)}`, import.meta.url);
 
 export function backtests({
-  rules,
+  policy,
   deadlineMs = DEADLINE_MS,
   memoryMib = MEMORY_MIB,
   ...setup
@@ -81,7 +81,9 @@ export function backtests({
       try {
         const late = AbortSignal.timeout(deadlineMs);
         const end = AbortSignal.any([signal, closing.signal, late]);
-        const result = await inThread({ ...setup, ...input, rules: rules(), now: Date.now() }, end, memoryMib);
+        const { rules, storm } = policy();
+        const current = { rules, ...(storm && { storm }) };
+        const result = await inThread({ ...setup, ...input, current, now: Date.now() }, end, memoryMib);
         return result ?? { kind: late.aborted ? 'too_late' : 'ended' };
       } finally {
         isRunning = false;

@@ -24,7 +24,7 @@ parentPort?.postMessage(await run(input));
 async function run({
   logPath,
   tried,
-  rules,
+  current,
   debounce,
   quietMs,
   from,
@@ -35,6 +35,7 @@ async function run({
   now,
 }: ThreadInput): Promise<ThreadResult> {
   const hasIncidents = quietMs > 0;
+  const { rules } = current;
   const { text, rule } = textOf(tried, rules);
   const parsed = parsePolicy(text, hasIncidents);
   if ('faults' in parsed) return { kind: 'faulty', faults: linesOf(parsed.faults) };
@@ -44,12 +45,10 @@ async function run({
     const senderQuietMs = senderQuiet(quietMs);
     const options = { debounce, hasIncidents, quietMs, senderQuietMs, from, to, timezone, redact };
     const policies = [
-      { name: 'current', rules },
-      {
-        name: 'new',
-        rules: 'pair' in tried ? [...parsed.policy.rules, ...rules] : parsed.policy.rules,
-        hasStorms: parsed.policy.storm !== undefined,
-      },
+      { name: 'current', ...current },
+      'pair' in tried
+        ? { name: 'new', rules: [...parsed.policy.rules, ...rules], storm: current.storm }
+        : { name: 'new', rules: parsed.policy.rules, storm: parsed.policy.storm },
     ];
     const { missed, ...result } = runBacktest(content, { ...options, policies });
     return {

@@ -56,6 +56,9 @@ export const BacktestPolicy = z
     reasons: z.record(z.string(), z.number()).describe('muted and rejected alerts by reason'),
     wakes: z.number(),
     withdrawn: z.number().describe('wakes that were over before their message was due'),
+    storms: z.number(),
+    inDigests: z.number().describe('wakes that only the digest of a storm names'),
+    messages: z.number().describe('one of each storm, and one of each wake that is neither withdrawn nor in a digest'),
     night: z.number().describe('messages from 22 to 7'),
     usd: z.number().describe('estimated cost of the investigations, USD'),
     byPair: z

@@ -62,7 +62,7 @@ export const command = defineCommand({
     const others = (values.policy ?? []).map((path): NamedPolicy => {
       const { policy, warnings } = readPolicy(path, hasIncidents, '--policy');
       for (const warning of warnings) io.err(`kora-wake: warning: ${warning}`);
-      return { name: basename(path), rules: policy.rules, hasStorms: policy.storm !== undefined };
+      return { name: basename(path), rules: policy.rules, storm: policy.storm };
     });
     const redact = redactor(config.redact, knownValues(env));
     const content = await readLog(values.log ?? [config.auditLogPath], redact, now);
@@ -77,10 +77,7 @@ export const command = defineCommand({
       timezone,
       redact,
     };
-    const policies = [
-      { name: 'current', rules: current.rules, hasStorms: current.storm !== undefined },
-      ...uniquelyNamed(others),
-    ];
+    const policies = [{ name: 'current', rules: current.rules, storm: current.storm }, ...uniquelyNamed(others)];
     const result = runBacktest(content, { ...options, policies });
     const suggestions = suggest(content.rows, { ...options, rules: current.rules });
     if (values.html !== undefined) writePage(values.html, result, suggestions);

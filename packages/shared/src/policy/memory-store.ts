@@ -33,6 +33,8 @@ export type MemoryDecision = Decision & {
    * message. Undefined: there is no wake.
    */
   sendsAt?: number | undefined;
+  /** Whether the wake belongs to an incident that was open before. Undefined: there is no wake. */
+  continues?: boolean;
 };
 
 export interface MemoryStore {
@@ -151,6 +153,7 @@ export function memoryStore({ settings, hasIncidents, quietMs, senderQuietMs }: 
       fires(pair, given, now);
       return {
         ...decision,
+        continues: openIncident !== undefined,
         sendsAt: pair.incident && hasIncidents ? notify(pair.incident, state, severity, decision.windowMs, now) : now,
       };
     }

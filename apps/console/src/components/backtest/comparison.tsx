@@ -5,11 +5,13 @@ import { PolicyHeads } from './policy-heads.tsx';
 
 const FIGURES: Array<{ label: string; of: (policy: BacktestPolicy) => number; isRare?: true }> = [
   { label: 'Alerts', of: ({ rows }) => rows },
-  { label: 'Sent', of: ({ wakes, withdrawn }) => wakes - withdrawn },
-  { label: 'Sent at night (22 to 7)', of: ({ night }) => night },
+  { label: 'Messages', of: ({ messages }) => messages },
+  { label: 'Messages at night (22 to 7)', of: ({ night }) => night },
   { label: 'Suppressed', of: ({ decisions }) => decisions.coalesced },
   { label: 'Counted, too few', of: ({ decisions }) => decisions.buffered },
   { label: 'Muted', of: ({ decisions }) => decisions.muted },
+  { label: 'Storms', of: ({ storms }) => storms, isRare: true },
+  { label: 'Alerts in their digests', of: ({ inDigests }) => inDigests, isRare: true },
   { label: 'Over before sent', of: ({ withdrawn }) => withdrawn, isRare: true },
   { label: 'Malformed', of: ({ decisions }) => decisions.rejected, isRare: true },
 ];
