@@ -2015,6 +2015,14 @@ export const MUTATIONS: Mutation[] = [
     named: 'does not take a later alert',
   },
   {
+    guard: 'values inside an object under the name of a secret are redacted',
+    file: 'packages/shared/src/wake/redact.ts',
+    find: ': keyOf(own);',
+    replace: ': own;',
+    test: 'packages/shared/test/wake/redact.test.ts',
+    named: 'is redacted because of its key',
+  },
+  {
     guard: 'a cursor does not change the end of a search',
     file: 'packages/shared/src/store/wake-search.ts',
     find: 'page.after && page.after.at < before',

@@ -33,6 +33,11 @@ export function secrecyOf(name: string): Secrecy {
   return WEAK.test(plain) ? 'weak' : undefined;
 }
 
+/** Tells whether a name stands for a password, in which nothing else is expected. */
+export function isPasswordName(name: string): boolean {
+  return /pass(?:words?|wd|phrase|code)$/i.test(name);
+}
+
 /** Values that stand for a secret, or for its absence. */
 const INNOCENT =
   /^(?:(?:true|false|null|none|nil|undefined|yes|no|on|off|ok|required|optional|invalid|incorrect|wrong|missing|expired|empty|unset|set|unknown|inherit|string|redacted|hidden|masked|disabled|enabled|failed|n\/a|basic|bearer)[.,;:!]?|[*•x.…-]*|<[^>]*>|\$[A-Z_]\w*|\$?\{\{?[^}]*\}\}?|\$\{.*|%\w+%|\$\([^)]*\)|\d{1,3}|\d_\d{3}|[A-Z_]*(?:TOKEN|KEY|SECRET|PASSWORD)|\[redacted[^\]]*\]?)$/i;

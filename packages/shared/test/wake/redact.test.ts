@@ -84,6 +84,10 @@ describe('a value of a snapshot', () => {
     [{ passwords: ['swordfish', 'swordfish'] }],
     [{ env: [{ name: 'DB_PASSWORD', value: 'swordfish' }] }],
     [{ password: { value: 'swordfish' } }],
+    [{ password: { old: 'swordfish', new: 'swordfish' } }],
+    [{ passwords: { db: 'swordfish', web: [{ admin: 'swordfish' }] } }],
+    [{ client_secret: { current: 'swordfish' } }],
+    [{ credentials: { user: 'jo', password: 'swordfish' } }],
     [{ cookie: 'theme=swordfish' }],
     [{ authorization: 'swordfish' }],
   ])('in %j is redacted because of its key', (value) => {
@@ -100,12 +104,13 @@ describe('a value of a snapshot', () => {
       max_tokens: 12,
       token_type: 'bearer',
       password: null,
-      secret: '',
       credentials: 2,
       next_token: 'none',
       passwordPolicy: 'strict-2',
       key: 'apps_running',
       author: 'jo',
+      secret: { name: 'db-credentials', namespace: 'default' },
+      client_secret: { expires: '2026-12-01' },
       nested: { passing: true, keyboard: 'qwerty', tokenizer: 'cl100k' },
     };
     expect(snapshot(plain)).toEqual(plain);
