@@ -2023,6 +2023,22 @@ export const MUTATIONS: Mutation[] = [
     named: 'is redacted because of its key',
   },
   {
+    guard: 'alerts of incidents that were reopened during a hold join its digest',
+    file: 'packages/shared/lua/gather-held.lua',
+    find: 'can_join(incidents, wake_id, true)',
+    replace: 'can_join(incidents, wake_id)',
+    test: 'apps/worker/test/delivery/storm.test.ts',
+    named: 'reopened during a hold',
+  },
+  {
+    guard: 'the older message of a member says that a newer one follows',
+    file: 'packages/shared/lua/lib/storms.lua',
+    find: 'if not before then replace_own_message(incidents, incident) end',
+    replace: '',
+    test: 'apps/worker/test/delivery/storm.test.ts',
+    named: 'reopened during a hold',
+  },
+  {
     guard: 'a cursor does not change the end of a search',
     file: 'packages/shared/src/store/wake-search.ts',
     find: 'page.after && page.after.at < before',

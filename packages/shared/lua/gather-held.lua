@@ -20,7 +20,7 @@ for _, job in ipairs(redis.call('SMEMBERS', KEYS[1])) do
     local wake_id = string.sub(job, #args.prefix + 1)
     local incident = redis.call('HGET', incidents.keys.wake .. wake_id, 'incident')
     local pair = incident and redis.call('HGET', incidents.keys.incident .. incident, 'pair')
-    if pair and can_join(incidents, wake_id) then members[#members + 1] = {pair = pair, id = wake_id} end
+    if pair and can_join(incidents, wake_id, true) then members[#members + 1] = {pair = pair, id = wake_id} end
   end
 end
 if #members < args.min then return '' end

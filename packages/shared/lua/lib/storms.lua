@@ -8,14 +8,17 @@ local DIGEST_EVERY = 300000
 local GROWTH = 5
 
 -- Whether the wake can join a storm: nobody has sent it, and its incident has no message of its own. A wake that is to end as joined,
--- because a person takes care of its incident, cannot.
-local function can_join(incidents, wake_id)
+-- because a person takes care of its incident, cannot. `is_held`: it waited for a hold, so nobody knows yet that its incident is open
+-- again: a message of an earlier opening does not stand for it.
+local function can_join(incidents, wake_id, is_held)
   local record = incidents.keys.wake .. wake_id
   local incident, outcome, claimed, storm, retried, critical =
     unpack(redis.call('HMGET', record, 'incident', 'outcome', 'claimedAt', 'storm', 'retriedAt', 'firstCritical'))
   if not incident or outcome or claimed or storm or retried or is_over(record) then return false end
-  local message, of_storm, state = unpack(redis.call('HMGET', incidents.keys.incident .. incident, 'message', 'storm', 'state'))
-  return not message or (of_storm and (state == 'firing' or critical) and true)
+  local message, of_storm, state, notified_at, started_at =
+    unpack(redis.call('HMGET', incidents.keys.incident .. incident, 'message', 'storm', 'state', 'notifiedAt', 'startedAt'))
+  if of_storm or not message then return not message or state == 'firing' or (critical and true) end
+  return is_held and tonumber(notified_at or '0') < tonumber(started_at or '0')
 end
 
 -- A critical wake notifies, whatever a person said about the storm before.
@@ -26,6 +29,16 @@ local function join_critical(incidents, key, now)
   if redis.call('HEXISTS', key, 'escalatedAt') == 0 then
     redis.call('HSETNX', key, 'escalateFrom', unheld_now(incidents.keys.hold, now))
   end
+end
+
+-- The digest will be the newest message of an incident that was open before. Its own message is changed to say so.
+local function replace_own_message(incidents, id)
+  local key = incidents.keys.incident .. id
+  local message, message_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
+  if not message then return end
+  redis.call('HDEL', key, 'message', 'messageOf')
+  edit_other_message(incidents, key, cjson.encode({message = message, wakeId = message_of}))
+  mark_changed(incidents, id, BY_COUNT)
 end
 
 -- Makes the wake a member: it waits for a digest that names its pair. Returns whether the pair is new in the storm.
@@ -39,6 +52,7 @@ local function join_storm(incidents, id, pair, wake_id, now)
   redis.call('HSET', keys.waiting, wake_id, id .. ' ' .. pair)
   if before ~= id then
     if before then mark_changed(incidents, before, BY_COUNT) end
+    if not before then replace_own_message(incidents, incident) end
     redis.call('HSET', own, 'storm', id)
     if state ~= 'closed' then
       if before then count_open_members(incidents, before, -1, now) end
