@@ -1,4 +1,4 @@
-/** The checklist of the set-up: one line for each part, with what to do if it is not complete. */
+/** The checklist of the set-up: one line for each part, and how to complete a part that is not ready. */
 import type { Check, Status } from './contract.ts';
 
 /** What a check reads besides the status itself. */
@@ -134,10 +134,13 @@ const links = ({ hasConsoleUrl }: CheckFacts): Result =>
 
 function ingestion({ ingestion: { sources, faults }, isIngestionOpen }: CheckFacts): Result {
   const names = sources.map(({ source }) => source).join(', ');
-  if (faults[0] && (sources[0]?.lastAt ?? '') <= faults[0].at) {
+  const isOver = ({ source, at }: (typeof faults)[number]) =>
+    sources.some((each) => each.source === source && each.lastAt > at);
+  const fault = faults.find((each) => !isOver(each));
+  if (fault) {
     return warning(
-      `the last alert of ${faults[0].source} could not be read: ${faults[0].message}`,
-      'See docs/sources.md. npm run map shows what a body becomes.',
+      `the last alert of ${fault.source} could not be read: ${fault.message}`,
+      'See docs/sources.md. npm run map shows the alert that a body gives.',
     );
   }
   if (!isIngestionOpen) return off('not accepted', 'Set KORA_INGEST_TOKEN for the API, see docs/sources.md.');

@@ -1,4 +1,4 @@
-/** The checklist of the set-up: each state of a part, and what it says to do. */
+/** The checklist of the set-up: each state of a part, and its next step. */
 import { describe, expect, test } from 'vitest';
 import { type CheckFacts, checksOf } from '../src/checks.ts';
 
@@ -13,6 +13,14 @@ const slack = {
 };
 const at = '2026-11-27T12:00:00.000Z';
 
+const [before, after] = ['2026-11-27T11:59:00.000Z', '2026-11-27T12:01:00.000Z'];
+
+function ingestSource(source: string, lastAt: string) {
+  return { source, lastAt, accepted: 1, recovered: 0, ignored: 0, unmapped: 0, refused: 0, unavailable: 0 };
+}
+
+const ingestFault = (source: string) => ({ at, source, field: 'alerts', message: 'is missing', text: '' });
+
 const complete: CheckFacts = {
   version: '0.3.0',
   problems: [],
@@ -22,12 +30,7 @@ const complete: CheckFacts = {
   clicks: { areTaken: true, socket: { isConnected: true, connections: 1 }, isHttpOpen: false },
   llm: { isConfigured: true, model: 'claude-sonnet-5-5', lastAnswerAt: at },
   log: { path: '/log', sourceId: 's', isWatched: true, unreadable: [] },
-  ingestion: {
-    sources: [
-      { source: 'grafana', lastAt: at, accepted: 1, recovered: 0, ignored: 0, unmapped: 0, refused: 0, unavailable: 0 },
-    ],
-    faults: [],
-  },
+  ingestion: { sources: [ingestSource('grafana', at)], faults: [] },
   tailers: [{ holder: 'host:2', version: '0.3.0', sourceId: 's', path: '/log', policy }],
   mcpServers: [{ name: 'grafana', isConnected: true }],
   redis: { address: 'redis://redis', warnings: [] },
@@ -89,12 +92,7 @@ describe('a part that is not ready says so, and what to do', () => {
     ['ingestion', { ingestion: { sources: [], faults: [] } }, 'off', /none has sent/, /docs\/sources\.md/],
     [
       'ingestion',
-      {
-        ingestion: {
-          sources: complete.ingestion.sources,
-          faults: [{ at, source: 'grafana', field: 'alerts', message: 'is missing', text: '' }],
-        },
-      },
+      { ingestion: { sources: complete.ingestion.sources, faults: [ingestFault('grafana')] } },
       'warning',
       /grafana could not be read: is missing/,
       /npm run map/,
@@ -117,5 +115,26 @@ describe('a part that is not ready says so, and what to do', () => {
     expect(found?.state).toBe(state);
     expect(found?.text).toMatch(text);
     expect(found?.fix).toMatch(fix);
+  });
+});
+
+describe('a body of an alerting tool that could not be read', () => {
+  // The sources are sorted by name.
+  const ingestion = (grafanaAt: string, sentryAt: string, ...of: string[]) =>
+    check('ingestion', {
+      ingestion: {
+        sources: [ingestSource('grafana', grafanaAt), ingestSource('sentry', sentryAt)],
+        faults: of.map(ingestFault),
+      },
+    });
+
+  test('is shown until its own tool has sent something else', () => {
+    const text = expect.stringContaining('the last alert of sentry could not be read');
+    expect(ingestion(after, at, 'sentry')).toMatchObject({ state: 'warning', text });
+    expect(ingestion(before, after, 'sentry')).toMatchObject({ state: 'ok' });
+  });
+
+  test('does not hide that of another tool', () => {
+    expect(ingestion(after, at, 'grafana', 'sentry')?.text).toContain('the last alert of sentry');
   });
 });
