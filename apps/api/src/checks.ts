@@ -1,4 +1,5 @@
 /** The checklist of the set-up: one line for each part, and how to complete a part that is not ready. */
+import type { McpState } from '@kora-wake/shared/wake/services';
 import type { Check, Status } from './contract.ts';
 
 /** What a check reads besides the status itself. */
@@ -168,16 +169,24 @@ function policy({ policy: own, workers: running, tailers }: CheckFacts): Result 
 }
 
 function mcp({ mcpServers: servers }: CheckFacts): Result {
-  const missing = servers.filter(({ isConnected }) => !isConnected).map(({ name }) => name);
   if (servers.length === 0)
     return off('none: the AI uses the built-in tools', 'Set KORA_MCP_CONFIG, see docs/investigator.md.');
-  if (missing.length > 0) {
+  const byState = Map.groupBy(servers, ({ state }) => state);
+  const namesOf = (state: McpState) => names((byState.get(state) ?? []).map(({ name }) => name));
+  if (byState.has('failed')) {
     return warning(
-      `${names(missing)} not connected: their tools are missing`,
+      `${namesOf('failed')} not connected: their tools are missing`,
       'See the log of the worker for the reason.',
     );
   }
-  return ok(`connected: ${names(servers.map(({ name }) => name))}`);
+  if (byState.has('no_allow_list')) {
+    return warning(
+      `${namesOf('no_allow_list')} without an allow list: their tools are missing`,
+      'Each needs an `allow` list in the file of KORA_MCP_CONFIG, see docs/investigator.md.',
+    );
+  }
+  const parts = (['connected', 'connecting'] as const).filter((state) => byState.has(state));
+  return ok(parts.map((state) => `${state}: ${namesOf(state)}`).join('; '));
 }
 
 function versions({ version, workers: running, tailers }: CheckFacts): Result {

@@ -32,7 +32,7 @@ const complete: CheckFacts = {
   log: { path: '/log', sourceId: 's', isWatched: true, unreadable: [] },
   ingestion: { sources: [ingestSource('grafana', at)], faults: [] },
   tailers: [{ holder: 'host:2', version: '0.3.0', sourceId: 's', path: '/log', policy }],
-  mcpServers: [{ name: 'grafana', isConnected: true }],
+  mcpServers: [{ name: 'grafana', state: 'connected' }],
   redis: { address: 'redis://redis', warnings: [] },
   lastRowAt: at,
   missingSince: null,
@@ -108,7 +108,14 @@ describe('a part that is not ready says so, and what to do', () => {
     ['policy', { policy: { version: 'x', problem: null } }, 'warning', /different versions/, /SIGHUP/],
     ['policy', { policy: { version: 'a1b2', problem: '3: no' } }, 'problem', /older version.*3: no/, /policy -- check/],
     ['mcp', { mcpServers: [] }, 'off', /none/, /KORA_MCP_CONFIG/],
-    ['mcp', { mcpServers: [{ name: 'g', isConnected: false }] }, 'warning', /g not connected/, /log of the worker/],
+    ['mcp', { mcpServers: [{ name: 'g', state: 'failed' }] }, 'warning', /^g not connected/, /log of the worker/],
+    [
+      'mcp',
+      { mcpServers: [{ name: 'g', state: 'no_allow_list' }] },
+      'warning',
+      /^g without an allow list/,
+      /needs an `allow` list/,
+    ],
     ['versions', { version: '0.4.0' }, 'warning', /0\.4\.0, others do not: host:1 \(0\.3\.0\), host:2/, /Update/],
   ])('%s: %j', ([id, more, state, text, fix]) => {
     const found = check(id, more);
@@ -137,4 +144,13 @@ describe('a body of an alerting tool that could not be read', () => {
   test('does not hide that of another tool', () => {
     expect(ingestion(after, at, 'grafana', 'sentry')?.text).toContain('the last alert of sentry');
   });
+});
+
+test('an MCP server that is still connecting is no fault', () => {
+  const mcpServers = [
+    { name: 'g', state: 'connecting' } as const,
+    { name: 'h', state: 'connected' } as const,
+    { name: 'i', state: 'connected' } as const,
+  ];
+  expect(check('mcp', { mcpServers })).toMatchObject({ state: 'ok', text: 'connected: h, i; connecting: g' });
 });

@@ -4,7 +4,7 @@ import { policyState } from '@kora-wake/shared/policy/state';
 import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { CLOSE_REASONS } from '@kora-wake/shared/wake/incident';
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
-import { PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
+import { MCP_STATES, PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
 import { z } from 'zod';
 import { time } from './common.ts';
 
@@ -233,7 +233,10 @@ export const Status = z
       }),
     ),
     mcpServers: z.array(
-      z.object({ name: z.string(), isConnected: z.boolean().describe('to every worker that uses it') }),
+      z.object({
+        name: z.string(),
+        state: z.enum(MCP_STATES).describe('worst of all workers; no_allow_list: its `allow` list is missing'),
+      }),
     ),
     redis: z.object({
       address: z.string().describe('without the password'),

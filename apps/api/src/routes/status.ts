@@ -18,6 +18,7 @@ import { type RunningWorker, readWorkers } from '@kora-wake/shared/store/running
 import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
+import { MCP_STATES } from '@kora-wake/shared/wake/services';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { checksOf } from '../checks.ts';
 import {
@@ -237,12 +238,12 @@ function describeProblem({ since, at, ...problem }: Problem, waiting: number): S
   };
 }
 
-/** A server that one worker misses is not connected. */
+/** A server has the worst state that a worker sees. */
 function mcpServersOf(workers: RunningWorker[]): Status['mcpServers'] {
   const all = workers.flatMap(({ mcp }) => mcp ?? []);
   return [...Map.groupBy(all, ({ name }) => name)].map(([name, each]) => ({
     name,
-    isConnected: each.every(({ isConnected }) => isConnected),
+    state: MCP_STATES.find((state) => each.some((one) => one.state === state)) ?? 'connecting',
   }));
 }
 
