@@ -156,14 +156,11 @@ export const TestAlert = z
   .meta({ id: 'TestAlert' });
 export type TestAlert = z.infer<typeof TestAlert>;
 
-/** A part of the set-up. `off`: it is optional, and not set up. */
-export const CHECK_STATES = ['ok', 'off', 'warning', 'problem'] as const;
-
 export const Check = z
   .object({
     id: z.string(),
     title: z.string(),
-    state: z.enum(CHECK_STATES).describe('off: it is optional, and not set up'),
+    state: z.enum(['ok', 'off', 'warning', 'problem']).describe('off: it is optional, and not set up'),
     text: z.string().describe('what is found'),
     at: time.nullable().describe('time that belongs to the end of the text; null: none'),
     fix: z.string().nullable().describe('what to do; null: nothing'),
