@@ -2,10 +2,12 @@
 import type { McpState } from '@kora-wake/shared/wake/services';
 import type { Check, Status } from './contract.ts';
 
-/** What a check reads besides the status itself. */
+/** The status, and further facts that the checks read. */
 export interface CheckFacts extends Omit<Status, 'checks'> {
   /** Of this API. */
   version: string;
+  /** Why Redis refuses writes, as a predicate; null: it takes them. */
+  writeRefusal: string | null;
   /** Row that was decided last in the log of this API; ISO time or null. */
   lastRowAt: string | null;
   /** Since when the log of this API is missing; null: it exists, or nobody watches it. */
@@ -40,7 +42,16 @@ export function checksOf(facts: CheckFacts): Check[] {
   ];
 }
 
-function redis({ redis: { address, warnings } }: CheckFacts): Result {
+function redis({ redis: { address, warnings }, writeRefusal }: CheckFacts): Result {
+  if (writeRefusal !== null) {
+    return problem(`${address} ${writeRefusal}: alerts wait`, 'Correct its state or its configuration.');
+  }
+  if (warnings === null) {
+    return warning(
+      `${address} takes writes, but its settings cannot be read`,
+      'Let its user run INFO, or check the settings yourself, see docs/redis.md.',
+    );
+  }
   if (warnings.length === 0) return ok(`${address} takes writes, and keeps them`);
   return warning(`${address}: ${warnings.join(' ')}`, 'Change the setting, see docs/redis.md.');
 }

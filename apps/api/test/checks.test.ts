@@ -34,6 +34,7 @@ const complete: CheckFacts = {
   tailers: [{ holder: 'host:2', version: '0.3.0', sourceId: 's', path: '/log', policy }],
   mcpServers: [{ name: 'grafana', state: 'connected' }],
   redis: { address: 'redis://redis', warnings: [] },
+  writeRefusal: null,
   lastRowAt: at,
   missingSince: null,
   isIngestionOpen: true,
@@ -61,6 +62,8 @@ test('a complete set-up is ready in every part, and has nothing to do', () => {
 describe('a part that is not ready says so, and what to do', () => {
   test.for<[string, Partial<CheckFacts>, string, RegExp, RegExp]>([
     ['redis', { redis: { address: 'r', warnings: ['It evicts.'] } }, 'warning', /It evicts/, /docs\/redis\.md/],
+    ['redis', { redis: { address: 'r', warnings: null } }, 'warning', /takes writes, but .* cannot be read/, /INFO/],
+    ['redis', { writeRefusal: 'refuses writes (OOM)' }, 'problem', /refuses writes \(OOM\): alerts wait/, /Correct/],
     ['log', { log: { ...complete.log, isWatched: false } }, 'problem', /nobody watches \/log/, /Start a tailer/],
     ['log', { missingSince: at }, 'problem', /does not exist/, /KORA_AUDIT_LOG_PATH/],
     ['workers', { workers: [] }, 'problem', /no worker runs/, /Start a worker/],

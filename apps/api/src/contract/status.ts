@@ -237,7 +237,7 @@ export const Status = z
     ),
     redis: z.object({
       address: z.string().describe('without the password'),
-      warnings: z.array(z.string()).describe('settings that may lose alerts'),
+      warnings: z.array(z.string()).nullable().describe('settings that may lose alerts; null if they cannot be read'),
     }),
   })
   .meta({ id: 'Status' });
