@@ -57,7 +57,10 @@ function redis({ redis: { address, warnings }, writeRefusal }: CheckFacts): Resu
 }
 
 function log({ log: { path, isWatched }, lastRowAt, missingSince }: CheckFacts): Result {
-  if (!isWatched) return problem(`nobody watches ${path}: alerts are not picked up`, 'Start a tailer.');
+  if (!isWatched) {
+    // The console says the same on its first screen.
+    return problem('Log watcher is down: new alerts are not picked up', `Start a tailer for ${path}.`);
+  }
   if (missingSince !== null) {
     return problem(
       `${path} does not exist: no alert can arrive`,
@@ -73,13 +76,13 @@ function workers({ workers: running }: CheckFacts): Result {
   return ok(`${counted(running.length, 'worker')}: ${names(running.map(({ id }) => id))}`);
 }
 
-const NO_WORKER = off('not known without a worker', 'Start a worker.');
+const NO_WORKER = warning('not known without a worker', 'Start a worker.');
 
 function slack({ slack: setup, problems }: CheckFacts): Result {
   if (!setup) return NO_WORKER;
   if (!setup.isConfigured) {
-    return off(
-      'not configured: messages are printed in the log of the worker',
+    return warning(
+      'not configured: messages are only printed in the log of the worker',
       'Create the app from deploy/slack-app-manifest.yml. Set KORA_SLACK_BOT_TOKEN to its token, and restart the workers.',
     );
   }
@@ -106,13 +109,15 @@ function recipient({ slack: setup }: CheckFacts): Result {
   if (setup.operator !== null) return ok(`messages go to ${setup.operator}`);
   const fix =
     'Set KORA_SLACK_OPERATOR_USER_ID to the id of the person on call, such as U024BE7LH. Slack shows it in the profile under “Copy member ID”.';
-  return setup.isConfigured ? problem('nobody gets the messages: they fail', fix) : off('nobody yet', fix);
+  return setup.isConfigured
+    ? problem('nobody gets the messages: they fail', fix)
+    : warning('nobody, because Slack is not configured', fix);
 }
 
 function llm({ llm: setup, problems }: CheckFacts): Result {
   if (!setup) return NO_WORKER;
   if (!setup.isConfigured) {
-    return off(
+    return warning(
       'not configured: alerts are sent without a diagnosis',
       'Set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a gateway, and restart the workers.',
     );
@@ -126,7 +131,7 @@ function llm({ llm: setup, problems }: CheckFacts): Result {
       fault.since,
     );
   }
-  if (setup.lastAnswerAt === null) return ok(`${setup.model}, not asked yet`);
+  if (setup.lastAnswerAt === null) return ok(`${setup.model}, no answer since the workers started`);
   return ok(`${setup.model}, last answer at`, setup.lastAnswerAt);
 }
 

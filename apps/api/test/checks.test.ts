@@ -64,11 +64,11 @@ describe('a part that is not ready says so, and what to do', () => {
     ['redis', { redis: { address: 'r', warnings: ['It evicts.'] } }, 'warning', /It evicts/, /docs\/redis\.md/],
     ['redis', { redis: { address: 'r', warnings: null } }, 'warning', /takes writes, but .* cannot be read/, /INFO/],
     ['redis', { writeRefusal: 'refuses writes (OOM)' }, 'problem', /refuses writes \(OOM\): alerts wait/, /Correct/],
-    ['log', { log: { ...complete.log, isWatched: false } }, 'problem', /nobody watches \/log/, /Start a tailer/],
+    ['log', { log: { ...complete.log, isWatched: false } }, 'problem', /^Log watcher is down: /, /tailer for \/log/],
     ['log', { missingSince: at }, 'problem', /does not exist/, /KORA_AUDIT_LOG_PATH/],
     ['workers', { workers: [] }, 'problem', /no worker runs/, /Start a worker/],
-    ['slack', { slack: null }, 'off', /without a worker/, /Start a worker/],
-    ['slack', { slack: { ...slack, isConfigured: false } }, 'off', /printed/, /KORA_SLACK_BOT_TOKEN/],
+    ['slack', { slack: null }, 'warning', /without a worker/, /Start a worker/],
+    ['slack', { slack: { ...slack, isConfigured: false } }, 'warning', /printed/, /KORA_SLACK_BOT_TOKEN/],
     ['slack', { problems: [problemOf('slack', 'refused')] }, 'problem', /some_code/, /scopes/],
     ['slack', { problems: [problemOf('slack', 'unreachable')] }, 'problem', /some_code/, /try again/],
     ['slack', { slack: { ...slack, missingScopes: ['im:write'] } }, 'warning', /lacks im:write/, /Add these scopes/],
@@ -77,11 +77,19 @@ describe('a part that is not ready says so, and what to do', () => {
     [
       'recipient',
       { slack: { ...slack, isConfigured: false, operator: null } },
-      'off',
-      /nobody yet/,
+      'warning',
+      /Slack is not configured/,
       /KORA_SLACK_OPERATOR_USER_ID/,
     ],
-    ['llm', { llm: { isConfigured: false, model: null, lastAnswerAt: null } }, 'off', /without/, /ANTHROPIC_API_KEY/],
+    [
+      'llm',
+      { llm: { isConfigured: false, model: null, lastAnswerAt: null } },
+      'warning',
+      /without/,
+      /ANTHROPIC_API_KEY/,
+    ],
+    ['recipient', { slack: null }, 'warning', /without a worker/, /Start a worker/],
+    ['llm', { llm: null }, 'warning', /without a worker/, /Start a worker/],
     ['llm', { problems: [problemOf('llm', 'refused')] }, 'problem', /does not answer \(some_code\)/, /Check the key/],
     ['clicks', { clicks: { areTaken: false, socket: null, isHttpOpen: false } }, 'off', /no buttons/, /APP_TOKEN/],
     [
@@ -147,6 +155,12 @@ describe('a body of an alerting tool that could not be read', () => {
   test('does not hide that of another tool', () => {
     expect(ingestion(after, at, 'grafana', 'sentry')?.text).toContain('the last alert of sentry');
   });
+});
+
+test('an AI that was not asked is no fault', () => {
+  const llm = { isConfigured: true, model: 'claude-sonnet-5-5', lastAnswerAt: null };
+  const text = 'claude-sonnet-5-5, no answer since the workers started';
+  expect(check('llm', { llm })).toMatchObject({ state: 'ok', text });
 });
 
 test('an MCP server that is still connecting is no fault', () => {
