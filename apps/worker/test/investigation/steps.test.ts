@@ -6,7 +6,7 @@ import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { apiError, callsTools, diagnose, finds } from '../../../../test/support/anthropic.ts';
 import { commit, fires } from '../../../../test/support/commit.ts';
-import { aWake, eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
+import { aToolStep, aWake, eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
 import type { Answer } from '../../../../test/support/http-double.ts';
 import type { Engine } from '../../src/investigation/agent.ts';
 import { investigating } from '../investigating.ts';
@@ -26,23 +26,12 @@ async function stepsOf(ns: Namespace, answers: Answer[], options: Parameters<typ
   return { steps, report, asked };
 }
 
-const STEP: Step = {
-  kind: 'tool',
-  source: 'call-1',
-  name: 'look',
-  status: 'ok',
-  startedAt: '2026-11-26T14:03:00.000Z',
-  durationMs: 1,
-  input: '{}',
-  output: 'up',
-};
-
 /** An engine that makes one step; its output is the text about the storm. */
 function stepping(end: () => void | Promise<void> = () => undefined) {
   const engine = engineOf(diagnosis);
   const { investigate } = engine;
   const withStep: Engine['investigate'] = async (wake, signal, storm, steps) => {
-    steps?.push({ ...STEP, output: storm ?? 'alone' });
+    steps?.push(aToolStep(storm ?? 'alone'));
     await end();
     return investigate(wake, signal);
   };
@@ -154,7 +143,7 @@ describe('the steps of a wake', () => {
       }),
     );
     const wake = await enqueue(ns);
-    expect(await stored(ns, wake)).toEqual([{ ...STEP, output: 'alone' }]);
+    expect(await stored(ns, wake)).toEqual([aToolStep('alone')]);
     await outcomeIs(ns, wake, 'fallback');
   });
 
