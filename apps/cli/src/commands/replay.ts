@@ -48,7 +48,7 @@ export const command = defineCommand({
 
 const WHOLE = { min: 1, whole: true };
 
-/** What the investigation asks in place of the real ones. */
+/** The AI, the tools and the budget of the investigation. */
 type Sources = Pick<AgentOptions, 'ledger' | 'tools'> & { fetch: typeof globalThis.fetch };
 
 async function run(wake: Wake, nonce: string, sources: Sources, config: Config, env: Env, io: Io): Promise<void> {
