@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redisKeys } from '@kora-wake/shared/store/keys';
 import { deliveriesQueue, followupsQueue, wakeJobOptions, wakesQueue } from '@kora-wake/shared/store/queues';
+import type { ToolStep } from '@kora-wake/shared/store/step-types';
 import type { WakeEnd } from '@kora-wake/shared/store/wake-record';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
@@ -127,6 +128,20 @@ export function aWake(more: Partial<Wake> = {}): Wake {
     envelopeFixName: '(none)',
     emittedAt: 0,
     ...more,
+  };
+}
+
+/** A tool call of an investigation. */
+export function aToolStep(output: string): ToolStep {
+  return {
+    kind: 'tool',
+    source: 'call-1',
+    name: 'http_check',
+    status: 'ok',
+    startedAt: '2026-11-26T14:03:00.000Z',
+    durationMs: 12,
+    input: '{}',
+    output,
   };
 }
 

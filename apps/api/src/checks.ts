@@ -1,10 +1,13 @@
-/** The checklist of the set-up: one line for each part, with what to do if it is not complete. */
+/** The checklist of the set-up: one line for each part, and how to complete a part that is not ready. */
+import type { McpState } from '@kora-wake/shared/wake/services';
 import type { Check, Status } from './contract.ts';
 
-/** What a check reads besides the status itself. */
+/** The status, and further facts that the checks read. */
 export interface CheckFacts extends Omit<Status, 'checks'> {
   /** Of this API. */
   version: string;
+  /** Why Redis refuses writes, as a predicate; null: it takes them. */
+  writeRefusal: string | null;
   /** Row that was decided last in the log of this API; ISO time or null. */
   lastRowAt: string | null;
   /** Since when the log of this API is missing; null: it exists, or nobody watches it. */
@@ -39,13 +42,25 @@ export function checksOf(facts: CheckFacts): Check[] {
   ];
 }
 
-function redis({ redis: { address, warnings } }: CheckFacts): Result {
+function redis({ redis: { address, warnings }, writeRefusal }: CheckFacts): Result {
+  if (writeRefusal !== null) {
+    return problem(`${address} ${writeRefusal}: alerts wait`, 'Correct its state or its configuration.');
+  }
+  if (warnings === null) {
+    return warning(
+      `${address} takes writes, but its settings cannot be read`,
+      'Let its user run INFO, or check the settings yourself, see docs/redis.md.',
+    );
+  }
   if (warnings.length === 0) return ok(`${address} takes writes, and keeps them`);
   return warning(`${address}: ${warnings.join(' ')}`, 'Change the setting, see docs/redis.md.');
 }
 
 function log({ log: { path, isWatched }, lastRowAt, missingSince }: CheckFacts): Result {
-  if (!isWatched) return problem(`nobody watches ${path}: alerts are not picked up`, 'Start a tailer.');
+  if (!isWatched) {
+    // The console says the same on its first screen.
+    return problem('Log watcher is down: new alerts are not picked up', `Start a tailer for ${path}.`);
+  }
   if (missingSince !== null) {
     return problem(
       `${path} does not exist: no alert can arrive`,
@@ -61,13 +76,13 @@ function workers({ workers: running }: CheckFacts): Result {
   return ok(`${counted(running.length, 'worker')}: ${names(running.map(({ id }) => id))}`);
 }
 
-const NO_WORKER = off('not known without a worker', 'Start a worker.');
+const NO_WORKER = warning('not known without a worker', 'Start a worker.');
 
 function slack({ slack: setup, problems }: CheckFacts): Result {
   if (!setup) return NO_WORKER;
   if (!setup.isConfigured) {
-    return off(
-      'not configured: messages are printed in the log of the worker',
+    return warning(
+      'not configured: messages are only printed in the log of the worker',
       'Create the app from deploy/slack-app-manifest.yml. Set KORA_SLACK_BOT_TOKEN to its token, and restart the workers.',
     );
   }
@@ -94,13 +109,15 @@ function recipient({ slack: setup }: CheckFacts): Result {
   if (setup.operator !== null) return ok(`messages go to ${setup.operator}`);
   const fix =
     'Set KORA_SLACK_OPERATOR_USER_ID to the id of the person on call, such as U024BE7LH. Slack shows it in the profile under “Copy member ID”.';
-  return setup.isConfigured ? problem('nobody gets the messages: they fail', fix) : off('nobody yet', fix);
+  return setup.isConfigured
+    ? problem('nobody gets the messages: they fail', fix)
+    : warning('nobody, because Slack is not configured', fix);
 }
 
 function llm({ llm: setup, problems }: CheckFacts): Result {
   if (!setup) return NO_WORKER;
   if (!setup.isConfigured) {
-    return off(
+    return warning(
       'not configured: alerts are sent without a diagnosis',
       'Set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a gateway, and restart the workers.',
     );
@@ -114,7 +131,7 @@ function llm({ llm: setup, problems }: CheckFacts): Result {
       fault.since,
     );
   }
-  if (setup.lastAnswerAt === null) return ok(`${setup.model}, not asked yet`);
+  if (setup.lastAnswerAt === null) return ok(`${setup.model}, no answer since the workers started`);
   return ok(`${setup.model}, last answer at`, setup.lastAnswerAt);
 }
 
@@ -134,10 +151,13 @@ const links = ({ hasConsoleUrl }: CheckFacts): Result =>
 
 function ingestion({ ingestion: { sources, faults }, isIngestionOpen }: CheckFacts): Result {
   const names = sources.map(({ source }) => source).join(', ');
-  if (faults[0] && (sources[0]?.lastAt ?? '') <= faults[0].at) {
+  const isOver = ({ source, at }: (typeof faults)[number]) =>
+    sources.some((each) => each.source === source && each.lastAt > at);
+  const fault = faults.find((each) => !isOver(each));
+  if (fault) {
     return warning(
-      `the last alert of ${faults[0].source} could not be read: ${faults[0].message}`,
-      'See docs/sources.md. npm run map shows what a body becomes.',
+      `the last alert of ${fault.source} could not be read: ${fault.message}`,
+      'See docs/sources.md. npm run map shows the alert that a body gives.',
     );
   }
   if (!isIngestionOpen) return off('not accepted', 'Set KORA_INGEST_TOKEN for the API, see docs/sources.md.');
@@ -165,16 +185,24 @@ function policy({ policy: own, workers: running, tailers }: CheckFacts): Result 
 }
 
 function mcp({ mcpServers: servers }: CheckFacts): Result {
-  const missing = servers.filter(({ isConnected }) => !isConnected).map(({ name }) => name);
   if (servers.length === 0)
     return off('none: the AI uses the built-in tools', 'Set KORA_MCP_CONFIG, see docs/investigator.md.');
-  if (missing.length > 0) {
+  const byState = Map.groupBy(servers, ({ state }) => state);
+  const namesOf = (state: McpState) => names((byState.get(state) ?? []).map(({ name }) => name));
+  if (byState.has('failed')) {
     return warning(
-      `${names(missing)} not connected: their tools are missing`,
+      `${namesOf('failed')} not connected: their tools are missing`,
       'See the log of the worker for the reason.',
     );
   }
-  return ok(`connected: ${names(servers.map(({ name }) => name))}`);
+  if (byState.has('no_allow_list')) {
+    return warning(
+      `${namesOf('no_allow_list')} without an allow list: their tools are missing`,
+      'Each needs an `allow` list in the file of KORA_MCP_CONFIG, see docs/investigator.md.',
+    );
+  }
+  const parts = (['connected', 'connecting'] as const).filter((state) => byState.has(state));
+  return ok(parts.map((state) => `${state}: ${namesOf(state)}`).join('; '));
 }
 
 function versions({ version, workers: running, tailers }: CheckFacts): Result {

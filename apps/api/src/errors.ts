@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { errorFields } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
-import { isForbidden, isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
+import { describeFault, isForbidden, isRedisAway } from '@kora-wake/shared/runtime/redis-fault';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorAnswer } from './contract.ts';
 
@@ -83,6 +83,11 @@ export function errorAnswers(isConnected: () => boolean): ErrorAnswers {
 export function answerUnknownPath(basePath: string) {
   return (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
     send(reply, 404, basePath === '' ? NO_SUCH_PATH : `${NO_SUCH_PATH} Everything is under ${basePath}/.`);
+}
+
+/** Why Redis refused a command, as a predicate for the subject "Redis"; undefined if it did not answer. */
+export function refusalOf(error: unknown): string | undefined {
+  return error instanceof Error && error.name === 'ReplyError' ? describeFault(error).reason : undefined;
 }
 
 const nameOf = ({ method, routeOptions }: FastifyRequest) => `${method} ${routeOptions.url ?? ''}`;

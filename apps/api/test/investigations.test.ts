@@ -1,10 +1,9 @@
 /** Wakes with their reports and outcomes. */
-import type { Step } from '@kora-wake/shared/store/step-types';
 import { keepSteps } from '@kora-wake/shared/store/steps';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
 import { repeatedReport } from '@kora-wake/shared/wake/report';
 import { describe, expect } from 'vitest';
-import { aWake, ending, test } from '../../../test/support/fixtures.ts';
+import { aToolStep, aWake, ending, test } from '../../../test/support/fixtures.ts';
 import { api, deliveredWake, HOUR, report } from './api.ts';
 
 describe('investigations', () => {
@@ -91,16 +90,7 @@ describe('investigations', () => {
     const { app } = await api(ns);
     await deliveredWake(ns, 'w-1', HOUR);
     expect((await app.inject('/v1/investigations/w-1')).json().steps).toBeNull();
-    const step: Step = {
-      kind: 'tool',
-      source: 'call-1',
-      name: 'http_check',
-      status: 'ok',
-      startedAt: '2026-11-26T14:03:00.000Z',
-      durationMs: 12,
-      input: '{}',
-      output: 'HTTP 401',
-    };
+    const step = aToolStep('HTTP 401');
     await keepSteps(ns.redis, ns.keys, 'w-1', [step]);
     expect((await app.inject('/v1/investigations/w-1')).json().steps).toEqual([step]);
     expect((await app.inject('/v1/investigations')).body).not.toContain('HTTP 401');

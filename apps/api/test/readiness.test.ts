@@ -28,6 +28,12 @@ test('an API whose Redis refuses writes is not ready, says why, and is ready aga
   await ns.redis.config('SET', 'maxmemory', '1');
   await eventually(async () => (await ready())[0] === 503);
   expect(await ready()).toEqual([503, 'Redis refuses writes (OOM).']);
+  const { checks } = (await app.inject('/v1/status')).json();
+  expect(checks[0]).toMatchObject({
+    id: 'redis',
+    state: 'problem',
+    text: expect.stringContaining('refuses writes (OOM)'),
+  });
   await ns.redis.config('SET', 'maxmemory', '0');
   await eventually(async () => (await ready())[0] === 200);
 });

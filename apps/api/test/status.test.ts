@@ -7,7 +7,7 @@ import { sourceId } from '@kora-wake/shared/store/keys';
 import { encodePosition, NOWHERE } from '@kora-wake/shared/store/position';
 import { endProblem, reportProblem } from '@kora-wake/shared/store/problems';
 import { deliverJobOptions } from '@kora-wake/shared/store/queues';
-import { recordWorker } from '@kora-wake/shared/store/running-workers';
+import { recordWorker, type WorkerSetup } from '@kora-wake/shared/store/running-workers';
 import { describe, expect } from 'vitest';
 import { append, aWake, openWindow, test } from '../../../test/support/fixtures.ts';
 import { api, report } from './api.ts';
@@ -252,6 +252,30 @@ describe('the set-up', () => {
     await record('host:2', { slack: null });
     expect(await status()).toMatchObject({ slack: { isConfigured: false }, llm: { isConfigured: true } });
   });
+});
+
+test('the status has the worst state of each MCP server', async ({ ns }) => {
+  const { app } = await api(ns);
+  const record = (id: string, mcp: WorkerSetup['mcp'] = []) =>
+    recordWorker(ns.redis, ns.keys, id, { startedAt: 1_000, model: null, slack: null, mcp });
+  await record('host:1', [
+    { name: 'g', state: 'connected' },
+    { name: 'h', state: 'connected' },
+  ]);
+  await record('host:2', [
+    { name: 'g', state: 'failed' },
+    { name: 'h', state: 'connecting' },
+    { name: 'i', state: 'no_allow_list' },
+  ]);
+  const { mcpServers } = (await app.inject('/v1/status')).json();
+  expect(mcpServers).toHaveLength(3);
+  expect(mcpServers).toEqual(
+    expect.arrayContaining([
+      { name: 'g', state: 'failed' },
+      { name: 'h', state: 'connecting' },
+      { name: 'i', state: 'no_allow_list' },
+    ]),
+  );
 });
 
 test('the status says whether clicks are taken, and how', async ({ ns }) => {

@@ -58,6 +58,7 @@ describe('wrong arguments exit with 2 and one sentence on stderr', () => {
     [['wake', '--probe', 'p', '--category', 'c', '--snapshot', '{'], '--snapshot is not valid JSON.'],
     [['investigate'], '--file is needed'],
     [['replay'], 'FILE is needed'],
+    [['replay', 'transcript.json', '--from', '3'], '--from needs --wake'],
     [['simulate', '--pairs', 'many'], '--pairs: expected a whole number'],
     [['simulate', '--pairs', ''], '--pairs: expected a whole number'],
     [['simulate', '--days=-1'], '--days: expected a number'],

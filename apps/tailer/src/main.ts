@@ -93,7 +93,7 @@ await runApp('tailer', async ({ config, env, log, stopping, onClose, onReload })
 /** A Redis that goes away during the start must not end the tailer: it waits for Redis later. */
 async function settingsWarnings(redis: RedisClient, keys: Keys): Promise<string[]> {
   try {
-    return await unsafeSettings(redis, keys);
+    return (await unsafeSettings(redis, keys)) ?? [];
   } catch (error) {
     if (isRedisAway(error)) return [];
     throw error;

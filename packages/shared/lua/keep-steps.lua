@@ -1,4 +1,4 @@
--- Stores the steps of a wake in place of its earlier ones. Forgets steps that have expired, and drops the oldest ones while all
+-- Stores the steps of a wake, which replace its earlier ones. Forgets steps that have expired, and drops the oldest ones while all
 -- together are over the limit.
 -- KEYS: steps of the wake, the wakes with steps by time, their sizes, the sum of the sizes.
 -- ARGV: {id, ttlS, maxBytes, stepsPrefix} as JSON, then the steps as JSON.

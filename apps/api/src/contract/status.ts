@@ -4,7 +4,7 @@ import { policyState } from '@kora-wake/shared/policy/state';
 import { FEEDBACK_VERDICTS } from '@kora-wake/shared/wake/feedback';
 import { CLOSE_REASONS } from '@kora-wake/shared/wake/incident';
 import { OUTCOMES } from '@kora-wake/shared/wake/outcome';
-import { PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
+import { MCP_STATES, PROBLEM_KINDS, SERVICES } from '@kora-wake/shared/wake/services';
 import { z } from 'zod';
 import { time } from './common.ts';
 
@@ -156,14 +156,11 @@ export const TestAlert = z
   .meta({ id: 'TestAlert' });
 export type TestAlert = z.infer<typeof TestAlert>;
 
-/** A part of the set-up. `off`: it is optional, and not set up. */
-export const CHECK_STATES = ['ok', 'off', 'warning', 'problem'] as const;
-
 export const Check = z
   .object({
     id: z.string(),
     title: z.string(),
-    state: z.enum(CHECK_STATES).describe('off: it is optional, and not set up'),
+    state: z.enum(['ok', 'off', 'warning', 'problem']).describe('off: it is optional, and not set up'),
     text: z.string().describe('what is found'),
     at: time.nullable().describe('time that belongs to the end of the text; null: none'),
     fix: z.string().nullable().describe('what to do; null: nothing'),
@@ -233,11 +230,14 @@ export const Status = z
       }),
     ),
     mcpServers: z.array(
-      z.object({ name: z.string(), isConnected: z.boolean().describe('to every worker that uses it') }),
+      z.object({
+        name: z.string(),
+        state: z.enum(MCP_STATES).describe('worst of all workers; no_allow_list: its `allow` list is missing'),
+      }),
     ),
     redis: z.object({
       address: z.string().describe('without the password'),
-      warnings: z.array(z.string()).describe('settings that may lose alerts'),
+      warnings: z.array(z.string()).nullable().describe('settings that may lose alerts; null if they cannot be read'),
     }),
   })
   .meta({ id: 'Status' });

@@ -1,10 +1,9 @@
 import type { RedisClient } from '@kora-wake/shared/runtime/redis';
-import { describeFault } from '@kora-wake/shared/runtime/redis-fault';
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { assertAcceptsWrites, unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { ErrorAnswer, Health, Readiness } from '../contract.ts';
-import { httpErrors } from '../errors.ts';
+import { httpErrors, refusalOf } from '../errors.ts';
 
 /** The paths of these routes. They need no token, so that a load balancer needs none. */
 export const HEALTH_PATHS = ['/healthz', '/readyz'] as const;
@@ -45,11 +44,10 @@ export const healthRoutes: FastifyPluginAsyncZod<{ redis: RedisClient; keys: Key
   async function readiness(): Promise<Readiness> {
     try {
       await assertAcceptsWrites(redis, keys);
-      const warnings = await unsafeSettings(redis, keys);
+      const warnings = (await unsafeSettings(redis, keys)) ?? [];
       return { status: 'ok', ...(warnings.length > 0 && { warnings }) };
     } catch (error) {
-      const answered = error instanceof Error && error.name === 'ReplyError';
-      throw httpErrors.unavailable(`Redis ${answered ? describeFault(error).reason : 'does not answer'}.`);
+      throw httpErrors.unavailable(`Redis ${refusalOf(error) ?? 'does not answer'}.`);
     }
   }
 };

@@ -13,11 +13,12 @@ import {
 import type { Keys } from '@kora-wake/shared/store/keys';
 import { type Problem, readProblems } from '@kora-wake/shared/store/problems';
 import type { DeliveriesQueue } from '@kora-wake/shared/store/queues';
-import { unsafeSettings } from '@kora-wake/shared/store/redis-state';
+import { assertAcceptsWrites, unsafeSettings } from '@kora-wake/shared/store/redis-state';
 import { type RunningWorker, readWorkers } from '@kora-wake/shared/store/running-workers';
 import { readSources, type Source as StoredSource } from '@kora-wake/shared/store/sources';
 import { readUnreadableLines } from '@kora-wake/shared/store/unreadable-lines';
 import { oldestPendingMs } from '@kora-wake/shared/store/wake-record';
+import { MCP_STATES } from '@kora-wake/shared/wake/services';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { checksOf } from '../checks.ts';
 import {
@@ -34,7 +35,7 @@ import {
   Tailer,
 } from '../contract.ts';
 import { rightsBy, type Tokens } from '../credentials.ts';
-import { httpErrors } from '../errors.ts';
+import { httpErrors, refusalOf } from '../errors.ts';
 import type { OperationLog } from '../operations.ts';
 import { countJobs } from '../queue-state.ts';
 import type { SocketState } from '../socket.ts';
@@ -144,7 +145,18 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     '/v1/status',
     { schema: { summary: 'Set-up and health, without secrets', response: { 200: Status } } },
     async () => {
-      const [problems, workers, counts, ingested, faults, sources, unreadable, warnings, areTaken] = await Promise.all([
+      const [
+        problems,
+        workers,
+        counts,
+        ingested,
+        faults,
+        sources,
+        unreadable,
+        warnings = null,
+        writeRefusal,
+        areTaken,
+      ] = await Promise.all([
         readProblems(redis, keys),
         readWorkers(redis, keys),
         countJobs(deliveries),
@@ -153,6 +165,7 @@ export const statusRoutes: FastifyPluginAsyncZod<{
         readSources(redis, keys),
         readUnreadableLines(redis, keys, setup.sourceId),
         unsafeSettings(redis, keys),
+        findWriteRefusal(redis, keys),
         areClicksTaken(redis, keys),
       ]);
       const ownLog = sources.find(({ id }) => id === setup.sourceId);
@@ -192,6 +205,7 @@ export const statusRoutes: FastifyPluginAsyncZod<{
       };
       const checks = checksOf({
         ...status,
+        writeRefusal,
         lastRowAt: isoTime(ownLog?.lastRowAt ?? null),
         missingSince: isoTime(ownLog?.missingSince ?? null),
         isIngestionOpen: setup.isIngestionOpen,
@@ -201,6 +215,18 @@ export const statusRoutes: FastifyPluginAsyncZod<{
     },
   );
 };
+
+/** Why Redis refuses writes, as a predicate; null if it takes them. */
+async function findWriteRefusal(redis: RedisClient, keys: Keys): Promise<string | null> {
+  try {
+    await assertAcceptsWrites(redis, keys);
+    return null;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return refusal;
+  }
+}
 
 function describeSource({
   name,
@@ -237,12 +263,12 @@ function describeProblem({ since, at, ...problem }: Problem, waiting: number): S
   };
 }
 
-/** A server that one worker misses is not connected. */
+/** A server has the worst state that a worker sees. */
 function mcpServersOf(workers: RunningWorker[]): Status['mcpServers'] {
   const all = workers.flatMap(({ mcp }) => mcp ?? []);
   return [...Map.groupBy(all, ({ name }) => name)].map(([name, each]) => ({
     name,
-    isConnected: each.every(({ isConnected }) => isConnected),
+    state: MCP_STATES.find((state) => each.some((one) => one.state === state)) ?? 'connecting',
   }));
 }
 

@@ -1,4 +1,4 @@
-/** A drill: an alert that goes the whole way, so that a person sees whether it works before it matters. */
+/** A test alert: it goes the whole way, so that a person sees whether that works before it matters. */
 import { randomBytes } from 'node:crypto';
 import { rowOfAlert } from '@kora-wake/shared/ingest/row';
 import type { RowSettings, Settings } from '@kora-wake/shared/policy/settings';
@@ -23,9 +23,9 @@ import { LogUnavailable } from '../ingest/durable-write.ts';
 import type { OperationLog } from '../operations.ts';
 
 const SEVERITY = 'info';
-/** How long the tailer has to pick it up, and time between two looks, ms. */
+/** Longest wait for the tailer to pick it up, and time between two queries, ms. */
 const PICK_UP_MS = 5_000;
-const LOOK_MS = 25;
+const POLL_MS = 25;
 /** A test alert that has no outcome after this time does not prevent the next one, ms. */
 const ON_ITS_WAY_MS = 60_000;
 /** Earlier test alerts whose incidents may be open. Several people may send them at once. */
@@ -126,10 +126,10 @@ export const testAlertRoutes: FastifyPluginAsyncZod<TestAlertRoutes> = async (
 
   /** The wake of the alert; null if the tailer is slower. */
   async function pickedUp(category: string): Promise<string | null> {
-    for (let waited = 0; waited < PICK_UP_MS; waited += LOOK_MS) {
+    for (let waited = 0; waited < PICK_UP_MS; waited += POLL_MS) {
       const { entries } = await listWakeRecords(redis, keys, { ...tests, category }, { limit: 1, since: 0 });
       if (entries[0]) return entries[0].wakeId;
-      await sleep(LOOK_MS);
+      await sleep(POLL_MS);
     }
     return null;
   }

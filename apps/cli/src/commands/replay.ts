@@ -39,6 +39,7 @@ export const command = defineCommand({
   },
   run: async ({ positionals: [file], values: { wake, from } }, env, io) => {
     if ((file === undefined) === (wake === undefined)) throw new UsageError('FILE is needed, or --wake ID; not both.');
+    if (from !== undefined && wake === undefined) throw new UsageError('--from needs --wake.');
     if (file !== undefined) await replayFile(file, env, io);
     else await replayWake(wake ?? '', from === undefined ? undefined : readNumber('from', from, WHOLE), env, io);
     return 0;
@@ -47,7 +48,7 @@ export const command = defineCommand({
 
 const WHOLE = { min: 1, whole: true };
 
-/** What the investigation asks in place of the real ones. */
+/** The AI, the tools and the budget of the investigation. */
 type Sources = Pick<AgentOptions, 'ledger' | 'tools'> & { fetch: typeof globalThis.fetch };
 
 async function run(wake: Wake, nonce: string, sources: Sources, config: Config, env: Env, io: Io): Promise<void> {

@@ -104,7 +104,7 @@ export function investigator(investigation: Investigation) {
       const since = hasStorms() ? await readReadiness(redis, keys, wake) : readiness;
       if (since.stormId !== undefined && since.leadsStorm) {
         await recordInvestigation(redis, keys, wake, report, now());
-        await keep(wake, steps);
+        // Its steps are those of the storm, which leadStorm stores.
         return leadStorm(job, token, signal, since.stormId, since.isDigestSent);
       }
       await Promise.all([

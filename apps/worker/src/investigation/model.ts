@@ -49,7 +49,7 @@ interface Question {
   calling(model: string, usage: Usage): void;
 }
 
-/** What an LLM wrote, neither redacted nor shortened. */
+/** The text and the tool calls of an LLM, neither redacted nor shortened. */
 export interface Said {
   text: string;
   calls: Array<{ name: string; input: Json }>;

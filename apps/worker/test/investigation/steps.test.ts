@@ -1,15 +1,17 @@
 /** The steps of investigations that the console shows. */
 import type { Step } from '@kora-wake/shared/store/step-types';
 import { readSteps } from '@kora-wake/shared/store/steps';
+import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
 import { apiError, callsTools, diagnose, finds } from '../../../../test/support/anthropic.ts';
-import { aWake, eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
+import { commit, fires } from '../../../../test/support/commit.ts';
+import { aToolStep, aWake, eventually, type Namespace, test } from '../../../../test/support/fixtures.ts';
 import type { Answer } from '../../../../test/support/http-double.ts';
 import type { Engine } from '../../src/investigation/agent.ts';
 import { investigating } from '../investigating.ts';
 import { committed, keeping } from '../keeping.ts';
-import { alerts, settled } from '../storming.ts';
+import { alerts, RULE, settled } from '../storming.ts';
 import { diagnosis, engineOf, enqueue, messengerTo, outcomeIs, slack, working } from '../working.ts';
 import { found, look } from './looking.ts';
 
@@ -24,24 +26,13 @@ async function stepsOf(ns: Namespace, answers: Answer[], options: Parameters<typ
   return { steps, report, asked };
 }
 
-const STEP: Step = {
-  kind: 'tool',
-  source: 'call-1',
-  name: 'look',
-  status: 'ok',
-  startedAt: '2026-11-26T14:03:00.000Z',
-  durationMs: 1,
-  input: '{}',
-  output: 'up',
-};
-
 /** An engine that makes one step; its output is the text about the storm. */
-function stepping(end: () => void = () => undefined) {
+function stepping(end: () => void | Promise<void> = () => undefined) {
   const engine = engineOf(diagnosis);
   const { investigate } = engine;
-  const withStep: Engine['investigate'] = (wake, signal, storm, steps) => {
-    steps?.push({ ...STEP, output: storm ?? 'alone' });
-    end();
+  const withStep: Engine['investigate'] = async (wake, signal, storm, steps) => {
+    steps?.push(aToolStep(storm ?? 'alone'));
+    await end();
     return investigate(wake, signal);
   };
   return Object.assign(engine, { investigate: withStep });
@@ -53,13 +44,17 @@ const stored = (ns: Namespace, wake: Wake) => eventually(async () => (await read
 describe('the steps of an investigation', () => {
   test('are its LLM calls and tool calls in order, with inputs and outputs as the LLM saw them', async ({ ns }) => {
     const twice = callsTools({ name: 'look', input: { what: 'api' } }, { name: 'look', input: { what: 'web' } });
-    let ran = 0;
-    const tool = look(async () => {
+    const ended: unknown[] = [];
+    const second = Promise.withResolvers<void>();
+    const tool = look(async ({ what }) => {
       // The first call ends last.
-      if (ran++ === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      if (what === 'api') await second.promise;
+      ended.push(what);
+      second.resolve();
       return 'HTTP 401 from the API';
     });
     const { steps } = await stepsOf(ns, [twice, finds(found)], { tools: [tool] });
+    expect(ended).toEqual(['web', 'api']);
     expect(steps).toMatchObject([
       { kind: 'llm', route: 'probe_investigation', model: 'claude-sonnet-5-5', usage: { inputTokens: 500 } },
       {
@@ -148,7 +143,7 @@ describe('the steps of a wake', () => {
       }),
     );
     const wake = await enqueue(ns);
-    expect(await stored(ns, wake)).toEqual([{ ...STEP, output: 'alone' }]);
+    expect(await stored(ns, wake)).toEqual([aToolStep('alone')]);
     await outcomeIs(ns, wake, 'fallback');
   });
 
@@ -187,5 +182,32 @@ describe('the steps of a wake', () => {
     expect(await stored(ns, leader)).toMatchObject([
       { output: expect.stringContaining('one of 8 that came together') },
     ]);
+  });
+
+  test('that became the one that leads a storm are stored for the storm only', async ({ ns, logPath }) => {
+    // Each attempt to store steps is in the log.
+    await ns.redis.set(ns.keys.stepsIndex, 'not a sorted set');
+    const enqueued = Promise.withResolvers<Wake>();
+    const engine = stepping(async () => {
+      if (engine.investigations > 0) return;
+      const others = Array.from({ length: 7 }, (_, i) =>
+        aWake({ id: `w-${i}`, category: `c${i}`, severity: 'warning' }),
+      );
+      const wakes = [...others, await enqueued.promise];
+      await commit(
+        ns,
+        wakes,
+        wakes.map((wake) => fires(wake)),
+        RULE,
+      );
+    });
+    const { log, stop } = await keeping(ns, logPath, { engine, commitWaitMs: 0 });
+    const leader = await enqueue(ns, { severity: 'warning' });
+    const { id } = leader;
+    enqueued.resolve(leader);
+    await eventually(async () => (await readWakeRecord(ns.redis, ns.keys, id))?.report?.storm !== undefined, 30_000);
+    await stop();
+    expect(engine.investigations).toBe(2);
+    expect(log.lines.filter(({ event }) => event === 'investigation.steps_lost')).toMatchObject([{ wakeId: id }]);
   });
 });

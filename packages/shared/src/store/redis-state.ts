@@ -8,10 +8,10 @@ import { luaScript } from './scripts.ts';
 const INFO = luaScript('redis-info');
 const RECORD_DATA_LOSS = luaScript('record-data-loss');
 
-/** Settings that are not safe for a pager, one sentence each. Empty if all is well. */
-export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<string[]> {
+/** Settings that are not safe for a pager, one sentence each. Undefined if the user may not read the settings. */
+export async function unsafeSettings(redis: RedisClient, keys: Keys): Promise<string[] | undefined> {
   const info = await readInfo(redis, keys);
-  if (info === undefined) return [];
+  if (info === undefined) return undefined;
   const setting = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const warnings: string[] = [];
   if (setting('maxmemory') !== '0' && setting('maxmemory_policy') !== 'noeviction') {

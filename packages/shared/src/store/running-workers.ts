@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { policyState } from '../policy/state.ts';
 import type { RedisClient } from '../runtime/redis.ts';
+import { MCP_STATES } from '../wake/services.ts';
 import type { Keys } from './keys.ts';
 import { luaScript } from './scripts.ts';
 import { parseStored } from './stored-json.ts';
@@ -35,7 +36,7 @@ const workerSetup = z.object({
   policy: policyState.exactOptional(),
   version: z.string().exactOptional(),
   /** The configured MCP servers. */
-  mcp: z.array(z.object({ name: z.string(), isConnected: z.boolean() })).exactOptional(),
+  mcp: z.array(z.object({ name: z.string(), state: z.enum(MCP_STATES) })).exactOptional(),
   /** When the LLM last answered this worker, ms since the epoch. */
   llmAnsweredAt: z.number().nullable().exactOptional(),
 });

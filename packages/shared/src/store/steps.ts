@@ -16,7 +16,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const KEEP = luaScript('keep-steps');
 
 /**
- * Stores the steps of a wake in place of its earlier ones. Long texts are shortened. The oldest steps of other wakes are dropped while all
+ * Stores the steps of a wake, which replace its earlier ones. Long texts are shortened. The oldest steps of other wakes are dropped while all
  * together are over the limit.
  *
  * @param steps redacted

@@ -14,3 +14,13 @@ export type Service = (typeof SERVICES)[number];
  * - `unreachable`: it does not give a usable answer
  */
 export const PROBLEM_KINDS = ['refused', 'rate_limited', 'unreachable'] as const;
+
+/**
+ * States of an MCP server, worst first.
+ *
+ * - `failed`: the last attempt to connect failed, or the connection ended
+ * - `no_allow_list`: it is configured without an `allow` list, so none of its tools may be offered
+ * - `connecting`: the first attempt to connect has not ended yet
+ */
+export const MCP_STATES = ['failed', 'no_allow_list', 'connecting', 'connected'] as const;
+export type McpState = (typeof MCP_STATES)[number];

@@ -6,7 +6,7 @@ interface Texts {
   output: string;
 }
 
-/** Stands in place of steps that did not fit. */
+/** Replaces steps that did not fit. */
 export interface OmittedSteps {
   kind: 'omitted';
   count: number;

@@ -210,6 +210,16 @@ test('a Redis that may lose or evict jobs causes a warning, a safe one does not'
   await redis.quit();
 });
 
+test('a Redis whose settings may not be read is not called safe', async ({ ns }) => {
+  const user = `u${randomUUID().slice(0, 8)}`;
+  await ns.redis.acl('SETUSER', user, 'on', '>p', '+@all', '-info', '~*');
+  const { host } = new URL(ns.redisUrl);
+  const redis = new Redis(`redis://${user}:p@${host}`, { enableReadyCheck: false });
+  expect(await unsafeSettings(redis, ns.keys)).toBeUndefined();
+  redis.disconnect();
+  await ns.redis.acl('DELUSER', user);
+});
+
 test('the time of the last data loss is the start of Redis, or the first contact with another Redis', async ({
   folder,
   log,

@@ -1,23 +1,11 @@
 import { describe, expect } from 'vitest';
-import { type Namespace, test } from '../../../../test/support/fixtures.ts';
-import type { ToolStep } from '../../src/store/step-types.ts';
+import { aToolStep, type Namespace, test } from '../../../../test/support/fixtures.ts';
 import { keepSteps, readSteps } from '../../src/store/steps.ts';
 
 const DAY_MS = 86_400_000;
 
-const step = (output: string): ToolStep => ({
-  kind: 'tool',
-  source: 'call-1',
-  name: 'http_check',
-  status: 'ok',
-  startedAt: '2026-11-26T14:03:00.000Z',
-  durationMs: 12,
-  input: '{}',
-  output,
-});
-
 const keep = ({ redis, keys }: Namespace, id: string, output = 'x', maxBytes?: number) =>
-  keepSteps(redis, keys, id, [step(output)], maxBytes);
+  keepSteps(redis, keys, id, [aToolStep(output)], maxBytes);
 
 const kept = async ({ redis, keys }: Namespace) => {
   const ids = await redis.zrange(keys.stepsIndex, '0', '-1');
@@ -33,7 +21,7 @@ const kept = async ({ redis, keys }: Namespace) => {
 describe('the steps of an investigation', () => {
   test('are kept for 35 days', async ({ ns }) => {
     await keep(ns, 'w-1', 'HTTP 401 é');
-    expect(await readSteps(ns.redis, ns.keys, 'w-1')).toEqual([step('HTTP 401 é')]);
+    expect(await readSteps(ns.redis, ns.keys, 'w-1')).toEqual([aToolStep('HTTP 401 é')]);
     for (const key of [ns.keys.steps('w-1'), ns.keys.stepsIndex, ns.keys.stepsSizes, ns.keys.stepsBytes]) {
       expect(await ns.redis.ttl(key)).toBeGreaterThan(34 * 86_400);
     }
@@ -58,7 +46,7 @@ describe('the steps of an investigation', () => {
     await keep(ns, 'w-1', 'x'.repeat(5_000));
     await keep(ns, 'w-2');
     await keep(ns, 'w-1', 'shorter');
-    expect(await readSteps(ns.redis, ns.keys, 'w-1')).toEqual([step('shorter')]);
+    expect(await readSteps(ns.redis, ns.keys, 'w-1')).toEqual([aToolStep('shorter')]);
     expect((await kept(ns)).ids.toSorted()).toEqual(['w-1', 'w-2']);
   });
 

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { withTimeLimit } from '@kora-wake/shared/runtime/async';
 import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
+import type { McpState } from '@kora-wake/shared/wake/services';
 import type { Tool } from '../tool.ts';
 import type { McpServer } from './config.ts';
 import { DEFAULT_TIMES, keepConnected, type McpTimes } from './server.ts';
@@ -16,8 +17,8 @@ export interface McpPool {
    * connecting or listing. The first call starts the connections. Never rejects.
    */
   tools(signal: AbortSignal): Promise<{ tools: Tool[]; missing: string[] }>;
-  /** The servers that may be used, and whether each has listed its tools and is connected. */
-  servers(): Array<{ name: string; isConnected: boolean }>;
+  /** The configured servers with their states. */
+  servers(): Array<{ name: string; state: McpState }>;
   /** Ends every connection and process. */
   close(): Promise<void>;
 }
@@ -25,11 +26,9 @@ export interface McpPool {
 /** @param times replaces some of {@link DEFAULT_TIMES} */
 export function mcpPool(servers: McpServer[], log: Logger, times: Partial<McpTimes> = {}): McpPool {
   const allTimes = { ...DEFAULT_TIMES, ...times };
-  const connections = servers.flatMap((server) => {
-    if (server.allow.length > 0) return [keepConnected(server, log, allTimes)];
-    logEvent(log, 'mcp.no_allow_list', { mcpServer: server.name });
-    return [];
-  });
+  const [usable, unusable] = [servers.filter(hasAllowList), servers.filter((server) => !hasAllowList(server))];
+  for (const { name } of unusable) logEvent(log, 'mcp.no_allow_list', { mcpServer: name });
+  const connections = usable.map((server) => keepConnected(server, log, allTimes));
 
   return {
     async tools(signal) {
@@ -55,13 +54,18 @@ export function mcpPool(servers: McpServer[], log: Logger, times: Partial<McpTim
       return { tools, missing: connections.filter((each) => !each.listing()).map(({ name }) => name) };
     },
 
-    servers: () => connections.map(({ name, listing }) => ({ name, isConnected: listing() !== undefined })),
+    servers: () => [
+      ...connections.map(({ name, state }) => ({ name, state: state() })),
+      ...unusable.map(({ name }) => ({ name, state: 'no_allow_list' as const })),
+    ],
 
     async close() {
       await Promise.all(connections.map((connection) => connection.close()));
     },
   };
 }
+
+const hasAllowList = ({ allow }: McpServer) => allow.length > 0;
 
 /** A name that the Messages API accepts. Two tools may get the same name; the caller must check for that. */
 function toolName(server: string, tool: string): string {

@@ -10,6 +10,7 @@ import type { Logger } from '@kora-wake/shared/runtime/log';
 import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { redact } from '@kora-wake/shared/wake/redact';
+import type { McpState } from '@kora-wake/shared/wake/services';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { Client, StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import { ToolRefused } from '../tool.ts';
@@ -50,6 +51,8 @@ export interface ServerConnection {
   ready(): Promise<void>;
   /** The offered tools, or undefined if the server is not connected or its listing is out of date. */
   listing(): Listing | undefined;
+  /** For display. A new listing or a new session of a connected server does not change it. */
+  state(): McpState;
   /**
    * Calls a tool in the form in which it was offered.
    *
@@ -89,6 +92,7 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
   let connection: Connection | undefined;
   /** The current attempt to connect or list. */
   let work: Promise<void> | undefined;
+  let state: McpState = 'connecting';
   let retry: NodeJS.Timeout | undefined;
   let lastEnded = Promise.resolve();
   let failures = 0;
@@ -114,6 +118,7 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
         await connectAndList();
         // The connection can end after the last answer of the listing and before this line.
         if (connection?.isClosed) throw connectionClosed();
+        state = 'connected';
       } catch (error) {
         fail(error);
       }
@@ -227,6 +232,7 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
     connection = undefined;
     if (failed) lastEnded = failed.transport.close();
     if (closed) return;
+    state = 'failed';
     // A server that connects and dies at once keeps its failure count.
     if (failed && performance.now() - failed.openedAt > times.retryMaxMs) failures = 0;
     const retryInMs = Math.min(times.retryMaxMs, times.retryMinMs * 2 ** failures);
@@ -259,6 +265,7 @@ export function keepConnected(server: McpServer, log: Logger, times: McpTimes): 
   return {
     name: server.name,
     listing,
+    state: () => state,
 
     async ready() {
       if (closed || retry) return;

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { kill } from 'node:process';
 import { describe, expect, vi } from 'vitest';
 import { endBeforeCleanup, eventually, type TestLog, test } from '../../../../../test/support/fixtures.ts';
-import { hang, httpDouble } from '../../../../../test/support/http-double.ts';
+import { hang, httpDouble, json } from '../../../../../test/support/http-double.ts';
 import { freePort } from '../../../../../test/support/ports.ts';
 import type { StdioServer } from '../../../src/tools/mcp/config.ts';
 import { type Tool, ToolRefused } from '../../../src/tools/tool.ts';
-import { allTools, http, named, names, never, pool, poolWith, run } from './pools.ts';
+import { allTools, http, named, names, never, ownDouble, pool, poolWith, run } from './pools.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..', '..');
 const require = createRequire(import.meta.url);
@@ -131,6 +131,36 @@ describe('the everything server', () => {
     child.stderr.resume();
     return child;
   }
+});
+
+describe('the state of a server', () => {
+  test('is connecting, then connected also while its tools are listed again, then failed', async ({ log }) => {
+    const double = await ownDouble();
+    const mcp = pool(log, http(double.url));
+    expect(mcp.servers()).toEqual([{ name: 'e', state: 'connecting' }]);
+    await allTools(mcp);
+    expect(mcp.servers()).toEqual([{ name: 'e', state: 'connected' }]);
+    const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    double.on['tools/list'] = async () => {
+      asked.resolve();
+      await released.promise;
+      return json(503, 'down');
+    };
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 61_000);
+    const again = mcp.tools(never);
+    clock.mockRestore();
+    await asked.promise;
+    expect(mcp.servers()).toEqual([{ name: 'e', state: 'connected' }]);
+    released.resolve();
+    await again;
+    expect(mcp.servers()).toEqual([{ name: 'e', state: 'failed' }]);
+  });
+
+  test('says that its allow-list is missing', ({ log }) => {
+    const mcp = pool(log, hostileServer('polite', { allow: [] }), http('http://127.0.0.1:1'));
+    expect(mcp.servers()).toContainEqual({ name: 'h', state: 'no_allow_list' });
+  });
 });
 
 describe('an offered tool', () => {
