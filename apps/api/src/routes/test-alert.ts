@@ -62,7 +62,7 @@ export const testAlertRoutes: FastifyPluginAsyncZod<TestAlertRoutes> = async (
     },
     async (request, reply) => {
       if ((await leaseHolder(redis, keys.lease(sourceId))) === null) {
-        throw httpErrors.unavailable(`Nobody watches ${logPath}: start a tailer, then try again.`);
+        throw httpErrors.unavailable(`Log watcher is down: start a tailer for ${logPath}, then try again.`);
       }
       const category = testCategory(randomBytes(4).toString('hex'));
       const own = settings().ofPair(debounceId(TEST_PROBE, category)).of(SEVERITY);
