@@ -1753,7 +1753,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a pair with a message of its own does not join a storm',
     file: 'packages/shared/lua/lib/storms.lua',
-    find: "return not message or (of_storm and (state == 'firing' or critical) and true)",
+    find: "return is_held and tonumber(notified_at or '0') < tonumber(started_at or '0')",
     replace: 'return true',
     test: STORM,
     named: 'leaves those with a message alone',

@@ -34,7 +34,7 @@ interface Post {
   channel: string;
 }
 
-/** What a person did with an incident. Times in ms since the epoch. */
+/** An action of a person on an incident. Times in ms since the epoch. */
 export interface SeenAction {
   incidentId: string;
   pair: string;

@@ -56,7 +56,7 @@ test('a console without changes transfers no data again', async ({ ns, logPath }
 
 const POLLS = 10;
 
-/** What an idle page sends and receives, with headers, from ten polls; bytes in an hour. */
+/** Bytes in an hour that an idle page sends and receives with headers, estimated from ten polls. */
 async function bytesOfAnHour(page: Page): Promise<number> {
   const sizes: Promise<number>[] = [];
   const sizeOf = async (request: Request) =>

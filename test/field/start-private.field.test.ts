@@ -1,4 +1,4 @@
-/** What the banner of `npm start` says about other users of the machine. Each test starts everything. */
+/** The banner of `npm start` about other users of the machine. Each test starts everything. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

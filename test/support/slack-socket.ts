@@ -11,7 +11,7 @@ export interface SlackSocketDouble {
   url: string;
   /** Times at which a socket was asked for, ms since the epoch. */
   opened: number[];
-  /** Answers of `apps.connections.open` in place of an address, one each: a status, or an error code of Slack. */
+  /** Answers of `apps.connections.open` instead of an address, one each: a status, or an error code of Slack. */
   next: Array<number | string>;
   /** The open sockets. */
   sockets: Set<WebSocket>;

@@ -13,7 +13,7 @@ interface Accepted {
   thread: string | undefined;
   /** ms since the epoch */
   at: number;
-  /** What `chat.update` made of it, oldest first. */
+  /** Its texts after each `chat.update`, oldest first. */
   edits: Array<{ text: string; blocks: unknown }>;
   /** A person deleted it: it can no longer be edited. */
   isDeleted?: boolean;
@@ -35,9 +35,9 @@ export interface SlackDouble extends HttpDouble {
   };
   /** Answer of `apps.connections.open`; null: it is refused. */
   socket: { url: string | null };
-  /** The answer to posts to a recipient, in place of accepting them. */
+  /** The answer to posts to a recipient, instead of accepting them. */
   refusals: Map<string, Answer>;
-  /** Answers to the next edits, one each, in place of making them. */
+  /** Answers to the next edits, one each, instead of making them. */
   nextEdits: Answer[];
   /** Answer of `auth.test`: its scopes (undefined: no header), or an error code. */
   identity: { scopes?: string | undefined; error?: string };

@@ -17,7 +17,7 @@ const MAX_NAME = 100;
 const MAX_REASON = 500;
 const MAX_DETAIL = 10_000;
 
-/** What Bull Board did, as records have it. */
+/** Actions of Bull Board, as records name them. */
 export const BULL_BOARD_USED = 'bull_board_used';
 /** `cli` in this header marks the requests of our commands. */
 const CLIENT_HEADER = 'x-kora-client';

@@ -91,7 +91,7 @@ function listed(title: string, alerts: MissedAlert[]): string[] {
   ];
 }
 
-/** What happened to an alert that was not sent. */
+/** The decision on an alert that was not sent. */
 export const DECISION_TEXTS: Record<MissedAlert['decision'], string> = {
   coalesced: 'suppressed',
   buffered: 'too few',

@@ -42,7 +42,7 @@ export interface Tailer {
   committed(decided: Decided): void;
 }
 
-/** What this process remembers from one lease to the next. */
+/** Facts that this process keeps from one lease to the next. */
 interface TailerState {
   /** The last position seen. It is set once there was a checkpoint. */
   position: Position | undefined;

@@ -1,4 +1,4 @@
-/** What workers store about themselves and about the services that they use. */
+/** Facts that workers store about themselves and about the services that they use. */
 import { type Problem, readProblems } from '@kora-wake/shared/store/problems';
 import { readWorkers } from '@kora-wake/shared/store/running-workers';
 import { fallbackReport, NO_USAGE, type Report } from '@kora-wake/shared/wake/report';

@@ -1,4 +1,4 @@
--- What workers have to do about incidents, as numbers.
+-- Counts the work that incidents have for workers.
 -- KEYS: changed incidents, notices without a job, rows for the audit log, deliveries that a hold delayed, hold.
 -- Returns the number of incidents to edit, of notices without a job, of rows to write, and of deliveries to start: 0 while a hold is in force.
 -- @include lib/clock

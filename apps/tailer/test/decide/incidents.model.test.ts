@@ -71,7 +71,7 @@ interface ModelWake {
   outcome: 'diagnosis' | 'joined' | 'withdrawn' | undefined;
 }
 
-/** What must hold, without Redis. */
+/** The rules, without Redis. */
 class Model {
   state: 'firing' | 'acknowledged' | 'snoozed' | 'closed' | undefined;
   by: string | null = null;
@@ -128,7 +128,7 @@ class Model {
     return 'done';
   }
 
-  /** What a worker makes of the wake. Undefined: it waits. */
+  /** The outcome that a worker gives the wake. Undefined: it waits. */
   fateOf(wake: ModelWake): ModelWake['outcome'] {
     if (wake.over === 'resolved' || (wake.over === 'recovered' && !wake.isFirstCritical)) return 'withdrawn';
     const isQuiet = this.state === 'acknowledged' || this.state === 'snoozed';

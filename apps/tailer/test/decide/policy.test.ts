@@ -1,4 +1,4 @@
-/** What the commit makes of buffered and muted rows: counts over several tailers, incidents, and their end. */
+/** Effects of a commit of buffered and muted rows: counts over several tailers, incidents, and their end. */
 import { readAccount } from '@kora-wake/shared/store/account';
 import { recordFollowed } from '@kora-wake/shared/store/checkpoint';
 import { expireIncidents, listIncidents } from '@kora-wake/shared/store/incidents';

@@ -26,7 +26,7 @@ export interface Messenger {
    * Posts one message. `text` must be escaped by Slack's rule already; it is what notifications show.
    *
    * @param id of the wake or the notice
-   * @param blocks shown in place of the text
+   * @param blocks shown instead of the text
    * @param to id of the recipient; default: the operator
    * @param thread the message in whose thread it is a reply
    * @throws DeliveryFailure
@@ -210,7 +210,7 @@ export function slackMessenger(options: {
     return channel?.id ?? person;
   }
 
-  /** @param thread its replies, in place of the messages of the channel */
+  /** @param thread its replies instead of the messages of the channel */
   async function readHistory(channel: string, { oldest, latest }: Period, cursor?: string, thread?: Posted) {
     const asked = {
       channel,

@@ -48,7 +48,7 @@ export class MappingError extends Error {
   }
 }
 
-/** What a mapping may read of a request. */
+/** The parts of a request that a mapping may read. */
 export interface IngestRequest {
   body: Json;
   /** Names in lower case. */

@@ -252,7 +252,7 @@ function withUpperCaseNames(env: Record<string, string | undefined>): Record<str
   };
 }
 
-/** Removes the values that Kubernetes injected in place of a port. @returns a warning for each */
+/** Removes the values that Kubernetes injected instead of a port. @returns a warning for each */
 function removeInjected(set: Record<string, string>): string[] {
   const injected = Object.keys(set).filter((name) => name.startsWith('KORA_') && isInjectedPort(name, set[name] ?? ''));
   for (const name of injected) delete set[name];

@@ -7,7 +7,7 @@ const INJECTED_PORT_VALUE = /^(?:tcp|udp|sctp):\/\//i;
 /** A name with more changed letters is hardly a typing error. */
 const MAX_DISTANCE = 3;
 
-/** True if Kubernetes injected the variable as the address of a Service, in place of a port. */
+/** True if Kubernetes injected the variable as the address of a Service instead of a port. */
 export function isInjectedPort(name: string, value: string): boolean {
   return name.endsWith('_PORT') && !INJECTED_NAME.test(name) && INJECTED_PORT_VALUE.test(value);
 }

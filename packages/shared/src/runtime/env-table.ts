@@ -22,7 +22,7 @@ interface Facts {
 }
 
 interface VariableFacts extends Facts {
-  /** Text in place of a missing value. The schema parses it like a value of the environment. */
+  /** Text for a missing value. The schema parses it like a value of the environment. */
   default?: string;
 }
 

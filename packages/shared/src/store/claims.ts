@@ -8,7 +8,7 @@ export interface Claim {
   firstClaimedAt: number;
 }
 
-/** What a worker must know before it posts a message. */
+/** Facts that a worker needs before it posts a message. */
 export interface Begun {
   /** The claim of an earlier attempt. */
   earlier: Claim | undefined;

@@ -161,7 +161,7 @@ export async function listIncidents(
   return { incidents: read.filter((incident) => incident !== undefined), places };
 }
 
-/** What a person does with an incident. `until` in ms since the epoch. */
+/** An action of a person on an incident. `until` in ms since the epoch. */
 export type IncidentAction = { kind: 'acknowledge' } | { kind: 'snooze'; seconds: number } | { kind: 'resolve' };
 
 /** `unchanged`: it was in this state already, by the same person. `closed`: it is over. */

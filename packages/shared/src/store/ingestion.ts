@@ -1,4 +1,4 @@
-/** What alerting tools sent: events that were written, so that a retry is recognised, counters, and bodies that cannot be mapped. */
+/** Data of alerting tools: events that were written, so that a retry is recognised, counters, and bodies that cannot be mapped. */
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { RedisClient } from '../runtime/redis.ts';

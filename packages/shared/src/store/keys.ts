@@ -44,7 +44,7 @@ export interface Keys {
   /** Sorted set: open incidents by the time of their last row, ms. Owner: incidents.ts. */
   openIncidents: string;
   /**
-   * List: messages of an incident besides its newest one, which are to be edited, as JSON. With `:others` in place of `:older` those to
+   * List: messages of an incident besides its newest one, which are to be edited, as JSON. With `:others` instead of `:older` those to
    * other people, which are edited once it is over. Owner: incidents.ts.
    */
   olderMessages(id: string): string;

@@ -20,7 +20,7 @@ import { stormArgs } from './storms.ts';
 
 export type NoticeOutcome = 'sent' | 'withdrawn' | 'dead';
 
-/** What a notice is about. */
+/** A notice, and the reason for it. */
 export interface Notice {
   id: string;
   /** Or that of a storm. */

@@ -67,7 +67,7 @@ export interface WakeRecord {
   incidentId: string | null;
   /** The storm whose digest stands for it; null if it is sent by itself. */
   stormId: string | null;
-  /** What a person said about its diagnosis. */
+  /** A person's opinion on its diagnosis. */
   feedback: Feedback | null;
 }
 

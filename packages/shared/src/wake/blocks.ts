@@ -1,5 +1,5 @@
 /**
- * The blocks of a DM. Slack shows them in place of the text. Their elements are inert: `<!channel>`, `*bold*` and addresses stay
+ * The blocks of a DM. Slack shows them instead of the text. Their elements are inert: `<!channel>`, `*bold*` and addresses stay
  * plain letters, without escaping.
  */
 import type { Feedback } from './feedback.ts';
@@ -66,7 +66,7 @@ const STATE_BUTTONS: Record<IncidentState, ButtonAction[]> = {
   closed: [],
 };
 
-/** What people can do about an incident in this state, and say about its diagnosis. @param report undefined: there is nothing to say */
+/** Buttons for an incident in this state, and for an opinion on its diagnosis. @param report undefined: there is nothing to say */
 export function buttonsFor(incidentId: string, state: IncidentState, report?: Report): DmBlock[] {
   const feedback: ButtonAction[] = report?.kind === 'diagnosis' ? ['feedback_right', 'feedback_wrong'] : [];
   return [STATE_BUTTONS[state], feedback].flatMap((actions): DmBlock[] => {
@@ -109,7 +109,7 @@ export interface BlockExtras extends DmExtras {
 
 /**
  * Header, state, a sentence about an earlier diagnosis, diagnosis, next step, evidence, fields, context and links. A fallback has the
- * issue and the reason in place of the diagnosis.
+ * issue and the reason instead of the diagnosis.
  */
 export function dmBlocks(wake: Wake, report: Report, extras: BlockExtras = {}): DmBlock[] {
   const { emoji, probe, title, repeated, body, note, url } = dmParts(wake, report, extras);
@@ -244,8 +244,7 @@ function isDate(ms: number): boolean {
   return ms >= 1_000 && ms < Date.UTC(9999, 0);
 }
 
-/** What the investigation took, and what people said. */
-/** @param buffered number of alerts before this one that were only counted */
+/** Time and cost of the investigation, and people's opinion. @param buffered number of alerts before this one that were only counted */
 function facts(report: Report, { feedback }: BlockExtras, buffered: number): string {
   const { toolCalls = [], calls, durationMs, costUsd } = report;
   const tools = [...new Set(toolCalls.map(({ name }) => name))].slice(0, 5).join(', ');

@@ -1,4 +1,4 @@
-/** What people say about a diagnosis. */
+/** Opinions of people on a diagnosis. */
 export const FEEDBACK_VERDICTS = ['right', 'partly', 'wrong'] as const;
 export type FeedbackVerdict = (typeof FEEDBACK_VERDICTS)[number];
 

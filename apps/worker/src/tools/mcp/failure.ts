@@ -10,7 +10,7 @@ export interface Failure {
   status?: number;
 }
 
-/** What the SDK writes in front of the answer of a server. */
+/** Text of the SDK in front of the answer of a server. */
 const SDK_PREFIX = /^(?:Error POSTing to endpoint|Failed to open SSE stream): ?(?:null$)?/;
 
 export function failureOf(error: unknown): Failure {
