@@ -1,7 +1,7 @@
 /** Two tailer processes on one log: one dies or sleeps, the other takes over. */
 import { describe, expect } from 'vitest';
 import { environment } from '../support/doubles.ts';
-import { append, counter, eventually, test, wakeRow } from '../support/fixtures.ts';
+import { append, counter, countWaiting, eventually, test, wakeRow } from '../support/fixtures.ts';
 import { runApp } from '../support/process.ts';
 import { tripwire } from '../support/tripwire.ts';
 
@@ -21,12 +21,12 @@ describe('a tailer', () => {
     append(logPath, ...Array.from({ length: 500 }, (_, i) => wakeRow({ category: `a${i}` })));
     await first.exited;
     await wire.close();
-    expect(await ns.queue.getWaitingCount()).toBeGreaterThan(20);
+    expect(await countWaiting(ns.queue)).toBeGreaterThan(20);
     expect(await counter(ns, 'rows')).toBe(0);
     append(logPath, ...Array.from({ length: 50 }, (_, i) => wakeRow({ category: `b${i}` })));
     await eventually(() => counter(ns, 'rows').then((n) => n === 550));
     expect(await counter(ns, 'enqueued')).toBe(550);
-    expect(await ns.queue.getWaitingCount()).toBe(550);
+    expect(await countWaiting(ns.queue)).toBe(550);
   });
 
   test('that slept past its lease adds nothing when it resumes', async ({ ns, logPath }) => {
@@ -43,7 +43,7 @@ describe('a tailer', () => {
     await ns.queue.removeDeduplicationKey('fly:service_unhealthy');
     sleeper.child.kill('SIGCONT');
     await sleeper.until('tailer.standby');
-    expect([await counter(ns, 'rows'), await counter(ns, 'coalesced'), await ns.queue.getWaitingCount()]).toEqual([
+    expect([await counter(ns, 'rows'), await counter(ns, 'coalesced'), await countWaiting(ns.queue)]).toEqual([
       2, 1, 1,
     ]);
   });

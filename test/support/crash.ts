@@ -11,7 +11,16 @@ import { expect } from 'vitest';
 import { DIAGNOSIS } from './anthropic.ts';
 import { namesIn, pairName, textsOf } from './digests.ts';
 import { doubles, environment } from './doubles.ts';
-import { append, eventually, type Namespace, namespace, recoveredRow, removeNamespace, wakeRow } from './fixtures.ts';
+import {
+  append,
+  countWaiting,
+  eventually,
+  type Namespace,
+  namespace,
+  recoveredRow,
+  removeNamespace,
+  wakeRow,
+} from './fixtures.ts';
 import { runApp } from './process.ts';
 import { statsSums } from './stats.ts';
 import { tripwire } from './tripwire.ts';
@@ -201,7 +210,7 @@ export async function crashWithdrawal(folder: string, moment: Recovery, kill: Ki
   const first = runApp('worker', { ...env, REDIS_URL: wire.url });
   await first.until('worker.ready');
   append(logPath, wakeRow());
-  await eventually(async () => (await held.getWaitingCount()) === 1);
+  await eventually(async () => (await countWaiting(held)) === 1);
   append(logPath, recoveredRow({ probe: 'fly', category: 'service_unhealthy' }));
   await eventually(async () => (await readAccount(ns.redis, ns.keys)).recovered.closed === 1);
   tailer.child.kill('SIGKILL');

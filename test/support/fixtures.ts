@@ -10,6 +10,7 @@ import type { ToolStep } from '@kora-wake/shared/store/step-types';
 import type { WakeEnd } from '@kora-wake/shared/store/wake-record';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { test as base, inject } from 'vitest';
@@ -113,6 +114,13 @@ export function testLog() {
 }
 
 export type TestLog = ReturnType<typeof testLog>;
+
+/** Jobs that wait for a worker: critical ones, then others. */
+export async function waitingJobs<T, R, N extends string>(queue: Queue<T, R, N>) {
+  return (await Promise.all([queue.getWaiting(0, -1), queue.getPrioritized(0, -1)])).flat();
+}
+
+export const countWaiting = (queue: Queue) => queue.getJobCountByTypes('waiting', 'prioritized');
 
 /** A wake as the tailer adds it to the queue. */
 export function aWake(more: Partial<Wake> = {}): Wake {

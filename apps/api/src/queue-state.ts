@@ -18,8 +18,10 @@ export async function countJobs(queue: Queue): Promise<Record<(typeof JOB_STATES
 /** Age of the oldest waiting job, ms. Null if no job waits, or if the job is not valid. @param at ms since the epoch */
 export async function oldestWaitingMs(queue: Queue, at: number): Promise<number | null> {
   try {
-    const [oldest] = await queue.getWaiting(0, 0);
-    return oldest && Number.isFinite(oldest.timestamp) ? Math.max(0, at - oldest.timestamp) : null;
+    // Those with a priority wait in a list of their own.
+    const first = [...(await queue.getWaiting(0, 0)), ...(await queue.getPrioritized(0, 0))];
+    const times = first.map(({ timestamp }) => timestamp).filter((timestamp) => Number.isFinite(timestamp));
+    return times.length > 0 ? Math.max(0, at - Math.min(...times)) : null;
   } catch (error) {
     // The data of the job is not JSON: anybody can add to a queue.
     if (error instanceof SyntaxError) return null;

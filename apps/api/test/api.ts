@@ -88,7 +88,7 @@ export async function deliveredWake(ns: Namespace, id: string, ago: number, more
 /** A delivery that failed for good. Returns its job id. */
 export async function deadLetter(ns: Namespace, id: string, reason: string): Promise<string> {
   const wake = aWake({ id, category: id });
-  const job = await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(id), attempts: 1 });
+  const job = await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(wake), attempts: 1 });
   const worker = new Worker(
     'deliveries',
     async () => {

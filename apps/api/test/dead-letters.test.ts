@@ -234,7 +234,7 @@ test('deliveries that are retried together are sent in their order, after newer 
   for (const id of ['w-1', 'w-2', 'w-3']) retried.push(await deadLetter(ns, id, 'channel_not_found'));
   await app.inject({ method: 'POST', url: '/v1/dead-letters/retry', payload: { because: 'channel_not_found' } });
   const newer = aWake({ id: 'w-new', severity: 'critical' });
-  await ns.deliveries.add('deliver', { wake: newer, report }, deliverJobOptions(newer.id));
+  await ns.deliveries.add('deliver', { wake: newer, report }, deliverJobOptions(newer));
   const sent: unknown[] = [];
   const worker = new Worker(ns.deliveries.name, async ({ id }) => void sent.push(id), {
     connection: { url: ns.redisUrl },
@@ -242,5 +242,5 @@ test('deliveries that are retried together are sent in their order, after newer 
   });
   endBeforeCleanup(() => worker.close());
   await eventually(() => sent.length === 4);
-  expect(sent).toEqual([deliverJobOptions(newer.id).jobId, ...retried]);
+  expect(sent).toEqual([deliverJobOptions(newer).jobId, ...retried]);
 });

@@ -212,7 +212,8 @@ describe('the set-up', () => {
   test('the status names the problems of Slack and the LLM, with the number of waiting messages', async ({ ns }) => {
     const { app } = await api(ns);
     for (const id of ['w-1', 'w-2']) {
-      await ns.deliveries.add('deliver', { wake: aWake({ id }), report }, deliverJobOptions(id));
+      const wake = aWake({ id });
+      await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake));
     }
     const silent = { debug: () => undefined };
     await reportProblem(ns.redis, ns.keys, silent, 'slack', { kind: 'refused', code: 'token_revoked', message: '' });

@@ -25,6 +25,7 @@ import { describe, expect, onTestFinished } from 'vitest';
 import {
   append,
   aWake,
+  countWaiting,
   endBeforeCleanup,
   ending,
   eventually,
@@ -33,6 +34,7 @@ import {
   type TestLog,
   test,
   testLog,
+  waitingJobs,
   wakeRow,
 } from '../../../test/support/fixtures.ts';
 import { checkpoint, tallyOf } from '../src/checkpoint.ts';
@@ -168,7 +170,7 @@ describe('the tailer', () => {
     await tailing(ns, logPath);
     append(logPath, wakeRow({ title: 'news' }));
     expect(await rowsAre(ns, 1)).toEqual({ rows: 1, enqueued: 1 });
-    const [job] = await ns.queue.getWaiting();
+    const [job] = await waitingJobs(ns.queue);
     expect(job?.data.wake.title).toBe('news');
     expect(job?.id).toMatch(/^w-[0-9a-f]{32}$/);
   });
@@ -226,7 +228,7 @@ describe('the tailer', () => {
     const line = wakeRow();
     append(logPath, line, line);
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
-    expect(await ns.queue.getWaitingCount()).toBe(2);
+    expect(await countWaiting(ns.queue)).toBe(2);
   });
 
   test('with a window of 0 coalesces nothing and opens nothing', async ({ ns, logPath }) => {
@@ -307,7 +309,7 @@ describe('the tailer', () => {
     renameSync(logPath, `${logPath}.1`);
     append(logPath, wakeRow({ category: 'after rotation', emittedAt }));
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
-    const [job] = await ns.queue.getWaiting();
+    const [job] = await waitingJobs(ns.queue);
     expect(job?.data.wake.appendedAfter).toBeGreaterThan(Date.now() - 3_600_000);
   });
 
@@ -358,7 +360,7 @@ describe('the tailer', () => {
     expect(log.lines.filter(({ event }) => event === 'line.unreadable')).toEqual([
       expect.objectContaining({ offset: hostile.length, bytes: 46, reason: 'torn' }),
     ]);
-    const jobs = await ns.queue.getWaiting(0, -1);
+    const jobs = await waitingJobs(ns.queue);
     const kept = JSON.stringify([jobs.map(({ data }) => data), log.lines]);
     for (const secret of ['xoxb-1234567890', 'sk-ant-api03', 'AKIAIOSFODNN7EXAMPLE'])
       expect(kept).not.toContain(secret);
@@ -406,7 +408,7 @@ describe('the tailer', () => {
       `[${row('first of an array')},${row('second of an array')}]`,
     );
     await rowsAre(ns, 6);
-    const titles = (await ns.queue.getWaiting(0, -1)).map(({ data }) => data.wake.title);
+    const titles = (await waitingJobs(ns.queue)).map(({ data }) => data.wake.title);
     expect(titles.toSorted()).toEqual(
       [
         'NaN',
@@ -437,7 +439,7 @@ describe('the tailer', () => {
       if (seam === 'probe.wake_requested') await rowsAre(ns, wakes);
     }
     expect(await counters(ns)).toEqual({ rows: 13, enqueued: 7, coalesced: 6 });
-    const told = (await ns.queue.getWaiting(0, -1)).map(({ data }) => data.wake.probe);
+    const told = (await waitingJobs(ns.queue)).map(({ data }) => data.wake.probe);
     expect(told.toSorted()).toEqual(['doppler', 'fly', 'fly', 'fly', 'sentry', 'supabase', 'vercel']);
   });
 });
@@ -461,10 +463,10 @@ describe('deciding again, after a crash before the commit', () => {
     append(logPath, wakeRow(), wakeRow());
     await first.log.until('tailer.failing', ({ error }) => String(error).includes('it died before'));
     await first.stop();
-    expect(await ns.queue.getWaitingCount()).toBe(2);
+    expect(await countWaiting(ns.queue)).toBe(2);
     await tailing(ns, logPath);
     expect(await rowsAre(ns, 2)).toEqual({ rows: 2, enqueued: 2 });
-    expect(await ns.queue.getWaitingCount()).toBe(2);
+    expect(await countWaiting(ns.queue)).toBe(2);
   });
 
   test('finds the jobs of a crashed tailer, even if rows of an older file come first', async ({ ns, logPath }) => {
@@ -485,7 +487,7 @@ describe('deciding again, after a crash before the commit', () => {
     append(`${logPath}.1`, ...Array.from({ length: 3 }, () => wakeRow({ category: 'c' })));
     await tailing(ns, logPath);
     expect(await rowsAre(ns, 6)).toEqual({ rows: 6, enqueued: 4, coalesced: 2 });
-    expect(await ns.queue.getWaitingCount()).toBe(4);
+    expect(await countWaiting(ns.queue)).toBe(4);
   });
 
   test('finds the same job', async ({ ns }) => {
@@ -494,7 +496,7 @@ describe('deciding again, after a crash before the commit', () => {
     const first = await decideAgain(decider, row);
     expect(first).toMatchObject({ lines: 1, enqueued: [{ probe: 'fly' }] });
     expect(await decideAgain(decider, row)).toEqual(first);
-    expect(await ns.queue.getWaitingCount()).toBe(1);
+    expect(await countWaiting(ns.queue)).toBe(1);
   });
 
   test('leaves a bypassed window as it was', async ({ ns }) => {
@@ -503,7 +505,7 @@ describe('deciding again, after a crash before the commit', () => {
     for (const row of [...rows, ...rows]) expect((await decideAgain(decider, row)).enqueued).toHaveLength(1);
     const [, second] = await Promise.all(rows.map((row) => decideAgain(decider, row)));
     expect((await getWindow(ns, 'fly', 'service_unhealthy'))?.wakeId).toBe(second?.enqueued[0]?.id);
-    expect(await ns.queue.getWaitingCount()).toBe(2);
+    expect(await countWaiting(ns.queue)).toBe(2);
   });
 
   test('does not reject a row as stale that was enqueued before', async ({ ns }) => {

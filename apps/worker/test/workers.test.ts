@@ -2,10 +2,11 @@ import { deliverJobOptions } from '@kora-wake/shared/store/queues';
 import { readWakeRecord, recordInvestigation } from '@kora-wake/shared/store/wake-record';
 import { getWindow } from '@kora-wake/shared/store/windows';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
+import type { Wake } from '@kora-wake/shared/wake/wake';
 
 import { describe, expect } from 'vitest';
 import { DIAGNOSIS } from '../../../test/support/anthropic.ts';
-import { eventually, test } from '../../../test/support/fixtures.ts';
+import { aWake, eventually, test } from '../../../test/support/fixtures.ts';
 
 import { completedRows, diagnosis, engineOf, enqueue, messengerTo, outcomeIs, slack, working } from './working.ts';
 
@@ -106,7 +107,7 @@ describe('a wake', () => {
       const engine = engineOf(fallbackReport('refused'));
       const wake = await enqueue(ns);
       if (where === 'delivery') {
-        await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
+        await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake));
         await ns.redis.hset(`${ns.prefix}:wakes:${wake.id}`, 'ats', 1);
       } else {
         await recordInvestigation(ns.redis, ns.keys, wake, diagnosis, Date.now());
@@ -121,6 +122,34 @@ describe('a wake', () => {
       ]);
     },
   );
+
+  test('that is critical is investigated before older ones that are not', async ({ ns, logPath }) => {
+    const severities = ['warning', 'info', 'warning', 'critical', 'info', 'critical'];
+    for (const severity of severities) await enqueue(ns, { severity });
+    const investigated: string[] = [];
+    const engine = {
+      investigate: async ({ severity }: Wake) => {
+        investigated.push(severity);
+        return diagnosis;
+      },
+    };
+    working(ns, { engine, auditPath: logPath });
+    await eventually(() => investigated.length === 6);
+    expect(investigated.slice(0, 2)).toEqual(['critical', 'critical']);
+  });
+
+  test('that is critical is sent before older ones that are not', async ({ ns, logPath }) => {
+    for (const [i, severity] of ['warning', 'info', 'critical', 'warning', 'critical'].entries()) {
+      const wake = aWake({ id: `w-${i}`, category: `c-${i}`, severity });
+      const report = { ...diagnosis, text: `number ${i}` };
+      await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake));
+    }
+    const double = await slack();
+    working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
+    await eventually(() => double.accepted.length === 5);
+    const sent = double.accepted.map(({ text }) => /number (\d)/.exec(text)?.[1]);
+    expect(sent).toEqual(['2', '4', '0', '1', '3']);
+  });
 
   test('whose worker died too often is sent without an investigation', async ({ ns, logPath }) => {
     const engine = engineOf(diagnosis);

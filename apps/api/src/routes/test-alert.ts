@@ -14,7 +14,7 @@ import type { WakeRecord } from '@kora-wake/shared/store/wake-record';
 import { utcText } from '@kora-wake/shared/wake/message';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
-import { TEST_PROBE, testCategory } from '@kora-wake/shared/wake/test-alert';
+import { isTestAlert, TEST_PROBE, testCategory } from '@kora-wake/shared/wake/test-alert';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { ErrorAnswer, ReasonQuery, TestAlert } from '../contract.ts';
 import { httpErrors } from '../errors.ts';
@@ -68,7 +68,9 @@ export const testAlertRoutes: FastifyPluginAsyncZod<TestAlertRoutes> = async (
       const own = settings().ofPair(debounceId(TEST_PROBE, category)).of(SEVERITY);
       assertNotMuted(own);
       await assertNoHold();
-      const { entries: earlier } = await listWakeRecords(redis, keys, tests, { limit: MAX_EARLIER, since: 0 });
+      const { entries } = await listWakeRecords(redis, keys, tests, { limit: MAX_EARLIER, since: 0 });
+      // Real alerts can have the same probe.
+      const earlier = entries.filter(({ row }) => isTestAlert(row));
       assertNoneOnItsWay(earlier);
       const title = `🧪 Test alert from ${operations.nameOf(request)}`;
       const row = rowOf('firing', category, title);

@@ -5,6 +5,7 @@ import { redact } from '@kora-wake/shared/wake/redact';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import {
+  countWaiting,
   endBeforeCleanup,
   type Namespace,
   namespace,
@@ -12,6 +13,7 @@ import {
   removeNamespace,
   test,
   testLog,
+  waitingJobs,
   wakeRow,
 } from '../../../../test/support/fixtures.ts';
 import { bounded } from '../../../../test/support/property.ts';
@@ -182,7 +184,7 @@ describe('a batch', () => {
               inNamespace(async (ns) => {
                 const decisions: Decided[] = [];
                 for (const part of parts) decisions.push(await decided(deciderFor(ns, policy), part));
-                const jobs = (await ns.queue.getWaiting()).map(({ id, data }) => [id, data.wake.title]);
+                const jobs = (await waitingJobs(ns.queue)).map(({ id, data }) => [id, data.wake.title]);
                 const opened = new Set(
                   decisions.flatMap((batch) => [...tallyOf(batch, [], { now: () => NOW, redact }).opened]),
                 );
@@ -216,7 +218,7 @@ describe('a batch', () => {
             const second = await decided(deciderFor(ns, after), lines, true);
             const has = second.enqueued.map(({ id }) => id);
             expect(has).toEqual(expect.arrayContaining(had));
-            const jobs = (await ns.queue.getWaiting()).map(({ id = '' }) => id);
+            const jobs = (await waitingJobs(ns.queue)).map(({ id = '' }) => id);
             expect(jobs.toSorted()).toEqual(has.toSorted());
           });
         },
@@ -268,7 +270,7 @@ describe('a batch', () => {
     const decider = deciderFor(ns, { windowMs: 600_000, bypassCritical: false });
     const lines = linesOf([{ probe: 'fly', critical: false, kind: 'wake' }]);
     expect(await batchWith(decider, lines).decide(async () => false)).toBeUndefined();
-    expect(await ns.queue.getWaitingCount()).toBe(0);
+    expect(await countWaiting(ns.queue)).toBe(0);
   });
 });
 

@@ -176,7 +176,7 @@ export function investigator(investigation: Investigation) {
 
   /** A delivery that waits for the end of a hold takes no turn of Slack's pace from others. */
   async function addDelivery(wake: Wake, report: Report, heldUntil: number | undefined): Promise<void> {
-    const options = deliverJobOptions(wake.id);
+    const options = deliverJobOptions(wake);
     if (heldUntil === undefined) return void (await deliveries.add('deliver', { wake, report }, options));
     await deliveries.add('deliver', { wake, report }, { ...options, delay: Math.max(0, heldUntil - Date.now()) });
     // If the worker dies before this, the wake job starts again and adds it.

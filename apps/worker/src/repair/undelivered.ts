@@ -11,7 +11,7 @@ export async function repairUndelivered(repairs: Repairs, since: number): Promis
     if (await deliveries.getJob(deliverJobId(wake.id))) return;
     const report = (await readWakeRecord(redis, keys, wake.id))?.report;
     if (!report) return;
-    await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+    await deliveries.add('deliver', { wake, report }, deliverJobOptions(wake));
     await count(repairs, 'delivery', wake.id);
   });
 }

@@ -95,7 +95,7 @@ describe('a delivery', () => {
     for (const id of [wake.id, 'w-later']) await messengerTo(double).post('arrived', id);
     const claimedAt = Date.now() - VISIBLE_MS;
     await setClaim(ns.redis, ns.keys.wake(wake.id), { claimedAt, firstClaimedAt: claimedAt });
-    await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake.id));
+    await ns.deliveries.add('deliver', { wake, report: diagnosis }, deliverJobOptions(wake));
     working(ns, { engine: engineOf(diagnosis), messenger: messengerTo(double), auditPath: logPath });
     await outcomeIs(ns, wake, 'diagnosis');
     expect(double.accepted.map(({ text }) => text)).toEqual(['arrived', 'arrived']);

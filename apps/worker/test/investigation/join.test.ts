@@ -6,7 +6,7 @@ import { readWakeRecord, recordOutcome, reopen } from '@kora-wake/shared/store/w
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Wake } from '@kora-wake/shared/wake/wake';
 import { describe, expect } from 'vitest';
-import { aWake, eventually, type Namespace, test, testLog } from '../../../../test/support/fixtures.ts';
+import { aWake, eventually, type Namespace, test, testLog, waitingJobs } from '../../../../test/support/fixtures.ts';
 import { json } from '../../../../test/support/http-double.ts';
 import { sweep } from '../../src/repair/sweeper.ts';
 import { diagnosis, engineOf, messengerTo, outcomeIs, slack, working } from '../working.ts';
@@ -145,7 +145,7 @@ describe('wakes of one pair that waited for hours', () => {
     const end = { wake: newest, outcome: 'diagnosis' as const, at: Date.now() };
     await recordOutcome(ns.redis, ns.keys, end);
     await sweep(repairs);
-    expect((await ns.queue.getWaiting()).map(({ id }) => id)).toEqual([older.id]);
+    expect((await waitingJobs(ns.queue)).map(({ id }) => id)).toEqual([older.id]);
     expect((await readAccount(ns.redis, ns.keys)).repaired).toEqual({ joining: 1 });
   });
 });

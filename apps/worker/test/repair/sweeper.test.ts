@@ -5,7 +5,15 @@ import { getWindow } from '@kora-wake/shared/store/windows';
 import { fallbackReport } from '@kora-wake/shared/wake/report';
 import { Worker } from 'bullmq';
 import { expect, onTestFinished } from 'vitest';
-import { aWake, ending, eventually, type Namespace, test, testLog } from '../../../../test/support/fixtures.ts';
+import {
+  aWake,
+  countWaiting,
+  ending,
+  eventually,
+  type Namespace,
+  test,
+  testLog,
+} from '../../../../test/support/fixtures.ts';
 import { sweep } from '../../src/repair/sweeper.ts';
 
 const wake = aWake({ id: 'w-1x' });
@@ -94,7 +102,7 @@ test('a window without a job is closed', async ({ ns }) => {
 
 test('a healthy wake is not changed', async ({ ns }) => {
   await enqueue(ns);
-  await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake.id));
+  await ns.deliveries.add('deliver', { wake, report }, deliverJobOptions(wake));
   await endJobs(ns, 'wakes', true);
   await sweep(sweeper(ns));
   expect(await readAccount(ns.redis, ns.keys)).toMatchObject({ inFlight: 1, repaired: {}, unaccounted: 0 });
@@ -102,7 +110,7 @@ test('a healthy wake is not changed', async ({ ns }) => {
 });
 
 test('a delivery that is delayed by a clock that was set back is promoted', async ({ ns }) => {
-  await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(wake.id), delay: 3_600_000 });
+  await ns.deliveries.add('deliver', { wake, report }, { ...deliverJobOptions(wake), delay: 3_600_000 });
   const aheadMs = 2 * 60_000;
   const job = (processedOn: number) =>
     ns.redis.hset(ns.deliveries.toKey(deliverJobId(wake.id)), 'processedOn', processedOn);
@@ -111,7 +119,7 @@ test('a delivery that is delayed by a clock that was set back is promoted', asyn
   expect(await ns.deliveries.getDelayedCount()).toBe(1);
   await job(Date.now() + 60_000 + aheadMs);
   await sweep(sweeper(ns));
-  expect(await ns.deliveries.getWaitingCount()).toBe(1);
+  expect(await countWaiting(ns.deliveries)).toBe(1);
   expect((await readAccount(ns.redis, ns.keys)).repaired).toEqual({ clock: 1 });
 });
 

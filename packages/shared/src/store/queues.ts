@@ -149,6 +149,11 @@ export function deliveriesQueue(connection: RedisClient, prefix: string, telemet
   return queue.on('error', loggedByConnection);
 }
 
+/** Under a backlog criticals come first, then the oldest: BullMQ takes jobs without a priority before others. */
+function afterCriticals({ severity }: Pick<Wake, 'severity'>) {
+  return severity === 'critical' ? {} : { priority: 1 };
+}
+
 /**
  * Options of a wake's job. The job id makes a second add of the same row the same job. The deduplication id in throttle mode
  * is the debounce.
@@ -159,6 +164,7 @@ export function deliveriesQueue(connection: RedisClient, prefix: string, telemet
 export function wakeJobOptions(wake: Wake, windowMs: number, trace?: string) {
   return {
     jobId: wake.id,
+    ...afterCriticals(wake),
     attempts: 10,
     backoff: { type: 'exponential', delay: 1_000 },
     removeOnComplete: keepEnded(windowMs),
@@ -171,9 +177,10 @@ export function wakeJobOptions(wake: Wake, windowMs: number, trace?: string) {
 }
 
 /** Options of the delivery job of one wake. Its id is derived from the wake's id, so that it exists once. */
-export function deliverJobOptions(wakeId: string) {
+export function deliverJobOptions(wake: Pick<Wake, 'id' | 'severity'>) {
   return {
-    jobId: deliverJobId(wakeId),
+    jobId: deliverJobId(wake.id),
+    ...afterCriticals(wake),
     attempts: DELIVERY_ATTEMPTS,
     backoff: { type: 'custom' },
     removeOnComplete: keepEnded(0),

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { describe, expect, vi } from 'vitest';
-import { aWake, type Namespace, openWindow, test } from '../../../../test/support/fixtures.ts';
+import { aWake, countWaiting, type Namespace, openWindow, test } from '../../../../test/support/fixtures.ts';
 import type { Place } from '../../src/store/page.ts';
 import { wakeJobOptions } from '../../src/store/queues.ts';
 import {
@@ -43,7 +43,7 @@ describe('a window', () => {
     expect(await clearWindow(ns, 'fly', 'down')).toBeUndefined();
     await openWindow(ns, wake('w-2', 'fly'));
     expect(await getWindow(ns, 'fly', 'down')).toMatchObject({ wakeId: 'w-2' });
-    expect(await ns.queue.getWaitingCount()).toBe(2);
+    expect(await countWaiting(ns.queue)).toBe(2);
   });
 
   test('that is not in the index yet can be cleared, and is returned', async ({ ns }) => {

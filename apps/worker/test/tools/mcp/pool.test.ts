@@ -97,7 +97,7 @@ describe('the everything server', () => {
     }
   });
 
-  test('works over HTTP, is missing while it is down, and comes back', { timeout: 30_000 }, async ({ log }) => {
+  test('works over HTTP, is missing while it is down, and comes back', async ({ log }) => {
     const port = await freePort();
     let server = await startEverything(port);
     const mcp = pool(log, http(`http://127.0.0.1:${port}/mcp`, { allow }));
