@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { api, FAILED_LOAD, LAPTOP, open, setUpConsole, text } from '../../support/console/page.ts';
-import { busy, LONG, NASTY, wake } from '../../support/console/world.ts';
+import { busy, LONG, MINUTE, NASTY, wake } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
@@ -41,6 +41,55 @@ test('a probe and a period limit the list', async () => {
   await page.getByText('No alert matches these filters.').waitFor();
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.locator('.wakemark').first().waitFor();
+});
+
+test('a list that did not arrive is not called empty', async () => {
+  const { url, state } = await api(busy());
+  const answerList = (answer: ReturnType<typeof state.override>) => {
+    state.override = (path) => (path === '/v1/investigations' ? answer : undefined);
+  };
+  answerList('hang');
+  const page = await open(url, '#/investigations?window=all', {}, [FAILED_LOAD]);
+  const list = page.getByRole('region', { name: 'Alerts', exact: true });
+  const wrong = page.getByText(/^No alert|^0 alerts/);
+  await page.locator('.bucket').first().waitFor();
+  await list.getByText('Loading…').waitFor({ state: 'attached' });
+  expect(await wrong.count()).toBe(0);
+  answerList({ status: 500, body: { message: 'Redis has a bad day.' } });
+  await page.reload();
+  await list.getByText('Could not load: 500: Redis has a bad day.').waitFor();
+  expect(await wrong.count()).toBe(0);
+  // Few alerts have marks, which are those of the list.
+  await page.goto(`${url}/#/investigations?window=7d`);
+  await page.getByRole('region', { name: 'Timeline' }).getByText('Could not load: 500').waitFor();
+  expect(await wrong.count()).toBe(0);
+});
+
+test('an alert that has ended leaves the list of those in progress, also from its older pages', async () => {
+  const world = busy();
+  world.investigations.entries = Array.from({ length: 45 }, (_, i) =>
+    wake({
+      wakeId: `w-${i}`,
+      title: `alert ${i}`,
+      enqueuedAt: new Date(Date.now() - i * MINUTE).toISOString(),
+      outcome: null,
+      outcomeAt: null,
+    }),
+  );
+  const { url, emit, streamCount } = await api(world);
+  const page = await open(url, '#/investigations?outcome=pending');
+  const rows = page.locator('.wakes .wake');
+  for (const loaded of [20, 40]) {
+    await eventually(async () => (await rows.count()) === loaded);
+    await page.getByRole('button', { name: 'Show older alerts' }).click();
+  }
+  await eventually(async () => (await rows.count()) === 45);
+  await eventually(() => streamCount() === 1);
+  for (const ended of [3, 25, 44]) Object.assign(world.investigations.entries[ended]!, { outcome: 'diagnosis' });
+  emit('window.opened', { probe: 'fly', category: 'service_unhealthy' });
+  await eventually(async () => (await rows.count()) === 42);
+  const titles = await rows.locator('.title').allInnerTexts();
+  expect(titles.filter((title) => ['alert 3', 'alert 25', 'alert 44'].includes(title))).toEqual([]);
 });
 
 test('the address keeps search and filters: reload, Back, and a link show the same alerts', async () => {

@@ -29,8 +29,9 @@ import {
 } from '@kora-wake/api/contract';
 import type { z } from 'zod';
 import { type RequestBody, type Result, request } from './client.ts';
+import { pagedLists } from './pages.ts';
 import { refresh, resource, resourceFamily, useResource } from './resource.ts';
-import type { BacktestPair } from './types.ts';
+import type { BacktestPair, Investigation } from './types.ts';
 
 const windowLists = resourceFamily(OpenWindows, (query) => `/v1/debounce?${query}`);
 /**
@@ -60,7 +61,6 @@ export const incidentsOf = (probe: string, category: string) =>
   incidentLists(new URLSearchParams({ probe, category }).toString());
 export const hold = resource(Hold, '/v1/hold');
 export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
-export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
 /** Counting many alerts takes the API a while, so it is not done after each event. */
 export const timeline = resourceFamily(Timeline, (query) => `/v1/timeline?${query}`, { minAgeMs: 25_000 });
 export const investigation = resourceFamily(
@@ -93,15 +93,25 @@ export function useMayCertainlyChange(): boolean {
   return useResource(me).data?.may === 'change';
 }
 
-/** Investigations of the page that is polled, and of each further page. */
-export const INVESTIGATIONS_STEP = 100;
-const MOST_INVESTIGATIONS = 500;
+/** Entries of the page that is polled, and of each older page. */
+const FIRST_PAGE = 100;
+const OLDER_PAGE = 500;
 
-/** A page of investigations that nothing watches: the first one, or with a cursor an older one. */
-export function readInvestigations(query: string, cursor: string): Promise<Result<Investigations>> {
-  const after = cursor && `&cursor=${encodeURIComponent(cursor)}`;
-  return request(Investigations, 'GET', `/v1/investigations?${query}&limit=${MOST_INVESTIGATIONS}${after}`);
-}
+/** A page that nothing watches: the first one, or with a cursor an older one. */
+const pageOf = (query: string, cursor: string) =>
+  `${query}&limit=${OLDER_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+
+export const readInvestigations = (query: string, cursor: string) =>
+  request(Investigations, 'GET', `/v1/investigations?${pageOf(query, cursor)}`);
+
+/** Takes the query of the route, without a page. */
+export const useInvestigations = pagedLists<Investigation>({
+  first: resourceFamily(Investigations, (query) => `/v1/investigations?${query}&limit=${FIRST_PAGE}`),
+  older: readInvestigations,
+  idOf: ({ wakeId }) => wakeId,
+  // A failed delivery can be retried.
+  mayChange: ({ outcome, dismissed }) => outcome === null || (outcome === 'dead' && dismissed === null),
+});
 
 /** @param reason empty: the request has no reason */
 export const endWindow = (probe: string, category: string, reason: string) =>
