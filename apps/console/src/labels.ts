@@ -33,12 +33,23 @@ export const OUTCOME_LABELS: Record<Outcome, string> = {
   in_progress: 'In progress',
 };
 
+/** Outcomes of a filter: value of the API and label. */
+export const OUTCOME_OPTIONS: [string, string][] = [
+  ...(['diagnosis', 'fallback', 'unchanged', 'digest', 'joined', 'withdrawn', 'dry_run', 'dead'] as const).map(
+    (outcome): [string, string] => [outcome, OUTCOME_LABELS[outcomeOf({ outcome })]],
+  ),
+  ['pending', OUTCOME_LABELS.in_progress],
+];
+
 export const STATE_LABELS: Record<Investigation['state'], string> = {
   waiting: 'Queued',
   investigating: 'Investigating',
   delivering: 'Sending',
   ended: 'Done',
 };
+
+/** Severities that filters offer. A probe may use others. */
+export const SEVERITIES = ['critical', 'warning', 'info'];
 
 export const VERDICT_LABELS: Record<NonNullable<Investigation['verdict']>, string> = {
   confirmed: 'Confirmed',

@@ -186,6 +186,26 @@ test('the alerts of the filter are exported, and no cell is a formula', async ()
   );
 });
 
+test('values of the address that the API refuses do not count', async () => {
+  const { url, requests } = await api(busy());
+  const hash = `#/investigations?from=y&to=99&outcome=foo&verdict=bar&severity=page&q=${'x'.repeat(300)}`;
+  const page = await open(url, hash);
+  await page.getByText('No alert matches these filters.').waitFor();
+  const [list] = requests.filter(({ path }) => path.startsWith('/v1/investigations?') && path.includes('severity'));
+  const { from, outcome, verdict, severity, q } = Object.fromEntries(new URL(list?.path ?? '', url).searchParams);
+  expect({ from, outcome, verdict, severity, q }).toEqual({ severity: 'page', q: 'x'.repeat(200) });
+  expect(await page.getByLabel('Search').getAttribute('maxlength')).toBe('200');
+  expect(await page.getByLabel('Outcome').inputValue()).toBe('');
+});
+
+test('blanks at the ends of a name belong to it', async () => {
+  const world = busy();
+  world.investigations.entries.push(wake({ wakeId: 'w-blank', probe: ' fly ', title: 'with blanks' }));
+  const { url } = await api(world);
+  const page = await open(url, `#/investigations?${new URLSearchParams({ probe: ' fly ' })}`);
+  await eventually(async () => (await page.locator('.wakes .title').allInnerTexts()).join() === 'with blanks');
+});
+
 test('the arrow keys move from alert to alert', async () => {
   const { url } = await api(busy());
   const page = await open(url, '#/investigations');

@@ -31,7 +31,7 @@ import type { z } from 'zod';
 import { type RequestBody, type Result, request } from './client.ts';
 import { pagedLists } from './pages.ts';
 import { refresh, resource, resourceFamily, useResource } from './resource.ts';
-import type { BacktestPair, Investigation } from './types.ts';
+import type { BacktestPair, Incident as IncidentEntry, Investigation } from './types.ts';
 
 const windowLists = resourceFamily(OpenWindows, (query) => `/v1/debounce?${query}`);
 /**
@@ -50,8 +50,6 @@ export const tailer = resource(Tailer, '/v1/tailer');
 export const costs = resource(Costs, '/v1/costs');
 export const operations = resource(Operations, '/v1/operations');
 export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
-/** @param query of the route */
-export const incidents = resourceFamily(Incidents, (query) => `/v1/incidents?${query}`);
 /** Open incidents, the one with the newest alert first. */
 export const openIncidents = resource(Incidents, '/v1/incidents?state=open&limit=100');
 export const incident = resourceFamily(IncidentDetail, (id) => `/v1/incidents/${encodeURIComponent(id)}`);
@@ -104,13 +102,20 @@ const pageOf = (query: string, cursor: string) =>
 export const readInvestigations = (query: string, cursor: string) =>
   request(Investigations, 'GET', `/v1/investigations?${pageOf(query, cursor)}`);
 
-/** Takes the query of the route, without a page. */
+/** Both take the query of the route, without a page. */
 export const useInvestigations = pagedLists<Investigation>({
   first: resourceFamily(Investigations, (query) => `/v1/investigations?${query}&limit=${FIRST_PAGE}`),
   older: readInvestigations,
   idOf: ({ wakeId }) => wakeId,
   // A failed delivery can be retried.
   mayChange: ({ outcome, dismissed }) => outcome === null || (outcome === 'dead' && dismissed === null),
+});
+
+export const useIncidents = pagedLists<IncidentEntry>({
+  first: resourceFamily(Incidents, (query) => `/v1/incidents?${query}&limit=${FIRST_PAGE}`),
+  older: (query, cursor) => request(Incidents, 'GET', `/v1/incidents?${pageOf(query, cursor)}`),
+  idOf: ({ id }) => id,
+  mayChange: ({ state }) => state !== 'closed',
 });
 
 /** @param reason empty: the request has no reason */
