@@ -178,26 +178,30 @@ export const correctCosts = (month: string, usd: number, reason: string, key: st
 /** Longer than the API lets a backtest run. */
 const BACKTEST_TIMEOUT_MS = 70_000;
 
-/** The last backtest that was asked for. The API runs one at a time. */
+/** The last backtest of this page. The API runs one at a time and refuses a second, so each waits for the one before it. */
 let lastBacktest: Promise<unknown> = Promise.resolve();
 
+function afterLastBacktest<T>(run: () => T | Promise<T>): Promise<T> {
+  const result = lastBacktest.then(run);
+  lastBacktest = result;
+  return result;
+}
+
 /** Changes nothing. @param from ISO time; undefined: all alerts of the log */
-export const runBacktest = (policy: string, from: string | undefined) => backtest({ policy }, from);
+export const runBacktest = (policy: string, from: string | undefined) =>
+  afterLastBacktest(() => backtest({ policy }, from));
 
 /**
- * A backtest of a change for one pair. It waits for one that runs.
+ * A backtest of a change for one pair.
  *
- * @param signal ends the wait: undefined then
+ * @param signal ends the wait for an earlier one: undefined then
  */
-export function runPairBacktest(
+export const runPairBacktest = (
   pair: BacktestPair,
   from: string,
   signal: AbortSignal,
-): Promise<Result<Backtest> | undefined> {
-  const run = lastBacktest.then(() => (signal.aborted ? undefined : backtest({ pair }, from)));
-  lastBacktest = run;
-  return run;
-}
+): Promise<Result<Backtest> | undefined> =>
+  afterLastBacktest(() => (signal.aborted ? undefined : backtest({ pair }, from)));
 
 function backtest(tried: { policy: string } | { pair: BacktestPair }, from: string | undefined) {
   return request(Backtest, 'POST', '/v1/backtest', {
