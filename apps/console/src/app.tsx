@@ -73,7 +73,6 @@ export function Console() {
           </>
         )}
       </main>
-      <Shortcuts />
     </>
   );
 }
@@ -121,6 +120,7 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         </span>
       )}
       <TimeZoneButton />
+      <Shortcuts />
       <Freshness health={health} />
     </header>
   );
