@@ -191,18 +191,37 @@ test('values of the address that the API refuses do not count', async () => {
   const hash = `#/investigations?from=y&to=99&outcome=foo&verdict=bar&severity=page&q=${'x'.repeat(300)}`;
   const page = await open(url, hash);
   await page.getByText('No alert matches these filters.').waitFor();
-  const [list] = requests.filter(({ path }) => path.startsWith('/v1/investigations?') && path.includes('severity'));
+  const list = requests.find(({ path }) => path.startsWith('/v1/investigations?') && path.includes('severity'));
   const { from, outcome, verdict, severity, q } = Object.fromEntries(new URL(list?.path ?? '', url).searchParams);
   expect({ from, outcome, verdict, severity, q }).toEqual({ severity: 'page', q: 'x'.repeat(200) });
   expect(await page.getByLabel('Search').getAttribute('maxlength')).toBe('200');
   expect(await page.getByLabel('Outcome').inputValue()).toBe('');
 });
 
+test.each([
+  ['Europe/Berlin', '2026-03-29T01:30', '2026-03-29T00:30'],
+  ['Europe/Berlin', '2026-03-29T03:30', '2026-03-29T01:30'],
+  // It does not exist: the clock goes from 2:00 to 3:00.
+  ['Europe/Berlin', '2026-03-29T02:30', '2026-03-29T01:30'],
+  // It comes twice.
+  ['Europe/Berlin', '2026-10-25T02:30', '2026-10-25T00:30'],
+  ['America/New_York', '2026-03-08T03:30', '2026-03-08T07:30'],
+  ['America/New_York', '2026-03-08T02:30', '2026-03-08T07:30'],
+  ['America/New_York', '2026-11-01T01:30', '2026-11-01T05:30'],
+])('near a change of the clock, a time in %s is taken as written: %s', async (timezoneId, typed, utc) => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/investigations', { timezoneId });
+  await page.getByText('Filters', { exact: true }).click();
+  await page.getByLabel('From', { exact: true }).fill(typed);
+  await page.waitForURL((address) => address.hash.includes('from='));
+  expect(new URLSearchParams(new URL(page.url()).hash.split('?')[1]).get('from')).toBe(`${utc}:00.000Z`);
+});
+
 test('blanks at the ends of a name belong to it', async () => {
   const world = busy();
   world.investigations.entries.push(wake({ wakeId: 'w-blank', probe: ' fly ', title: 'with blanks' }));
   const { url } = await api(world);
-  const page = await open(url, `#/investigations?${new URLSearchParams({ probe: ' fly ' })}`);
+  const page = await open(url, '#/investigations?probe=+fly+');
   await eventually(async () => (await page.locator('.wakes .title').allInnerTexts()).join() === 'with blanks');
 });
 
