@@ -157,4 +157,9 @@ test('a span of time says what was suppressed, muted and only counted then', asy
   const page = await open(url, `#/investigations?from=${from.toISOString()}&to=${to.toISOString()}`);
   const text = 'In this hour of all probes: 7 suppressed, 2 muted by the policy, 1 counted only';
   await page.getByText(text).waitFor();
+  const repeats = page.getByText('An alert of the day before is listed if a repeat of it was suppressed since.');
+  await repeats.waitFor();
+  await page.goto(`${url}/#/investigations?to=${to.toISOString()}`);
+  await page.locator('.filters .span').getByText(/^to/).waitFor();
+  await repeats.waitFor({ state: 'detached' });
 });
