@@ -72,7 +72,7 @@ test('the timeline has alerts, actions, escalation, recoveries and the end in th
       /again.*40 min ago/,
       /^Opened again .*40 min ago$/,
       /^Recovered .*45 min ago$/,
-      /^Escalated: other people were told .*50 min ago$/,
+      /^Escalated to other people .*50 min ago$/,
       /^ada snoozed fly \/ service_unhealthy for 1 h .*55 min ago$/,
       /at first.*60 min ago|at first.*1 h ago/,
       /^Opened .*1 h ago$/,

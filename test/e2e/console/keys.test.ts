@@ -66,17 +66,18 @@ test('the tab shows the number of problems on every page, and nothing if there i
   const page = await open(url, '#/costs');
   await eventually(async () => (await page.title()) === 'Costs · Kora Wake');
   const icon = () => page.locator('link[rel="icon"]').getAttribute('href');
-  expect(await icon()).not.toContain('trouble');
+  expect(await icon()).not.toContain('problem');
   for (const queue of world.queues.queues) queue.isPaused = queue.name === 'wakes';
   await page.reload();
   await eventually(async () => (await page.title()) === '(1) Costs · Kora Wake');
-  expect(await icon()).toContain('trouble');
+  expect(await icon()).toContain('problem');
 });
 
 test('times are shown in UTC after a click, and stay so', async () => {
+  const year = new Date().getFullYear();
   const world = busy();
   const [first] = world.investigations.entries;
-  if (first) first.enqueuedAt = '2026-01-05T23:30:00.000Z';
+  if (first) first.enqueuedAt = `${year}-01-05T23:30:00.000Z`;
   const { url } = await api(world);
   const page = await open(url, '#/investigations/w-0');
   await page.locator('.heading time').waitFor();
@@ -86,4 +87,14 @@ test('times are shown in UTC after a click, and stay so', async () => {
   await page.reload();
   await page.getByRole('button', { name: 'UTC' }).waitFor();
   expect(await text(page, '.heading time')).toContain('5 Jan, 23:30');
+});
+
+test('a time of another year has its year', async () => {
+  const world = busy();
+  const [first] = world.investigations.entries;
+  if (first) first.enqueuedAt = '2020-01-05T23:30:00.000Z';
+  const { url } = await api(world);
+  const page = await open(url, '#/investigations/w-0');
+  await page.locator('.heading time').waitFor();
+  expect(await text(page, '.heading time')).toContain('6 Jan 2020, 00:30');
 });
