@@ -92,6 +92,29 @@ test('an alert that has ended leaves the list of those in progress, also from it
   expect(titles.filter((title) => ['alert 3', 'alert 25', 'alert 44'].includes(title))).toEqual([]);
 });
 
+test('alerts that came while another page was open are not missing between the pages of the list', async () => {
+  const world = busy();
+  const alert = (name: string, minutes: number) =>
+    wake({ wakeId: name, title: name, enqueuedAt: new Date(Date.now() - minutes * MINUTE).toISOString() });
+  const old = Array.from({ length: 45 }, (_, i) => alert(`old-${i}`, 60 + i));
+  const recent = Array.from({ length: 25 }, (_, i) => alert(`new-${i}`, i));
+  world.investigations.entries = old;
+  const { url } = await api(world);
+  const page = await open(url, '#/investigations');
+  const rows = page.locator('.wakes .wake');
+  await eventually(async () => (await rows.count()) === 20);
+  await page.getByRole('button', { name: 'Show older alerts' }).click();
+  await eventually(async () => (await rows.count()) === 40);
+  await rows.nth(30).locator('.subject').click();
+  await page.getByRole('heading', { name: 'old-30' }).waitFor();
+  world.investigations.entries = [...recent, ...old];
+  await page.goBack();
+  // The pages of the API have 20 alerts here, so the last one of before is on the third.
+  await eventually(async () => (await rows.count()) === 60);
+  const titles = await rows.locator('.title').allInnerTexts();
+  expect(titles).toEqual([...recent, ...old].slice(0, 60).map(({ title }) => title));
+});
+
 test('the address keeps search and filters: reload, Back, and a link show the same alerts', async () => {
   const { url } = await api(busy());
   const page = await open(url, '#/investigations');

@@ -63,18 +63,20 @@ export function pagedLists<T>(kind: ListKind<T>): (query: string) => Pages<T> {
     return { ...older, entries: [...pushed, ...older.entries] };
   }
 
-  /** Reads as many older entries again as before. Undefined: a read failed. */
-  async function readAgain({ query, entries, pages }: Older<T>, start: string | null): Promise<Older<T> | undefined> {
-    const read: Older<T> = { query, entries: [], cursor: start, pages: 0 };
-    // One page more than before: new entries may have pushed the cursor.
-    while (read.cursor !== null && read.pages <= pages && read.entries.length < entries.length) {
-      const result = await kind.older(query, read.cursor);
+  /** Reads the older entries again, down to the same last one. Undefined: a read failed. */
+  async function readAgain(older: Older<T>, start: string | null): Promise<Older<T> | undefined> {
+    const [last] = idsOf(older.entries.slice(-1));
+    const entries: T[] = [];
+    let cursor = start;
+    // At most one page more than before: new entries may have pushed the last one down, and it may have left the list.
+    for (let pages = 0; cursor !== null && pages <= older.pages; pages++) {
+      const result = await kind.older(older.query, cursor);
       if (!result.ok) return undefined;
-      read.entries.push(...result.body.entries);
-      read.cursor = result.body.nextCursor;
-      read.pages++;
+      entries.push(...result.body.entries);
+      cursor = result.body.nextCursor;
+      if (last !== undefined && idsOf(result.body.entries).has(last)) break;
     }
-    return read;
+    return { ...older, entries, cursor };
   }
 
   return function usePages(query) {
@@ -110,10 +112,12 @@ export function pagedLists<T>(kind: ListKind<T>): (query: string) => Pages<T> {
       if (!first) return;
       setPrevious({ query, entries: first.entries });
       if (!kept) return;
-      const next = previous?.query === query ? withPushed(kept, previous.entries, first.entries) : kept;
+      const isRestored = previous?.query !== query;
+      const next = isRestored ? kept : withPushed(kept, previous.entries, first.entries);
       if (next !== kept) setOlder(next);
-      // Older pages are not polled: an entry that left the list would stay in it.
-      if (next?.entries.some(mayChange) && !loading) void readAgainFrom(next, first.nextCursor);
+      // Older pages are not polled: an entry that left the list would stay in it. After a while on another page there may also be
+      // a gap between them and the first page.
+      if (next && (isRestored || next.entries.some(mayChange)) && !loading) void readAgainFrom(next, first.nextCursor);
     }, [first, state.at]);
 
     const entries = useMemo(() => {
