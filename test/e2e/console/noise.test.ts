@@ -74,6 +74,8 @@ describe('the table', () => {
       ],
     ]);
     expect(await rows.last().innerText()).toMatch(/^All other pairs\s/);
+    // The heads of the columns have at most two lines.
+    expect((await page.locator('.pairs thead').boundingBox())?.height).toBeLessThan(70);
     expect(await page.getByRole('link', { name: 'fly' }).getAttribute('href')).toBe(
       '#/investigations?probe=fly&category=service_unhealthy',
     );
