@@ -4,7 +4,7 @@ import { type Health, useHealth } from './api/resource.ts';
 import { useMayChange } from './api/resources.ts';
 import { ConnectionBanner, Unauthorized } from './components/connection.tsx';
 import { Freshness } from './components/freshness.tsx';
-import { useTabTitle } from './components/trouble.ts';
+import { useTabTitle } from './components/tab-title.ts';
 import { Costs } from './pages/costs.tsx';
 import { IncidentPage } from './pages/incident.tsx';
 import { Incidents } from './pages/incidents.tsx';
@@ -15,7 +15,7 @@ import { Overview } from './pages/overview.tsx';
 import { PolicyPage } from './pages/policy.tsx';
 import { Setup } from './pages/setup.tsx';
 import { type Route, useRoute } from './route.ts';
-import { usePlace } from './scroll-place.ts';
+import { useScrollPosition } from './scroll-position.ts';
 import { Shortcuts } from './shortcuts.tsx';
 import { timeZone } from './time-zone.ts';
 
@@ -39,7 +39,7 @@ export function Console() {
   const pageKey = 'wakeId' in route ? route.wakeId : 'id' in route ? route.id : route.page;
   timeZone.use();
   useTabTitle(TITLES[route.page]);
-  usePlace(pageKey);
+  useScrollPosition(pageKey);
   const lastPage = useRef(pageKey);
   useEffect(() => {
     // A reader of the screen starts at the content of the next page. The browser places the first page itself.
@@ -73,7 +73,6 @@ export function Console() {
           </>
         )}
       </main>
-      <Shortcuts />
     </>
   );
 }
@@ -121,6 +120,7 @@ function TopBar({ route, health }: { route: Route; health: Health }) {
         </span>
       )}
       <TimeZoneButton />
+      <Shortcuts />
       <Freshness health={health} />
     </header>
   );

@@ -1,6 +1,7 @@
 /** Numbers and times for reading. The exact value goes into a title. */
 import { markInvisible } from '@kora-wake/shared/wake/text';
-import { zonedFormat, zoneOffset } from './time-zone.ts';
+import type { TokenUsage } from './api/types.ts';
+import { zonedFormat, zonedTime, zoneOffset } from './time-zone.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -32,15 +33,8 @@ export const counted = (n: number, one: string, many = `${one}s`) => `${count(n)
 /** `1 alert that is`, `2 alerts that are`. */
 export const alertsText = (n: number) => (n === 1 ? '1 alert that is' : `${count(n)} alerts that are`);
 
-interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-  cacheCreationInputTokens: number;
-  cacheReadInputTokens: number;
-}
-
 /** `4,210 in, 391 out` */
-export const tokens = (usage: Usage) =>
+export const tokens = (usage: TokenUsage) =>
   `${count(usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens)} in, ${count(usage.outputTokens)} out`;
 
 export function duration(ms: number): string {
@@ -96,12 +90,15 @@ export function bytes(n: number): string {
 const day = zonedFormat({ dateStyle: 'short' });
 const clock = zonedFormat({ hour: '2-digit', minute: '2-digit' });
 const dayAndClock = zonedFormat({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const year = zonedFormat({ year: 'numeric' });
+const withYear = zonedFormat({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
 const exactly = zonedFormat({ dateStyle: 'full', timeStyle: 'long' });
 
-/** `14:03` for today, otherwise `22 Nov, 14:03`, in the chosen time zone. */
+/** `14:03` for today, otherwise `22 Nov, 14:03`, in another year `22 Nov 2025, 14:03`; in the chosen time zone. */
 export function time(at: number, now: number): string {
   if (Number.isNaN(at)) return '?';
-  return (day(at) === day(now) ? clock : dayAndClock)(at);
+  if (day(at) === day(now)) return clock(at);
+  return (year(at) === year(now) ? dayAndClock : withYear)(at);
 }
 
 /** Between an ISO time and the value of a `datetime-local` input, in the chosen zone. A text that is no time becomes empty. */
@@ -111,8 +108,8 @@ export const localInput = {
     return Number.isNaN(at) ? '' : new Date(at - zoneOffset(at)).toISOString().slice(0, 16);
   },
   parse(value: string): string {
-    const at = Date.parse(`${value}Z`);
-    return Number.isNaN(at) ? '' : new Date(at + zoneOffset(at)).toISOString();
+    const at = zonedTime(value);
+    return Number.isNaN(at) ? '' : new Date(at).toISOString();
   },
 };
 

@@ -33,12 +33,23 @@ export const OUTCOME_LABELS: Record<Outcome, string> = {
   in_progress: 'In progress',
 };
 
+/** Outcomes of a filter: value of the API and label. */
+export const OUTCOME_OPTIONS: [string, string][] = [
+  ...(['diagnosis', 'fallback', 'unchanged', 'digest', 'joined', 'withdrawn', 'dry_run', 'dead'] as const).map(
+    (outcome): [string, string] => [outcome, OUTCOME_LABELS[outcomeOf({ outcome })]],
+  ),
+  ['pending', OUTCOME_LABELS.in_progress],
+];
+
 export const STATE_LABELS: Record<Investigation['state'], string> = {
   waiting: 'Queued',
   investigating: 'Investigating',
   delivering: 'Sending',
   ended: 'Done',
 };
+
+/** Severities that filters offer. A probe may use others. */
+export const SEVERITIES = ['critical', 'warning', 'info'];
 
 export const VERDICT_LABELS: Record<NonNullable<Investigation['verdict']>, string> = {
   confirmed: 'Confirmed',
@@ -48,6 +59,10 @@ export const VERDICT_LABELS: Record<NonNullable<Investigation['verdict']>, strin
 
 /** Why there is no diagnosis. A code without a label is shown as it is. */
 export const codeLabel = (code: string) => reasonOfCode(code) ?? code;
+
+/** Codes come from services: one may have the name of a property that every object has, such as `constructor`. */
+const ownLabel = <T>(labels: Record<string, T>, code: string): T | undefined =>
+  Object.hasOwn(labels, code) ? labels[code] : undefined;
 
 const DELIVERY_CODE_LABELS: Record<string, string> = {
   operator_unset: 'no recipient is configured',
@@ -60,7 +75,7 @@ const DELIVERY_CODE_LABELS: Record<string, string> = {
 };
 
 /** Why a message was not sent. */
-export const deliveryCodeLabel = (code: string) => DELIVERY_CODE_LABELS[code] ?? 'the delivery failed';
+export const deliveryCodeLabel = (code: string) => ownLabel(DELIVERY_CODE_LABELS, code) ?? 'the delivery failed';
 
 /** The result of a wake in one line. */
 export function finding(entry: Investigation): string {
@@ -82,7 +97,7 @@ const DM_STATUS_LABELS: Record<string, string> = {
   engine_unavailable_failed_send: 'rejected by Slack, without diagnosis',
 };
 
-export const dmStatusLabel = (status: string) => DM_STATUS_LABELS[status] ?? status;
+export const dmStatusLabel = (status: string) => ownLabel(DM_STATUS_LABELS, status) ?? status;
 
 export const TOOL_STATUS_LABELS = { ok: '', not_allowed: 'not allowed', execution_error: 'failed' };
 
@@ -92,17 +107,17 @@ const QUEUES: Record<string, { label: string; effect: string }> = {
   followups: { label: 'Message updates', effect: 'messages do not show how their incident develops' },
 };
 
-export const queueLabel = (name: string) => QUEUES[name]?.label ?? brief(name);
+export const queueLabel = (name: string) => ownLabel(QUEUES, name)?.label ?? brief(name);
 
 /** The consequence of a queue that is paused or has no worker. */
-export const queueEffect = (name: string) => QUEUES[name]?.effect ?? 'its jobs wait';
+export const queueEffect = (name: string) => ownLabel(QUEUES, name)?.effect ?? 'its jobs wait';
 
 const ROUTE_LABELS: Record<string, string> = {
   probe_investigation: 'First step',
   tool_loop_iteration: 'Follow-up steps',
 };
 
-export const routeLabel = (route: string) => ROUTE_LABELS[route] ?? route;
+export const routeLabel = (route: string) => ownLabel(ROUTE_LABELS, route) ?? route;
 
 const OPERATION_LABELS: Record<string, string> = {
   window_cleared: 'ended the suppression of',
@@ -125,7 +140,7 @@ const OPERATION_LABELS: Record<string, string> = {
 
 /** An operation as a predicate, such as `paused Slack messages`. */
 export function operationLabel({ what, details }: Operation): string {
-  const action = OPERATION_LABELS[what] ?? `${what.replaceAll('_', ' ')}:`;
+  const action = ownLabel(OPERATION_LABELS, what) ?? `${what.replaceAll('_', ' ')}:`;
   return `${action} ${operationObject(details)}`.replace(/[: ]*$/, '');
 }
 

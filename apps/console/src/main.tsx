@@ -5,11 +5,11 @@ import { render } from 'preact';
 import { startReading } from './api/live-events.ts';
 import { Console } from './app.tsx';
 import { startClock } from './clock.ts';
-import { startSavingPlaces } from './scroll-place.ts';
+import { startSavingPositions } from './scroll-position.ts';
 import { markInvisibleText } from './visible-text.ts';
 
 markInvisibleText();
-startSavingPlaces();
+startSavingPositions();
 const container = document.getElementById('console');
 if (container) {
   container.replaceChildren();

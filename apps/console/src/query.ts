@@ -7,8 +7,14 @@ export interface Query<K extends string> {
   set(next: Partial<Record<K, string>>, options?: { replace: boolean }): void;
 }
 
-/** @param defaults values that are not in the address */
-export function useQuery<K extends string>(defaults: Record<K, string>): Query<K> {
+/**
+ * @param defaults values that are not in the address
+ * @param accept makes a value that the API takes from one of the address; undefined: the default is used instead
+ */
+export function useQuery<K extends string>(
+  defaults: Record<K, string>,
+  accept: Partial<Record<K, (given: string) => string | undefined>> = {},
+): Query<K> {
   const [, changed] = useReducer<number, void>((n) => n + 1, 0);
   useEffect(() => {
     const update = () => changed();
@@ -17,7 +23,10 @@ export function useQuery<K extends string>(defaults: Record<K, string>): Query<K
   }, []);
   const given = queryOf(location.hash);
   return {
-    get: (name) => given.get(name) ?? defaults[name],
+    get: (name) => {
+      const value = given.get(name);
+      return (value === null ? undefined : (accept[name] ?? String)(value)) ?? defaults[name];
+    },
     set: (next, { replace } = { replace: false }) => {
       const query = queryOf(location.hash);
       for (const name in next) query.set(name, next[name] ?? defaults[name]);

@@ -1,8 +1,8 @@
-/** Keys for the whole console, and the dialog that lists them. */
+/** Keys for the whole console, and the button and the dialog that list them. */
 import { useEffect, useRef } from 'preact/hooks';
 import { storedChoice } from './stored-choice.ts';
 
-/** People who dictate or have a tremor must be able to switch keys without a modifier off (WCAG 2.1.4). */
+/** People who dictate or have a tremor must be able to switch all keys off (WCAG 2.1.4). */
 const keys = storedChoice('keys', ['on', 'off']);
 
 const HELP = [
@@ -13,7 +13,7 @@ const HELP = [
   ['?', 'This list'],
 ];
 
-/** The first link of each entry of a list. */
+/** The first link of each entry of a list or a table. */
 const ENTRIES = 'li a.subject, tbody a.subject';
 
 export function Shortcuts() {
@@ -21,9 +21,8 @@ export function Shortcuts() {
   const state = keys.use();
   useEffect(() => {
     const act = (event: KeyboardEvent) => {
-      if (isTyping(event)) return;
+      if (isTyping(event) || keys.get() === 'off') return;
       if (event.key === '?') dialog.current?.showModal();
-      else if (keys.get() === 'off') return;
       else if (event.key === '/') search();
       else if (event.key === 'j') move(1);
       else if (event.key === 'k') move(-1);
@@ -34,25 +33,30 @@ export function Shortcuts() {
     return () => removeEventListener('keydown', act);
   }, []);
   return (
-    <dialog ref={dialog} class="shortcuts" aria-labelledby="shortcuts">
-      <h2 id="shortcuts">Keys</h2>
-      <dl>
-        {HELP.map(([key, effect]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{effect}</dd>
-          </div>
-        ))}
-      </dl>
-      <form method="dialog">
-        <button type="submit">Close</button>
-        <button type="button" class="quiet" onClick={() => keys.set(state === 'on' ? 'off' : 'on')}>
-          {state === 'on' ? 'Switch / j k off' : 'Switch / j k on'}
-        </button>
-      </form>
-    </dialog>
+    <>
+      <button type="button" class="quiet keys" onClick={() => dialog.current?.showModal()}>
+        Keys
+      </button>
+      <dialog ref={dialog} class="shortcuts" aria-labelledby="shortcuts">
+        <h2 id="shortcuts">Keys</h2>
+        <dl>
+          {HELP.map(([key, effect]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{effect}</dd>
+            </div>
+          ))}
+        </dl>
+        <form method="dialog">
+          <button type="submit">Close</button>
+          <button type="button" class="quiet" onClick={() => keys.set(state === 'on' ? 'off' : 'on')}>
+            {state === 'on' ? 'Switch keys off' : 'Switch keys on'}
+          </button>
+        </form>
+      </dialog>
+    </>
   );
 }
 

@@ -1,6 +1,15 @@
 /** Everything an operator can change on the overview. */
 import { expect, test } from 'vitest';
-import { api, FAILED_LOAD, open, setUpConsole, text, windowRow } from '../../support/console/page.ts';
+import {
+  api,
+  FAILED_LOAD,
+  open,
+  passTime,
+  reloadWithClock,
+  setUpConsole,
+  text,
+  windowRow,
+} from '../../support/console/page.ts';
 import { busy, LONG, letter, MARKUP, NASTY, slackProblem } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
@@ -223,6 +232,33 @@ test('a failed delivery can be retried, and dismissed only with a reason', async
     { method: 'DELETE', path: '/v1/dead-letters/deliveries/w-9', body: JSON.stringify({ reason: 'called by phone' }) },
     { method: 'POST', path: '/v1/dead-letters/deliveries/by%20hand/retry', body: '' },
   ]);
+});
+
+test('a retried message update is not called sent, because its alert was sent before', async () => {
+  const world = busy();
+  world.deadLetters.entries = [letter({ queue: 'followups', jobId: 'f-1', wakeId: 'w-1', probe: 'fly' })];
+  const { url, requests } = await api(world);
+  const page = await open(url);
+  await page.locator('.failed-deliveries').waitFor();
+  await reloadWithClock(page);
+  await page.getByRole('button', { name: 'Retry: fly' }).click();
+  await page.getByText('Retrying fly / webhook_backlog. It comes back if it fails again.').waitFor();
+  await passTime(page);
+  expect(requests.filter(({ path }) => path === '/v1/investigations/w-1')).toEqual([]);
+});
+
+test('a retry that takes longer than two minutes is not called sent', async () => {
+  const world = busy();
+  Object.assign(world.investigations.entries.find(({ wakeId }) => wakeId === 'w-4')!, { outcome: null });
+  world.deadLetters.entries = [letter({})];
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.locator('.failed-deliveries').waitFor();
+  await reloadWithClock(page);
+  await page.getByRole('button', { name: 'Retry: stripe' }).click();
+  await page.getByText('Retrying stripe / webhook_backlog…').waitFor();
+  await page.clock.runFor(125_000);
+  await page.getByText('stripe / webhook_backlog is not sent yet: see its page.').waitFor();
 });
 
 test('a token that may only read gets no buttons that change anything', async () => {

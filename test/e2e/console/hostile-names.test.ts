@@ -54,3 +54,17 @@ test('control characters and marks that reverse the order of reading are visible
   const [change] = changes;
   expect(new URL(change?.path ?? '', url).searchParams.get('probe')).toBe(names.probe);
 });
+
+test('a code with the name of a property of every object has no label', async () => {
+  const world = busy();
+  const [first] = world.operations;
+  if (first) Object.assign(first, { what: 'constructor', details: {} });
+  const unsent = world.investigations.entries.find(({ wakeId }) => wakeId === 'w-4');
+  Object.assign(unsent!, { failure: { code: 'constructor', at: new Date().toISOString(), attempts: 1 } });
+  const { url } = await api(world);
+  const page = await open(url);
+  await page.locator('.operations').getByText('constructor').waitFor();
+  expect(await text(page, '.operations')).not.toContain('function');
+  await page.goto(`${url}/#/investigations/w-4`);
+  await page.getByText('the delivery failed').waitFor();
+});

@@ -72,7 +72,7 @@ test('the timeline has alerts, actions, escalation, recoveries and the end in th
       /again.*40 min ago/,
       /^Opened again .*40 min ago$/,
       /^Recovered .*45 min ago$/,
-      /^Escalated: other people were told .*50 min ago$/,
+      /^Escalated to other people .*50 min ago$/,
       /^ada snoozed fly \/ service_unhealthy for 1 h .*55 min ago$/,
       /at first.*60 min ago|at first.*1 h ago/,
       /^Opened .*1 h ago$/,
@@ -113,6 +113,22 @@ test('earlier incidents of the pair are counted and lead to their pages', async 
   await earlier.getByRole('link').first().click();
   await page.getByText('recovered after 1 h').waitFor();
   await page.getByRole('region', { name: 'Earlier incidents' }).getByText('First incident in 7 days').waitFor();
+});
+
+test('the number of earlier incidents is at least that of the page, if there are more pages', async () => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/');
+  const earlier = page.getByRole('region', { name: 'Earlier incidents' });
+  const answerWith = (entries: unknown[]) =>
+    page.route('**/v1/incidents?state=all*', (route) => route.fulfill({ json: { entries, nextCursor: '50' } }));
+  await answerWith([]);
+  await page.goto(`${url}/#/incidents/i-1`);
+  await earlier.getByText('At least 1 incident in 7 days').waitFor();
+  await earlier.getByText('No earlier one among the newest incidents of the pair.').waitFor();
+  // A page that goes back for more than 7 days has all of them.
+  await answerWith(busy().pastIncidents);
+  await page.reload();
+  await earlier.getByText('Second incident in 7 days').waitFor();
 });
 
 test('long names and a small phone leave no barrier', async () => {

@@ -1,7 +1,7 @@
 /** The list of incidents, and actions on many things at once. */
 import { expect, test } from 'vitest';
-import { api, LAPTOP, open, setUpConsole } from '../../support/console/page.ts';
-import { busy, letter, openWindow, wake } from '../../support/console/world.ts';
+import { api, FAILED_LOAD, LAPTOP, open, reloadWithClock, setUpConsole } from '../../support/console/page.ts';
+import { busy, letter, openWindow, quiet, wake } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
@@ -36,11 +36,63 @@ test('200 open incidents are listed, and each can be acknowledged in its place',
   const page = await open(url, '#/incidents');
   const rows = page.locator('.open-incidents li');
   await eventually(async () => (await rows.count()) === 100);
-  await page.getByRole('button', { name: 'Show 100 more' }).click();
+  await page.getByRole('button', { name: 'Show older incidents' }).click();
   await eventually(async () => (await rows.count()) === 200);
   await page.getByRole('button', { name: 'Acknowledge: host-150 / service_unhealthy' }).click();
   await page.getByText('host-150 / service_unhealthy: acknowledged.').waitFor();
   expect(changes.map(({ path }) => path)).toEqual(['/v1/incidents/i-150/acknowledge']);
+  // It is on the second page.
+  await rows.filter({ hasText: 'host-150' }).getByText('acknowledged').waitFor();
+});
+
+test('an empty list of incidents says which incidents there are not, and a failed one says nothing about them', async () => {
+  const { url, state } = await api(quiet());
+  const page = await open(url, '#/incidents?state=closed', {}, [FAILED_LOAD]);
+  await page.getByText('No incident ended in the last 35 days.').waitFor();
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+  await page.getByText('No incidents in the last 35 days.').waitFor();
+  state.override = (path) => (path === '/v1/incidents' ? { status: 500, body: { message: 'No.' } } : undefined);
+  await page.reload();
+  await page.getByText('Could not load: 500: No.').waitFor();
+  expect(await page.getByText('0 incidents').count()).toBe(0);
+});
+
+test('a state in the address that does not exist shows the open incidents', async () => {
+  const { url, requests } = await api(busy());
+  const page = await open(url, '#/incidents?state=constructor');
+  await page.getByRole('heading', { name: 'Open incidents' }).waitFor();
+  await page.locator('.open-incidents li').first().waitFor();
+  expect(requests.map(({ path }) => path)).toContain('/v1/incidents?state=open&limit=100');
+  expect(await page.getByRole('button', { name: 'Open', exact: true }).getAttribute('aria-pressed')).toBe('true');
+});
+
+test('a search that the API ends early goes on from its cursor', async () => {
+  const { url, requests } = await api(busy());
+  const page = await open(url, '#/incidents');
+  await page.locator('.open-incidents li').first().waitFor();
+  await page.route('**/v1/incidents?*', async (route) => {
+    const isFirst = !route.request().url().includes('cursor=');
+    await (isFirst ? route.fulfill({ json: { entries: [], nextCursor: '0' } }) : route.continue());
+  });
+  await page.getByLabel('Name').fill('host-7');
+  await page.getByText('No match among the newest incidents.').waitFor();
+  await page.getByRole('button', { name: 'Search older incidents' }).click();
+  await page.locator('.open-incidents li').filter({ hasText: 'host-7' }).waitFor();
+  expect(requests.map(({ path }) => path)).toContain('/v1/incidents?state=open&q=host-7&limit=500&cursor=0');
+});
+
+test('a name is searched when it is typed, not at each key', async () => {
+  const { url, requests } = await api(busy());
+  const page = await open(url, '#/incidents');
+  await reloadWithClock(page);
+  await page.locator('.open-incidents li').first().waitFor();
+  // No time passes between the keys, however slow the machine is.
+  await page.clock.pauseAt(Date.now() + 60_000);
+  await page.getByLabel('Name').pressSequentially('host-7');
+  await page.clock.resume();
+  await eventually(async () => (await page.locator('.open-incidents li').count()) === 1);
+  const searches = requests.filter(({ path }) => path.startsWith('/v1/incidents?') && path.includes('q='));
+  expect(new Set(searches.map(({ path }) => path)).size).toBe(1);
 });
 
 test('1,000 alerts are listed and stay usable', async () => {
@@ -105,4 +157,9 @@ test('a span of time says what was suppressed, muted and only counted then', asy
   const page = await open(url, `#/investigations?from=${from.toISOString()}&to=${to.toISOString()}`);
   const text = 'In this hour of all probes: 7 suppressed, 2 muted by the policy, 1 counted only';
   await page.getByText(text).waitFor();
+  const repeats = page.getByText('An alert of the day before is listed if a repeat of it was suppressed since.');
+  await repeats.waitFor();
+  await page.goto(`${url}/#/investigations?to=${to.toISOString()}`);
+  await page.locator('.filters .span').getByText(/^to/).waitFor();
+  await repeats.waitFor({ state: 'detached' });
 });

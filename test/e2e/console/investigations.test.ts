@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { api, FAILED_LOAD, LAPTOP, open, setUpConsole, text } from '../../support/console/page.ts';
-import { busy, LONG, NASTY, wake } from '../../support/console/world.ts';
+import { busy, LONG, MINUTE, NASTY, wake } from '../../support/console/world.ts';
 import { eventually } from '../../support/fixtures.ts';
 
 setUpConsole();
@@ -41,6 +41,78 @@ test('a probe and a period limit the list', async () => {
   await page.getByText('No alert matches these filters.').waitFor();
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.locator('.wakemark').first().waitFor();
+});
+
+test('a list that did not arrive is not called empty', async () => {
+  const { url, state } = await api(busy());
+  const answerList = (answer: ReturnType<typeof state.override>) => {
+    state.override = (path) => (path === '/v1/investigations' ? answer : undefined);
+  };
+  answerList('hang');
+  const page = await open(url, '#/investigations?window=all', {}, [FAILED_LOAD]);
+  const list = page.getByRole('region', { name: 'Alerts', exact: true });
+  const wrong = page.getByText(/^No alert|^0 alerts/);
+  await page.locator('.bucket').first().waitFor();
+  await list.getByText('Loading…').waitFor({ state: 'attached' });
+  expect(await wrong.count()).toBe(0);
+  answerList({ status: 500, body: { message: 'Redis has a bad day.' } });
+  await page.reload();
+  await list.getByText('Could not load: 500: Redis has a bad day.').waitFor();
+  expect(await wrong.count()).toBe(0);
+  // Few alerts have marks, which are those of the list.
+  await page.goto(`${url}/#/investigations?window=7d`);
+  await page.getByRole('region', { name: 'Timeline' }).getByText('Could not load: 500').waitFor();
+  expect(await wrong.count()).toBe(0);
+});
+
+test('an alert that has ended leaves the list of those in progress, also from its older pages', async () => {
+  const world = busy();
+  world.investigations.entries = Array.from({ length: 45 }, (_, i) =>
+    wake({
+      wakeId: `w-${i}`,
+      title: `alert ${i}`,
+      enqueuedAt: new Date(Date.now() - i * MINUTE).toISOString(),
+      outcome: null,
+      outcomeAt: null,
+    }),
+  );
+  const { url, emit, streamCount } = await api(world);
+  const page = await open(url, '#/investigations?outcome=pending');
+  const rows = page.locator('.wakes .wake');
+  for (const loaded of [20, 40]) {
+    await eventually(async () => (await rows.count()) === loaded);
+    await page.getByRole('button', { name: 'Show older alerts' }).click();
+  }
+  await eventually(async () => (await rows.count()) === 45);
+  await eventually(() => streamCount() === 1);
+  for (const ended of [3, 25, 44]) Object.assign(world.investigations.entries[ended]!, { outcome: 'diagnosis' });
+  emit('window.opened', { probe: 'fly', category: 'service_unhealthy' });
+  await eventually(async () => (await rows.count()) === 42);
+  const titles = await rows.locator('.title').allInnerTexts();
+  expect(titles.filter((title) => ['alert 3', 'alert 25', 'alert 44'].includes(title))).toEqual([]);
+});
+
+test('alerts that came while another page was open are not missing between the pages of the list', async () => {
+  const world = busy();
+  const alert = (name: string, minutes: number) =>
+    wake({ wakeId: name, title: name, enqueuedAt: new Date(Date.now() - minutes * MINUTE).toISOString() });
+  const old = Array.from({ length: 45 }, (_, i) => alert(`old-${i}`, 60 + i));
+  const recent = Array.from({ length: 25 }, (_, i) => alert(`new-${i}`, i));
+  world.investigations.entries = old;
+  const { url } = await api(world);
+  const page = await open(url, '#/investigations');
+  const rows = page.locator('.wakes .wake');
+  await eventually(async () => (await rows.count()) === 20);
+  await page.getByRole('button', { name: 'Show older alerts' }).click();
+  await eventually(async () => (await rows.count()) === 40);
+  await rows.nth(30).locator('.subject').click();
+  await page.getByRole('heading', { name: 'old-30' }).waitFor();
+  world.investigations.entries = [...recent, ...old];
+  await page.goBack();
+  // The pages of the API have 20 alerts here, so the last one of before is on the third.
+  await eventually(async () => (await rows.count()) === 60);
+  const titles = await rows.locator('.title').allInnerTexts();
+  expect(titles).toEqual([...recent, ...old].slice(0, 60).map(({ title }) => title));
 });
 
 test('the address keeps search and filters: reload, Back, and a link show the same alerts', async () => {
@@ -129,12 +201,52 @@ test('the alerts of the filter are exported, and no cell is a formula', async ()
   };
   const csv = await saved('Export CSV');
   expect(csv.name).toMatch(/^kora-wake-alerts-\d{4}-\d\d-\d\d\.csv$/);
-  expect(csv.text.split('\r\n')[0]).toMatch(/^wakeId,enqueuedAt,probe,/);
+  // Excel takes a file without this mark for the encoding of the machine.
+  expect(csv.text.split('\r\n')[0]).toMatch(/^\uFEFFwakeId,enqueuedAt,probe,/);
   expect(csv.text).toContain(`"'=1+1, ""x"""`);
   const json = JSON.parse((await saved('Export JSON')).text);
   expect(json.map(({ wakeId }: { wakeId: string }) => wakeId)).toEqual(
     world.investigations.entries.map(({ wakeId }) => wakeId),
   );
+});
+
+test('values of the address that the API refuses do not count', async () => {
+  const { url, requests } = await api(busy());
+  const hash = `#/investigations?from=y&to=99&outcome=foo&verdict=bar&severity=page&q=${'x'.repeat(300)}`;
+  const page = await open(url, hash);
+  await page.getByText('No alert matches these filters.').waitFor();
+  const list = requests.find(({ path }) => path.startsWith('/v1/investigations?') && path.includes('severity'));
+  const { from, outcome, verdict, severity, q } = Object.fromEntries(new URL(list?.path ?? '', url).searchParams);
+  expect({ from, outcome, verdict, severity, q }).toEqual({ severity: 'page', q: 'x'.repeat(200) });
+  expect(await page.getByLabel('Search').getAttribute('maxlength')).toBe('200');
+  expect(await page.getByLabel('Outcome').inputValue()).toBe('');
+});
+
+test.each([
+  ['Europe/Berlin', '2026-03-29T01:30', '2026-03-29T00:30'],
+  ['Europe/Berlin', '2026-03-29T03:30', '2026-03-29T01:30'],
+  // It does not exist: the clock goes from 2:00 to 3:00.
+  ['Europe/Berlin', '2026-03-29T02:30', '2026-03-29T01:30'],
+  // It comes twice.
+  ['Europe/Berlin', '2026-10-25T02:30', '2026-10-25T00:30'],
+  ['America/New_York', '2026-03-08T03:30', '2026-03-08T07:30'],
+  ['America/New_York', '2026-03-08T02:30', '2026-03-08T07:30'],
+  ['America/New_York', '2026-11-01T01:30', '2026-11-01T05:30'],
+])('near a change of the clock, a time in %s is taken as written: %s', async (timezoneId, typed, utc) => {
+  const { url } = await api(busy());
+  const page = await open(url, '#/investigations', { timezoneId });
+  await page.getByText('Filters', { exact: true }).click();
+  await page.getByLabel('From', { exact: true }).fill(typed);
+  await page.waitForURL((address) => address.hash.includes('from='));
+  expect(new URLSearchParams(new URL(page.url()).hash.split('?')[1]).get('from')).toBe(`${utc}:00.000Z`);
+});
+
+test('blanks at the ends of a name belong to it', async () => {
+  const world = busy();
+  world.investigations.entries.push(wake({ wakeId: 'w-blank', probe: ' fly ', title: 'with blanks' }));
+  const { url } = await api(world);
+  const page = await open(url, '#/investigations?probe=+fly+');
+  await eventually(async () => (await page.locator('.wakes .title').allInnerTexts()).join() === 'with blanks');
 });
 
 test('the arrow keys move from alert to alert', async () => {

@@ -1,10 +1,10 @@
 /** The page of noise: numbers by pair, and a backtest of another window for one pair. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { barriers, launchBrowser, watchedPage } from '../../support/browser.ts';
-import { api, FAILED_LOAD, OVERFLOW, open, PHONE, setUpConsole } from '../../support/console/page.ts';
+import { api, FAILED_LOAD, OVERFLOW, open, PHONE, reloadWithClock, setUpConsole } from '../../support/console/page.ts';
 import { busy, pairStats, quiet } from '../../support/console/world.ts';
 import { environment, startAllApps } from '../../support/doubles.ts';
-import { append, test as testWithRedis, wakeRow } from '../../support/fixtures.ts';
+import { append, eventually, test as testWithRedis, wakeRow } from '../../support/fixtures.ts';
 
 setUpConsole();
 
@@ -13,10 +13,24 @@ type Page = Awaited<ReturnType<typeof open>>;
 /** The names of the pairs, in the order of the table. */
 const names = (page: Page) => page.locator('.pairs tbody tr:not(.total) b').allInnerTexts();
 const sortBy = (page: Page, column: string) =>
-  page.locator('.pairs thead').getByRole('button', { name: column }).click();
+  page.locator('.pairs thead').getByRole('button', { name: column, exact: true }).click();
 const statusOf = (page: Page) => page.locator('.trial [role=status]').first();
 const tried = (changes: { path: string; body: string }[]) =>
   changes.filter(({ path }) => path === '/v1/backtest').map(({ body }) => JSON.parse(body).pair);
+
+/** Backtests that are answered after `release`. `most`: of those that ran at once. */
+async function holdBacktests(page: Page) {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let [running, most] = [0, 0];
+  await page.route('**/v1/backtest', async (route) => {
+    most = Math.max(most, ++running);
+    const response = await route.fetch();
+    await promise;
+    running--;
+    await route.fulfill({ response });
+  });
+  return { release: resolve, most: () => most };
+}
 
 describe('the table', () => {
   test('asks for the time zone of the browser, and has a line of totals and a row for each pair', async () => {
@@ -29,7 +43,7 @@ describe('the table', () => {
       '/v1/stats?window=7d&by=pair&timezone=Europe%2FBerlin&limit=2000',
     );
     expect((await rows.allInnerTexts()).slice(0, 3).map((line) => line.split(/\s*\t\s*/))).toEqual([
-      ['4 pairs', '1,000', '213', '70', '767', '15 %', '2', '68', '60', '40', '$20.24', ''],
+      ['All pairs', '1,000', '213', '70', '767', '15 %', '2', '68', '60', '40', '$20.24', ''],
       [
         expect.stringMatching(/^fly\s*service_unhealthy$/),
         '700',
@@ -60,6 +74,8 @@ describe('the table', () => {
       ],
     ]);
     expect(await rows.last().innerText()).toMatch(/^All other pairs\s/);
+    // The heads of the columns have at most two lines.
+    expect((await page.locator('.pairs thead').boundingBox())?.height).toBeLessThan(70);
     expect(await page.getByRole('link', { name: 'fly' }).getAttribute('href')).toBe(
       '#/investigations?probe=fly&category=service_unhealthy',
     );
@@ -74,7 +90,7 @@ describe('the table', () => {
         `[...document.querySelectorAll('th[aria-sort]')].map((e) => [e.innerText.trim().split(/\\s/)[0], e.ariaSort])`,
       );
     await page.locator('.pairs .try').first().waitFor();
-    expect([(await names(page))[0], await sorts()]).toEqual(['fly', [['Sent', 'descending']]]);
+    expect([(await names(page))[0], await sorts()]).toEqual(['fly', [['Not', 'descending']]]);
     await sortBy(page, 'At night');
     await page.locator('th[aria-sort]', { hasText: 'At night' }).waitFor();
     expect((await names(page))[0]).toBe('postgres');
@@ -120,7 +136,7 @@ describe('the table', () => {
     await page.getByText('No pair has “nobody” in its name.').waitFor();
     // The text that is typed makes no entries in the history.
     await page.goBack();
-    await page.locator('th[aria-sort]', { hasText: 'Sent' }).waitFor();
+    await page.locator('th[aria-sort]', { hasText: 'Not suppressed' }).waitFor();
     expect(new URL(page.url()).hash).toBe('#/noise?window=35d');
     await page.goBack();
     await page.locator('button[aria-pressed=true]', { hasText: '7 days' }).waitFor();
@@ -178,11 +194,12 @@ describe('the trial of another window', () => {
     expect(tried(changes)).toEqual([{ probe: 'fly', category: 'service_unhealthy', windowMs: 1_800_000 }]);
     expect(await page.locator('.trial .missed li').first().innerText()).toContain('The database is down');
     await page.getByRole('button', { name: 'Copy rule' }).click();
-    await page.getByText('Copied.').waitFor();
+    await page.getByText('Copied').waitFor();
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe('  - match: { probe: "fly" }\n    window: 30m');
     await page.getByRole('button', { name: '4 h', exact: true }).click();
     await page.getByLabel('Send after this number of alerts').fill('3');
-    await expect.poll(() => tried(changes).at(-1)).toMatchObject({ windowMs: 14_400_000, consecutive: 3 });
+    await eventually(() => tried(changes).at(-1)?.consecutive === 3);
+    expect(tried(changes).at(-1)).toMatchObject({ windowMs: 14_400_000, consecutive: 3 });
     expect(new URL(page.url()).hash).toBe('#/noise?probe=fly&category=service_unhealthy&minutes=240&alerts=3');
     expect(await page.locator('.incident-list li').allInnerTexts()).toEqual([
       expect.stringMatching(/critical[^]*12 min, firing, 15 alerts/),
@@ -201,23 +218,15 @@ describe('the trial of another window', () => {
     await page.getByLabel('or minutes').pressSequentially('1234');
     await statusOf(page).filter({ hasText: '87 messages' }).waitFor();
     expect(tried(changes).map(({ windowMs }) => windowMs)).toEqual([1_234 * 60_000]);
-    let running = 0;
-    await page.route('**/v1/backtest', async (route) => {
-      running++;
-      expect(running).toBe(1);
-      const response = await route.fetch();
-      await new Promise((resolve) => {
-        setTimeout(resolve, 800);
-      });
-      running--;
-      await route.fulfill({ response });
-    });
+    const held = await holdBacktests(page);
     await page.getByRole('button', { name: '1 h', exact: true }).click();
-    await expect.poll(() => tried(changes).length).toBe(2);
+    await eventually(() => tried(changes).length === 2);
     await page.getByRole('button', { name: '2 h' }).click();
     await page.getByText('The backtest is running.').waitFor();
+    held.release();
     await statusOf(page).filter({ hasText: '87 messages' }).waitFor();
     expect(tried(changes).map(({ windowMs }) => windowMs / 60_000)).toEqual([1_234, 60, 120]);
+    expect(held.most()).toBe(1);
     await page.unrouteAll();
     state.override = (path) =>
       path === '/v1/backtest' ? { status: 409, body: { message: 'A backtest is running.' } } : undefined;
@@ -228,18 +237,85 @@ describe('the trial of another window', () => {
     await statusOf(page).filter({ hasText: '87 messages' }).waitFor();
   });
 
+  test('shows a number that cannot be tried next to its field, and no result', async () => {
+    const { url, changes } = await api(busy());
+    const page = await open(url, '#/noise?probe=fly&category=service_unhealthy&minutes=-5&alerts=99999');
+    await page.getByText('Enter a whole number from 0 to 527,040.').waitFor();
+    await page.getByText('Enter a whole number from 1 to 1,000.').waitFor();
+    expect(await statusOf(page).innerText()).toBe('Correct the setting first.');
+    const minutes = page.getByLabel('or minutes');
+    expect(await minutes.getAttribute('aria-invalid')).toBe('true');
+    await minutes.fill('30');
+    await page.getByText('Enter a whole number from 0').waitFor({ state: 'detached' });
+    expect(await statusOf(page).innerText()).toBe('Correct the setting first.');
+    expect([tried(changes), await page.locator('.trial .results').count()]).toEqual([[], 0]);
+    await page.getByLabel('Send after this number of alerts').fill('3');
+    await statusOf(page).filter({ hasText: '87 messages' }).waitFor();
+    await page.getByLabel('Send after this number of alerts').fill('1.5');
+    await page.locator('.trial .results').waitFor({ state: 'detached' });
+    expect(tried(changes)).toHaveLength(1);
+  });
+
+  test('needs both names of the pair', async () => {
+    const { url } = await api(busy());
+    const page = await open(url, '#/noise?category=service_unhealthy');
+    await page.locator('.pairs .try').first().waitFor();
+    expect(await page.locator('.trial').count()).toBe(0);
+  });
+
+  test('says one message, and that older incidents are not listed', async () => {
+    const world = busy();
+    world.backtest.policies[1]!.wakes = world.backtest.policies[1]!.withdrawn + 1;
+    const { url } = await api(world);
+    const page = await open(url, '#/noise?probe=fly&category=service_unhealthy');
+    await page.getByText('1 message instead of 207').waitFor();
+    await page.route('**/v1/incidents?*', (route) => route.fulfill({ json: { entries: [], nextCursor: '50' } }));
+    await page.reload();
+    await page.getByText('No incident of this pair among the newest incidents.').waitFor();
+    await page.getByText('only the newest ones').waitFor();
+  });
+
+  test('of a name with blanks at its ends is a trial of this name', async () => {
+    const world = busy();
+    world.stats.entries.push(pairStats({ probe: ' fly ', category: 'down', rows: 1 }));
+    const { url, changes } = await api(world);
+    const page = await open(url, '#/noise?q=down');
+    await page.getByRole('button', { name: 'Try a window for' }).click();
+    await statusOf(page).filter({ hasText: 'messages' }).waitFor();
+    expect(tried(changes)).toEqual([{ probe: ' fly ', category: 'down', windowMs: 1_800_000 }]);
+    expect(await page.locator('.trial header .pair b').first().innerText()).toBe('␣fly␣');
+  });
+
+  test('runs before the suggestions that are asked for meanwhile', async () => {
+    const { url, changes } = await api(busy());
+    const page = await open(url);
+    const held = await holdBacktests(page);
+    await page.goto(`${url}/#/noise?probe=fly&category=service_unhealthy`);
+    await eventually(() => tried(changes).length === 1);
+    await page.getByRole('button', { name: 'Suggest rules for the noisiest pairs' }).click();
+    await page.getByRole('button', { name: 'Running…' }).waitFor();
+    held.release();
+    await page.getByText('31 messages instead of 80.').waitFor();
+    expect(held.most()).toBe(1);
+  });
+
   test('is not offered with a token that may only read', async () => {
     const world = busy();
     world.me.may = 'look';
     const { url, changes } = await api(world);
     const page = await open(url);
-    // A slow answer must not let the backtest begin.
+    // A late answer must not let the backtest begin.
+    const late = Promise.withResolvers<void>();
     await page.route('**/v1/me', async (route) => {
-      await page.waitForTimeout(1_500);
+      await late.promise;
       await route.continue();
     });
     await page.goto(`${url}/#/noise?probe=fly&category=service_unhealthy`);
-    await page.reload();
+    await reloadWithClock(page);
+    await page.getByRole('form', { name: 'Setting to try' }).waitFor();
+    // Longer than a change of the setting waits for the next one.
+    await page.clock.runFor(5_000);
+    late.resolve();
     await page.getByText('Your token is read-only. A backtest needs the full one.').waitFor();
     expect(await names(page)).toContain('postgres');
     expect(await page.getByRole('button', { name: 'Suggest rules' }).count()).toBe(0);

@@ -130,7 +130,7 @@ test('a suggested rule is copied with the indentation of the policy file', async
   const page = await open(url, '#/policy', { permissions: ['clipboard-read', 'clipboard-write'] });
   await page.getByRole('button', { name: 'Run backtest' }).click();
   await page.getByRole('button', { name: 'Copy rule' }).click();
-  await page.getByText('Copied.').waitFor();
+  await page.getByText('Copied').waitFor();
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe(
     backtest().suggestions[0]?.rule.replace(/^/gm, '  '),
   );

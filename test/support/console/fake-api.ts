@@ -308,8 +308,9 @@ function incidentsOf({ incidents, pastIncidents }: World, query: URLSearchParams
       (severity === null || each.severity === severity) &&
       `${each.probe}\n${each.category}`.toLowerCase().includes(q),
   );
-  const limit = Number(query.get('limit'));
-  return { entries: all.slice(0, limit), nextCursor: all.length > limit ? 'next' : null };
+  const after = Number(query.get('cursor') ?? 0);
+  const end = after + Number(query.get('limit'));
+  return { entries: all.slice(after, end), nextCursor: all.length > end ? String(end) : null };
 }
 
 /** A day, with the same numbers in each hour. */

@@ -302,6 +302,10 @@ function steps(): KeptStep[] {
   ];
 }
 
+/** Only those of one alert did not fit into its space. */
+const stepsOf = ({ wakeId }: Investigation) =>
+  wakeId === 'w-1' ? steps() : steps().filter(({ kind }) => kind !== 'omitted');
+
 export function detailOf(entry: Investigation): InvestigationDetail {
   const diagnosed = entry.summary !== null;
   return {
@@ -340,7 +344,7 @@ export function detailOf(entry: Investigation): InvestigationDetail {
         ]
       : [],
     // Those of older alerts were dropped.
-    steps: diagnosed && !entry.wakeId.startsWith('w-older') && !entry.repeats ? steps() : null,
+    steps: diagnosed && !entry.wakeId.startsWith('w-older') && !entry.repeats ? stepsOf(entry) : null,
     evidence: diagnosed
       ? [
           { source: 'call-1', quote: 'unauthenticated: token expired at 2026-11-22T23:59:59Z' },

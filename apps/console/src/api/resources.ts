@@ -29,8 +29,9 @@ import {
 } from '@kora-wake/api/contract';
 import type { z } from 'zod';
 import { type RequestBody, type Result, request } from './client.ts';
+import { pagedLists } from './pages.ts';
 import { refresh, resource, resourceFamily, useResource } from './resource.ts';
-import type { BacktestPair } from './types.ts';
+import type { BacktestPair, Incident as IncidentEntry, Investigation } from './types.ts';
 
 const windowLists = resourceFamily(OpenWindows, (query) => `/v1/debounce?${query}`);
 /**
@@ -49,8 +50,6 @@ export const tailer = resource(Tailer, '/v1/tailer');
 export const costs = resource(Costs, '/v1/costs');
 export const operations = resource(Operations, '/v1/operations');
 export const deadLetters = resource(DeadLetters, '/v1/dead-letters');
-/** @param query of the route */
-export const incidents = resourceFamily(Incidents, (query) => `/v1/incidents?${query}`);
 /** Open incidents, the one with the newest alert first. */
 export const openIncidents = resource(Incidents, '/v1/incidents?state=open&limit=100');
 export const incident = resourceFamily(IncidentDetail, (id) => `/v1/incidents/${encodeURIComponent(id)}`);
@@ -60,7 +59,6 @@ export const incidentsOf = (probe: string, category: string) =>
   incidentLists(new URLSearchParams({ probe, category }).toString());
 export const hold = resource(Hold, '/v1/hold');
 export const latest = resource(Investigations, '/v1/investigations?window=all&limit=8');
-export const investigations = resourceFamily(Investigations, (query) => `/v1/investigations?${query}`);
 /** Counting many alerts takes the API a while, so it is not done after each event. */
 export const timeline = resourceFamily(Timeline, (query) => `/v1/timeline?${query}`, { minAgeMs: 25_000 });
 export const investigation = resourceFamily(
@@ -93,15 +91,32 @@ export function useMayCertainlyChange(): boolean {
   return useResource(me).data?.may === 'change';
 }
 
-/** Investigations of the page that is polled, and of each further page. */
-export const INVESTIGATIONS_STEP = 100;
-const MOST_INVESTIGATIONS = 500;
+/** Entries of the page that is polled, and of each older page. */
+const FIRST_PAGE = 100;
+const OLDER_PAGE = 500;
 
-/** A page of investigations that nothing watches: the first one, or with a cursor an older one. */
-export function readInvestigations(query: string, cursor: string): Promise<Result<Investigations>> {
-  const after = cursor && `&cursor=${encodeURIComponent(cursor)}`;
-  return request(Investigations, 'GET', `/v1/investigations?${query}&limit=${MOST_INVESTIGATIONS}${after}`);
-}
+/** A page that nothing watches: the first one, or with a cursor an older one. */
+const pageOf = (query: string, cursor: string) =>
+  `${query}&limit=${OLDER_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+
+export const readInvestigations = (query: string, cursor: string) =>
+  request(Investigations, 'GET', `/v1/investigations?${pageOf(query, cursor)}`);
+
+/** Both take the query of the route, without a page. */
+export const useInvestigations = pagedLists<Investigation>({
+  first: resourceFamily(Investigations, (query) => `/v1/investigations?${query}&limit=${FIRST_PAGE}`),
+  older: readInvestigations,
+  idOf: ({ wakeId }) => wakeId,
+  // A failed delivery can be retried.
+  mayChange: ({ outcome, dismissed }) => outcome === null || (outcome === 'dead' && dismissed === null),
+});
+
+export const useIncidents = pagedLists<IncidentEntry>({
+  first: resourceFamily(Incidents, (query) => `/v1/incidents?${query}&limit=${FIRST_PAGE}`),
+  older: (query, cursor) => request(Incidents, 'GET', `/v1/incidents?${pageOf(query, cursor)}`),
+  idOf: ({ id }) => id,
+  mayChange: ({ state }) => state !== 'closed',
+});
 
 /** @param reason empty: the request has no reason */
 export const endWindow = (probe: string, category: string, reason: string) =>
@@ -163,26 +178,30 @@ export const correctCosts = (month: string, usd: number, reason: string, key: st
 /** Longer than the API lets a backtest run. */
 const BACKTEST_TIMEOUT_MS = 70_000;
 
-/** The last backtest that was asked for. The API runs one at a time. */
+/** The last backtest of this page. The API runs one at a time and refuses a second, so each waits for the one before it. */
 let lastBacktest: Promise<unknown> = Promise.resolve();
 
+function afterLastBacktest<T>(run: () => T | Promise<T>): Promise<T> {
+  const result = lastBacktest.then(run);
+  lastBacktest = result;
+  return result;
+}
+
 /** Changes nothing. @param from ISO time; undefined: all alerts of the log */
-export const runBacktest = (policy: string, from: string | undefined) => backtest({ policy }, from);
+export const runBacktest = (policy: string, from: string | undefined) =>
+  afterLastBacktest(() => backtest({ policy }, from));
 
 /**
- * A backtest of a change for one pair. It waits for one that runs.
+ * A backtest of a change for one pair.
  *
- * @param signal ends the wait: undefined then
+ * @param signal ends the wait for an earlier one: undefined then
  */
-export function runPairBacktest(
+export const runPairBacktest = (
   pair: BacktestPair,
   from: string,
   signal: AbortSignal,
-): Promise<Result<Backtest> | undefined> {
-  const run = lastBacktest.then(() => (signal.aborted ? undefined : backtest({ pair }, from)));
-  lastBacktest = run;
-  return run;
-}
+): Promise<Result<Backtest> | undefined> =>
+  afterLastBacktest(() => (signal.aborted ? undefined : backtest({ pair }, from)));
 
 function backtest(tried: { policy: string } | { pair: BacktestPair }, from: string | undefined) {
   return request(Backtest, 'POST', '/v1/backtest', {

@@ -36,6 +36,7 @@ export type {
   Tailer,
   TestAlert,
   Timeline,
+  TokenUsage,
 } from '@kora-wake/api/contract';
 
 export { PERIODS } from '@kora-wake/api/contract';

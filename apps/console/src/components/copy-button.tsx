@@ -3,13 +3,15 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 interface CopyButtonProps {
   label: string;
+  /** The label for a reader of the screen, if there are several of these buttons. */
+  name?: string;
   /** Made when the button is pressed. */
   text: () => string;
 }
 
 type Result = { kind: 'none' | 'copied' } | { kind: 'shown'; text: string };
 
-export function CopyButton({ label, text }: CopyButtonProps) {
+export function CopyButton({ label, name = label, text }: CopyButtonProps) {
   const [result, setResult] = useState<Result>({ kind: 'none' });
   const copy = async () => {
     const copied = text();
@@ -23,7 +25,7 @@ export function CopyButton({ label, text }: CopyButtonProps) {
   return (
     <span class="copy">
       <span role="status">{result.kind === 'copied' && 'Copied'}</span>
-      <button type="button" onClick={() => void copy()}>
+      <button type="button" aria-label={name} onClick={() => void copy()}>
         {label}
       </button>
       {result.kind === 'shown' && <Selected text={result.text} />}

@@ -30,9 +30,14 @@ export function DeliveryActions({ job, wakeId, name, notify }: DeliveryActionsPr
       notify({ tone: 'bad', text: `${name} was not retried: ${withoutStop(result.fault.message)}.` });
       return;
     }
+    // An update changes a message of an alert that was sent before, so the outcome of the alert is not its end.
+    if (wakeId === null || job.queue === 'followups') {
+      notify({ tone: 'good', text: `Retrying ${name}. It comes back if it fails again.` });
+      return;
+    }
     notify({ tone: 'good', text: `Retrying ${name}…` });
-    const end = wakeId === null ? undefined : await endOf(wakeId);
-    if (end) notify(endText(name, end));
+    const end = await endOf(wakeId);
+    notify(end ? endText(name, end) : { tone: 'good', text: `${name} is not sent yet: see its page.` });
   };
   const dismiss = async (reason: string) => {
     setBusy(true);
@@ -70,7 +75,8 @@ const WAIT_MS = 120_000;
 
 /** The alert once it has ended again; undefined if that takes long. */
 async function endOf(wakeId: string): Promise<InvestigationDetail | undefined> {
-  for (let waited = 0; waited < WAIT_MS; waited += LOOK_MS) {
+  const until = Date.now() + WAIT_MS;
+  while (Date.now() < until) {
     await new Promise((resolve) => {
       setTimeout(resolve, LOOK_MS);
     });

@@ -1,6 +1,5 @@
 /** Incidents: open and closed ones, with search and filters in the address. */
 import { useState } from 'preact/hooks';
-import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
 import { useMayChange } from '../api/resources.ts';
 import type { Incident } from '../api/types.ts';
@@ -9,37 +8,40 @@ import { Notice, type NoticeContent } from '../components/notice.tsx';
 import { Severity } from '../components/outcome.tsx';
 import { Pair } from '../components/pair.tsx';
 import { Empty, Panel } from '../components/panel.tsx';
+import { searchText, Typed } from '../components/typed.tsx';
 import { When } from '../components/values.tsx';
 import { counted } from '../format.ts';
+import { SEVERITIES } from '../labels.ts';
 import { type Query, useQuery } from '../query.ts';
 import { toIncident } from '../route.ts';
 
 const STATES = { open: 'Open', closed: 'Closed', all: 'All' };
-const SEVERITIES = ['critical', 'warning', 'info'];
-const STEP = 100;
-/** The API has at most this many on one page. */
-const MOST = 500;
+type State = keyof typeof STATES;
 
-type IncidentsQuery = Query<'state' | 'q' | 'severity' | 'limit'>;
+const EMPTY_TEXTS: Record<State, string> = {
+  open: 'No incident is open.',
+  closed: 'No incident ended in the last 35 days.',
+  all: 'No incidents in the last 35 days.',
+};
+
+type IncidentsQuery = Query<'state' | 'q' | 'severity'>;
 
 export function Incidents() {
-  const query = useQuery({ state: 'open', q: '', severity: '', limit: String(STEP) });
-  const limit = Math.min(MOST, Math.max(STEP, Math.floor(Number(query.get('limit'))) || STEP));
-  const state = useResource(api.incidents(apiQuery(query, limit)));
+  const query = useQuery({ state: 'open', q: '', severity: '' }, { q: searchText });
+  const { state, entries, cursor, more, error, loading } = api.useIncidents(apiQuery(query));
   const [notice, setNotice] = useState<NoticeContent>();
-  const { entries = [], nextCursor = null } = state.data ?? {};
   return (
     <div class="incidents">
       <Toolbar query={query} />
       <Panel
         id="incidents"
-        title={stateLabel(query)}
-        hint={`${counted(entries.length, 'incident')}${nextCursor === null ? '' : '; there are more'}`}
+        title={`${STATES[stateOf(query)]} incidents`}
+        hint={state.data && `${counted(entries.length, 'incident')}${cursor === null ? '' : '; there are more'}`}
         state={state}
       >
         <Notice notice={notice} dismiss={() => setNotice(undefined)} />
         {entries.length === 0 ? (
-          <Empty>{emptyText(query)}</Empty>
+          <Empty>{emptyText(query, cursor === null)}</Empty>
         ) : (
           <ul class="open-incidents">
             {entries.map((incident) => (
@@ -47,67 +49,53 @@ export function Incidents() {
             ))}
           </ul>
         )}
-        {nextCursor !== null && limit < MOST && (
-          <button
-            type="button"
-            class="more"
-            onClick={() => query.set({ limit: String(limit + STEP) }, { replace: true })}
-          >
-            Show {STEP} more
+        <div role="status">{error && <p class="empty">Could not load older incidents: {error}</p>}</div>
+        {cursor !== null && (
+          <button type="button" class="more" disabled={loading} onClick={more}>
+            {loading ? 'Loading…' : entries.length === 0 ? 'Search older incidents' : 'Show older incidents'}
           </button>
         )}
-        {nextCursor !== null && limit >= MOST && <p class="fine">Search for a name to find others.</p>}
       </Panel>
     </div>
   );
 }
 
-const isState = (name: string): name is keyof typeof STATES => name in STATES;
+const isState = (name: string): name is State => Object.hasOwn(STATES, name);
 
-function stateLabel(query: IncidentsQuery): string {
+function stateOf(query: IncidentsQuery): State {
   const state = query.get('state');
-  return `${isState(state) ? STATES[state] : STATES.open} incidents`;
+  return isState(state) ? state : 'open';
 }
 
-function apiQuery(query: IncidentsQuery, limit: number): string {
-  const state = query.get('state');
-  const given = new URLSearchParams({ state: isState(state) ? state : 'open', limit: String(limit) });
-  for (const name of ['q', 'severity'] as const) {
-    const value = query.get(name).trim();
-    if (value !== '') given.set(name, value);
-  }
+function apiQuery(query: IncidentsQuery): string {
+  const given = new URLSearchParams({ state: stateOf(query) });
+  const [q, severity] = [query.get('q').trim(), query.get('severity')];
+  if (q !== '') given.set('q', q);
+  if (severity !== '') given.set('severity', severity);
   return given.toString();
 }
 
-function emptyText(query: IncidentsQuery): string {
+function emptyText(query: IncidentsQuery, isComplete: boolean): string {
+  if (!isComplete) return 'No match among the newest incidents.';
   if (query.get('q') !== '' || query.get('severity') !== '') return 'No incident matches.';
-  return query.get('state') === 'open' ? 'No incident is open.' : 'There are no incidents yet.';
+  return EMPTY_TEXTS[stateOf(query)];
 }
 
 const Toolbar = ({ query }: { query: IncidentsQuery }) => (
   <search class="toolbar">
     <h1>Incidents</h1>
-    <div class="field main-search">
-      <label for="incident-name">Name</label>
-      <input
-        id="incident-name"
-        data-search=""
-        type="search"
-        autocomplete="off"
-        spellcheck={false}
-        placeholder="part of a probe or category"
-        value={query.get('q')}
-        onInput={(event) => query.set({ q: event.currentTarget.value }, { replace: true })}
-      />
-    </div>
+    <Typed
+      id="incident-name"
+      label="Name"
+      type="search"
+      placeholder="part of a probe or category"
+      isMain
+      value={query.get('q')}
+      change={(q, options) => query.set({ q }, options)}
+    />
     <div class="segments" role="group" aria-label="State">
       {Object.entries(STATES).map(([state, label]) => (
-        <button
-          key={state}
-          type="button"
-          aria-pressed={query.get('state') === state}
-          onClick={() => query.set({ state, limit: String(STEP) })}
-        >
+        <button key={state} type="button" aria-pressed={stateOf(query) === state} onClick={() => query.set({ state })}>
           {label}
         </button>
       ))}

@@ -21,7 +21,6 @@ import { Histogram } from './investigations/histogram.tsx';
 import { BarLegend, Legend } from './investigations/legend.tsx';
 import { NotSentThen } from './investigations/not-sent-then.tsx';
 import { Timeline } from './investigations/timeline.tsx';
-import { usePages } from './investigations/use-pages.ts';
 
 /** The most alerts that have a mark each. */
 const MOST_MARKS = 100;
@@ -29,15 +28,21 @@ const MOST_MARKS = 100;
 export function Investigations() {
   const filter = useFilter();
   const query = apiQuery(filter);
-  const { state, entries, cursor, more, error, loading } = usePages(query);
+  const { state, entries, cursor, more, error, loading } = api.useInvestigations(query);
   const timeline = useResource(api.timeline(query));
   const probes = useProbes(entries);
   const isHistogram = (timeline.data?.wakes ?? 0) > MOST_MARKS;
-  const isEmpty = entries.length === 0 && cursor === null;
+  const isEmpty = state.data !== undefined && entries.length === 0 && cursor === null;
   return (
     <div class="investigations">
       <FilterBar filter={filter} probes={probes} />
-      <Panel id="timeline" title="Timeline" hint={isHistogram ? <BarLegend /> : <Legend />} state={timeline}>
+      <Panel
+        id="timeline"
+        title="Timeline"
+        hint={isHistogram ? <BarLegend /> : <Legend />}
+        // The marks are those of the list.
+        state={isHistogram || state.data ? timeline : state}
+      >
         {isEmpty ? (
           <Empty>
             <EmptyText filter={filter} />
@@ -51,7 +56,10 @@ export function Investigations() {
         <Panel
           id="list"
           title="Alerts"
-          hint={`${counted(entries.length, 'alert')}${cursor === null ? '' : ', newest first; there are more'}`}
+          hint={
+            state.data &&
+            `${counted(entries.length, 'alert')}${cursor === null ? '' : ', newest first; there are more'}`
+          }
           state={state}
           tools={<ExportButtons query={query} />}
         >

@@ -1,4 +1,4 @@
-/** Which pairs alert most, at night, and at which cost; and what another window would save. */
+/** Pairs with the most alerts, their nights and their cost; and the effect of another window. */
 import { useResource } from '../api/resource.ts';
 import * as api from '../api/resources.ts';
 import type { Stats } from '../api/types.ts';
@@ -32,7 +32,7 @@ export function Noise() {
   return (
     <div class="noise">
       <NoiseToolbar query={query} window={period.window} />
-      {category !== '' && (
+      {probe !== '' && category !== '' && (
         <Trial key={JSON.stringify([probe, category])} pair={{ probe, category }} query={query} hours={period.hours} />
       )}
       <Panel id="noise-pairs" title="Pairs" hint={state.data && <Hint stats={state.data} />} state={state}>
@@ -66,17 +66,17 @@ function Pairs({ stats, query, label }: { stats: Stats; query: NoiseQuery; label
     <>
       <PairTable
         {...{ pairs, total, order, sort, choose }}
-        name={
-          q === ''
-            ? counted(stats.entries.filter(isNamed).length + stats.left, 'pair')
-            : counted(pairs.length, 'pair that matches', 'pairs that match')
-        }
+        name={q === '' ? totalName(stats) : counted(pairs.length, 'pair that matches', 'pairs that match')}
         chosen={{ probe: query.get('probe'), category: query.get('category') }}
       />
       {stats.left > 0 && <p class="fine">{count(stats.left)} more pairs have fewer alerts. They are not listed.</p>}
     </>
   );
 }
+
+/** The number is not known if one entry is the sum of several pairs. */
+const totalName = ({ entries, left }: Stats) =>
+  entries.every(isNamed) ? counted(entries.length + left, 'pair') : 'All pairs';
 
 function NoAlerts({ label }: { label: string }) {
   const { data } = useResource(api.latest);

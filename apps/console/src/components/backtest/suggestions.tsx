@@ -1,6 +1,6 @@
 /** Rules that would halve the messages of noisy pairs. */
 import type { BacktestSuggestion } from '../../api/types.ts';
-import { alertsText, count } from '../../format.ts';
+import { alertsText, count, counted } from '../../format.ts';
 import { Pair } from '../pair.tsx';
 import { Panel } from '../panel.tsx';
 import { RuleText } from './rule-text.tsx';
@@ -24,8 +24,8 @@ function Suggestion({
     <li>
       <Pair probe={probe} category={category} />
       <p>
-        {count(messagesThen)} messages instead of {count(messages)}. It does not send {alertsText(hides)} sent today,{' '}
-        {count(hidesCritical)} of them critical.
+        {counted(messagesThen, 'message')} instead of {count(messages)}. It does not send {alertsText(hides)} sent
+        today, {count(hidesCritical)} of them critical.
       </p>
       <RuleText rule={rule} probe={probe} />
     </li>

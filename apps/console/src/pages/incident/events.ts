@@ -1,4 +1,4 @@
-/** What happened in an incident, in the order of time. */
+/** The events of an incident, in the order of time. */
 import type { IncidentDetail, Investigation, Operation } from '../../api/types.ts';
 
 type Happening =

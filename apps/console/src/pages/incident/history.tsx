@@ -45,7 +45,7 @@ function Entry({ event }: { event: IncidentEvent }) {
 const TEXTS = {
   opened: 'Opened',
   reopened: 'Opened again',
-  escalated: 'Escalated: other people were told',
+  escalated: 'Escalated to other people',
   recovered: 'Recovered',
 };
 

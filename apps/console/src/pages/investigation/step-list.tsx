@@ -13,8 +13,8 @@ type OneStep = Exclude<KeptStep, { kind: 'omitted' }>;
 interface StepListProps {
   steps: KeptStep[];
   shown: ShownQuote | undefined;
-  /** The command that replays the steps before one. @param number from 1 */
-  replayFrom: (number: number) => string;
+  /** The command that replays the steps before one; undefined: they cannot run again. @param number from 1 */
+  replayFrom: (number: number) => string | undefined;
 }
 
 export function StepList({ steps, shown, replayFrom }: StepListProps) {
@@ -38,11 +38,12 @@ export function StepList({ steps, shown, replayFrom }: StepListProps) {
   );
 }
 
-const Replay = ({ command }: { command: string }) => (
-  <p class="replay">
-    Replay from here: <code>{command}</code> <CopyButton label="Copy command" text={() => command} />
-  </p>
-);
+const Replay = ({ command }: { command: string | undefined }) =>
+  command === undefined ? null : (
+    <p class="replay">
+      Replay from here: <code>{command}</code> <CopyButton label="Copy command" text={() => command} />
+    </p>
+  );
 
 interface StepItemProps {
   step: OneStep;

@@ -9,9 +9,10 @@ import { codeLabel, routeLabel, TOOL_STATUS_LABELS } from '../../labels.ts';
 import type { ShownQuote } from './shown-quote.ts';
 import { StepList } from './step-list.tsx';
 
-/** What the AI was asked, what the tools answered, and how long it took. */
+/** Calls of the AI and of the tools, with their inputs, outputs and durations. */
 export function Steps({ entry, shown }: { entry: InvestigationDetail; shown: ShownQuote | undefined }) {
   const { tools, calls, steps, wakeId } = entry;
+  const replayable = replayableSteps(entry);
   return (
     <Panel
       id="steps"
@@ -21,17 +22,32 @@ export function Steps({ entry, shown }: { entry: InvestigationDetail; shown: Sho
     >
       {steps ? (
         <>
-          <StepList steps={steps} shown={shown} replayFrom={(number) => `${replayCommand(wakeId)} --from ${number}`} />
-          <p class="replay">
-            Replay, without asking the AI: <code>{replayCommand(wakeId)}</code>{' '}
-            <CopyButton label="Copy command" text={() => replayCommand(wakeId)} />
-          </p>
+          <StepList
+            steps={steps}
+            shown={shown}
+            replayFrom={(number) =>
+              number <= replayable + 1 ? `${replayCommand(wakeId)} --from ${number}` : undefined
+            }
+          />
+          {replayable === steps.length && (
+            <p class="replay">
+              Replay, without asking the AI: <code>{replayCommand(wakeId)}</code>{' '}
+              <CopyButton label="Copy command" text={() => replayCommand(wakeId)} />
+            </p>
+          )}
         </>
       ) : (
         <Durations entry={entry} />
       )}
     </Panel>
   );
+}
+
+/** Number of steps that `replay` can run again: those before the first gap. -1: not even the first, because it is about a storm. */
+function replayableSteps({ steps, stormId }: InvestigationDetail): number {
+  if (!steps || stormId !== null) return -1;
+  const gap = steps.findIndex(({ kind }) => kind === 'omitted');
+  return gap === -1 ? steps.length : gap;
 }
 
 /** Anybody who can write to Redis can choose an id of a wake. In quotes and without invisible characters it harms no terminal. */

@@ -73,9 +73,12 @@ function download(name: string, blob: Blob): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/** Without this mark Excel does not read UTF-8. */
+const BYTE_ORDER_MARK = '\uFEFF';
+
 function toCsv(entries: Investigation[]): string {
   const lines = entries.map((entry) => COLUMNS.map((name) => cell(entry[name])));
-  return [COLUMNS, ...lines].map((values) => `${values.join(',')}\r\n`).join('');
+  return BYTE_ORDER_MARK + [COLUMNS, ...lines].map((values) => `${values.join(',')}\r\n`).join('');
 }
 
 /** A spreadsheet runs a text that begins with one of these characters as a formula. */

@@ -1,9 +1,8 @@
 /** The search field, the period, and the other filters of the page. */
-import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
 import { PERIODS } from '../../api/types.ts';
+import { Typed } from '../../components/typed.tsx';
 import { exactTime, localInput, time } from '../../format.ts';
-import { OUTCOME_LABELS, outcomeOf, VERDICT_LABELS } from '../../labels.ts';
+import { OUTCOME_OPTIONS, SEVERITIES, VERDICT_LABELS } from '../../labels.ts';
 import { type Filter, hasFilter, hasSpan, NO_FILTER, PERIOD_LABELS, periodOf } from './filter.ts';
 
 interface FilterProps {
@@ -11,9 +10,6 @@ interface FilterProps {
   probes: string[];
 }
 
-/** Time after the last key at which a typed text is searched, ms. */
-const TYPING_MS = 300;
-const SEVERITIES = ['critical', 'warning', 'info'];
 const VERDICTS = Object.keys(VERDICT_LABELS);
 
 export function FilterBar({ filter, probes }: FilterProps) {
@@ -22,7 +18,7 @@ export function FilterBar({ filter, probes }: FilterProps) {
     <search class="filters">
       <div class="toolbar">
         <h1>Investigations</h1>
-        <Typed filter={filter} name="q" label="Search" type="search" placeholder="text, name or id" isMain />
+        <Typed {...typed(filter, 'q')} label="Search" type="search" placeholder="text, name or id" isMain />
         <PeriodFilter filter={filter} />
         {(hasFilter(filter) || hasSpan(filter)) && (
           <button type="button" class="quiet" onClick={() => filter.set({ ...NO_FILTER, from: '', to: '' })}>
@@ -33,8 +29,8 @@ export function FilterBar({ filter, probes }: FilterProps) {
       <details class="more-filters" open={isMore}>
         <summary>Filters</summary>
         <div class="fields">
-          <Typed filter={filter} name="probe" label="Probe" placeholder="all" list="probes" />
-          <Typed filter={filter} name="category" label="Category" placeholder="all" />
+          <Typed {...typed(filter, 'probe')} label="Probe" placeholder="all" list="probes" />
+          <Typed {...typed(filter, 'category')} label="Category" placeholder="all" />
           <Choice filter={filter} name="severity" label="Severity" options={SEVERITIES.map((name) => [name, name])} />
           <Choice filter={filter} name="outcome" label="Outcome" options={OUTCOME_OPTIONS} />
           <Choice filter={filter} name="verdict" label="Verdict" options={VERDICTS.map((name) => [name, name])} />
@@ -52,15 +48,13 @@ export function FilterBar({ filter, probes }: FilterProps) {
   );
 }
 
-const FIELD_NAMES = ['probe', 'category', 'severity', 'outcome', 'verdict'] as const;
+const typed = (filter: Filter, name: 'q' | 'probe' | 'category') => ({
+  id: `filter-${name}`,
+  value: filter.get(name),
+  change: (text: string, options?: { replace: boolean }) => filter.set({ [name]: text }, options),
+});
 
-/** Values of the API with the label of the console. */
-const OUTCOME_OPTIONS: [string, string][] = [
-  ...(['diagnosis', 'fallback', 'unchanged', 'digest', 'joined', 'withdrawn', 'dry_run', 'dead'] as const).map(
-    (outcome): [string, string] => [outcome, OUTCOME_LABELS[outcomeOf({ outcome })]],
-  ),
-  ['pending', OUTCOME_LABELS.in_progress],
-];
+const FIELD_NAMES = ['probe', 'category', 'severity', 'outcome', 'verdict'] as const;
 
 const PeriodFilter = ({ filter }: { filter: Filter }) => (
   <div class="segments" role="group" aria-label="Period">
@@ -83,46 +77,7 @@ interface FieldProps<K> {
   label: string;
 }
 
-/** A text that is searched soon after the last key. */
-function Typed({
-  filter,
-  name,
-  label,
-  isMain = false,
-  ...input
-}: FieldProps<'q' | 'probe' | 'category'> & JSX.IntrinsicElements['input'] & { isMain?: boolean }) {
-  const value = filter.get(name);
-  const [typed, setTyped] = useState(value);
-  // Back, a link or a click on a lane changes the value elsewhere.
-  useEffect(() => setTyped(value), [value]);
-  useEffect(() => {
-    if (typed === value) return undefined;
-    const timer = setTimeout(() => filter.set({ [name]: typed }, { replace: true }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  return (
-    <form
-      class={isMain ? 'field main-search' : 'field'}
-      onSubmit={(event) => {
-        event.preventDefault();
-        filter.set({ [name]: typed });
-      }}
-    >
-      <label for={`filter-${name}`}>{label}</label>
-      <input
-        {...input}
-        id={`filter-${name}`}
-        {...(isMain && { 'data-search': '' })}
-        autocomplete="off"
-        spellcheck={false}
-        value={typed}
-        onInput={(event) => setTyped(event.currentTarget.value)}
-      />
-    </form>
-  );
-}
-
-/** A value that is not among the options came with the address, and is shown too. */
+/** A severity that is not among the options came with the address, and is shown too. */
 function Choice({
   filter,
   name,

@@ -11,10 +11,11 @@ const MAX_HOURS = 35 * 24;
 export function NotSentThen({ filter }: { filter: Filter }) {
   const from = Date.parse(filter.get('from'));
   const to = Date.parse(filter.get('to'));
+  if (Number.isNaN(from)) return null;
   return (
     <div class="not-sent-then">
-      {!Number.isNaN(from) && <Hours from={from} to={Number.isNaN(to) ? Date.now() : to} />}
-      <p class="fine">An alert from before this time is listed if a repeat of it was suppressed since.</p>
+      <Hours from={from} to={Number.isNaN(to) ? Date.now() : to} />
+      <p class="fine">An alert of the day before is listed if a repeat of it was suppressed since.</p>
     </div>
   );
 }

@@ -19,12 +19,12 @@ const percent = (n: number) => `${Math.round(n * 100)} %`;
 const NUMBERS = {
   rows: { label: 'Alerts', meaning: 'All alerts, also suppressed and muted ones', of: ({ rows }) => rows, text: count },
   wakes: {
-    label: 'Sent',
-    meaning: 'Alerts that were not suppressed, muted or only counted',
+    label: 'Not suppressed',
+    meaning: 'Alerts that were not suppressed, muted or only counted. Most are sent',
     of: ({ wakes }) => wakes,
     text: count,
   },
-  night: { label: 'At night', meaning: 'Sent from 22 to 7', of: ({ night }) => night, text: count },
+  night: { label: 'At night', meaning: 'Not suppressed from 22 to 7', of: ({ night }) => night, text: count },
   suppressed: {
     label: 'Suppressed',
     meaning: 'Repeats inside a suppression window',
@@ -63,7 +63,7 @@ const NUMBERS = {
   usd: { label: 'AI cost', meaning: 'Cost of the investigations, USD', of: ({ usd: cost }) => cost, text: usd },
 } satisfies Record<string, Column>;
 
-export type NumberKey = keyof typeof NUMBERS;
+type NumberKey = keyof typeof NUMBERS;
 export type SortKey = NumberKey | 'pair';
 
 const isNumberKey = (key: string): key is NumberKey => Object.hasOwn(NUMBERS, key);

@@ -105,7 +105,7 @@ function PairRow({ pair, isChosen, choose }: { pair: PairStats; isChosen: boolea
   return (
     <tr {...(isChosen && { class: 'chosen' })}>
       <th scope="row">
-        <a href={toAlertsOf(probe, category)}>
+        <a href={toAlertsOf(probe, category)} class="subject">
           <Pair probe={probe} category={category} />
         </a>
       </th>

@@ -27,6 +27,7 @@ export function NoiseToolbar({ query, window }: { query: NoiseQuery; window: str
         <label for="noise-name">Name</label>
         <input
           id="noise-name"
+          data-search=""
           type="search"
           autocomplete="off"
           spellcheck={false}

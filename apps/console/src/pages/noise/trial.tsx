@@ -1,4 +1,4 @@
-/** What another window or count of one pair would save: a backtest of the log by the policy in force and one more rule. */
+/** The effect of another window or count of one pair: a backtest of the log by the policy in force and one more rule. */
 import { useEffect, useRef } from 'preact/hooks';
 import { useResource } from '../../api/resource.ts';
 import * as api from '../../api/resources.ts';
@@ -10,10 +10,10 @@ import { RuleText } from '../../components/backtest/rule-text.tsx';
 import { IncidentList } from '../../components/incident-list.tsx';
 import { Pair } from '../../components/pair.tsx';
 import { Empty, Panel } from '../../components/panel.tsx';
-import { alertsText, count, withoutStop } from '../../format.ts';
+import { alertsText, count, counted, withoutStop } from '../../format.ts';
 import { toAlertsOf } from '../../route.ts';
 import type { NoiseQuery } from '../noise.tsx';
-import { changeOf, TrialForm } from './trial-form.tsx';
+import { type Setting, settingOf, TrialForm } from './trial-form.tsx';
 import { useTrial } from './use-trial.ts';
 
 interface TrialProps {
@@ -66,7 +66,9 @@ export function Trial({ pair, query, hours }: TrialProps) {
 
 function PairBacktest({ pair, query, hours }: TrialProps) {
   const mayChange = useMayChange();
-  const change = changeOf(query);
+  const setting = settingOf(query);
+  const change = 'change' in setting ? setting.change : undefined;
+  const faults = 'faults' in setting ? setting.faults : {};
   const mayRun = useMayCertainlyChange();
   const wanted: BacktestPair | undefined = change && mayRun ? { ...pair, ...change } : undefined;
   const { result, problem, isRunning, retry } = useTrial(wanted, hours);
@@ -74,9 +76,9 @@ function PairBacktest({ pair, query, hours }: TrialProps) {
   return (
     <>
       <div>
-        <TrialForm query={query} />
+        <TrialForm query={query} faults={faults} />
         <p role="status" class={problem === '' ? 'verdict-line' : 'wrong'}>
-          {statusText({ isRunning, problem, result, hasChange: change !== undefined })}
+          {change ? statusText({ isRunning, problem, result }) : noChangeText(setting)}
         </p>
         {problem !== '' && (
           <button type="button" onClick={retry}>
@@ -93,24 +95,24 @@ function PairBacktest({ pair, query, hours }: TrialProps) {
   );
 }
 
+const noChangeText = (setting: Setting) =>
+  'faults' in setting ? 'Correct the setting first.' : 'Choose a window, or a number of alerts.';
+
 function statusText({
   isRunning,
   problem,
   result,
-  hasChange,
 }: {
   isRunning: boolean;
   problem: string;
   result: Backtest | undefined;
-  hasChange: boolean;
 }): string {
-  if (!hasChange) return 'Choose a window, or a number of alerts.';
   if (isRunning) return 'The backtest is running. A long log takes up to a minute.';
   if (problem !== '') return `The backtest failed: ${withoutStop(problem)}.`;
   const [now, then] = result?.policies ?? [];
   if (!result || !now || !then) return '';
   if (now.rows === 0) return 'The audit log of the API has no alerts of this pair in this time.';
-  const sent = `${count(then.wakes - then.withdrawn)} messages instead of ${count(now.wakes - now.withdrawn)}, ${count(then.night)} instead of ${count(now.night)} at night.`;
+  const sent = `${counted(then.wakes - then.withdrawn, 'message')} instead of ${count(now.wakes - now.withdrawn)}, ${count(then.night)} instead of ${count(now.night)} at night.`;
   return result.missedTotal === 0
     ? `${sent} Every alert that is sent today is sent.`
     : `${sent} It does not send ${alertsText(result.missedTotal)} sent today, ${count(result.missedCritical)} of them critical.`;
@@ -154,10 +156,23 @@ function PasteHint() {
 
 function PairIncidents({ probe, category }: TrialProps['pair']) {
   const state = useResource(api.incidentsOf(probe, category));
+  const isComplete = state.data?.nextCursor === null;
   return (
-    <Panel id="pair-incidents" title="Incidents" hint="the newest first" state={state}>
+    <Panel
+      id="pair-incidents"
+      title="Incidents"
+      hint={state.data && (isComplete ? 'the newest first' : 'only the newest ones')}
+      state={state}
+    >
       {state.data && (
-        <IncidentList incidents={state.data.entries} empty="No incidents of this pair in the last 35 days." />
+        <IncidentList
+          incidents={state.data.entries}
+          empty={
+            isComplete
+              ? 'No incidents of this pair in the last 35 days.'
+              : 'No incident of this pair among the newest incidents.'
+          }
+        />
       )}
     </Panel>
   );

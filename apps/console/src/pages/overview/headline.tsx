@@ -16,7 +16,7 @@ export function Headline(state: OverviewState) {
   const inProgress = account.data?.inFlight ?? 0;
   return (
     <div class="headline">
-      <h1 class={problems.length > 0 ? 'troubled' : ''}>{titleOf(state, problems)}</h1>
+      <h1>{titleOf(state, problems)}</h1>
       {problems.length > 0 && (
         <ul class="attention" aria-label="Needs attention">
           {problems.map((text) => (

@@ -1,4 +1,4 @@
-/** Keeps the place on a page in the browser's history: Back and a reload return to it, and a new page begins at its top. */
+/** Keeps the scroll position of a page in the browser's history: Back and a reload return to it, and a new page begins at its top. */
 import { useLayoutEffect } from 'preact/hooks';
 
 /** Browsers refuse more than about three changes of the history each second. */
@@ -8,14 +8,14 @@ const GROW_MS = 3_000;
 
 function savedTop(): number | undefined {
   const { state } = history;
-  const isPlace = typeof state === 'object' && state !== null && 'top' in state && typeof state.top === 'number';
-  return isPlace ? state.top : undefined;
+  const hasTop = typeof state === 'object' && state !== null && 'top' in state && typeof state.top === 'number';
+  return hasTop ? state.top : undefined;
 }
 
 const save = () => history.replaceState({ top: scrollY }, '');
 
 /** Call it once, before the console renders. */
-export function startSavingPlaces(): void {
+export function startSavingPositions(): void {
   history.scrollRestoration = 'manual';
   let timer: ReturnType<typeof setTimeout> | undefined;
   addEventListener('scroll', () => {
@@ -28,12 +28,12 @@ export function startSavingPlaces(): void {
     clearTimeout(timer);
     timer = undefined;
   });
-  // A click may leave the page before the timer saves the place.
+  // A click may leave the page before the timer saves the position.
   addEventListener('click', save, { capture: true });
 }
 
-/** @param page the place is restored each time that this name changes */
-export function usePlace(page: string): void {
+/** @param page the position is restored each time that this name changes */
+export function useScrollPosition(page: string): void {
   useLayoutEffect(() => {
     const top = savedTop() ?? 0;
     scrollTo(0, top);

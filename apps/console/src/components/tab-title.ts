@@ -7,7 +7,7 @@ import { problemsOf } from '../problems.ts';
 
 const ICONS = {
   plain: new URL('../icon.svg', import.meta.url).href,
-  troubled: new URL('../icon-trouble.svg', import.meta.url).href,
+  problem: new URL('../icon-problem.svg', import.meta.url).href,
 };
 
 /** Number of problems that the last answers of the API show. */
@@ -32,6 +32,6 @@ export function useTabTitle(title: string): void {
   }, [problems, title]);
   useEffect(() => {
     const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
-    if (icon) icon.href = problems > 0 ? ICONS.troubled : ICONS.plain;
+    if (icon) icon.href = problems > 0 ? ICONS.problem : ICONS.plain;
   }, [problems > 0]);
 }
