@@ -231,13 +231,18 @@ function routesUnder(options: ApiOptions, errors: ErrorAnswers) {
   };
 }
 
-/** Names the schemas of the contract under `components`. The library adds an `…Input` twin of each; unused ones are left out. */
+/**
+ * Names the schemas of the contract under `components`, in the order of their names: otherwise it depends on the order in which modules
+ * were loaded. The library adds an `…Input` twin of each; unused ones are left out.
+ */
 const withoutUnusedSchemas: typeof jsonSchemaTransformObject = (document) => {
   const transformed = jsonSchemaTransformObject(document);
   const schemas = 'components' in transformed ? (transformed.components?.schemas ?? {}) : {};
   const paths = JSON.stringify(transformed.paths);
-  for (const name of Object.keys(schemas)) {
-    if (name.endsWith('Input') && !paths.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+  for (const [name, schema] of Object.entries(schemas).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    delete schemas[name];
+    const isUnused = name.endsWith('Input') && !paths.includes(`"#/components/schemas/${name}"`);
+    if (!isUnused) schemas[name] = schema;
   }
   return transformed;
 };
