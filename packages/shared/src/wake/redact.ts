@@ -9,7 +9,7 @@ import { formsOf } from './encodings.ts';
 import { redactFormats } from './formats.ts';
 import { redactHeaders } from './headers.ts';
 import { type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
-import { isPasswordName, isSecretValue, secrecyOf } from './secretkeys.ts';
+import { isFactOfSecret, isSecretValue, secrecyOf } from './secretkeys.ts';
 import { redactUrls } from './urlsecrets.ts';
 
 /** Facts about a text that are not in it. */
@@ -119,8 +119,8 @@ export const redact = redactor();
 /**
  * Copies a value of JSON without its secrets. Each text is redacted with its key. An item of a list has the key of the list, and
  * `value` has the name beside it: `{"name": "DB_PASSWORD", "value": "…"}`. A number under the name of a password is removed too.
- * Inside `password` everything is secret, and inside `secret` only values such as `old` or `current`: its other values are names, for
- * example of a Kubernetes secret. A note replaces values that are nested too deeply.
+ * Inside an object under the name of a secret everything is secret, except facts about it, such as a name or a time. A note replaces
+ * values that are nested too deeply.
  */
 export function redactJson(value: Json, redactText: Redact, key?: string, depth = 0): Json {
   if (typeof value === 'string') return redactText(value.toWellFormed(), key === undefined ? {} : { key });
@@ -132,20 +132,15 @@ export function redactJson(value: Json, redactText: Redact, key?: string, depth 
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return TOO_DEEP;
   if (Array.isArray(value)) return value.map((item) => redactJson(item, redactText, key, depth + 1));
-  const keyOf = keyInside(key);
+  const isSecret = key !== undefined && secrecyOf(key) !== undefined;
+  // What stands inside a secret is secret too, except facts about it.
+  const keyOf = (own: string) => (isSecret && !isFactOfSecret(own) && secrecyOf(own) !== 'strong' ? key : own);
   const name = [value.name, value.key, value.Name, value.Key].find((each) => typeof each === 'string');
   return Object.fromEntries(
     Object.entries(value).map(([own, item]) => {
       const isValue = own.toLowerCase() === 'value';
-      const itemKey = isValue ? (name ?? key ?? own) : keyOf(own);
+      const itemKey = isValue && !isSecret ? (name ?? key ?? own) : keyOf(own);
       return [redactText(own.toWellFormed()), redactJson(item, redactText, itemKey, depth + 1)];
     }),
   );
-}
-
-/** The names of values inside an object under a key: `{"password": {"old": "…"}}` has an old password. */
-function keyInside(key: string | undefined): (own: string) => string {
-  if (key === undefined || secrecyOf(key) === undefined) return (own) => own;
-  if (isPasswordName(key)) return () => key;
-  return (own) => (secrecyOf(own) === undefined ? `${key}_${own}` : own);
 }

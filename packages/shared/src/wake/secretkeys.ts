@@ -33,10 +33,21 @@ export function secrecyOf(name: string): Secrecy {
   return WEAK.test(plain) ? 'weak' : undefined;
 }
 
-/** Tells whether a name stands for a password, in which nothing else is expected. */
-export function isPasswordName(name: string): boolean {
-  return /pass(?:words?|wd|phrase|code)$/i.test(name);
+/**
+ * Tells whether a name inside a secret stands for a fact about it, not for the secret itself: in
+ * `{"password": {"value": "…", "expires_at": "…"}}` the second one does.
+ */
+export function isFactOfSecret(name: string): boolean {
+  return FACT.test(
+    name
+      .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+      .replace(/[^A-Za-z\d]+/g, '_')
+      .toLowerCase(),
+  );
 }
+
+const FACT =
+  /^(?:(?:.*_)?(?:name|namespace|id|kind|type|user|email|status|state|reason|message|error|code|policy|description|scheme|provider|region|version|path|file|url|host|port|count|length|size|ttl|age|at|until|on|date|time|expires|expiry|expiration|rotation))$/;
 
 /** Values that stand for a secret, or for its absence. */
 const INNOCENT =

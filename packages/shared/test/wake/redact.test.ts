@@ -88,6 +88,15 @@ describe('a value of a snapshot', () => {
     [{ passwords: { db: 'swordfish', web: [{ admin: 'swordfish' }] } }],
     [{ client_secret: { current: 'swordfish' } }],
     [{ credentials: { user: 'jo', password: 'swordfish' } }],
+    [{ api_key: { primary: 'swordfish', previous: 'swordfish' } }],
+    [{ private_key: { kty: 'RSA', d: 'swordfish' } }],
+    [{ secrets: { STRIPE: 'swordfish' } }],
+    [{ secret: { data: { anything: 'swordfish' } } }],
+    [{ cookies: [{ name: 'session', value: 'swordfish' }] }],
+    [{ authorization: { scheme: 'Bearer', parameters: 'swordfish' } }],
+    [{ credentials: [{ user: 'jo', pass: 'swordfish' }] }],
+    [{ DB_PASSWORD_PROD: { root: 'swordfish' } }],
+    [{ password: { valueFrom: { raw: ['swordfish'] } } }],
     [{ cookie: 'theme=swordfish' }],
     [{ authorization: 'swordfish' }],
   ])('in %j is redacted because of its key', (value) => {
@@ -111,6 +120,13 @@ describe('a value of a snapshot', () => {
       author: 'jo',
       secret: { name: 'db-credentials', namespace: 'default' },
       client_secret: { expires: '2026-12-01' },
+      db_password: {
+        expiresAt: '2026-12-01',
+        policy: 'strict',
+        reason: 'wrong one for jo',
+        locked_until: '2026-12-02T03:00:00Z',
+        secretKeyRef: { name: 'db-credentials' },
+      },
       nested: { passing: true, keyboard: 'qwerty', tokenizer: 'cl100k' },
     };
     expect(snapshot(plain)).toEqual(plain);
