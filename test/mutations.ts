@@ -565,7 +565,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'deliveries that are retried together come after new ones',
     file: 'apps/api/src/routes/dead-letters.ts',
-    find: 'await job.changePriority(AFTER_NEW_ONES);',
+    find: 'if (order) await job.changePriority(order);',
     replace: '',
     test: 'apps/api/test/dead-letters.test.ts',
     named: 'after newer ones',
@@ -2059,15 +2059,15 @@ export const MUTATIONS: Mutation[] = [
     file: 'packages/shared/lua/gather-held.lua',
     find: 'can_join(incidents, wake_id, true)',
     replace: 'can_join(incidents, wake_id)',
-    test: 'apps/worker/test/delivery/storm.test.ts',
+    test: 'test/field/storm-faults.field.test.ts',
     named: 'reopened during a hold',
   },
   {
     guard: 'the older message of a member says that a newer one follows',
     file: 'packages/shared/lua/lib/storms.lua',
-    find: 'if not before then replace_own_message(incidents, incident) end',
+    find: 'if not before then replace_own_message(incidents, own) end',
     replace: '',
-    test: 'apps/worker/test/delivery/storm.test.ts',
+    test: 'test/field/storm-faults.field.test.ts',
     named: 'reopened during a hold',
   },
   {

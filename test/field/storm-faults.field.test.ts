@@ -239,3 +239,38 @@ describe('a storm', () => {
     expect(double.accepted.at(-1)?.text).toContain(`Only ${leader.category}.`);
   });
 });
+
+test('the digest of a hold collects alerts of incidents that were reopened during a hold, and their older messages say so', async ({
+  ns,
+  logPath,
+}) => {
+  const escalate = { afterMs: 3_600_000, severities: ['warning'], to: ['UOTHER'] };
+  const { double } = await keeping(ns, logPath, { clocks: { escalate } });
+  const wakes = await alerts(ns, 9, {}, { pairs: 100, withinMs: 1 });
+  await settled(ns);
+  await ns.redis.hincrby(ns.keys.incident(incidentIdOf(wakes[0]?.id ?? '')), 'escalateFrom', -3_600_000);
+  const toOther = await eventually(() => double.accepted.find(({ channel }) => channel === 'UOTHER'));
+  await settled(ns);
+  await commit(ns, [], wakes.map(recovers));
+  await setHold(ns.redis, ns.keys, 60, 'ada');
+  for (const wake of wakes) {
+    // Otherwise each waits for the end of the window of its last message.
+    await ns.redis.hincrby(ns.keys.incident(incidentIdOf(wake.id)), 'notifiedAt', -600_000);
+    await repeat(ns, wake, `${wake.id}-again`);
+  }
+  await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 9);
+  await setHold(ns.redis, ns.keys, 0, 'ada');
+  await settled(ns);
+  expect(await outcomes(ns)).toMatchObject({ digest: 9, diagnosis: 9 });
+  expect(double.accepted).toHaveLength(11);
+  expect(named([double.accepted[10]?.text ?? ''], wakes)).toHaveLength(9);
+  const older = double.accepted.slice(0, 9);
+  await eventually(() => older.every(({ edits }) => edits.at(-1)?.text.includes('A newer message')));
+  const storm = double.accepted[10]?.ts;
+  for (const { id } of wakes) {
+    expect(await readIncident(ns.redis, ns.keys, incidentIdOf(id))).toMatchObject({ message: { ts: storm } });
+  }
+  await eventually(() => toOther.edits.at(-1)?.text.includes('Firing since'));
+  await commit(ns, [], wakes.map(recovers));
+  await eventually(() => toOther.edits.at(-1)?.text.includes('Recovered'));
+});

@@ -2,7 +2,7 @@
 -- KEYS: incident, counters, events, 4 to 7 the index of windows, then the click, if the action is one.
 -- ARGV: {id, by, action: {kind, seconds}, clickedAt (ms, only of a click), clickTtlS, incidents: see store/incidents.ts} as JSON.
 -- Returns `done`, `unchanged` (it is in this state by this person already, or the click was applied before), `closed`, or `unknown`.
--- A click from before the incident was reopened has no effect.
+-- A click from before the incident was reopened has no effect. A click on a storm concerns only the members that a message named.
 -- @include lib/clock
 -- @include lib/events
 -- @include lib/hold
@@ -50,12 +50,19 @@ local function act(id, of_pair)
   publish_incident(KEYS[3], 'incident.changed', id, of_pair, 'state', after)
 end
 
+-- Whether the person knew the member. The console and the API show all of them.
+local function is_meant(of_pair, began)
+  if not args.clickedAt then return true end
+  local named = redis.call('HGET', incidents.keys.storm .. args.id .. ':messages', of_pair)
+  return args.clickedAt >= began and named and string.sub(named, 1, 1) == '+'
+end
+
 local members = {}
 local has_firing = false
 for _, member in ipairs(is_storm and redis.call('ZRANGE', incidents.keys.storm .. args.id, 0, -1) or {}) do
   local id = open_incident(incidents, member)
-  local storm, own = unpack(redis.call('HMGET', incidents.keys.incident .. (id or ''), 'storm', 'state'))
-  if storm == args.id then members[#members + 1] = {id = id, pair = member} end
+  local storm, own, began = unpack(redis.call('HMGET', incidents.keys.incident .. (id or ''), 'storm', 'state', 'startedAt'))
+  if storm == args.id and is_meant(member, tonumber(began)) then members[#members + 1] = {id = id, pair = member} end
   has_firing = has_firing or (storm == args.id and own == 'firing')
 end
 if kind == 'acknowledge' and state == 'acknowledged' and by == args.by and not has_firing then return 'unchanged' end

@@ -37,6 +37,44 @@ local function notify(id, storm, kind)
   end
 end
 
+-- The members of a storm whose incidents are open, with their fields.
+local function open_members(id)
+  local members = {}
+  for _, pair in ipairs(redis.call('ZRANGE', incidents.keys.storm .. id, 0, -1)) do
+    local own = incidents.keys.incident .. (open_incident(incidents, pair) or '')
+    local storm, state, severity, by, remind_from =
+      unpack(redis.call('HMGET', own, 'storm', 'state', 'severity', 'by', 'remindFrom'))
+    if storm == id then
+      members[#members + 1] = {state = state, severity = severity, by = by, remindFrom = tonumber(remind_from or '0')}
+    end
+  end
+  return members
+end
+
+-- People can acknowledge the members one by one. Without a firing one the storm is acknowledged, and has the reminders for them.
+local function follow_members(id)
+  local key = incidents.keys.incident .. id
+  if redis.call('HGET', key, 'state') ~= 'firing' then return end
+  local first
+  for _, member in ipairs(open_members(id)) do
+    if member.state == 'firing' then return end
+    if member.state == 'acknowledged' and (not first or member.remindFrom < first.remindFrom) then first = member end
+  end
+  if not first then return end
+  redis.call('HSET', key, 'state', 'acknowledged', 'by', first.by or '', 'remindFrom', first.remindFrom)
+  redis.call('HDEL', key, 'escalateFrom')
+  mark_changed(incidents, id, BY_STATE)
+end
+
+-- Whether a firing incident is to be escalated: a storm is if one of its firing members is.
+local function is_escalated(id, pair, severity)
+  if pair then return is_severity(severity) end
+  for _, member in ipairs(open_members(id)) do
+    if member.state == 'firing' and is_severity(member.severity) then return true end
+  end
+  return false
+end
+
 local function run_clocks(id)
   local key = incidents.keys.incident .. id
   local pair, state, snoozed_until, remind_from, escalate_from, severity, opening, storm = unpack(redis.call(
@@ -51,20 +89,32 @@ local function run_clocks(id)
   elseif state == 'acknowledged' and args.remindMs > 0 and remind_from and unheld - remind_from >= args.remindMs then
     redis.call('HSET', key, 'remindFrom', unheld)
     notify(id, storm, 'reminder')
-  elseif state == 'firing' and escalate and escalate_from and unheld - escalate_from >= escalate.afterMs and is_severity(severity) then
+  elseif state == 'firing' and escalate and escalate_from and unheld - escalate_from >= escalate.afterMs
+    and is_escalated(id, pair, severity) then
     -- Once per opening. Once a notice was sent, also a reopening does not set it again.
     redis.call('HDEL', key, 'escalateFrom')
     for _, to in ipairs(escalate.to) do create_notice(incidents, id, 'escalation', opening .. '-' .. to, to, now) end
   end
 end
 
+local storms = redis.call('ZRANGEBYSCORE', incidents.keys.openStorms, '-inf', '+inf')
+for _, id in ipairs(storms) do follow_members(id) end
 -- Storms last: a notice of their own stands for their members too.
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf')) do run_clocks(id) end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', incidents.keys.openStorms, '-inf', '+inf')) do
-  local before = redis.call('HGET', incidents.keys.incident .. id, 'notices')
+for _, id in ipairs(storms) do
+  local key = incidents.keys.incident .. id
+  local before, state = unpack(redis.call('HMGET', key, 'notices', 'state'))
   run_clocks(id)
-  local has_notice = redis.call('HGET', incidents.keys.incident .. id, 'notices') ~= before
+  local has_notice = redis.call('HGET', key, 'notices') ~= before
   -- A reminder is for a storm that a person has acknowledged.
-  if not has_notice and of_storms[id] and of_storms[id].snooze_ended then create_next_notice(incidents, id, 'snooze_ended', now) end
-  if redis.call('HEXISTS', incidents.keys.incident .. id, 'message') == 1 then create_due_digest(incidents, id, now) end
+  if not has_notice and of_storms[id] and of_storms[id].snooze_ended then
+    -- It fires again with its member, whatever a person said about the others.
+    if state == 'acknowledged' then
+      redis.call('HSET', key, 'state', 'firing')
+      redis.call('HDEL', key, 'by', 'remindFrom')
+      mark_changed(incidents, id, BY_STATE)
+    end
+    create_next_notice(incidents, id, 'snooze_ended', now)
+  end
+  if redis.call('HEXISTS', key, 'message') == 1 then create_due_digest(incidents, id, now) end
 end

@@ -1,7 +1,7 @@
 /** Storms: alerts of many pairs at once become one digest, whose members are accounted for one by one. */
 import { recordClicksTaken } from '@kora-wake/shared/store/clicks';
 import { setHold } from '@kora-wake/shared/store/hold';
-import { actOnIncident, readIncident, recordFeedback } from '@kora-wake/shared/store/incidents';
+import { actOnIncident, readIncident, recordFeedback, runIncidentClocks } from '@kora-wake/shared/store/incidents';
 import { reopenNotice } from '@kora-wake/shared/store/notices';
 import { readStorm } from '@kora-wake/shared/store/storms';
 import { readWakeRecord } from '@kora-wake/shared/store/wake-record';
@@ -248,6 +248,82 @@ describe('people', () => {
     await settled(ns);
     expect(double.accepted.filter(({ channel }) => channel === 'UOTHER')).toHaveLength(1);
   });
+
+  test('can acknowledge the members one by one: the storm is not escalated, and has reminders', async ({
+    ns,
+    logPath,
+  }) => {
+    const escalate = { afterMs: 3_600_000, severities: ['critical'], to: ['UOTHER'] };
+    const { double } = await keeping(ns, logPath, { clocks: { escalate } });
+    const wakes = await alerts(ns, 8, { severity: 'critical' });
+    await settled(ns);
+    const storm = ns.keys.incident(stormIdOf(wakes.at(-1)));
+    await ns.redis.hset(storm, 'escalateFrom', 1e15);
+    for (const { id } of wakes) {
+      await actOnIncident(ns.redis, ns.keys, incidentIdOf(id), { kind: 'acknowledge' }, 'ada');
+    }
+    await ns.redis.hset(storm, 'escalateFrom', 1);
+    await eventually(async () => (await ns.redis.hget(storm, 'state')) === 'acknowledged');
+    await ns.redis.hincrby(storm, 'remindFrom', -3_600_000);
+    await eventually(() => double.accepted.length === 2);
+    await settled(ns);
+    expect(double.accepted.map(({ channel }) => channel)).not.toContain('UOTHER');
+    expect(double.accepted[1]?.text).toContain('acknowledged by ada');
+  });
+
+  test('escalate a storm only while one of its firing alerts has the severity', async ({ ns, logPath }) => {
+    await keeping(ns, logPath);
+    const wakes = [...(await alerts(ns, 7)), ...(await alerts(ns, 1, { severity: 'critical' }))];
+    await settled(ns);
+    const storm = ns.keys.incident(stormIdOf(wakes.at(-1)));
+    await ns.redis.hset(storm, 'escalateFrom', 1);
+    const escalations = async () => {
+      const escalate = { afterMs: 1, severities: ['critical'], to: ['UOTHER'] };
+      await runIncidentClocks(ns.redis, ns.keys, { remindMs: 0, escalate });
+      return (await ns.redis.hgetall(storm)).escalateFrom === undefined;
+    };
+    await actOnIncident(ns.redis, ns.keys, incidentIdOf(wakes.at(-1)?.id ?? ''), { kind: 'resolve' }, 'ada');
+    expect(await escalations()).toBe(false);
+    await alerts(ns, 1, { severity: 'critical' });
+    expect(await escalations()).toBe(true);
+  });
+
+  test('are notified if the snooze of one member ends while the storm is acknowledged', async ({ ns, logPath }) => {
+    const { double } = await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8, { severity: 'critical' });
+    await settled(ns);
+    await actOnIncident(ns.redis, ns.keys, stormIdOf(wakes.at(-1)), { kind: 'acknowledge' }, 'ada');
+    const member = incidentIdOf(wakes[0]?.id ?? '');
+    await actOnIncident(ns.redis, ns.keys, member, { kind: 'snooze', seconds: 3_600 }, 'ada');
+    await ns.redis.hincrby(ns.keys.incident(member), 'snoozedUntil', -3_600_000);
+    await eventually(() => double.accepted.length === 2);
+    await settled(ns);
+    expect(double.accepted[1]?.text).toContain('(The snooze is over and this still fires');
+  });
+
+  test('cannot act with a click on members that they did not know', async ({ ns, logPath }) => {
+    await keeping(ns, logPath);
+    const wakes = await alerts(ns, 8);
+    await settled(ns);
+    const [back] = wakes;
+    const beforeReopening = { id: 'click-1', at: Date.now() - 1 };
+    await commit(ns, [], [recovers(back as Wake)]);
+    await repeat(ns, back as Wake, 'w-reopened');
+    await ns.followups.pause();
+    const [unnamed] = await alerts(ns, 1, { severity: 'critical' });
+    const storm = stormIdOf(wakes.at(-1));
+    expect(await actOnIncident(ns.redis, ns.keys, storm, { kind: 'resolve' }, 'ada', beforeReopening)).toBe('done');
+    const now = { id: 'click-2', at: Date.now() + 1_000 };
+    expect(await actOnIncident(ns.redis, ns.keys, storm, { kind: 'resolve' }, 'ada', now)).toBe('done');
+    await ns.followups.resume();
+    await settled(ns);
+    const stateOf = async (wake?: Wake) => (await readIncident(ns.redis, ns.keys, incidentIdOf(wake?.id ?? '')))?.state;
+    expect([await stateOf(back), await stateOf(wakes[1]), await stateOf(unnamed)]).toEqual([
+      'closed',
+      'closed',
+      'firing',
+    ]);
+  });
 });
 
 describe('a digest', () => {
@@ -305,33 +381,5 @@ describe('a digest', () => {
     await setHold(ns.redis, ns.keys, 0, 'ada');
     await settled(ns);
     expect(await outcomes(ns)).toMatchObject({ digest: 9, diagnosis: 2 });
-  });
-
-  test('collects alerts of incidents that were reopened during a hold, and their older messages say so', async ({
-    ns,
-    logPath,
-  }) => {
-    const { double } = await keeping(ns, logPath);
-    const wakes = await alerts(ns, 9, {}, { pairs: 100, withinMs: 1 });
-    await settled(ns);
-    await commit(ns, [], wakes.map(recovers));
-    await setHold(ns.redis, ns.keys, 60, 'ada');
-    for (const wake of wakes) {
-      // Otherwise each waits for the end of the window of its last message.
-      await ns.redis.hincrby(ns.keys.incident(incidentIdOf(wake.id)), 'notifiedAt', -600_000);
-      await repeat(ns, wake, `${wake.id}-again`);
-    }
-    await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 9);
-    await setHold(ns.redis, ns.keys, 0, 'ada');
-    await settled(ns);
-    expect(await outcomes(ns)).toMatchObject({ digest: 9, diagnosis: 9 });
-    expect(double.accepted).toHaveLength(10);
-    expect(named([double.accepted[9]?.text ?? ''], wakes)).toHaveLength(9);
-    const older = double.accepted.slice(0, 9);
-    await eventually(() => older.every(({ edits }) => edits.at(-1)?.text.includes('A newer message')));
-    const storm = double.accepted[9]?.ts;
-    for (const { id } of wakes) {
-      expect(await readIncident(ns.redis, ns.keys, incidentIdOf(id))).toMatchObject({ message: { ts: storm } });
-    }
   });
 });

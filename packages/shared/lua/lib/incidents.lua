@@ -33,10 +33,12 @@ local function end_snooze(incidents, key, now)
   redis.call('HDEL', key, 'snoozedUntil', 'snoozedFrom')
 end
 
--- Has a message of the incident edited that is not its newest one. `entry` as JSON.
+-- Has a message of the incident edited that is not its newest one. It belongs to the incident, also while a storm has the newest one.
+-- `entry` as JSON.
 local function edit_other_message(incidents, key, entry)
   redis.call('RPUSH', key .. ':older', entry)
   redis.call('EXPIRE', key .. ':older', incidents.ttlS)
+  redis.call('ZADD', incidents.keys.changed, 'LT', BY_STATE, string.sub(key, #incidents.keys.incident + 1))
 end
 
 -- Has the messages to other people changed: they say whether the incident is over.

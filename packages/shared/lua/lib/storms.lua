@@ -32,13 +32,11 @@ local function join_critical(incidents, key, now)
 end
 
 -- The digest will be the newest message of an incident that was open before. Its own message is changed to say so.
-local function replace_own_message(incidents, id)
-  local key = incidents.keys.incident .. id
+local function replace_own_message(incidents, key)
   local message, message_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
   if not message then return end
   redis.call('HDEL', key, 'message', 'messageOf')
   edit_other_message(incidents, key, cjson.encode({message = message, wakeId = message_of}))
-  mark_changed(incidents, id, BY_COUNT)
 end
 
 -- Makes the wake a member: it waits for a digest that names its pair. Returns whether the pair is new in the storm.
@@ -52,7 +50,7 @@ local function join_storm(incidents, id, pair, wake_id, now)
   redis.call('HSET', keys.waiting, wake_id, id .. ' ' .. pair)
   if before ~= id then
     if before then mark_changed(incidents, before, BY_COUNT) end
-    if not before then replace_own_message(incidents, incident) end
+    if not before then replace_own_message(incidents, own) end
     redis.call('HSET', own, 'storm', id)
     if state ~= 'closed' then
       if before then count_open_members(incidents, before, -1, now) end

@@ -133,7 +133,8 @@ export function digestMessage(
   );
   const shown = [...own, ...others];
   const left = members.length - shown.length;
-  const more = left > 0 ? [`and ${left.toLocaleString('en')} more, named in the thread`] : [];
+  const more =
+    left > 0 ? [`and ${left.toLocaleString('en')} more, named in the thread of this or an earlier message`] : [];
   // An alert that joined after a person acknowledged the storm.
   const hasFiring = state !== 'closed' && members.some((member) => member.isMember && member.state === 'firing');
   const mark = shown.some((member) => member.state === 'closed') ? ['(✓ over)'] : [];
