@@ -57,5 +57,5 @@ test('a row with long names that version 0.2 enqueued, but did not commit, is st
   append(logPath, row);
   await eventually(async () => (await counter(ns, 'rows')) === 1);
   expect(await counter(ns, 'enqueued')).toBe(1);
-  expect(await ns.queue.getJobCountByTypes('waiting')).toBe(1);
+  expect(await ns.queue.getJobCountByTypes('waiting', 'prioritized')).toBe(1);
 });

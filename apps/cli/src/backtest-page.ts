@@ -56,7 +56,7 @@ function comparison(policies: PolicyResult[]): string {
   return `<div class="scroll"><table><thead><tr><th scope="col">Policy</th>${policies.map(({ name }) => `<th scope="col" class="n">${esc(name)}</th>`).join('')}</tr></thead><tbody>${[
     row('Alerts', ({ rows }) => rows),
     row('Messages', ({ messages }) => messages),
-    row('Messages at night (22 to 7)', ({ night }) => night),
+    row('At night (22 to 7)', ({ night }) => night),
     row('Suppressed', ({ decisions }) => decisions.coalesced),
     row('Counted, too few', ({ decisions }) => decisions.buffered),
     row('Muted', ({ decisions }) => decisions.muted),

@@ -5,6 +5,7 @@ import { type Settings, settingsOf } from '@kora-wake/shared/policy/settings';
 import { isNight } from '@kora-wake/shared/wake/night';
 import { type DebouncePolicy, pairOfDebounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
+import { isTestAlert } from '@kora-wake/shared/wake/test-alert';
 import { firstChars } from '@kora-wake/shared/wake/text';
 import { hoursIn } from './hours.ts';
 import type { LogContent, LogRow } from './read-log.ts';
@@ -179,7 +180,7 @@ export function decideAll(
 function joinStorms(rows: LogRow[], decided: Decided, rule: StormRule): number[] {
   const wakes = rows.flatMap(({ at, pair }, i) => {
     const decision = decided[i];
-    return decision && sentAt(decision) !== undefined
+    return decision && sentAt(decision) !== undefined && !isTestAlert(pairOfDebounceId(pair))
       ? { at, pair, continues: decision.continues ?? false, decision }
       : [];
   });

@@ -40,7 +40,7 @@ test('a backtest with the keyboard shows both policies, and a critical alert fir
     'Policy current new',
     'Alerts 1,204 1,204',
     'Messages 207 87',
-    'Messages at night (22 to 7) 61 20',
+    'At night (22 to 7) 61 20',
     'Suppressed 950 950',
     'Counted, too few 0 0',
     'Muted 40 40',

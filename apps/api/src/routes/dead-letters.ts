@@ -103,10 +103,7 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       const jobs = found.flat().toSorted((a, b) => (a.finishedOn ?? 0) - (b.finishedOn ?? 0));
       let retried = 0;
       // One after the other: their messages are sent in this order.
-      for (const job of jobs.slice(0, MAX_RETRIES)) {
-        await job.changePriority(AFTER_NEW_ONES);
-        if (await retry(job)) retried++;
-      }
+      for (const job of jobs.slice(0, MAX_RETRIES)) if (await retry(job, AFTER_NEW_ONES)) retried++;
       if (retried > 0) await operations.record(request, 'dead_letters_retried', { because, retried });
       return { retried, isComplete: jobs.length <= MAX_RETRIES };
     },
@@ -127,8 +124,9 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
   }
 
   /** Undefined if somebody else has retried or dismissed it meanwhile. */
-  async function retry(job: FailedJob): Promise<DeadLetter | undefined> {
+  async function retry(job: FailedJob, order?: { priority: number }): Promise<DeadLetter | undefined> {
     try {
+      if (order) await job.changePriority(order);
       await job.retry();
     } catch (error) {
       if (await job.isFailed()) throw error;

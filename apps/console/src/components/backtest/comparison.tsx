@@ -6,7 +6,7 @@ import { PolicyHeads } from './policy-heads.tsx';
 const FIGURES: Array<{ label: string; of: (policy: BacktestPolicy) => number; isRare?: true }> = [
   { label: 'Alerts', of: ({ rows }) => rows },
   { label: 'Messages', of: ({ messages }) => messages },
-  { label: 'Messages at night (22 to 7)', of: ({ night }) => night },
+  { label: 'At night (22 to 7)', of: ({ night }) => night },
   { label: 'Suppressed', of: ({ decisions }) => decisions.coalesced },
   { label: 'Counted, too few', of: ({ decisions }) => decisions.buffered },
   { label: 'Muted', of: ({ decisions }) => decisions.muted },
