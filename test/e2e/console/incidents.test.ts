@@ -71,7 +71,8 @@ test('a search that the API ends early goes on from its cursor', async () => {
   const page = await open(url, '#/incidents');
   await page.locator('.open-incidents li').first().waitFor();
   await page.route('**/v1/incidents?*', async (route) => {
-    const isFirst = !route.request().url().includes('cursor=');
+    const { searchParams } = new URL(route.request().url());
+    const isFirst = searchParams.has('q') && !searchParams.has('cursor');
     await (isFirst ? route.fulfill({ json: { entries: [], nextCursor: '0' } }) : route.continue());
   });
   await page.getByLabel('Name').fill('host-7');
@@ -95,7 +96,7 @@ test('a name is searched when it is typed, not at each key', async () => {
   expect(new Set(searches.map(({ path }) => path)).size).toBe(1);
 });
 
-test('1,000 alerts are listed and stay usable', async () => {
+test('1,000 alerts are listed and stay usable', { timeout: 600_000 }, async () => {
   const world = busy();
   world.investigations.entries = Array.from({ length: 1_000 }, (_, i) =>
     wake({ wakeId: `w-${i}`, enqueuedAt: new Date(Date.now() - i * 60_000).toISOString() }),
