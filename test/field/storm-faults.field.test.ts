@@ -274,3 +274,14 @@ test('the digest of a hold collects alerts of incidents that were reopened durin
   await commit(ns, [], wakes.map(recovers));
   await eventually(() => toOther.edits.at(-1)?.text.includes('Recovered'));
 });
+
+test('several alerts of one pair that waited for a hold are no storm', async ({ ns, logPath }) => {
+  await keeping(ns, logPath);
+  await setHold(ns.redis, ns.keys, 60, 'ada');
+  const [wake] = await alerts(ns, 1, {}, { pairs: 100, withinMs: 1 });
+  for (let i = 1; i < 9; i++) await repeat(ns, wake as Wake, `${wake?.id}-${i}`);
+  await eventually(async () => (await ns.redis.scard(ns.keys.heldJobs)) === 9);
+  await setHold(ns.redis, ns.keys, 0, 'ada');
+  await settled(ns);
+  expect(await outcomes(ns)).toMatchObject({ digest: 0, diagnosis: 9 });
+});
