@@ -159,6 +159,17 @@ test.each<[string, Partial<History>]>([
   ['an offset that decreases because Redis lost data', { offsets: back, dataLosses: [T0 + 5] }],
   ['an offset that decreases because its file was truncated', { offsets: back, emptied: [{ inode: '7', at: T0 }] }],
   [
+    'a critical wake that passes an open window, because Redis lost the one before',
+    {
+      ...later({}),
+      rows: [row('a', { critical: true }), ...correct().rows.slice(1), row('f'), row('e', { critical: true })],
+      posts: [...later({}).posts, { wakeId: 'f', text: 'row-f', at: T0 + 60_000, channel: 'U' }],
+      wakes: [...later({}).wakes, { id: 'f', outcome: 'diagnosis', suppressed: 0, addedAt: T0 + 3_000 }],
+      counts: { ...correct().counts, rows: 6, enqueued: 4 },
+      dataLosses: [T0 + 1_000],
+    },
+  ],
+  [
     'a critical wake that passes an open window, if that is configured',
     { ...later({}), rows: [...correct().rows, row('e', { critical: true })], bypass: true },
   ],

@@ -374,7 +374,9 @@ function checkWindows(history: History, rows: Map<string, WrittenRow>, violated:
     for (const [i, wake] of inOrder.entries()) {
       const before = inOrder[i - 1];
       if (!before || wake.addedAt >= before.addedAt + history.windowMs - JOB_DELAY_MS) continue;
-      const isFirstCritical = !inOrder.slice(0, i).some(({ row }) => row.critical);
+      // With its data Redis loses the incident, and with it the critical rows before.
+      const lostAt = Math.max(0, ...history.dataLosses.filter((at) => at <= wake.addedAt));
+      const isFirstCritical = !inOrder.slice(0, i).some(({ row, addedAt }) => row.critical && addedAt > lostAt);
       const hasRecovered = history.recoveries.some(({ pair, at }) => pair === wake.row.pair && at <= wake.addedAt);
       const wasResolved = history.actions.some(
         ({ pair, kind, sentAt }) => kind === 'resolve' && pair === wake.row.pair && sentAt <= wake.addedAt,

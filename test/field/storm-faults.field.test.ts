@@ -271,6 +271,7 @@ test('the digest of a hold collects alerts of incidents that were reopened durin
     expect(await readIncident(ns.redis, ns.keys, incidentIdOf(id))).toMatchObject({ message: { ts: storm } });
   }
   await eventually(() => toOther.edits.at(-1)?.text.includes('Firing since'));
+  await eventually(async () => (await ns.redis.zcard(ns.keys.changedIncidents)) === 0);
   await commit(ns, [], wakes.map(recovers));
   await eventually(() => toOther.edits.at(-1)?.text.includes('Recovered'));
 });

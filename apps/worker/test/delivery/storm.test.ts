@@ -312,12 +312,13 @@ describe('people', () => {
     await ns.followups.pause();
     const [unnamed] = await alerts(ns, 1, { severity: 'critical' });
     const storm = stormIdOf(wakes.at(-1));
+    const stateOf = async (wake?: Wake) => (await readIncident(ns.redis, ns.keys, incidentIdOf(wake?.id ?? '')))?.state;
     expect(await actOnIncident(ns.redis, ns.keys, storm, { kind: 'resolve' }, 'ada', beforeReopening)).toBe('done');
+    expect([await stateOf(back), await stateOf(wakes[1])]).toEqual(['firing', 'closed']);
     const now = { id: 'click-2', at: Date.now() + 1_000 };
     expect(await actOnIncident(ns.redis, ns.keys, storm, { kind: 'resolve' }, 'ada', now)).toBe('done');
     await ns.followups.resume();
     await settled(ns);
-    const stateOf = async (wake?: Wake) => (await readIncident(ns.redis, ns.keys, incidentIdOf(wake?.id ?? '')))?.state;
     expect([await stateOf(back), await stateOf(wakes[1]), await stateOf(unnamed)]).toEqual([
       'closed',
       'closed',
