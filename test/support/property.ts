@@ -1,8 +1,8 @@
 /** Settings for property tests: bounded by time, because a busy machine must not fail them, and with a report. */
-import { defaultReportMessage, type Parameters, type RunDetails } from 'fast-check';
+import { assert, defaultReportMessage, type IAsyncProperty, type Parameters, type RunDetails } from 'fast-check';
 
 /** Time limit of one property, ms. Runs that are done by then decide. The field tests give properties more time. */
-export const TIME_LIMIT_MS = Number(process.env.PROPERTY_MS ?? 1_500);
+const TIME_LIMIT_MS = Number(process.env.PROPERTY_MS ?? 1_500);
 
 /**
  * Parameters for `fc.assert`: at most `numRuns` runs, fewer if the time is up. Prints the number of runs.
@@ -20,6 +20,27 @@ export function bounded<T>(name: string, numRuns: number, ms = TIME_LIMIT_MS): P
       console.log(`${name}: ${details.numRuns} of ${numRuns} runs`);
     },
   };
+}
+
+/**
+ * Asserts an asynchronous property. At least one run is made, however busy the machine is; the time limit concerns the others.
+ *
+ * @param name of the property, for the report
+ */
+export async function assertBounded<T>(
+  property: IAsyncProperty<T>,
+  name: string,
+  numRuns: number,
+  ms = TIME_LIMIT_MS,
+): Promise<void> {
+  await assert(property, { numRuns: 1 });
+  const { reporter, ...others } = bounded<T>(name, numRuns, ms);
+  await assert(property, {
+    ...others,
+    reporter: (details) => {
+      if (!(details.interrupted && details.numRuns === 0)) reporter?.(details);
+    },
+  });
 }
 
 /**

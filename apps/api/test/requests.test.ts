@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { overview } from '../../../docs/client.ts';
 import { aWake, openWindow, test } from '../../../test/support/fixtures.ts';
-import { bounded } from '../../../test/support/property.ts';
+import { assertBounded } from '../../../test/support/property.ts';
 import { api, deliveredWake, HOUR, TOKEN } from './api.ts';
 
 test('the client in docs/ reads a running API', async ({ ns }) => {
@@ -94,7 +94,7 @@ test('any value in any parameter of any route gives a 2xx, or a 4xx with a reaso
       'x'.repeat(3_000),
     ),
   );
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(
       fc.constantFrom(...routes),
       fc.array(nasty, { minLength: 6, maxLength: 6 }),
@@ -115,6 +115,7 @@ test('any value in any parameter of any route gives a 2xx, or a 4xx with a reaso
         ).toEqual({ ok: true, hasReason: true });
       },
     ),
-    bounded('pages and parameters', 400),
+    'pages and parameters',
+    400,
   );
 });

@@ -16,7 +16,7 @@ import {
   waitingJobs,
   wakeRow,
 } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import { redisProcess } from '../../../../test/support/redis-process.ts';
 import { tallyOf } from '../../src/checkpoint.ts';
 import { type Batch, batchOf, type Decided } from '../../src/decide/batch.ts';
@@ -171,7 +171,7 @@ describe('a batch', () => {
   test('is decided as its rows would be one by one, and counted the same', {
     timeout: 180_000,
   }, async () => {
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(
         fc.array(ask, { maxLength: 30 }),
         fc.array(fc.nat(30), { maxLength: 3 }),
@@ -197,14 +197,15 @@ describe('a batch', () => {
           expect(together?.decided).toEqual(expected(asks, policy));
         },
       ),
-      bounded('batches compared with single rows', 400),
+      'batches compared with single rows',
+      400,
     );
   });
 
   test('that was decided before, in whole or in part and with other settings, adds no job twice', {
     timeout: 180_000,
   }, async () => {
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(
         fc.array(ask, { minLength: 1, maxLength: 20 }),
         fc.nat(20),
@@ -223,7 +224,8 @@ describe('a batch', () => {
           });
         },
       ),
-      bounded('replayed batches', 400),
+      'replayed batches',
+      400,
     );
   });
 

@@ -8,7 +8,7 @@ import { incidentIdOf } from '@kora-wake/shared/wake/incident';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { namespace, recoveredRow, removeNamespace, test } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import { committing, fires, NOW, recovers } from '../committing.ts';
 
 interface Step {
@@ -65,7 +65,7 @@ function newPair() {
 
 describe('recoveries', () => {
   test('are counted and mark wakes in the order of their rows, in any batches', { timeout: 180_000 }, async () => {
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(
         fc.array(step, { maxLength: 24 }),
         fc.array(fc.nat(24), { maxLength: 3 }),
@@ -92,7 +92,8 @@ describe('recoveries', () => {
           }
         },
       ),
-      bounded('recoveries in batches', 300),
+      'recoveries in batches',
+      300,
     );
   });
 

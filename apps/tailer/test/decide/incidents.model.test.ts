@@ -21,7 +21,7 @@ import { clearWindow } from '@kora-wake/shared/store/windows';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Namespace, removeKeys, test } from '../../../../test/support/fixtures.ts';
-import { bounded, lastRun } from '../../../../test/support/property.ts';
+import { assertBounded, lastRun } from '../../../../test/support/property.ts';
 import { committing, fires, recovers } from '../committing.ts';
 
 const PAIR = { probe: 'fly', category: 'c' };
@@ -249,6 +249,6 @@ test('an incident develops as the model does, whatever happens', async ({ ns }) 
     await removeKeys(ns);
     await run(ns, given);
   });
-  await fc.assert(fc.asyncProperty(steps, runs.run), bounded('incidents', 20_000));
+  await assertBounded(fc.asyncProperty(steps, runs.run), 'incidents', 20_000);
   await runs.ended();
 });

@@ -19,7 +19,7 @@ import { NO_USAGE, type Report } from '@kora-wake/shared/wake/report';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Namespace, removeKeys, test } from '../../../../test/support/fixtures.ts';
-import { bounded, lastRun } from '../../../../test/support/property.ts';
+import { assertBounded, lastRun } from '../../../../test/support/property.ts';
 import { committing, fires, NOW } from '../committing.ts';
 
 const HOUR = 3_600_000;
@@ -214,6 +214,6 @@ test('the sums of the statistics are those of the account, whatever happens', { 
     await removeKeys(ns);
     await runHistory(ns, history);
   });
-  await fc.assert(fc.asyncProperty(steps, runs.run), bounded('statistics', 20_000));
+  await assertBounded(fc.asyncProperty(steps, runs.run), 'statistics', 20_000);
   await runs.ended();
 });

@@ -12,14 +12,12 @@ import { debounceId } from '@kora-wake/shared/wake/pair';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Namespace, removeKeys, test } from '../../../../test/support/fixtures.ts';
-import { bounded, lastRun, TIME_LIMIT_MS } from '../../../../test/support/property.ts';
+import { assertBounded, lastRun } from '../../../../test/support/property.ts';
 import type { Decided } from '../../src/decide/batch.ts';
 import { committing, fires, NOW, recovers } from '../committing.ts';
 import { fixedSettings } from '../settings.ts';
 
 const MINUTE = 60_000;
-/** One history takes up to a thousand calls: on a busy machine that needs seconds. */
-const ONE_RUN_MS = 6_000;
 /** No limit of a window, a count or a reopening is a sum of these, except for those that both stores reach at the same step. */
 const STEP_MS = 4 * MINUTE;
 const QUIET_MS = 120 * MINUTE;
@@ -182,9 +180,6 @@ test('a backtest decides as the tailer does, also if it dies between its steps',
     await removeKeys(ns);
     await run(ns, given, steps);
   });
-  await fc.assert(
-    fc.asyncProperty(setup, history, runs.run),
-    bounded('stores', 10_000, Math.max(TIME_LIMIT_MS, ONE_RUN_MS)),
-  );
+  await assertBounded(fc.asyncProperty(setup, history, runs.run), 'stores', 10_000);
   await runs.ended();
 });

@@ -24,7 +24,7 @@ import { NOWHERE, type Position } from '@kora-wake/shared/store/position';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { testLog } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog } from '../../src/log/follower.ts';
 import { type Kept, keeping } from '../collecting.ts';
 
@@ -349,8 +349,5 @@ const KEPT: Array<[name: string, Step[]]> = [
 test.each(KEPT)('kept: %s', async (_name, steps) => everyRowOnce(steps));
 
 test('every row of every history is seen exactly once', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 30 }), everyRowOnce),
-    bounded('histories of a log', 1_000),
-  );
+  await assertBounded(fc.asyncProperty(fc.array(step, { maxLength: 30 }), everyRowOnce), 'histories of a log', 1_000);
 }, 180_000);

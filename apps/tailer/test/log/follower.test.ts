@@ -4,7 +4,7 @@ import { NOWHERE } from '@kora-wake/shared/store/position';
 import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { test } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import { endOf } from '../../src/log/resume.ts';
 import { following, row, SEAM } from './following.ts';
 
@@ -286,7 +286,7 @@ describe('following a file', () => {
       fc.constant('probe.'),
       fc.string(),
     );
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(
         fc.array(piece, { maxLength: 40 }),
         fc.array(fc.nat(400), { maxLength: 10 }),
@@ -311,7 +311,8 @@ describe('following a file', () => {
           );
         },
       ),
-      bounded('bytes in random pieces', 60),
+      'bytes in random pieces',
+      60,
     );
   });
 });

@@ -6,7 +6,7 @@ import { rowOf, SEAMS } from '@kora-wake/shared/wake/wake';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test, testLog } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import { type Follower, followLog } from '../../src/log/follower.ts';
 import { MAX_LINE_BYTES, scanner } from '../../src/log/scan.ts';
 import { ENOUGH, type Kept, keeping } from '../collecting.ts';
@@ -126,14 +126,15 @@ const parts = fc.array(fc.oneof({ weight: 4, arbitrary: line }, { weight: 1, arb
 
 describe('the search', () => {
   test('finds the same rows as parsing every line, at any block borders', { timeout: 180_000 }, async ({ logPath }) => {
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(parts, async (log) => {
         const text = written(log);
         writeFileSync(logPath, text);
         const { rows, overlong } = await readAll(following(logPath));
         expect({ rows, overlong }).toEqual(plainly(text));
       }),
-      bounded('logs with lines at block borders', 200),
+      'logs with lines at block borders',
+      200,
     );
   });
 

@@ -5,7 +5,7 @@ import { callsTools, DIAGNOSIS, diagnose, message } from '../../../../test/suppo
 import { namespace, removeNamespace, test } from '../../../../test/support/fixtures.ts';
 import { type Answer, hang, json } from '../../../../test/support/http-double.ts';
 
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import { prices } from '../../src/investigation/prices.ts';
 import { investigating } from '../investigating.ts';
 import { look } from './looking.ts';
@@ -51,7 +51,7 @@ describe('the budget', () => {
   });
 
   test('is never exceeded by four workers together, whatever calls cost', { timeout: 120_000 }, async () => {
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(
         fc.array(fc.nat(4_096), { minLength: 12, maxLength: 24 }),
         fc.nat(20_000),
@@ -91,7 +91,9 @@ describe('the budget', () => {
           await removeNamespace(ns);
         },
       ),
-      bounded('budget of four workers', 15, 20_000),
+      'budget of four workers',
+      15,
+      20_000,
     );
   });
 

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { aWake, type Namespace, test } from '../../../../test/support/fixtures.ts';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded, lastRun } from '../../../../test/support/property.ts';
 import { commitBatch, type Tally } from '../../src/store/checkpoint.ts';
 import type { Place } from '../../src/store/page.ts';
 import { wakeJobOptions } from '../../src/store/queues.ts';
@@ -174,7 +174,7 @@ async function check(ns: Namespace): Promise<void> {
 }
 
 test('after any rows, commits, ends and losses the lists and totals are those of the open windows', async ({ ns }) => {
-  const property = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps: Step[]) => {
+  const runs = lastRun(async (steps: Step[]) => {
     const { row, commit } = tailers(ns);
     await ns.redis.del(...TAILERS.map(ns.keys.source));
     await ns.queue.obliterate({ force: true });
@@ -194,5 +194,7 @@ test('after any rows, commits, ends and losses the lists and totals are those of
       if (keys.length > 0) await ns.redis.unlink(...keys);
     }
   });
-  await fc.assert(property, bounded('index of windows', 200));
+  const property = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), runs.run);
+  await assertBounded(property, 'index of windows', 200);
+  await runs.ended();
 });
