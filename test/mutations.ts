@@ -1305,7 +1305,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a message to others is changed once the incident is over',
     file: 'packages/shared/lua/lib/incidents.lua',
-    find: '    edit_other_message(incidents, key, entry)',
+    find: '    edit_other_message(incidents, id, entry)',
     replace: '',
     test: NOTICES,
     named: 'is escalated once, to each person',
@@ -2065,8 +2065,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'the older message of a member says that a newer one follows',
     file: 'packages/shared/lua/lib/storms.lua',
-    find: 'if not before then replace_own_message(incidents, own) end',
-    replace: '',
+    find: ' else replace_own_message(incidents, incident) end',
+    replace: ' end',
     test: STORM_FAULTS,
     named: 'reopened during a hold',
   },
@@ -2097,7 +2097,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a click does not act on a member that was reopened after it',
     file: 'packages/shared/lua/act-on-incident.lua',
-    find: 'return args.clickedAt >= began and named',
+    find: 'return args.clickedAt >= member.startedAt and named',
     replace: 'return named',
     test: STORM,
     named: 'members that they did not know',
@@ -2113,7 +2113,7 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'a message to other people is edited while a storm has the newest one',
     file: 'packages/shared/lua/lib/incidents.lua',
-    find: "  redis.call('ZADD', incidents.keys.changed, 'LT', BY_STATE, string.sub(key, #incidents.keys.incident + 1))\n",
+    find: "  redis.call('ZADD', incidents.keys.changed, 'LT', BY_STATE, id)\n",
     replace: '',
     test: STORM_FAULTS,
     named: 'reopened during a hold',

@@ -19,8 +19,11 @@ export async function countJobs(queue: Queue): Promise<Record<(typeof JOB_STATES
 export async function oldestWaitingMs(queue: Queue, at: number): Promise<number | null> {
   try {
     // Those with a priority wait in a list of their own.
-    const first = [...(await queue.getWaiting(0, 0)), ...(await queue.getPrioritized(0, 0))];
-    const times = first.map(({ timestamp }) => timestamp).filter((timestamp) => Number.isFinite(timestamp));
+    const first = await Promise.all([queue.getWaiting(0, 0), queue.getPrioritized(0, 0)]);
+    const times = first
+      .flat()
+      .map(({ timestamp }) => timestamp)
+      .filter((timestamp) => Number.isFinite(timestamp));
     return times.length > 0 ? Math.max(0, at - Math.min(...times)) : null;
   } catch (error) {
     // The data of the job is not JSON: anybody can add to a queue.

@@ -51,19 +51,17 @@ local function act(id, of_pair)
 end
 
 -- Whether the person knew the member. The console and the API show all of them.
-local function is_meant(of_pair, began)
+local function is_meant(member)
   if not args.clickedAt then return true end
-  local named = redis.call('HGET', incidents.keys.storm .. args.id .. ':messages', of_pair)
-  return args.clickedAt >= began and named and string.sub(named, 1, 1) == '+'
+  local named = redis.call('HGET', incidents.keys.storm .. args.id .. ':messages', member.pair)
+  return args.clickedAt >= member.startedAt and named and string.sub(named, 1, 1) == '+'
 end
 
 local members = {}
 local has_firing = false
-for _, member in ipairs(is_storm and redis.call('ZRANGE', incidents.keys.storm .. args.id, 0, -1) or {}) do
-  local id = open_incident(incidents, member)
-  local storm, own, began = unpack(redis.call('HMGET', incidents.keys.incident .. (id or ''), 'storm', 'state', 'startedAt'))
-  if storm == args.id and is_meant(member, tonumber(began)) then members[#members + 1] = {id = id, pair = member} end
-  has_firing = has_firing or (storm == args.id and own == 'firing')
+for _, member in ipairs(is_storm and open_members(incidents, args.id) or {}) do
+  if is_meant(member) then members[#members + 1] = member end
+  has_firing = has_firing or member.state == 'firing'
 end
 if kind == 'acknowledge' and state == 'acknowledged' and by == args.by and not has_firing then return 'unchanged' end
 if is_storm then

@@ -37,26 +37,12 @@ local function notify(id, storm, kind)
   end
 end
 
--- The members of a storm whose incidents are open, with their fields.
-local function open_members(id)
-  local members = {}
-  for _, pair in ipairs(redis.call('ZRANGE', incidents.keys.storm .. id, 0, -1)) do
-    local own = incidents.keys.incident .. (open_incident(incidents, pair) or '')
-    local storm, state, severity, by, remind_from =
-      unpack(redis.call('HMGET', own, 'storm', 'state', 'severity', 'by', 'remindFrom'))
-    if storm == id then
-      members[#members + 1] = {state = state, severity = severity, by = by, remindFrom = tonumber(remind_from or '0')}
-    end
-  end
-  return members
-end
-
 -- People can acknowledge the members one by one. Without a firing one the storm is acknowledged, and has the reminders for them.
 local function follow_members(id)
   local key = incidents.keys.incident .. id
   if redis.call('HGET', key, 'state') ~= 'firing' then return end
   local first
-  for _, member in ipairs(open_members(id)) do
+  for _, member in ipairs(open_members(incidents, id)) do
     if member.state == 'firing' then return end
     if member.state == 'acknowledged' and (not first or member.remindFrom < first.remindFrom) then first = member end
   end
@@ -69,7 +55,7 @@ end
 -- Whether a firing incident is to be escalated: a storm is if one of its firing members is.
 local function is_escalated(id, pair, severity)
   if pair then return is_severity(severity) end
-  for _, member in ipairs(open_members(id)) do
+  for _, member in ipairs(open_members(incidents, id)) do
     if member.state == 'firing' and is_severity(member.severity) then return true end
   end
   return false

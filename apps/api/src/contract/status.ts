@@ -161,7 +161,7 @@ export const Check = z
     id: z.string(),
     title: z.string(),
     state: z.enum(['ok', 'off', 'warning', 'problem']).describe('off: it is optional, and not set up'),
-    text: z.string().describe('what is found'),
+    text: z.string().describe('its state in words'),
     at: time.nullable().describe('time that belongs to the end of the text; null: none'),
     fix: z.string().nullable().describe('what to do; null: nothing'),
   })

@@ -35,10 +35,11 @@ end
 
 -- Has a message of the incident edited that is not its newest one. It belongs to the incident, also while a storm has the newest one.
 -- `entry` as JSON.
-local function edit_other_message(incidents, key, entry)
-  redis.call('RPUSH', key .. ':older', entry)
-  redis.call('EXPIRE', key .. ':older', incidents.ttlS)
-  redis.call('ZADD', incidents.keys.changed, 'LT', BY_STATE, string.sub(key, #incidents.keys.incident + 1))
+local function edit_other_message(incidents, id, entry)
+  local older = incidents.keys.incident .. id .. ':older'
+  redis.call('RPUSH', older, entry)
+  redis.call('EXPIRE', older, incidents.ttlS)
+  redis.call('ZADD', incidents.keys.changed, 'LT', BY_STATE, id)
 end
 
 -- Has the messages to other people changed: they say whether the incident is over.
@@ -46,7 +47,7 @@ local function change_others(incidents, id)
   local key = incidents.keys.incident .. id
   for _, entry in ipairs(redis.call('LRANGE', key .. ':others', 0, -1)) do
     redis.call('LREM', key .. ':older', 0, entry)
-    edit_other_message(incidents, key, entry)
+    edit_other_message(incidents, id, entry)
   end
 end
 
@@ -94,13 +95,13 @@ local function set_message(incidents, id, posted, wake_id, now)
   local own_at = tonumber(redis.call('HGET', incidents.keys.wake .. wake_id, 'enqueuedAt') or '0')
   local before_at = tonumber(before_of and redis.call('HGET', incidents.keys.wake .. before_of, 'enqueuedAt') or '0')
   if before and own_at < before_at then
-    edit_other_message(incidents, key, cjson.encode({message = posted, wakeId = wake_id}))
+    edit_other_message(incidents, id, cjson.encode({message = posted, wakeId = wake_id}))
     redis.call('HSET', key, 'notifiedAt', now)
     return before, true
   end
   redis.call('HSET', key, 'message', posted, 'messageOf', wake_id, 'notifiedAt', now)
   if before and before ~= posted then
-    edit_other_message(incidents, key, cjson.encode({message = before, wakeId = before_of}))
+    edit_other_message(incidents, id, cjson.encode({message = before, wakeId = before_of}))
   end
   return before, before ~= posted
 end
@@ -205,6 +206,23 @@ local function open_incident(incidents, pair)
   local id = redis.call('GET', incidents.keys.of .. pair)
   local state = id and redis.call('HGET', incidents.keys.incident .. id, 'state')
   return state and state ~= 'closed' and id or nil
+end
+
+-- The members of a storm (see lua/lib/storms.lua) whose incidents are open, with fields of these.
+local function open_members(incidents, storm)
+  local members = {}
+  for _, pair in ipairs(redis.call('ZRANGE', incidents.keys.storm .. storm, 0, -1)) do
+    local id = open_incident(incidents, pair)
+    local of, state, started, severity, by, remind_from = unpack(redis.call(
+      'HMGET', incidents.keys.incident .. (id or ''), 'storm', 'state', 'startedAt', 'severity', 'by', 'remindFrom'))
+    if of == storm then
+      members[#members + 1] = {
+        id = id, pair = pair, state = state, startedAt = tonumber(started), severity = severity, by = by,
+        remindFrom = tonumber(remind_from or '0'),
+      }
+    end
+  end
+  return members
 end
 
 -- Counts further rows of an incident.

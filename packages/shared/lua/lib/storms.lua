@@ -17,7 +17,8 @@ local function can_join(incidents, wake_id, is_held)
   if not incident or outcome or claimed or storm or retried or is_over(record) then return false end
   local message, of_storm, state, notified_at, started_at =
     unpack(redis.call('HMGET', incidents.keys.incident .. incident, 'message', 'storm', 'state', 'notifiedAt', 'startedAt'))
-  if of_storm or not message then return not message or state == 'firing' or (critical and true) end
+  if not message then return true end
+  if of_storm then return state == 'firing' or critical end
   return is_held and tonumber(notified_at or '0') < tonumber(started_at or '0')
 end
 
@@ -32,11 +33,12 @@ local function join_critical(incidents, key, now)
 end
 
 -- The digest will be the newest message of an incident that was open before. Its own message is changed to say so.
-local function replace_own_message(incidents, key)
+local function replace_own_message(incidents, id)
+  local key = incidents.keys.incident .. id
   local message, message_of = unpack(redis.call('HMGET', key, 'message', 'messageOf'))
   if not message then return end
   redis.call('HDEL', key, 'message', 'messageOf')
-  edit_other_message(incidents, key, cjson.encode({message = message, wakeId = message_of}))
+  edit_other_message(incidents, id, cjson.encode({message = message, wakeId = message_of}))
 end
 
 -- Makes the wake a member: it waits for a digest that names its pair. Returns whether the pair is new in the storm.
@@ -49,8 +51,7 @@ local function join_storm(incidents, id, pair, wake_id, now)
   redis.call('HSET', record, 'storm', id)
   redis.call('HSET', keys.waiting, wake_id, id .. ' ' .. pair)
   if before ~= id then
-    if before then mark_changed(incidents, before, BY_COUNT) end
-    if not before then replace_own_message(incidents, own) end
+    if before then mark_changed(incidents, before, BY_COUNT) else replace_own_message(incidents, incident) end
     redis.call('HSET', own, 'storm', id)
     if state ~= 'closed' then
       if before then count_open_members(incidents, before, -1, now) end

@@ -329,11 +329,8 @@ export async function readStaleMessage(redis: RedisClient, keys: Keys, id: strin
   else if (changes && changes !== shown) {
     const posted = parsePosted(message ?? undefined);
     return { wakeId: messageOf ?? '', posted, kind: 'newest', edited: () => record(changes, '') };
-  }
-  if (first === null) {
-    await record(shown ?? '0', '');
-    return undefined;
-  }
+  } else if (first === null) await record(shown ?? '0', '');
+  if (first === null) return undefined;
   const older = parseStored(olderMessage, first);
   const posted = parsePosted(older?.message);
   const kind = older?.isOthers ? 'others' : 'older';

@@ -21,13 +21,7 @@ const SUFFIX =
 
 /** Tells whether a name stands for a secret; `DB_PASSWORD`, `clientSecret` and `X-Api-Key` do. */
 export function secrecyOf(name: string): Secrecy {
-  const plain = name
-    .slice(-100)
-    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
-    .replace(/[^A-Za-z\d]+/g, '_')
-    .toLowerCase()
-    .replace(/^_|_$/g, '')
-    .replace(SUFFIX, '');
+  const plain = snakeCase(name.slice(-100)).replace(/^_|_$/g, '').replace(SUFFIX, '');
   if (/(?:^|_)(?:old)?pwd$/.test(plain)) return 'notPath';
   if (STRONG.test(plain)) return 'strong';
   return WEAK.test(plain) ? 'weak' : undefined;
@@ -38,12 +32,15 @@ export function secrecyOf(name: string): Secrecy {
  * `{"password": {"value": "…", "expires_at": "…"}}` the second one does.
  */
 export function isFactOfSecret(name: string): boolean {
-  return FACT.test(
-    name
-      .replace(/([a-z\d])([A-Z])/g, '$1_$2')
-      .replace(/[^A-Za-z\d]+/g, '_')
-      .toLowerCase(),
-  );
+  return FACT.test(snakeCase(name));
+}
+
+/** `X-Api-Key` and `xApiKey` give `x_api_key`. */
+function snakeCase(name: string): string {
+  return name
+    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+    .replace(/[^A-Za-z\d]+/g, '_')
+    .toLowerCase();
 }
 
 const FACT =
