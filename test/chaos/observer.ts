@@ -1,6 +1,5 @@
 /** Reads the state of a chaos run from Redis and from the log, past the proxy that the apps use. */
-import { readdirSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readAccount } from '@kora-wake/shared/store/account';
@@ -40,28 +39,16 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
       const at = Date.now();
       if (JSON.stringify(files) !== last) {
         last = JSON.stringify(files);
-        for (const { inode, birthtime, offset } of files) {
-          const newline = await newlineBefore(inode, offset);
-          // Checked after the read: the file may have been truncated in between.
-          const justTruncated = writer.emptied.some((file) => file.inode === inode && file.at > at - 5_000);
-          const afterNewline = justTruncated ? undefined : newline;
+        for (const file of files) {
+          const { inode, birthtime, offset } = file;
+          // A file that was truncated since the tailer committed has other bytes there.
+          const justTruncated = writer.emptied.some((emptied) => emptied.inode === inode && emptied.at > at - 5_000);
+          const afterNewline = justTruncated ? undefined : followsNewline(dirname(logPath), file);
           offsets.push({ file: `-${inode}-${birthtime}`, offset, afterNewline, at });
         }
       }
       await sleep(250);
     }
-  }
-
-  async function newlineBefore(inode: string, offset: number): Promise<boolean | undefined> {
-    if (offset === 0) return true;
-    const folder = dirname(logPath);
-    const paths = readdirSync(folder).map((name) => join(folder, name));
-    const path = paths.find((name) => String(statSync(name, { bigint: true }).ino) === inode);
-    if (!path || statSync(path).size < offset) return undefined;
-    const file = await open(path);
-    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, offset - 1);
-    await file.close();
-    return buffer[0] === 0x0a;
   }
 
   /** Waits until all written rows are decided. @returns false if that takes longer than `ms` */
@@ -156,6 +143,31 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
     windowOwners,
     retryDeadLetters,
   };
+}
+
+/**
+ * Whether the byte before an offset is a newline. It is synchronous, so that the writer, which is in the same process, can
+ * not replace the file in between.
+ * @returns undefined if the folder has no such file, or the file ends before the offset
+ */
+export function followsNewline(
+  folder: string,
+  { inode, birthtime, offset }: Pick<FileState, 'inode' | 'birthtime' | 'offset'>,
+): boolean | undefined {
+  if (offset === 0) return true;
+  for (const name of readdirSync(folder)) {
+    const file = openSync(join(folder, name), 'r');
+    try {
+      const { ino, birthtimeNs } = fstatSync(file, { bigint: true });
+      // The inode of a deleted file may belong to a new one.
+      if (String(ino) !== inode || String(birthtimeNs) !== birthtime) continue;
+      const byte = Buffer.alloc(1);
+      return readSync(file, byte, 0, 1, offset - 1) === 1 ? byte[0] === 0x0a : undefined;
+    } finally {
+      closeSync(file);
+    }
+  }
+  return undefined;
 }
 
 /** Polls until `holds`. It does not hold while Redis is down. @returns false if that takes longer than `ms` */
