@@ -1,44 +1,30 @@
 /** Settings for property tests: bounded by time, because a busy machine must not fail them, and with a report. */
-import { assert, defaultReportMessage, type IAsyncProperty, type Parameters, type RunDetails } from 'fast-check';
+import { assert, defaultReportMessage, type IRawProperty } from 'fast-check';
 
 /** Time limit of one property, ms. Runs that are done by then decide. The field tests give properties more time. */
 const TIME_LIMIT_MS = Number(process.env.PROPERTY_MS ?? 1_500);
 
 /**
- * Parameters for `fc.assert`: at most `numRuns` runs, fewer if the time is up. Prints the number of runs.
- *
- * @param name of the property, for the report
- */
-export function bounded<T>(name: string, numRuns: number, ms = TIME_LIMIT_MS): Parameters<T> {
-  return {
-    numRuns,
-    interruptAfterTimeLimit: ms,
-    // fast-check calls it after a success too, and relies on it to throw after a failure.
-    reporter: (details: RunDetails<T>) => {
-      if (details.failed) throw new Error(defaultReportMessage(details));
-      if (details.numRuns === 0) throw new Error(`${name}: no run was completed within ${ms} ms`);
-      console.log(`${name}: ${details.numRuns} of ${numRuns} runs`);
-    },
-  };
-}
-
-/**
- * Asserts an asynchronous property. At least one run is made, however busy the machine is; the time limit concerns the others.
+ * Asserts a property. At least one run is made, however busy the machine is; the time limit concerns the others. Prints the
+ * number of runs.
  *
  * @param name of the property, for the report
  */
 export async function assertBounded<T>(
-  property: IAsyncProperty<T>,
+  property: IRawProperty<T>,
   name: string,
   numRuns: number,
   ms = TIME_LIMIT_MS,
 ): Promise<void> {
   await assert(property, { numRuns: 1 });
-  const { reporter, ...others } = bounded<T>(name, numRuns, ms);
   await assert(property, {
-    ...others,
+    numRuns,
+    interruptAfterTimeLimit: ms,
+    // fast-check calls it after a success too, and relies on it to throw after a failure.
     reporter: (details) => {
-      if (!(details.interrupted && details.numRuns === 0)) reporter?.(details);
+      const wasInterruptedFirst = details.interrupted && details.numRuns === 0;
+      if (details.failed && !wasInterruptedFirst) throw new Error(defaultReportMessage(details));
+      console.log(`${name}: ${details.numRuns} of ${numRuns} runs`);
     },
   });
 }

@@ -3,7 +3,7 @@
 import { parsePolicy } from '@kora-wake/shared/policy/policy';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bounded } from '../../../test/support/property.ts';
+import { assertBounded } from '../../../test/support/property.ts';
 import { random } from '../src/random.ts';
 import { type Plan, simulate, simulateWakes } from '../src/simulation.ts';
 
@@ -88,8 +88,8 @@ test.each([
   expect([rows, wakes]).toEqual(counts);
 });
 
-test('for any plan, wakes and cost stay within their limits and no delay is negative', () => {
-  fc.assert(
+test('for any plan, wakes and cost stay within their limits and no delay is negative', async () => {
+  await assertBounded(
     fc.property(
       fc.record({
         pairs: fc.integer({ min: 1, max: 300 }),
@@ -113,6 +113,7 @@ test('for any plan, wakes and cost stay within their limits and no delay is nega
         expect(busy.workers).toBeGreaterThanOrEqual(0);
       },
     ),
-    bounded('simulation', 60),
+    'simulation',
+    60,
   );
 });

@@ -1,6 +1,7 @@
 /** Alerts of other tools: access, rows, retries, faults. The mappings of the bodies have tests of their own. */
 import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MapBody } from '@kora-wake/shared/ingest/alert';
 import { MappingError } from '@kora-wake/shared/ingest/alert';
 import { isJsonObject } from '@kora-wake/shared/wake/json';
@@ -287,12 +288,12 @@ describe('the log', () => {
     const { post } = await ingesting(ns, logPath);
     await post('/v1/ingest/plain', { alerts: [{ eventId: '1' }] });
     const hanging = vi.spyOn(ns.redis, 'sendCommand').mockImplementation(() => new Promise(() => {}));
-    const start = performance.now();
-    const answer = await post('/v1/ingest/plain', { alerts: [{ eventId: '2' }] });
-    const took = performance.now() - start;
+    const answer = post('/v1/ingest/plain', { alerts: [{ eventId: '2' }] });
+    // A timer of this process: if the machine is busy, both are late.
+    const second = sleep(1_000, { statusCode: 0 });
+    const first = await Promise.race([answer, second]);
     hanging.mockRestore();
-    expect(answer.statusCode).toBe(202);
-    expect(took).toBeLessThan(1_000);
+    expect(first.statusCode).toBe(202);
     expect(written(logPath)).toHaveLength(2);
   });
 

@@ -1,6 +1,7 @@
 /** The mapping of each named source, and the rows that its alerts become. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { growsInProportion } from '../../../../test/support/growth.ts';
 import { type Mapped, MappingError } from '../../src/ingest/alert.ts';
 import { rowOfAlert } from '../../src/ingest/row.ts';
 import { mappings, SOURCE_NAMES, type SourceName } from '../../src/ingest/sources.ts';
@@ -434,33 +435,26 @@ describe('hostile bodies', () => {
     );
   });
 
-  test.each(SOURCE_NAMES)('of %s that are long, deep or wide take little time', (source) => {
-    const long = 'a [/projects/'.repeat(40_000);
-    let deep: Json = 'x';
-    for (let i = 0; i < 10_000; i++) deep = { a: deep };
-    const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`key${i}`, 'value']));
+  test.each(SOURCE_NAMES)('of %s that are long, deep or wide take time in proportion', (source) => {
     const { firing } = bodies.BODIES[source];
-    const started = performance.now();
-    for (const value of [long, deep, wide, Array.from({ length: 20_000 }, () => long.slice(0, 20))]) {
-      for (const body of replacedLeaves(firing, value)) faultOf(source, body);
-    }
-    expect(performance.now() - started).toBeLessThan(10_000);
+    const values: Array<(size: number) => Json> = [
+      (size) => 'a [/projects/'.repeat(10 * size),
+      (size) => Array.from({ length: size }).reduce<Json>((inner) => ({ a: inner }), 'x'),
+      (size) => Object.fromEntries(Array.from({ length: size }, (_, i) => [`key${i}`, 'value'])),
+      (size) => Array.from({ length: size }, () => 'a [/projects/'),
+    ];
+    const mapAll = (size: number) => {
+      for (const value of values) for (const body of replacedLeaves(firing, value(size))) faultOf(source, body);
+    };
+    expect(growsInProportion(mapAll, 500)).toBe(true);
   });
 
   test('with very many alerts take time in proportion', () => {
-    /** Least processor time of three runs, µs: other processes must not count. */
-    const cost = (count: number) => {
+    const mapMany = (count: number) => {
       const body = bodies.alertmanagerBody(...Array.from({ length: count }, () => bodies.alertmanagerAlert()));
-      const runs = [1, 2, 3].map(() => {
-        const before = process.cpuUsage();
-        expect(map('alertmanager', body).alerts).toHaveLength(count);
-        return process.cpuUsage(before).user;
-      });
-      return Math.min(...runs);
+      expect(map('alertmanager', body).alerts).toHaveLength(count);
     };
-    cost(1_000);
-    // In proportion it is 10 times as much, quadratic 100 times.
-    expect(cost(20_000)).toBeLessThan(40 * cost(2_000) + 40_000);
+    expect(growsInProportion(mapMany, 2_000)).toBe(true);
   });
 
   /** The body with each leaf replaced in turn. */

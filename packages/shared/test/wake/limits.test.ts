@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bounded } from '../../../../test/support/property.ts';
+import { assertBounded } from '../../../../test/support/property.ts';
 import type { JsonObject } from '../../src/wake/json.ts';
 import { pairOf, readWake, severityOf, type Wake } from '../../src/wake/wake.ts';
 
@@ -89,7 +89,7 @@ describe('detail and snapshot', () => {
     expect(snapshotDetails['(omitted)']).toMatch(/^\d+ more entries; the audit log has them$/);
   });
 
-  test('of any size and content are at most 64 KiB together', () => {
+  test('of any size and content are at most 64 KiB together', async () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 50 }),
       fc
@@ -97,13 +97,14 @@ describe('detail and snapshot', () => {
         .chain((unit) => fc.integer({ min: 0, max: 90_000 }).map((n) => unit.repeat(n))),
     );
     const value = fc.oneof(text, fc.array(text, { maxLength: 3 }), fc.dictionary(text, fc.jsonValue(), { maxKeys: 3 }));
-    fc.assert(
+    await assertBounded(
       fc.property(text, fc.dictionary(text, value, { maxKeys: 8 }), (detail, snapshot) => {
         const wake = wakeOf({ detail, snapshot_details: JSON.parse(JSON.stringify(snapshot)) });
         expect(bodyBytes(wake)).toBeLessThanOrEqual(KIB_64);
         expect(wake.detail.isWellFormed()).toBe(true);
       }),
-      bounded('detail and snapshot', 200),
+      'detail and snapshot',
+      200,
     );
   });
 });
