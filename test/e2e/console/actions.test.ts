@@ -278,12 +278,16 @@ test('the page of an alert that was not sent says why, and offers retry or dismi
   const box = page.locator('.delivery-state');
   await box.waitFor();
   expect(await box.innerText()).toMatch(/^Not sent: Slack does not know the recipient channel_not_found, /);
+  await reloadWithClock(page);
   await box.getByRole('button', { name: 'Retry: stripe' }).click();
   await page.getByText('Retrying stripe / webhook_backlog…').waitFor();
   await box.getByRole('button', { name: 'Dismiss: stripe' }).click();
   await box.getByLabel('Reason to dismiss').fill('told by phone');
   await box.getByRole('button', { name: 'Dismiss' }).click();
   await page.getByText('It will not be sent.').waitFor();
+  // The end of the retry comes later, and is no news any more.
+  await page.clock.runFor(5_000);
+  expect(await page.locator('.notice').innerText()).toContain('It will not be sent.');
   expect(changes.map(({ method, path, body }) => [method, path, body])).toEqual([
     ['POST', '/v1/dead-letters/deliveries/deliver-w-4/retry', ''],
     ['DELETE', '/v1/dead-letters/deliveries/deliver-w-4', '{"reason":"told by phone"}'],

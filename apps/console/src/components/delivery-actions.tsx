@@ -1,5 +1,5 @@
 /** Retry and dismiss a failed delivery. */
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import * as api from '../api/resources.ts';
 import type { InvestigationDetail } from '../api/types.ts';
 import { brief, withoutStop } from '../format.ts';
@@ -22,7 +22,10 @@ export function DeliveryActions({ job, wakeId, name, notify }: DeliveryActionsPr
   /** Undefined until the form was opened once: only its end returns the focus to the button. */
   const [dismissing, setDismissing] = useState<boolean>();
   const [busy, setBusy] = useState(false);
+  /** Number of actions so far. The end of a retry is no news after a later action. */
+  const actions = useRef(0);
   const retry = async () => {
+    const action = ++actions.current;
     setBusy(true);
     const result = await api.retryDelivery(job.queue, job.jobId);
     setBusy(false);
@@ -37,13 +40,17 @@ export function DeliveryActions({ job, wakeId, name, notify }: DeliveryActionsPr
     }
     notify({ tone: 'good', text: `Retrying ${name}…` });
     const end = await endOf(wakeId);
+    if (actions.current !== action) return;
     notify(end ? endText(name, end) : { tone: 'good', text: `${name} is not sent yet: see its page.` });
   };
   const dismiss = async (reason: string) => {
     setBusy(true);
     const result = await api.dismissDelivery(job.queue, job.jobId, reason);
     setBusy(false);
-    if (result.ok) setDismissing(false);
+    if (result.ok) {
+      actions.current++;
+      setDismissing(false);
+    }
     notify(
       result.ok
         ? { tone: 'good', text: `${name} dismissed: ${brief(reason, 120)}. It will not be sent.` }
