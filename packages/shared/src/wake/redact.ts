@@ -8,7 +8,7 @@ import { redactAssignments } from './assignments.ts';
 import { formsOf } from './encodings.ts';
 import { redactFormats } from './formats.ts';
 import { redactHeaders } from './headers.ts';
-import { type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
+import { isJsonObject, type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
 import { isFactOfSecret, isSecretValue, secrecyOf } from './secretkeys.ts';
 import { redactUrls } from './urlsecrets.ts';
 
@@ -116,11 +116,16 @@ function longestFirst(values: readonly string[]): string[] {
 /** Uses no values of the environment. */
 export const redact = redactor();
 
+/** Keys beside a value that name it, and keys of such a value. */
+const NAMING = ['name', 'key', 'path', 'field', 'Name', 'Key'];
+const NAMED = /^(?:(?:old|new|previous|current)?value|old|new|previous|current|before|after|from|to)$/;
+
 /**
- * Copies a value of JSON without its secrets. Each text is redacted with its key. An item of a list has the key of the list, and
- * `value` has the name beside it: `{"name": "DB_PASSWORD", "value": "…"}`. A number under the name of a password is removed too.
- * Inside an object under the name of a secret everything is secret, except facts about it, such as a name or a time. A note replaces
- * values that are nested too deeply.
+ * Copies a value of JSON without its secrets. Each text is redacted with its key. An item of a list has the key of the list, or the
+ * option before it: `["--password", "…"]`. A value has the name beside it: `{"name": "DB_PASSWORD", "value": "…"}`,
+ * `{"path": "/spec/password", "from": "…"}`. A number under the name of a password is removed too. Inside an object under the name
+ * of a secret everything is secret, except facts about it, such as a name or a time; in a Secret of Kubernetes, all of its data. A
+ * note replaces values that are nested too deeply.
  */
 export function redactJson(value: Json, redactText: Redact, key?: string, depth = 0): Json {
   if (typeof value === 'string') return redactText(value.toWellFormed(), key === undefined ? {} : { key });
@@ -131,16 +136,40 @@ export function redactJson(value: Json, redactText: Redact, key?: string, depth 
   }
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return TOO_DEEP;
-  if (Array.isArray(value)) return value.map((item) => redactJson(item, redactText, key, depth + 1));
+  if (Array.isArray(value)) {
+    return value.map((item, i) => redactJson(item, redactText, optionBefore(value, i) ?? key, depth + 1));
+  }
   const isSecret = key !== undefined && secrecyOf(key) !== undefined;
-  // What stands inside a secret is secret too, except facts about it.
-  const keyOf = (own: string) => (isSecret && !isFactOfSecret(own) && secrecyOf(own) !== 'strong' ? key : own);
-  const name = [value.name, value.key, value.Name, value.Key].find((each) => typeof each === 'string');
+  const names = NAMING.map((naming) => value[naming]).filter((name) => typeof name === 'string');
+  const name = names.find((each) => secrecyOf(each) !== undefined) ?? names[0];
+  const keyOf = (own: string): string => {
+    // What stands inside a secret is secret too, except facts about it.
+    if (isSecret) return isFactOfSecret(own) || secrecyOf(own) === 'strong' ? own : key;
+    const plain = own.toLowerCase().replace(/[_-]/g, '');
+    if (name !== undefined && NAMED.test(plain)) return name;
+    return plain === 'value' ? (key ?? own) : own;
+  };
+  const redactItem = (own: string, item: Json): Json => {
+    // Its keys are names that people chose, so none of them stands for a fact.
+    if (value.kind === 'Secret' && /^(?:data|stringData)$/.test(own) && isJsonObject(item)) {
+      return Object.fromEntries(
+        Object.entries(item).map(([inner, one]) => [
+          redactText(inner.toWellFormed()),
+          redactJson(one, redactText, 'secret', depth + 2),
+        ]),
+      );
+    }
+    return redactJson(item, redactText, keyOf(own), depth + 1);
+  };
   return Object.fromEntries(
-    Object.entries(value).map(([own, item]) => {
-      const isValue = own.toLowerCase() === 'value';
-      const itemKey = isValue && !isSecret ? (name ?? key ?? own) : keyOf(own);
-      return [redactText(own.toWellFormed()), redactJson(item, redactText, itemKey, depth + 1)];
-    }),
+    Object.entries(value).map(([own, item]) => [redactText(own.toWellFormed()), redactItem(own, item)]),
   );
+}
+
+/** The name of the item of a list: the option of a command before it, or the first of two, as in a list of headers. */
+function optionBefore(list: readonly Json[], index: number): string | undefined {
+  const [before, item] = [list[index - 1], list[index]];
+  if (typeof before !== 'string' || typeof item !== 'string') return undefined;
+  const isOption = /^--?\w[\w-]*$/.test(before) && !item.startsWith('-');
+  return isOption || (list.length === 2 && secrecyOf(before) === 'strong') ? before : undefined;
 }

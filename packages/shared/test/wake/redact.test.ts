@@ -99,6 +99,28 @@ describe('a value of a snapshot', () => {
     [{ password: { valueFrom: { raw: ['swordfish'] } } }],
     [{ cookie: 'theme=swordfish' }],
     [{ authorization: 'swordfish' }],
+    [{ changes: [{ op: 'replace', path: '/spec/password', value: 'swordfish' }] }],
+    [{ change: { path: 'spec.password', from: 'swordfish', to: 'swordfish' } }],
+    [{ change: { name: 'web', field: 'password', old_value: 'swordfish', newValue: 'swordfish' } }],
+    [{ command: ['redis-cli', '--password', 'swordfish', '-v'] }],
+    [
+      {
+        headers: [
+          ['Host', 'example.com'],
+          ['X-Api-Key', 'swordfish'],
+        ],
+      },
+    ],
+    [
+      {
+        object: {
+          kind: 'Secret',
+          metadata: { name: 'db' },
+          data: { url: 'swordfish' },
+          stringData: { a: 'swordfish' },
+        },
+      },
+    ],
   ])('in %j is redacted because of its key', (value) => {
     expect(json(snapshot(value))).not.toContain('swordfish');
   });
@@ -127,6 +149,10 @@ describe('a value of a snapshot', () => {
         locked_until: '2026-12-02T03:00:00Z',
         secretKeyRef: { name: 'db-credentials' },
       },
+      changes: [{ path: '/spec/replicas', from: 2, to: 3 }],
+      command: ['web', '--port', '8080', '--password-file', '/run/password', '--token', '--verbose'],
+      pairs: [['x-request-id', 'a1b2c3d4']],
+      object: { kind: 'ConfigMap', data: { level: 'debug' } },
       nested: { passing: true, keyboard: 'qwerty', tokenizer: 'cl100k' },
     };
     expect(snapshot(plain)).toEqual(plain);
