@@ -3,8 +3,8 @@ import { runIncidentClocks } from '@kora-wake/shared/store/incidents';
 import { endNotice, listPendingNotices } from '@kora-wake/shared/store/notices';
 import { deliverJobOptions, noticeJobOptions } from '@kora-wake/shared/store/queues';
 import { recordInvestigation, recordOutcome } from '@kora-wake/shared/store/wake-record';
-import { UnrecoverableError, Worker } from 'bullmq';
-import { describe, expect } from 'vitest';
+import { Job, UnrecoverableError, Worker } from 'bullmq';
+import { describe, expect, vi } from 'vitest';
 import { commit, fires } from '../../../test/support/commit.ts';
 import { aWake, endBeforeCleanup, ending, eventually, test } from '../../../test/support/fixtures.ts';
 import { api, deadLetter, report } from './api.ts';
@@ -226,6 +226,23 @@ test('all dead letters with one reason are retried by one request, and others st
   expect(written.at(-1)?.details).toMatchObject({ because: 'channel_not_found', retried: 3, reason: 'fixed' });
   expect((await retry('channel_not_found')).json()).toEqual({ retried: 0, isComplete: true });
   expect((await retry('')).statusCode).toBe(400);
+});
+
+test('a retry of many that fails in between is recorded with its number', async ({ ns }) => {
+  const { app, written } = await api(ns);
+  const jobs = await Promise.all(['w-1', 'w-2', 'w-3'].map((id) => deadLetter(ns, id, 'channel_not_found')));
+  const { retry } = Job.prototype;
+  const failing = vi.spyOn(Job.prototype, 'retry').mockImplementation(function failLast(this: Job) {
+    return this.id === jobs.at(-1) ? Promise.reject(new Error('READONLY')) : retry.call(this);
+  });
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/v1/dead-letters/retry',
+    payload: { because: 'channel_not_found' },
+  });
+  failing.mockRestore();
+  expect(answer.statusCode).toBe(500);
+  expect(written.at(-1)?.details).toMatchObject({ because: 'channel_not_found', retried: 2 });
 });
 
 test('deliveries that are retried together are sent in their order, after newer ones', async ({ ns }) => {

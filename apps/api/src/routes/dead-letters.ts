@@ -102,9 +102,13 @@ export const deadLetterRoutes: FastifyPluginAsyncZod<{
       const found = await Promise.all(queues.map((queue) => oldestFailed(queue, because)));
       const jobs = found.flat().toSorted((a, b) => (a.finishedOn ?? 0) - (b.finishedOn ?? 0));
       let retried = 0;
-      // One after the other: their messages are sent in this order.
-      for (const job of jobs.slice(0, MAX_RETRIES)) if (await retry(job, AFTER_NEW_ONES)) retried++;
-      if (retried > 0) await operations.record(request, 'dead_letters_retried', { because, retried });
+      try {
+        // One after the other: their messages are sent in this order.
+        for (const job of jobs.slice(0, MAX_RETRIES)) if (await retry(job, AFTER_NEW_ONES)) retried++;
+      } finally {
+        // Also if Redis fails in between: the others are on their way.
+        if (retried > 0) await operations.record(request, 'dead_letters_retried', { because, retried });
+      }
       return { retried, isComplete: jobs.length <= MAX_RETRIES };
     },
   );
