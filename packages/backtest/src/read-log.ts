@@ -5,9 +5,9 @@ import type { StoreRow } from '@kora-wake/shared/policy/memory-store';
 import { errorReason } from '@kora-wake/shared/runtime/errors';
 import { isJsonObject, type JsonObject } from '@kora-wake/shared/wake/json';
 import type { Redact } from '@kora-wake/shared/wake/redact';
-import { hasPair, rowOf, SEAMS, severityOf } from '@kora-wake/shared/wake/wake';
+import { hasPair, rowOf, SEAMS } from '@kora-wake/shared/wake/wake';
 import { readLine } from '@kora-wake/tailer/decide/read-line';
-import { dedupIds, instances } from '@kora-wake/tailer/decide/rows';
+import { dedupIds, instances, severities } from '@kora-wake/tailer/decide/rows';
 import {
   type Collector,
   type Line,
@@ -221,18 +221,6 @@ async function scanBlocks(blocks: Readable, { scan }: Scanner, collector: PieceC
     if (collector.full()) return;
   }
   scan(rest, 0, collector);
-}
-
-/** The severity of a row. Each word is redacted once. */
-function severities(redact: Redact): (details: JsonObject) => string {
-  const known = new Map<string, string>();
-  return (details) => {
-    const { severity } = details;
-    if (typeof severity !== 'string') return severityOf(details, redact);
-    const found = known.get(severity) ?? severityOf(details, redact);
-    if (known.size < 1_000) known.set(severity, found);
-    return found;
-  };
 }
 
 /**

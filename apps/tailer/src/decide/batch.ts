@@ -20,13 +20,13 @@ import type { JsonObject } from '@kora-wake/shared/wake/json';
 import { pairOfDebounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
 import { firstChars } from '@kora-wake/shared/wake/text';
-import { hasPair, pairOf, severityOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
+import { hasPair, pairOf, type Wake, wakeOf } from '@kora-wake/shared/wake/wake';
 import type { Collector, Line } from '../log/scan.ts';
 import { type Candidate, type Decider, decideRound, enqueuedIds, enqueuedWake } from './enqueue.ts';
 import { firingOf } from './firing.ts';
 import { pairStates } from './pairs.ts';
 import type { Unreadable } from './read-line.ts';
-import { dedupIds, instances, readRows, type WakeRow, wakeId, writtenAt } from './rows.ts';
+import { dedupIds, instances, readRows, severities, type WakeRow, wakeId, writtenAt } from './rows.ts';
 
 /** The decisions on the lines of one batch. */
 export interface Decided {
@@ -139,6 +139,7 @@ export function batchOf(
   };
   const dedupIdOf = dedupIds(redact);
   const instanceIn = instances(redact);
+  const severityIn = severities(redact);
   const candidates = new Map<string, PairCandidates>();
   const mutedOf = new Map<string, MutedRows>();
   const recovered = { pairs: new Set<string>(), bySender: false };
@@ -224,7 +225,7 @@ export function batchOf(
     decided.oldest = Math.min(decided.oldest, writtenAt(row));
     const dedupId = dedupIdOf(details);
     const ofPair = settings.ofPair(dedupId);
-    const severity = severityOf(details, redact);
+    const severity = severityIn(details);
     const own = ofPair.of(severity);
     const instance = instanceIn(details);
     const muted = isEnqueued ? undefined : own.mutedAt(clock);

@@ -5,7 +5,7 @@ import { logEvent } from '@kora-wake/shared/runtime/log-events';
 import type { Json, JsonObject } from '@kora-wake/shared/wake/json';
 import { debounceId } from '@kora-wake/shared/wake/pair';
 import type { Redact } from '@kora-wake/shared/wake/redact';
-import { instanceOf, pairOf, type Row, type RowInstance, rowOf } from '@kora-wake/shared/wake/wake';
+import { instanceOf, pairOf, type Row, type RowInstance, rowOf, severityOf } from '@kora-wake/shared/wake/wake';
 import type { Line } from '../log/scan.ts';
 import { readLine, type Unreadable } from './read-line.ts';
 
@@ -99,5 +99,20 @@ export function dedupIds(redact: Redact): (details: JsonObject) => string {
     // Other types may be objects. Two equal objects are different keys of a map, so caching them is useless.
     if (typeof probe === 'string' && typeof category === 'string') cache.set(probe, ofProbe.set(category, id));
     return id;
+  };
+}
+
+/** Texts that a cache holds at most. Severities are few; a log with many distinct ones is hostile. */
+const MAX_SEVERITIES = 1_000;
+
+/** Returns a function that gives the severity of a row. It caches each word, since redacting is slow. */
+export function severities(redact: Redact): (details: JsonObject) => string {
+  const cache = new Map<string, string>();
+  return (details) => {
+    const { severity } = details;
+    if (typeof severity !== 'string') return severityOf(details, redact);
+    const found = cache.get(severity) ?? severityOf(details, redact);
+    if (cache.size < MAX_SEVERITIES) cache.set(severity, found);
+    return found;
   };
 }
