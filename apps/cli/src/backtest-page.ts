@@ -1,6 +1,7 @@
 /** The result of a backtest as one HTML page without scripts and without links to other files. */
 import { type Backtest, type MissedAlert, type PolicyResult, wakesOf } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
+import { figuresOf } from './backtest-figures.ts';
 import { DECISION_TEXTS } from './backtest-text.ts';
 
 /** Missed alerts on the page; `--json` lists all. */
@@ -51,22 +52,11 @@ ${body}
 }
 
 function comparison(policies: PolicyResult[]): string {
-  const row = (label: string, of: (policy: PolicyResult) => string | number) =>
-    `<tr><th scope="row">${label}</th>${policies.map((policy) => `<td class="n">${esc(String(of(policy)))}</td>`).join('')}</tr>`;
-  return `<div class="scroll"><table><thead><tr><th scope="col">Policy</th>${policies.map(({ name }) => `<th scope="col" class="n">${esc(name)}</th>`).join('')}</tr></thead><tbody>${[
-    row('Alerts', ({ rows }) => rows),
-    row('Messages', ({ messages }) => messages),
-    row('At night (22 to 7)', ({ night }) => night),
-    row('Suppressed', ({ decisions }) => decisions.coalesced),
-    row('Counted, too few', ({ decisions }) => decisions.buffered),
-    row('Muted', ({ decisions }) => decisions.muted),
-    ...(policies.some(({ storms }) => storms > 0)
-      ? [row('Storms', ({ storms }) => storms), row('Alerts in their digests', ({ inDigests }) => inDigests)]
-      : []),
-    row('Over before sent', ({ withdrawn }) => withdrawn),
-    row('Malformed', ({ decisions }) => decisions.rejected),
-    row('LLM cost, about', ({ usd }) => `${usd.toFixed(2)} USD`),
-  ].join('')}</tbody></table></div>`;
+  const rows = figuresOf(policies).map(
+    ({ label, values }) =>
+      `<tr><th scope="row">${label}</th>${values.map((value) => `<td class="n">${esc(value)}</td>`).join('')}</tr>`,
+  );
+  return `<div class="scroll"><table><thead><tr><th scope="col">Policy</th>${policies.map(({ name }) => `<th scope="col" class="n">${esc(name)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
 /** A bar for each hour and policy. */

@@ -2,6 +2,7 @@
 import { type Backtest, type MissedAlert, type PolicyResult, wakesOf } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
 import { firstChars } from '@kora-wake/shared/wake/text';
+import { figuresOf } from './backtest-figures.ts';
 
 /** Missed alerts of one kind, and pairs, that are listed; the rest is counted. */
 const MAX_LISTED = 10;
@@ -35,26 +36,9 @@ function section(title: string, lines: string[]): string[] {
 }
 
 function comparison(policies: PolicyResult[]): string[][] {
-  const row = (label: string, of: (policy: PolicyResult) => string | number) => [
-    label,
-    ...policies.map((policy) => String(of(policy))),
-  ];
   return [
-    row('', ({ name }) => name),
-    row('alerts', ({ rows }) => rows),
-    row('messages', ({ messages }) => messages),
-    row('  at night (22 to 7)', ({ night }) => night),
-    row('suppressed', ({ decisions }) => decisions.coalesced),
-    row('counted, too few', ({ decisions }) => decisions.buffered),
-    row('muted', ({ decisions }) => decisions.muted),
-    ...(policies.some(({ storms }) => storms > 0)
-      ? [row('storms', ({ storms }) => storms), row('alerts in their digests', ({ inDigests }) => inDigests)]
-      : []),
-    ...(policies.some(({ withdrawn }) => withdrawn > 0) ? [row('over before sent', ({ withdrawn }) => withdrawn)] : []),
-    ...(policies.some(({ decisions }) => decisions.rejected > 0)
-      ? [row('malformed', ({ decisions }) => decisions.rejected)]
-      : []),
-    row('LLM cost, about', ({ usd }) => `${usd.toFixed(2)} USD`),
+    ['', ...policies.map(({ name }) => name)],
+    ...figuresOf(policies).map(({ label, values }) => [label].concat(values)),
   ];
 }
 

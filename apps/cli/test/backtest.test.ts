@@ -31,7 +31,7 @@ describe('backtest', () => {
     const { code, out } = await run(['backtest', '--log', path('log.jsonl'), '--policy', path('calm.yaml')]);
     expect(code).toBe(0);
     expect(out).toContain('Alerts from 2026-11-25T12:00:00.000Z to 2026-11-25T12:30:00.000Z, hours in UTC');
-    expect(out).toMatch(/^messages +3 +2$/m);
+    expect(out).toMatch(/^Messages +3 +2$/m);
     expect(out).toContain('calm.yaml does not send 1 alert that is sent today, 0 of them critical.');
     expect(out).toContain('again <b>  (suppressed, message at 12:00)');
     expect(out).toMatch(/^ {2}- The log has no investigations/m);
@@ -66,9 +66,9 @@ describe('backtest', () => {
   test('takes the log, the policy and the window of the environment', async () => {
     const path = files({ 'log.jsonl': LOG, 'calm.yaml': POLICY });
     const env = { KORA_AUDIT_LOG_PATH: path('log.jsonl'), KORA_POLICY_PATH: path('calm.yaml') };
-    expect((await run(['backtest'], env)).out).toMatch(/^messages +2$/m);
+    expect((await run(['backtest'], env)).out).toMatch(/^Messages +2$/m);
     const short = { KORA_AUDIT_LOG_PATH: path('log.jsonl'), KORA_PROBE_DEBOUNCE_SECONDS: '1800' };
-    expect((await run(['backtest'], short)).out).toMatch(/^messages +2$/m);
+    expect((await run(['backtest'], short)).out).toMatch(/^Messages +2$/m);
   });
 
   test('gives names to policies of the same name', async () => {
