@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page as BrowserPage } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { launchBrowser, watchedPage } from '../browser.ts';
+import { WAIT_MS } from '../spawn.ts';
 import { startFakeApi } from './fake-api.ts';
 import type { World } from './world.ts';
 
@@ -42,14 +43,20 @@ export async function open(
     timezoneId: 'Europe/Berlin',
     ...options,
   });
-  page.setDefaultTimeout(30_000);
-  onTestFinished(async () => {
+  page.setDefaultTimeout(WAIT_MS);
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') console.log(`The page shows:\n${await shownText(page)}`);
     await page.context().close();
     expect(complaints.filter((text) => !expected.some((pattern) => pattern.test(text)))).toEqual([]);
     expect(foreign).toEqual([]);
   });
   await page.goto(`${url}/${hash}`);
   return page;
+}
+
+/** For the report of a test that failed. A page that does not even answer says so. */
+async function shownText(page: BrowserPage): Promise<string> {
+  return page.locator('body').innerText({ timeout: 5_000 }).catch(String);
 }
 
 /** The browser's own message for an answer that is not a success. */
