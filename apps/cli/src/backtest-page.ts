@@ -1,7 +1,8 @@
 /** The result of a backtest as one HTML page without scripts and without links to other files. */
-import { type Backtest, type MissedAlert, type PolicyResult, wakesOf } from '@kora-wake/backtest/backtest';
+import type { Backtest, MissedAlert, PolicyResult } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
-import { figuresOf } from './backtest-figures.ts';
+import { wakesOf } from '@kora-wake/shared/policy/backtest-figures';
+import { figureTexts } from './backtest-figures.ts';
 import { DECISION_TEXTS } from './backtest-text.ts';
 
 /** Missed alerts on the page; `--json` lists all. */
@@ -52,7 +53,7 @@ ${body}
 }
 
 function comparison(policies: PolicyResult[]): string {
-  const rows = figuresOf(policies).map(
+  const rows = figureTexts(policies).map(
     ({ label, values }) =>
       `<tr><th scope="row">${label}</th>${values.map((value) => `<td class="n">${esc(value)}</td>`).join('')}</tr>`,
   );

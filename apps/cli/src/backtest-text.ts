@@ -1,8 +1,9 @@
 /** The result of a backtest as lines for a terminal. */
-import { type Backtest, type MissedAlert, type PolicyResult, wakesOf } from '@kora-wake/backtest/backtest';
+import type { Backtest, MissedAlert, PolicyResult } from '@kora-wake/backtest/backtest';
 import type { Suggestion } from '@kora-wake/backtest/suggest';
+import { wakesOf } from '@kora-wake/shared/policy/backtest-figures';
 import { firstChars } from '@kora-wake/shared/wake/text';
-import { figuresOf } from './backtest-figures.ts';
+import { figureTexts } from './backtest-figures.ts';
 
 /** Missed alerts of one kind, and pairs, that are listed; the rest is counted. */
 const MAX_LISTED = 10;
@@ -38,7 +39,7 @@ function section(title: string, lines: string[]): string[] {
 function comparison(policies: PolicyResult[]): string[][] {
   return [
     ['', ...policies.map(({ name }) => name)],
-    ...figuresOf(policies).map(({ label, values }) => [label].concat(values)),
+    ...figureTexts(policies).map(({ label, values }) => [label].concat(values)),
   ];
 }
 

@@ -294,11 +294,6 @@ function missedBy(
   return missed;
 }
 
-/** Number of wakes of a pair by one policy. */
-export function wakesOf({ byPair }: PolicyResult, probe: string, category: string): number {
-  return byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0;
-}
-
 /** Characters. */
 const MAX_TITLE = 200;
 

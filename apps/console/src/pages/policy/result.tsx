@@ -1,4 +1,5 @@
 /** The result of a backtest: current policy next to the new one, and what the new one does not send. */
+import { wakesOf } from '@kora-wake/shared/policy/backtest-figures';
 import type { Backtest, BacktestPolicy } from '../../api/types.ts';
 import { Comparison } from '../../components/backtest/comparison.tsx';
 import { Missed } from '../../components/backtest/missed.tsx';
@@ -96,8 +97,4 @@ function Pairs({ policies: [current, ...others] }: { policies: BacktestPolicy[] 
       </table>
     </div>
   );
-}
-
-function wakesOf({ byPair }: BacktestPolicy, probe: string, category: string): number {
-  return byPair.find((pair) => pair.probe === probe && pair.category === category)?.wakes ?? 0;
 }
