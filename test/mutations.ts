@@ -2049,8 +2049,8 @@ export const MUTATIONS: Mutation[] = [
   {
     guard: 'values inside an object under the name of a secret are redacted',
     file: 'packages/shared/src/wake/redact.ts',
-    find: "=== 'strong' ? own : key;",
-    replace: "=== 'strong' ? own : own;",
+    find: "=== 'strong') ? own : key;",
+    replace: "=== 'strong') ? own : own;",
     test: 'packages/shared/test/wake/redact.test.ts',
     named: 'is redacted because of its key',
   },

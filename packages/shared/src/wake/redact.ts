@@ -8,7 +8,7 @@ import { redactAssignments } from './assignments.ts';
 import { formsOf } from './encodings.ts';
 import { redactFormats } from './formats.ts';
 import { redactHeaders } from './headers.ts';
-import { isJsonObject, type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
+import { type Json, MAX_DEPTH, TOO_DEEP } from './json.ts';
 import { isFactOfSecret, isSecretValue, secrecyOf } from './secretkeys.ts';
 import { redactUrls } from './urlsecrets.ts';
 
@@ -120,6 +120,9 @@ export const redact = redactor();
 const NAMING = ['name', 'key', 'path', 'field', 'Name', 'Key'];
 const NAMED = /^(?:(?:old|new|previous|current)?value|old|new|previous|current|before|after|from|to)$/;
 
+/** The key of the data of a Secret of Kubernetes. Its keys are names that people chose, so none of them stands for a fact. */
+const DATA_OF_SECRET = 'data of a secret';
+
 /**
  * Copies a value of JSON without its secrets. Each text is redacted with its key. An item of a list has the key of the list, or the
  * option before it: `["--password", "…"]`. A value has the name beside it: `{"name": "DB_PASSWORD", "value": "…"}`,
@@ -143,26 +146,18 @@ export function redactJson(value: Json, redactText: Redact, key?: string, depth 
   const names = NAMING.map((naming) => value[naming]).filter((name) => typeof name === 'string');
   const name = names.find((each) => secrecyOf(each) !== undefined) ?? names[0];
   const keyOf = (own: string): string => {
+    if (value.kind === 'Secret' && /^(?:data|stringData)$/.test(own)) return DATA_OF_SECRET;
     // What stands inside a secret is secret too, except facts about it.
-    if (isSecret) return isFactOfSecret(own) || secrecyOf(own) === 'strong' ? own : key;
+    if (isSecret) return key !== DATA_OF_SECRET && (isFactOfSecret(own) || secrecyOf(own) === 'strong') ? own : key;
     const plain = own.toLowerCase().replace(/[_-]/g, '');
     if (name !== undefined && NAMED.test(plain)) return name;
     return plain === 'value' ? (key ?? own) : own;
   };
-  const redactItem = (own: string, item: Json): Json => {
-    // Its keys are names that people chose, so none of them stands for a fact.
-    if (value.kind === 'Secret' && /^(?:data|stringData)$/.test(own) && isJsonObject(item)) {
-      return Object.fromEntries(
-        Object.entries(item).map(([inner, one]) => [
-          redactText(inner.toWellFormed()),
-          redactJson(one, redactText, 'secret', depth + 2),
-        ]),
-      );
-    }
-    return redactJson(item, redactText, keyOf(own), depth + 1);
-  };
   return Object.fromEntries(
-    Object.entries(value).map(([own, item]) => [redactText(own.toWellFormed()), redactItem(own, item)]),
+    Object.entries(value).map(([own, item]) => [
+      redactText(own.toWellFormed()),
+      redactJson(item, redactText, keyOf(own), depth + 1),
+    ]),
   );
 }
 
