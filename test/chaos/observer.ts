@@ -9,6 +9,8 @@ import { reopenNotice } from '@kora-wake/shared/store/notices';
 import { decodePosition, type FileState } from '@kora-wake/shared/store/position';
 import { deliveriesQueue, followupsQueue, wakesQueue } from '@kora-wake/shared/store/queues';
 import type { Redis } from 'ioredis';
+import { fileKey, statKey } from '../../apps/tailer/src/log/position.ts';
+import { NEWLINE } from '../../apps/tailer/src/log/scan.ts';
 import type { Counts, SeenIncident, SeenOffset, SeenWake } from './history.ts';
 import type { Supervised } from './supervised.ts';
 import type { Writer } from './writer.ts';
@@ -40,11 +42,11 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
       if (JSON.stringify(files) !== last) {
         last = JSON.stringify(files);
         for (const file of files) {
-          const { inode, birthtime, offset } = file;
+          const { inode, offset } = file;
           // A file that was truncated since the tailer committed has other bytes there.
           const justTruncated = writer.emptied.some((emptied) => emptied.inode === inode && emptied.at > at - 5_000);
           const afterNewline = justTruncated ? undefined : followsNewline(dirname(logPath), file);
-          offsets.push({ file: `-${inode}-${birthtime}`, offset, afterNewline, at });
+          offsets.push({ file: `-${fileKey(file)}`, offset, afterNewline, at });
         }
       }
       await sleep(250);
@@ -152,17 +154,15 @@ export function observer({ redis, keys, prefix, logPath, writer }: ObserverOptio
  */
 export function followsNewline(
   folder: string,
-  { inode, birthtime, offset }: Pick<FileState, 'inode' | 'birthtime' | 'offset'>,
+  state: Pick<FileState, 'inode' | 'birthtime' | 'offset'>,
 ): boolean | undefined {
-  if (offset === 0) return true;
+  if (state.offset === 0) return true;
   for (const name of readdirSync(folder)) {
     const file = openSync(join(folder, name), 'r');
     try {
-      const { ino, birthtimeNs } = fstatSync(file, { bigint: true });
-      // The inode of a deleted file may belong to a new one.
-      if (String(ino) !== inode || String(birthtimeNs) !== birthtime) continue;
+      if (statKey(fstatSync(file, { bigint: true })) !== fileKey(state)) continue;
       const byte = Buffer.alloc(1);
-      return readSync(file, byte, 0, 1, offset - 1) === 1 ? byte[0] === 0x0a : undefined;
+      return readSync(file, byte, 0, 1, state.offset - 1) === 1 ? byte[0] === NEWLINE : undefined;
     } finally {
       closeSync(file);
     }

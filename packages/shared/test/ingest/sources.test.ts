@@ -1,7 +1,7 @@
 /** The mapping of each named source, and the rows that its alerts become. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { growsInProportion } from '../../../../test/support/growth.ts';
+import { growsInProportion } from '../../../../test/support/cpu-time.ts';
 import { type Mapped, MappingError } from '../../src/ingest/alert.ts';
 import { rowOfAlert } from '../../src/ingest/row.ts';
 import { mappings, SOURCE_NAMES, type SourceName } from '../../src/ingest/sources.ts';

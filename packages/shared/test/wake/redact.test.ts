@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { cpuUs } from '../../../../test/support/cpu-time.ts';
 import { redact, redactJson } from '../../src/wake/redact.ts';
 import { wakeOf } from '../../src/wake/wake.ts';
 import { type Sample, samples } from './secret-corpus.ts';
@@ -198,15 +199,7 @@ describe('time', () => {
   const CHARACTERS = 512 * 1024;
   const fill = (unit: string) => unit.repeat(Math.ceil(CHARACTERS / unit.length)).slice(0, CHARACTERS);
   /** The least CPU time of three runs, ms. Other processes do not count. */
-  const cpuMs = (text: string) => {
-    const times = [1, 2, 3].map(() => {
-      const before = process.cpuUsage();
-      redact(text);
-      const { user, system } = process.cpuUsage(before);
-      return (user + system) / 1000;
-    });
-    return Math.min(...times);
-  };
+  const cpuMs = (text: string) => Math.min(...[1, 2, 3].map(() => cpuUs(() => redact(text)))) / 1_000;
   const ordinary = fill(readFileSync(join(root, 'test/fixtures/sample.jsonl'), 'utf8'));
   const ordinaryMs = cpuMs(ordinary);
 
